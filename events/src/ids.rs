@@ -1,0 +1,6 @@
+//! Typed ids; alphabetical, append-only.
+
+saga_core::uuid_newtype! {
+    AssetId, BriefId, BundleId, CampaignId, ClientId, DeliveryPackageId, DraftId, IntakeId, ProjectId, PublishJobId,
+    QcResultId, StrategyId,
+}

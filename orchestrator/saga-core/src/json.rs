@@ -1,0 +1,245 @@
+//! JSON as it came: the text is kept, checked once at the door, and never written again in another form.
+
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+/// 1 MiB: the largest message a broker carries by default, so that an event which fits the store also fits the bus.
+pub const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
+/// 64 levels: far beyond any real message, and safe for every recursive reader in every language.
+pub const JSON_DEPTH_MAX: usize = 64;
+
+/// One JSON value as text. Cheap to clone; the bytes that were hashed are the bytes that are kept.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Payload(Arc<str>);
+
+impl Payload {
+    /// Serialises a value that this program made itself.
+    pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
+        serde_json::to_string(value).map(|text| Self(text.into()))
+    }
+    /// Takes a text from outside: well-formed, no duplicate keys, not too deep, not too large, no NUL.
+    pub fn parse(text: &str) -> Result<Self, JsonFault> {
+        inspect(text)?;
+        Ok(Self(text.into()))
+    }
+    /// Takes a text that was checked when it was written (out of our own store).
+    pub fn trusted(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
+    }
+    /// JSON `null`.
+    pub fn null() -> Self {
+        Self("null".into())
+    }
+    /// Reads the text as a type.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(&self.0)
+    }
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl fmt::Display for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl Serialize for Payload {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self(Box::<str>::from(raw).into()))
+    }
+}
+
+/// What is wrong with a JSON text, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} at {} (line {line}, column {column})", if pointer.is_empty() { "the top" } else { pointer })]
+pub struct JsonFault {
+    /// What.
+    pub kind: JsonFaultKind,
+    /// Where, as a JSON pointer; empty is the whole document.
+    pub pointer: String,
+    /// Where in the text, from 1; 0 when it concerns the whole text.
+    pub line: usize,
+    /// Where in the line, from 1.
+    pub column: usize,
+}
+
+/// The kinds of faults that are told apart.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JsonFaultKind {
+    /// Not JSON.
+    #[error("malformed JSON: {0}")]
+    Malformed(String),
+    /// The same key twice in one object: readers disagree about which one counts.
+    #[error("duplicate key {0:?}")]
+    DuplicateKey(String),
+    /// Nested deeper than [`JSON_DEPTH_MAX`].
+    #[error("nested deeper than {JSON_DEPTH_MAX} levels")]
+    TooDeep,
+    /// Larger than [`PAYLOAD_BYTES_MAX`].
+    #[error("{bytes} bytes, at most {PAYLOAD_BYTES_MAX} are allowed")]
+    TooLarge {
+        /// How large it is.
+        bytes: usize,
+    },
+    /// A NUL character, which some stores and languages cannot keep.
+    #[error("NUL character in a text")]
+    Nul,
+}
+
+/// Checks a text from outside against every rule of this module, in one pass and without building a tree.
+pub fn inspect(text: &str) -> Result<(), JsonFault> {
+    if text.len() > PAYLOAD_BYTES_MAX {
+        let kind = JsonFaultKind::TooLarge { bytes: text.len() };
+        return Err(JsonFault { kind, pointer: String::new(), line: 0, column: 0 });
+    }
+    let notes = Notes::default();
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let outcome = Walk { notes: &notes, depth: 0 }.deserialize(&mut reader).and_then(|()| reader.end());
+    outcome.map_err(|error| {
+        let kind = notes.fault.take().unwrap_or_else(|| {
+            let message = error.to_string();
+            JsonFaultKind::Malformed(message.split(" at line ").next().unwrap_or_default().to_owned())
+        });
+        let pointer: String = notes.path.take().iter().map(|part| format!("/{part}")).collect();
+        JsonFault { kind, pointer, line: error.line(), column: error.column() }
+    })
+}
+
+#[derive(Default)]
+struct Notes {
+    path: RefCell<Vec<String>>,
+    fault: RefCell<Option<JsonFaultKind>>,
+}
+struct Walk<'a> {
+    notes: &'a Notes,
+    depth: usize,
+}
+
+impl Walk<'_> {
+    fn fail<E: serde::de::Error>(&self, kind: JsonFaultKind) -> E {
+        self.notes.fault.replace(Some(kind));
+        E::custom("refused")
+    }
+    fn below<E: serde::de::Error>(&self, part: String) -> Result<Walk<'_>, E> {
+        if self.depth >= JSON_DEPTH_MAX {
+            return Err(self.fail(JsonFaultKind::TooDeep));
+        }
+        self.notes.path.borrow_mut().push(part);
+        Ok(Walk { notes: self.notes, depth: self.depth + 1 })
+    }
+    fn text<E: serde::de::Error>(&self, text: &str) -> Result<(), E> {
+        if text.contains('\0') { Err(self.fail(JsonFaultKind::Nul)) } else { Ok(()) }
+    }
+}
+impl<'de> DeserializeSeed<'de> for Walk<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+impl<'de> Visitor<'de> for Walk<'_> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        self.text(text)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        for index in 0_usize.. {
+            let below = self.below(index.to_string())?;
+            let more = items.next_element_seed(below)?.is_some();
+            self.notes.path.borrow_mut().pop();
+            if !more {
+                break;
+            }
+        }
+        Ok(())
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        let mut seen = BTreeSet::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            let below = self.below(key.replace('~', "~0").replace('/', "~1"))?;
+            self.text::<A::Error>(&key)?;
+            if seen.contains(&key) {
+                return Err(self.fail(JsonFaultKind::DuplicateKey(key)));
+            }
+            entries.next_value_seed(below)?;
+            self.notes.path.borrow_mut().pop();
+            seen.insert(key);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> (JsonFaultKind, String) {
+        let fault = inspect(text).unwrap_err();
+        (fault.kind, fault.pointer)
+    }
+
+    #[test]
+    fn every_fault_names_its_place() {
+        assert_eq!(fault(r#"{"a":{"b":1,"b":2}}"#), (JsonFaultKind::DuplicateKey("b".into()), "/a/b".into()));
+        assert_eq!(fault(r#"{"a":[1,"x\u0000"]}"#), (JsonFaultKind::Nul, "/a/1".into()));
+        assert_eq!(fault(&"[".repeat(1000)).0, JsonFaultKind::TooDeep);
+        assert_eq!(
+            fault(&" ".repeat(PAYLOAD_BYTES_MAX + 1)).0,
+            JsonFaultKind::TooLarge { bytes: PAYLOAD_BYTES_MAX + 1 }
+        );
+        assert!(matches!(fault(r#"{"a":tru}"#), (JsonFaultKind::Malformed(_), place) if place == "/a"));
+        assert!(matches!(fault("1 2").0, JsonFaultKind::Malformed(_)));
+    }
+
+    #[test]
+    fn the_limit_of_depth_is_exact() {
+        let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(inspect(&nested(JSON_DEPTH_MAX)).is_ok());
+        assert!(inspect(&nested(JSON_DEPTH_MAX + 1)).is_err());
+    }
+
+    #[test]
+    fn large_integers_stay_exact() {
+        let text = r#"{"n":9007199254740993,"huge":123456789012345678901234567890}"#;
+        let payload = Payload::parse(text).unwrap();
+        assert_eq!(payload.as_str(), text);
+        assert_eq!(serde_json::to_string(&payload).unwrap(), text);
+    }
+}

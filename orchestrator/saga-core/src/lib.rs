@@ -1,0 +1,24 @@
+//! The theory of sagas: everything that decides, and nothing that waits.
+//!
+//! No runtime, no clock, no randomness, no sockets, no files, no threads. Time, ids and chance are arguments.
+//!
+//! Reading order: [`id`], [`event`], [`envelope`], [`command`], [`outcome`], then the ports ([`batch`], [`ports`]),
+//! then what a module is ([`aggregate`], [`projection`], [`module`]), then sagas ([`definition`] and on).
+#![deny(clippy::wildcard_enum_match_arm)]
+
+pub mod aggregate;
+pub mod batch;
+pub mod command;
+pub mod definition;
+pub mod envelope;
+pub mod event;
+pub mod id;
+pub mod json;
+pub mod module;
+pub mod outcome;
+pub mod ports;
+pub mod projection;
+pub mod time;
+
+#[doc(hidden)]
+pub use uuid;

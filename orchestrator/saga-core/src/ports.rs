@@ -1,0 +1,214 @@
+//! The ports: what the engine needs from the world, each with at most four methods and a suite of laws.
+
+use crate::batch::{Batch, Commit};
+use crate::envelope::Recorded;
+use crate::id::{Epoch, EventId, Position, StepKey, StreamId, Version};
+use crate::json::Payload;
+use crate::outcome::Answer;
+use crate::time::Timestamp;
+use async_trait::async_trait;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// A read that did not work. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The store cannot be read now.
+    #[error("the store cannot be read: {0}")]
+    Unavailable(String),
+    /// What is stored cannot be what was written; nothing is guessed around it.
+    #[error("the store is damaged at {place}: {why}")]
+    Corrupt {
+        /// Table and row, file and page.
+        place: String,
+        /// What is wrong there.
+        why: String,
+    },
+}
+
+/// One module's log.
+#[async_trait]
+pub trait EventStore: Send + Sync {
+    /// All of the batch, or nothing; durable when it answers `Ok`. Repeating it is safe: a batch that is already there
+    /// (same event ids at the same versions) answers `Ok` with its first positions.
+    async fn commit(&self, batch: Batch) -> Commit;
+    /// One stream, oldest first, strictly after `after`, at most `limit`.
+    async fn read(&self, stream: &StreamId, after: Version, limit: usize) -> Result<Vec<Recorded>, ReadError>;
+    /// The whole module in commit order, strictly after `after`, at most `limit`; never passes an open transaction.
+    async fn read_log(&self, after: Position, limit: usize) -> Result<Vec<Recorded>, ReadError>;
+    /// What the inbox remembers of a deed and of its undo, and the newest epoch it has seen for the saga.
+    async fn answered(&self, saga: Uuid, deed: StepKey, undo: StepKey) -> Result<Recollection, ReadError>;
+}
+
+/// What an inbox remembers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recollection {
+    /// The row of the deed.
+    pub deed: Option<Remembered>,
+    /// The row of its undo.
+    pub undo: Option<Remembered>,
+    /// The newest epoch seen for this saga.
+    pub epoch: Epoch,
+}
+
+/// One remembered answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// sha256 of the payload it was given to.
+    pub payload_hash: [u8; 32],
+    /// The answer.
+    pub answer: Answer,
+}
+
+/// One module's read models, checkpoints, blobs and snapshots. Written through [`EventStore::commit`] only.
+#[async_trait]
+pub trait Documents: Send + Sync {
+    /// One document.
+    async fn get(&self, projection: &str, version: u16, key: &str) -> Result<Option<Document>, ReadError>;
+    /// A page of documents, by index fields.
+    async fn find(&self, find: &Find) -> Result<Vec<Document>, ReadError>;
+    /// How far a consumer has come; position 0 when it never came.
+    async fn checkpoint(&self, consumer: &str) -> Result<Position, ReadError>;
+    /// A cached thing: a blob by its hash, or the last snapshot of a stream.
+    async fn cached(&self, what: &Cached) -> Result<Option<Payload>, ReadError>;
+}
+
+/// What [`Documents::cached`] can be asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cached {
+    /// A blob; the answer is its text as a JSON string.
+    Blob([u8; 32]),
+    /// The snapshot of a stream whose state type has this digest; the answer is `{"version": n, "state": …}`.
+    Snapshot {
+        /// Which stream.
+        stream: StreamId,
+        /// Digest of the state's type: another one is a miss.
+        digest: String,
+    },
+}
+
+/// One document of a projection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Its key.
+    pub key: String,
+    /// Its content.
+    pub body: Payload,
+    /// The values of its index fields.
+    pub index: Vec<Option<String>>,
+}
+
+/// 1,000 rows a page: what a screen, a pipe and a query reply can carry.
+pub const FIND_LIMIT_MAX: usize = 1_000;
+
+/// A question for documents: all filters must match; ordered by an index field or by key, then by key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Find {
+    /// Which projection.
+    pub projection: String,
+    /// Which version of it.
+    pub version: u16,
+    /// `(number of the index field, value)`.
+    pub filters: Vec<(usize, String)>,
+    /// Which index field orders the page; `None` orders by key.
+    pub order_by: Option<usize>,
+    /// Largest first.
+    pub descending: bool,
+    /// Only what comes after the document with this order value and key.
+    pub after: Option<(Option<String>, String)>,
+    /// At most this many; held at [`FIND_LIMIT_MAX`].
+    pub limit: usize,
+}
+
+/// Growth of a log.
+#[async_trait]
+pub trait Tail: Send + Sync {
+    /// The last committed position.
+    async fn head(&self) -> Result<Position, ReadError>;
+    /// Returns as soon as the log has grown past `after`. A cancelled wait loses nothing.
+    async fn grown(&self, after: Position) -> Position;
+}
+
+/// Everything that one module's store is.
+pub trait Store: EventStore + Documents + Tail {}
+impl<T: EventStore + Documents + Tail> Store for T {}
+
+/// A store, shared.
+pub type SharedStore = Arc<dyn Store>;
+
+/// Opens the store of a module by name. The same name gives the same store; two names never share one.
+#[async_trait]
+pub trait Stores: Send + Sync {
+    /// Opens, migrates and verifies.
+    async fn open(&self, module: &str) -> Result<SharedStore, OpenError>;
+}
+
+/// Why a store was not opened. Each has an error page.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Another process writes it.
+    #[error("{place} is in use by another process")]
+    InUse {
+        /// The store.
+        place: String,
+    },
+    /// Written by a newer program.
+    #[error("{place} has schema version {found}, this program knows {known}")]
+    Newer {
+        /// The store.
+        place: String,
+        /// Its version.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// Cannot be written: folder, rights, disk.
+    #[error("{place} cannot be opened: {why}")]
+    Unavailable {
+        /// The store.
+        place: String,
+        /// What the system said.
+        why: String,
+    },
+    /// A durability setting is not what was asked for.
+    #[error("{place} would not keep its promises: {setting} is {found}, must be {wanted}")]
+    Unsafe {
+        /// The store.
+        place: String,
+        /// Which setting.
+        setting: String,
+        /// What it is.
+        found: String,
+        /// What it must be.
+        wanted: String,
+    },
+    /// Damaged.
+    #[error("{place} is damaged: {why}")]
+    Corrupt {
+        /// The store.
+        place: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// The time, and waiting for a time.
+#[async_trait]
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+    /// Returns when `now()` is at or past `due`. A cancelled wait loses nothing.
+    async fn sleep_until(&self, due: Timestamp);
+}
+
+/// Fresh ids. Called only by whoever writes the fact that needs the id first.
+pub trait Ids: Send + Sync {
+    /// A UUID version 7 at the given time.
+    fn next(&self, now: Timestamp) -> Uuid;
+    /// The same, as an event id.
+    fn event(&self, now: Timestamp) -> EventId {
+        EventId(self.next(now))
+    }
+}

@@ -1,0 +1,169 @@
+//! Read models: pure folds from events to documents, written by a builder so that what is consumed is known as data.
+
+use crate::batch::{DocumentWrite, INDEX_FIELDS_MAX};
+use crate::envelope::Recorded;
+use crate::event::{DecodeError, Event, Origin, Owner};
+use crate::id::{EventId, Position, Version};
+use crate::json::Payload;
+use crate::time::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+
+/// Where an event stands, for folds that show times and links.
+#[derive(Debug, Clone)]
+pub struct At {
+    /// The module that recorded it.
+    pub module: String,
+    /// Its id.
+    pub id: EventId,
+    /// Its stream's id part.
+    pub stream: String,
+    /// Its place in the stream.
+    pub version: Version,
+    /// Its place in the log.
+    pub position: Position,
+    /// When it happened.
+    pub time: Timestamp,
+    /// When it was committed.
+    pub recorded_at: Timestamp,
+}
+
+impl At {
+    /// Of an event of `module`.
+    pub fn of(module: &str, recorded: &Recorded) -> Self {
+        Self {
+            module: module.to_owned(),
+            id: recorded.id,
+            stream: recorded.stream.id().to_owned(),
+            version: recorded.version,
+            position: recorded.position,
+            time: recorded.time,
+            recorded_at: recorded.recorded_at,
+        }
+    }
+}
+
+type KeyFn = Arc<dyn Fn(&Recorded, &At) -> Result<Option<String>, DecodeError> + Send + Sync>;
+type FoldFn = Arc<dyn Fn(Option<Payload>, &Recorded, &At) -> Result<Option<Payload>, FoldError> + Send + Sync>;
+
+/// Why a fold did not work: the event is parked, the document stays as it was.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FoldError {
+    /// The event cannot be read.
+    #[error(transparent)]
+    Event(#[from] DecodeError),
+    /// The document cannot be read: its shape changed without a new version of the projection.
+    #[error("the document cannot be read: {0}")]
+    Document(String),
+}
+
+/// What a projection does with one kind of event.
+#[derive(Clone)]
+pub struct Fold {
+    /// The module whose event it is.
+    pub module: &'static str,
+    /// The event's name.
+    pub event: &'static str,
+    /// Which document it changes; `None` when it does not concern this projection.
+    pub key: KeyFn,
+    /// The new document.
+    pub fold: FoldFn,
+}
+
+/// A read model of one module, fed by its own and by others' events. Its version grows when its fold or shape changes.
+#[derive(Clone)]
+pub struct ProjectionDef {
+    /// `<module>.<noun>`.
+    pub name: String,
+    /// From 1.
+    pub version: u16,
+    /// Names of the top-level fields that can be searched by.
+    pub index: &'static [&'static str],
+    /// What it consumes.
+    pub folds: Vec<Fold>,
+}
+
+impl std::fmt::Debug for ProjectionDef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}", self.name, self.version)
+    }
+}
+
+/// Builds a [`ProjectionDef`] over documents of type `Doc`.
+pub struct Projection<Doc> {
+    def: ProjectionDef,
+    document: std::marker::PhantomData<fn() -> Doc>,
+}
+
+impl<Doc: Serialize + DeserializeOwned + Send + Sync + 'static> Projection<Doc> {
+    /// A projection named `<module>.<noun>` whose documents can be searched by these top-level fields of `Doc`.
+    pub fn new(name: &str, version: u16, index: &'static [&'static str]) -> Self {
+        debug_assert!(index.len() <= INDEX_FIELDS_MAX, "{name} declares more index fields than a store keeps");
+        let def = ProjectionDef { name: name.to_owned(), version, index, folds: Vec::new() };
+        Self { def, document: std::marker::PhantomData }
+    }
+    /// For each event `E`: which document, and what becomes of it. The same event may be folded more than once.
+    #[must_use]
+    pub fn on<E: Event>(
+        mut self,
+        key: impl Fn(&E, &At) -> Option<String> + Send + Sync + 'static,
+        fold: impl Fn(Option<Doc>, &E, &At) -> Option<Doc> + Send + Sync + 'static,
+    ) -> Self {
+        self.def.folds.push(Fold {
+            module: E::Owner::MODULE,
+            event: E::NAME,
+            key: Arc::new(move |recorded, at| Ok(key(&decode::<E>(recorded)?, at))),
+            fold: Arc::new(move |document, recorded, at| {
+                let bad = |why: serde_json::Error| FoldError::Document(why.to_string());
+                let document = document.map(|body| body.read::<Doc>()).transpose().map_err(bad)?;
+                let folded = fold(document, &decode::<E>(recorded)?, at);
+                folded.map(|document| Payload::of(&document)).transpose().map_err(bad)
+            }),
+        });
+        self
+    }
+    /// The projection as data.
+    pub fn build(self) -> ProjectionDef {
+        self.def
+    }
+}
+
+fn decode<E: Event>(recorded: &Recorded) -> Result<E, DecodeError> {
+    let origin = Origin { id: recorded.id, recorded_at: recorded.recorded_at };
+    E::decode(recorded.schema_version, &recorded.data, &origin)
+}
+
+/// Reads a recorded event as `E`, whoever recorded it.
+pub fn read_as<E: Event>(recorded: &Recorded) -> Result<E, DecodeError> {
+    decode(recorded)
+}
+
+impl ProjectionDef {
+    /// The modules it listens to, each once.
+    pub fn sources(&self) -> Vec<&'static str> {
+        let mut sources: Vec<_> = self.folds.iter().map(|fold| fold.module).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        sources
+    }
+    /// The consumer name of its checkpoint for one source.
+    pub fn consumer(&self, source: &str) -> String {
+        format!("projection:{}.v{}@{source}", self.name, self.version)
+    }
+    /// A document as the store writes it, with its index fields read from the body.
+    pub fn write(&self, key: &str, body: Option<Payload>) -> DocumentWrite {
+        let fields: serde_json::Value =
+            body.as_ref().and_then(|body| body.read().ok()).unwrap_or(serde_json::Value::Null);
+        let index = self.index.iter().map(|name| match &fields[*name] {
+            serde_json::Value::Null => None,
+            serde_json::Value::String(text) => Some(text.clone()),
+            other @ (serde_json::Value::Bool(_)
+            | serde_json::Value::Number(_)
+            | serde_json::Value::Array(_)
+            | serde_json::Value::Object(_)) => Some(other.to_string()),
+        });
+        let index = if body.is_some() { index.collect() } else { Vec::new() };
+        DocumentWrite { projection: self.name.clone(), version: self.version, key: key.to_owned(), body, index }
+    }
+}
