@@ -40,6 +40,7 @@ pub mod step;
 pub mod time;
 pub mod view;
 pub mod waiting;
+pub mod why;
 #[cfg(feature = "laws")]
 pub mod world;
 
