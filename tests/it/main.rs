@@ -1,10 +1,14 @@
 //! The one integration binary: the house checks itself, and checks that its checks can fail.
 
+#[cfg(test)]
 mod graph;
+#[cfg(test)]
 mod language;
+#[cfg(test)]
 mod tidy;
 
 /// Sources and snapshots, as texts: every check is a pure function over them.
+#[cfg(test)]
 mod tree {
     use std::path::{Path, PathBuf};
 
