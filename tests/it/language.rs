@@ -39,8 +39,8 @@ fn faults(file: &File) -> Vec<String> {
             }
         }
         let declared = line.strip_prefix("pub ").unwrap_or(line);
-        if declared.starts_with("trait ") {
-            fault(number, format!("has a trait of its own: {}", word(&declared["trait ".len()..])));
+        if let Some(named) = declared.strip_prefix("trait ") {
+            fault(number, format!("has a trait of its own: {}", word(named)));
         }
         if let Some(name) = behaviour(line, owner) {
             fault(number, format!("has behaviour: {name}"));
