@@ -102,7 +102,9 @@ fn violations(crates: &[Crate]) -> Vec<String> {
                 found.push(format!("{} must not name {need}", from.name));
             }
             let fence = FENCED.iter().find(|(outside, _)| outside == need);
-            if fence.is_some_and(|(_, inside)| !inside.contains(&from.name.as_str())) {
+            // The core's own laws are run on a runtime, by its tests; a module's tests need none.
+            let law = *for_tests && from.name == "saga-core" && need == "tokio";
+            if !law && fence.is_some_and(|(_, inside)| !inside.contains(&from.name.as_str())) {
                 found.push(format!("{} must not name {need}", from.name));
             }
         }
@@ -171,7 +173,7 @@ fn a_forbidden_arrow_is_seen() {
         ("orchestration", "modules/orchestration", "saga", false),
         ("orchestration", "modules/orchestration", "tokio", false),
         ("saga-core", "orchestrator/saga-core", "events", false),
-        ("saga-core", "orchestrator/saga-core", "tokio", true),
+        ("saga-core", "orchestrator/saga-core", "tokio", false),
         ("saga", "orchestrator/saga", "sqlx", false),
         ("saga-sqlite", "orchestrator/saga-sqlite", "async-nats", false),
         ("saga-sqlite", "orchestrator/saga-sqlite", "saga", false),

@@ -86,7 +86,8 @@ fn owner_faults(owner: &str, files: &[&File]) -> Vec<String> {
 /// Names and versions in the catalogue of a file.
 fn catalogue(file: &File) -> Vec<(String, u16)> {
     let Some((_, rest)) = file.text.split_once("pub const CATALOGUE") else { return Vec::new() };
-    let Some((_, rest)) = rest.split_once("= &[") else { return Vec::new() };
+    // The list may begin on a line of its own.
+    let Some((_, rest)) = rest.split_once('=') else { return Vec::new() };
     let list = rest.split("];").next().unwrap_or_default();
     let entries = list.split('(').skip(1).filter_map(|entry| entry.split(')').next());
     let entry = |entry: &str| {
@@ -190,6 +191,7 @@ fn a_catalogue_with_a_gap_is_seen() {
     let file = |list: &str| File::new("events/src/qc.rs", &format!("pub const CATALOGUE: &[(&str, u16)] = &[{list}];"));
     let cases = [
         ("(\"A\", 1), (\"A\", 2), (\"B\", 1)", 0),
+        ("\n    (\"A\", 1),\n    (\"B\", 1),\n", 0),
         ("", 1),
         ("(\"B\", 1), (\"A\", 1)", 1),
         ("(\"A\", 2)", 1),
