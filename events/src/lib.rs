@@ -2,5 +2,9 @@
 #![expect(missing_docs, reason = "the fields of events are described by their schemas, which are generated from here")]
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod delivery;
 pub mod ids;
+pub mod production;
+pub mod qc;
+pub mod strategy;
 pub mod values;
