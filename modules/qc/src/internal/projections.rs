@@ -3,7 +3,7 @@
 use super::model::{counting, place, place_of, status_of};
 use crate::api::dtos::{FailingSubject, QcResult, ResultStatus, Waiver};
 use crate::api::events::{
-    CheckOutcome, CheckStatus, Issue, QcFailed, QcPassed, QcResultVoided, QcWaived, Subject, SubjectKind,
+    CheckOutcome, CheckStatus, Issue, QcFailed, QcPassed, QcResultVoided, QcWaived, Severity, Subject, SubjectKind,
 };
 use crate::api::ports::{Failing, History, Result as ResultOf};
 use events::ids::QcResultId;
@@ -142,7 +142,8 @@ fn fresh(result_id: QcResultId, subject: Subject, status: ResultStatus, score: u
 
 fn failed_check(issue: &Issue) -> CheckOutcome {
     let (check, severity, reason) = (issue.check.clone(), issue.severity, issue.reason.clone());
-    CheckOutcome { check, severity, reason, status: CheckStatus::Fail }
+    let status = if severity == Severity::Warn { CheckStatus::Warn } else { CheckStatus::Fail };
+    CheckOutcome { check, severity, reason, status }
 }
 
 fn judged(board: Option<Board>, result: QcResult) -> Board {
