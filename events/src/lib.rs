@@ -5,4 +5,7 @@
 pub mod client_review;
 pub mod delivery;
 pub mod ids;
+pub mod production;
+pub mod qc;
+pub mod strategy;
 pub mod values;
