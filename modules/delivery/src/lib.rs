@@ -57,6 +57,7 @@ mod internal {
             .projection(projections::packages())
             .projection(projections::jobs())
             .projection(projections::approvals())
+            .projection(projections::assets())
             .projection(projections::execution())
             .build()
     }

@@ -151,7 +151,7 @@ port!(ReleasePublish -> JobReply, PublishRefused);
 
 /// Publishes a queued job; asks the platform about a job whose outcome is unknown and never posts that one again.
 ///
-/// Refused: `GATE{check}` (execution, channel, package), `NOT_PERMITTED` from an import, `NOT_FOUND`, `WRONG_STATE`.
+/// Refused: `GATE{check}` (execution, channel, package, asset), `NOT_PERMITTED` from an import, `NOT_FOUND`, `WRONG_STATE`.
 /// Before its slot or next try it is weather. The provider's key belongs to the job, so however many deeds execute
 /// it, it posts once. A failure is an answer with its outcome, not a refusal: the try was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

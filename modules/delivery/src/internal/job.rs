@@ -204,12 +204,14 @@ pub(super) fn gate(
     work: &Work,
     settings: &ExecutionSettings,
     package: Option<PackageStatus>,
+    asset_approved: bool,
 ) -> Result<(), PublishRefused> {
     let gone = work.package_id.is_some() && package.is_none_or(|status| status == PackageStatus::Withdrawn);
     let checks = [
         ("execution", settings.enabled),
         ("channel", settings.channels.contains(&work.destination.platform)),
         ("package", !gone),
+        ("asset", asset_approved),
     ];
     match checks.into_iter().find(|(_, holds)| !holds) {
         Some((check, _)) => Err(PublishRefused::Gate { check: check.to_owned() }),

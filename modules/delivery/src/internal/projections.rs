@@ -7,7 +7,8 @@ use crate::api::events::{
     PublishRetracted, PublishRetryScheduled, PublishStarted, ResolvedOutcome,
 };
 use events::client_review::{ApprovalRevoked, ClientApproved};
-use events::ids::{ClientId, DraftId, PublishJobId};
+use events::ids::{AssetId, ClientId, DraftId, PublishJobId};
+use events::production::{CreativeAssetApprovalRevoked, CreativeAssetApproved};
 use saga_core::event::Event;
 use saga_core::projection::{At, Projection, ProjectionDef};
 use saga_core::time::Timestamp;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub(super) const PACKAGES: &str = "delivery.packages";
 pub(super) const JOBS: &str = "delivery.jobs";
 pub(super) const APPROVALS: &str = "delivery.approvals";
+pub(super) const ASSETS: &str = "delivery.assets";
 pub(super) const EXECUTION: &str = "delivery.execution";
 /// 200 moments: a job with every retry, question and answer has some thirty; more is noise, and the log has it all.
 const MOMENTS_MAX: usize = 200;
@@ -27,6 +29,13 @@ pub(super) struct Approval {
     pub(super) client_id: ClientId,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) revision: Option<u32>,
+}
+
+/// What was heard about an asset last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Asset {
+    pub(super) asset_id: AssetId,
+    pub(super) approved: bool,
 }
 
 /// A job as it is kept: searchable fields on top, the view below.
@@ -216,6 +225,19 @@ pub(super) fn approvals() -> ProjectionDef {
             },
         )
         .on::<ApprovalRevoked>(|revoked, _| Some(revoked.package_id.to_string()), |_, _, _| None)
+        .build()
+}
+
+pub(super) fn assets() -> ProjectionDef {
+    Projection::<Asset>::new(ASSETS, 1, &[])
+        .on::<CreativeAssetApproved>(
+            |approved, _| Some(approved.asset_id.to_string()),
+            |_, approved, _| Some(Asset { asset_id: approved.asset_id, approved: true }),
+        )
+        .on::<CreativeAssetApprovalRevoked>(
+            |revoked, _| Some(revoked.asset_id.to_string()),
+            |_, revoked, _| Some(Asset { asset_id: revoked.asset_id, approved: false }),
+        )
         .build()
 }
 

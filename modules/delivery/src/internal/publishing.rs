@@ -10,6 +10,7 @@ use crate::api::refusals::PublishRefused;
 use crate::internal::execution::{self, SETTINGS, Switches};
 use crate::internal::job::{self, Cancelling, Job, Work};
 use crate::internal::package::Package;
+use crate::internal::projections::{ASSETS, Asset};
 use events::ids::PublishJobId;
 use events::values::Text;
 use saga_core::aggregate::{Aggregate, Loaded};
@@ -21,6 +22,9 @@ use std::sync::Arc;
 
 /// How long a silent platform is left alone before a retraction asks it again.
 const SILENT_RETRY_MS: u64 = 30_000;
+
+/// News between modules travels within milliseconds; a second covers a hiccup.
+const NEWS_RETRY_MS: u64 = 1_000;
 
 type Halted = Halt<PublishRefused>;
 
@@ -106,7 +110,18 @@ async fn post(cx: &Cx<Needs>, state: &Job, work: &Work) -> Result<Vec<JobEvent>,
         Some(package_id) => cx.load::<Package>(package_id).await.or_retry()?.state.status,
         None => None,
     };
-    job::gate(work, &switches.state.now, package).or_refuse()?;
+    let heard = match work.asset_id {
+        Some(asset_id) => cx.documents().get::<Asset>(ASSETS, 1, asset_id).await.or_retry()?,
+        None => None,
+    };
+    let approved = work.asset_id.is_none() || heard.is_some_and(|asset| asset.approved);
+    // A saga approves and publishes within a second: news on its way is weather to it. A person gets the answer now.
+    let on_its_way = !approved && heard.is_none() && cx.deed().is_of_saga();
+    job::gate(work, &switches.state.now, package, approved || on_its_way).or_refuse()?;
+    if on_its_way {
+        let reason = "the approval of the asset has not been heard yet".to_owned();
+        return Err(Halt::Retry { after_ms: NEWS_RETRY_MS, reason });
+    }
     let dry_run = switches.state.now.dry_run;
     let publisher = publisher(cx, dry_run);
     let key = state.effect(work.job_id);

@@ -6,6 +6,7 @@ use crate::api::events::*;
 use crate::api::fakes::{Call, Fakes};
 use crate::api::ports::*;
 use events::ids::{AssetId, CampaignId, PublishJobId};
+use events::production::{CreativeAssetApprovalRevoked, CreativeAssetApproved};
 use saga_core::envelope::{Actor, ActorKind};
 use saga_core::host::Served;
 use saga_core::id::Direction;
@@ -22,7 +23,7 @@ fn campaign() -> CampaignId {
 }
 fn post(platform: &str, text: &str) -> QueuePublish {
     QueuePublish {
-        asset_id: Some(AssetId(Uuid::from_u128(40))),
+        asset_id: Some(asset()),
         package_id: None,
         campaign_id: Some(campaign()),
         job_type: if platform == "email" { JobType::Email } else { JobType::SocialPost },
@@ -36,7 +37,18 @@ fn post(platform: &str, text: &str) -> QueuePublish {
 fn live() -> (Stage, Fakes) {
     let (mut stage, fakes) = stage();
     stage.send(&settings(true, false, &CHANNELS), mia()).unwrap();
+    approve(&mut stage);
     (stage, fakes)
+}
+fn asset() -> AssetId {
+    AssetId(Uuid::from_u128(40))
+}
+fn approve(stage: &mut Stage) {
+    let actor = mia();
+    let approval_id = events::production::ApprovalId(Uuid::from_u128(41));
+    let event = CreativeAssetApproved { asset_id: asset(), actor, qc_result_id: None, note: None, approval_id };
+    stage.hear("production_asset", asset(), &event).unwrap();
+    stage.project().unwrap();
 }
 fn queued(stage: &mut Stage, platform: &str, text: &str) -> PublishJobId {
     stage.send(&post(platform, text), mia()).unwrap().job_id
@@ -100,16 +112,14 @@ fn a_post_goes_out_once_and_says_where() {
     assert_eq!(code(stage.send(&command, mia())), "WRONG_STATE");
     assert_eq!((fakes.publisher.posts(), fakes.publisher.calls().len(), fakes.rehearsal.posts()), (1, 1, 0));
     let completed = &stage.events::<PublishCompleted>()[0];
-    assert_eq!(
-        (completed.asset_id, &completed.publications),
-        (Some(AssetId(Uuid::from_u128(40))), &reply.publications)
-    );
+    assert_eq!((completed.asset_id, &completed.publications), (Some(asset()), &reply.publications));
     assert_eq!(view(&stage, job_id).publications, reply.publications);
 }
 
 #[test]
 fn a_dry_run_posts_nothing_and_is_marked() {
     let (mut stage, fakes) = stage();
+    approve(&mut stage);
     stage.send(&settings(true, true, &CHANNELS), mia()).unwrap();
     let job_id = queued(&mut stage, "linkedin", "a");
     let reply = executed(&mut stage, job_id);
@@ -172,6 +182,29 @@ fn the_gate_is_asked_again_when_the_job_is_executed() {
         QueuePublish { package_id: Some(events::ids::DeliveryPackageId(Uuid::from_u128(9))), ..post("linkedin", "a") };
     assert_eq!(code(stage.send(&nowhere, mia())), "NOT_FOUND");
     assert_eq!((fakes.publisher.calls().len(), view(&stage, job_id).status), (0, JobStatus::Queued));
+}
+
+#[test]
+fn an_asset_is_published_only_while_it_is_approved() {
+    let (mut stage, fakes) = stage();
+    stage.send(&settings(true, false, &CHANNELS), mia()).unwrap();
+    let job_id = queued(&mut stage, "linkedin", "a");
+    let execute = ExecutePublish { job_id };
+    let (saga, _) = stage.deed("publish");
+    assert_eq!(code(stage.send(&execute, mia())), "GATE", "silence is never approval");
+    assert_eq!(code(stage.ask(&execute, saga, "publish")), "RETRY", "to a saga the news may be on its way");
+    approve(&mut stage);
+    let revoked = CreativeAssetApprovalRevoked { asset_id: asset(), reason: "the claim is wrong".to_owned() };
+    stage.hear("production_asset", asset(), &revoked).unwrap();
+    stage.project().unwrap();
+    let (other, _) = stage.deed("publish");
+    assert_eq!(code(stage.ask(&execute, other, "publish")), "GATE");
+    assert_eq!(fakes.publisher.calls(), []);
+    approve(&mut stage);
+    assert_eq!(stage.ask(&execute, saga, "publish").unwrap().outcome, JobStatus::Published);
+    let no_asset = QueuePublish { asset_id: None, ..post("linkedin", "b") };
+    let job_id = stage.send(&no_asset, mia()).unwrap().job_id;
+    assert_eq!(executed(&mut stage, job_id).outcome, JobStatus::Published);
 }
 
 #[test]
@@ -338,7 +371,7 @@ fn executing_is_undone_by_retracting() {
     stage.ask(&command, saga, "publish").unwrap();
     assert!(stage.undo(&command, saga, "publish").unwrap());
     assert_eq!((fakes.publisher.posts(), view(&stage, job_id).status), (0, JobStatus::Retracted));
-    assert_eq!(stage.events::<PublishRetracted>()[0].asset_id, Some(AssetId(Uuid::from_u128(40))));
+    assert_eq!(stage.events::<PublishRetracted>()[0].asset_id, Some(asset()));
     stage.send(&RetractPublish { job_id, reason: "again".to_owned() }, mia()).unwrap();
     assert_eq!(stage.events::<PublishRetracted>().len(), 1);
 }

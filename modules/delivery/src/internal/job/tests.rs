@@ -160,6 +160,8 @@ fn the_gate_names_the_first_check_that_does_not_hold() {
     ];
     for (settings, package, check) in cases {
         let expected = check.map(|check| PublishRefused::Gate { check: check.to_owned() });
-        assert_eq!(gate(&work(), settings, package).err(), expected, "{settings:?} {package:?}");
+        assert_eq!(gate(&work(), settings, package, true).err(), expected, "{settings:?} {package:?}");
     }
+    let asset = PublishRefused::Gate { check: "asset".to_owned() };
+    assert_eq!(gate(&work(), &all, Some(PackageStatus::Created), false).err(), Some(asset));
 }
