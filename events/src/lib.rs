@@ -3,4 +3,6 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod ids;
+pub mod onboarding;
+pub mod strategy;
 pub mod values;
