@@ -11,6 +11,7 @@ use saga_core::json::Payload;
 use saga_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 mod examples;
@@ -184,6 +185,19 @@ pub struct Constraint {
     pub text: String,
 }
 
+/// What was said on the call after the form: notes, and answers that the form did not have.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct Call {
+    pub notes: Text,
+    #[serde(default)]
+    pub clarifications: BTreeMap<String, String>,
+    #[serde(default)]
+    pub attachments: Vec<Attachment>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub date: Option<String>,
+}
+
 /// Version 1: that there was a form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
@@ -272,9 +286,9 @@ pub struct BriefNormalized {
     /// What the client wrote beside the questions.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub notes: Option<Text>,
-    /// What was written down on the call.
+    /// What was said and written down on the call.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub call_notes: Option<Text>,
+    pub call: Option<Call>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub deed: Option<StepKey>,
 }

@@ -2,8 +2,8 @@
 
 use super::{
     Attachment, Audience, BrandGuidelines, BriefCancelled, BriefNormalizationReverted, BriefNormalized, BriefValidated,
-    Constraint, ConstraintKind, IntakeCapturedV1, IntakeCapturedV2, IntakeRef, IntakeWithdrawn, Kpi, Objective, Offer,
-    PlannedContent, ProjectClosed, Scope, Weeks, WorkspaceCreated, intake_of,
+    Call, Constraint, ConstraintKind, IntakeCapturedV1, IntakeCapturedV2, IntakeRef, IntakeWithdrawn, Kpi, Objective,
+    Offer, PlannedContent, ProjectClosed, Scope, Weeks, WorkspaceCreated, intake_of,
 };
 use crate::ids::{BriefId, ClientId, ProjectId};
 use crate::values::{Money, Text};
@@ -97,7 +97,11 @@ impl BriefNormalized {
             constraints: vec![Constraint { kind: ConstraintKind::MustAvoid, text: own("cruise") }],
             language: own("en"),
             notes: None,
-            call_notes: Some(Text::Inline(own("Season starts in April."))),
+            call: Some(Call {
+                notes: Text::Inline(own("Season starts in April.")),
+                date: Some(own("2025-12-12")),
+                ..Call::default()
+            }),
             deed: deed("normalize-brief"),
         }
     }
