@@ -5,6 +5,7 @@
 pub mod client_review;
 pub mod delivery;
 pub mod ids;
+pub mod onboarding;
 pub mod production;
 pub mod qc;
 pub mod strategy;

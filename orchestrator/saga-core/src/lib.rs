@@ -9,7 +9,9 @@
 pub mod aggregate;
 pub mod batch;
 pub mod catchup;
+pub mod codes;
 pub mod command;
+pub mod control;
 pub mod definition;
 pub mod envelope;
 pub mod event;
@@ -25,6 +27,8 @@ pub mod projection;
 #[cfg(feature = "laws")]
 pub mod stage;
 pub mod time;
+pub mod view;
+pub mod waiting;
 
 #[doc(hidden)]
 pub use uuid;
