@@ -8,11 +8,7 @@ use crate::api::ports::*;
 use events::ids::{AssetId, CampaignId, PublishJobId};
 use events::production::{CreativeAssetApprovalRevoked, CreativeAssetApproved};
 use saga_core::envelope::{Actor, ActorKind};
-use saga_core::host::Served;
-use saga_core::id::Direction;
-use saga_core::outcome::Answer;
-use saga_core::stage::Stage;
-use saga_core::time::Timestamp;
+use saga_core::{host::Served, id::Direction, outcome::Answer, stage::Stage, time::Timestamp};
 use std::time::Duration;
 use uuid::Uuid;
 
