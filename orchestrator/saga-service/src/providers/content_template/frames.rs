@@ -1,6 +1,6 @@
 //! Sentences of the template writer, by language. Plain and true of everybody: no claims, no numbers, no names.
 
-/// What one language says. `{client}`, `{audience}`, `{offer}`, `{usp}`, `{goal}`, `{tone}` and `{summary}` are filled in.
+/// What one language says. `{client}`, `{audience}`, `{offer}`, `{usp}`, `{goal}` and `{tone}` are filled in.
 pub(super) struct Frame {
     pub(super) language: &'static str,
     pub(super) script: Script,
