@@ -111,7 +111,7 @@ impl World {
             Served::Answered(Answer::Done { output }) => Ok(output.read().unwrap()),
             Served::Answered(Answer::Refused(refused)) => Err(refused),
             Served::Answered(Answer::Retry { reason, .. }) => Err(Refused::new("RETRY", reason)),
-            other => panic!("{other:?}"),
+            other @ (Served::Stale { .. } | Served::Park(_)) => panic!("{other:?}"),
         }
     }
 }

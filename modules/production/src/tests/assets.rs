@@ -69,14 +69,14 @@ fn platforms_formats_and_lengths_are_checked() {
 #[test]
 fn a_long_caption_survives_an_edit_of_the_hook() {
     let mut world = World::new();
-    let caption = Some("ж".repeat(60_000));
+    let long = "ж".repeat(60_000);
+    let caption = Some(long.clone());
     let content = AssetContent::Given(AssetCopy { caption: caption.clone(), ..words("hook") });
     let made = world.stage.send(&CreateAsset { spec: spec("email", "email"), content, ..create(None) }, mia()).unwrap();
     let edited = world.stage.send(&edit(made.asset_id, "better"), mia()).unwrap();
     assert_eq!(edited.copy.caption, caption);
     assert_eq!(world.shown(made.asset_id).unwrap().copy.caption, caption);
-    let expected =
-        crate::api::events::asset_content_hash("email", "email", "better", &caption.unwrap(), "Order a sample");
+    let expected = crate::api::events::asset_content_hash("email", "email", "better", &long, "Order a sample");
     assert_eq!(edited.content_hash, expected);
 }
 
@@ -275,7 +275,7 @@ fn the_gallery_filters_and_pages() {
     assert_eq!(ids(&world, Gallery { campaign: Some(campaign), ..Gallery::default() }), [one]);
     assert_eq!(ids(&world, Gallery { status: Some(AssetStatus::Approved), ..Gallery::default() }), [two]);
     assert_eq!(ids(&world, Gallery { platform: Some("twitter".to_owned()), ..Gallery::default() }), [one]);
-    let mut all = vec![one, two];
+    let mut all = [one, two];
     all.sort();
     assert_eq!(ids(&world, Gallery { limit: Some(1), ..Gallery::default() }), all[..1]);
     assert_eq!(ids(&world, Gallery { limit: Some(1), after: Some(all[0]), ..Gallery::default() }), all[1..]);

@@ -201,9 +201,8 @@ pub(super) fn emojis(text: &str) -> usize {
             | '❗' | '➕'..='➗' | '⬛' | '⬜' | '⭐' | '⭕')
             || (coloured && matches!(c, '\u{2190}'..='\u{2bff}' | '\u{3030}' | '\u{303d}' | '\u{3297}' | '\u{3299}'));
         let shade = matches!(c, '\u{1f3fb}'..='\u{1f3ff}');
-        if emoji && !glued && !shade && !(flag && half_flag) {
-            count += 1;
-        }
+        let continues = glued || shade || (flag && half_flag);
+        count += usize::from(emoji && !continues);
         half_flag = flag && !half_flag;
         if !matches!(c, '\u{fe0f}') {
             glued = c == '\u{200d}';

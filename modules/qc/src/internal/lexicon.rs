@@ -90,8 +90,8 @@ pub(super) const CALLS: &[(&str, &[&str])] = &[
     (
         "es",
         &[
-            "reserv", "agend", "pide", "descubr", "prueb", "contact", "llám", "llam", "compr", "regístr", "solicit",
-            "escríb", "visit", "únete", "conoce", "empieza",
+            "reserv", "agend", "pide", "descubr", "prueb", "contact", "contáct", "agénd", "descúbr", "llám", "llam",
+            "compr", "regístr", "solicit", "escríb", "visit", "únete", "conoce", "empieza",
         ],
     ),
     (
