@@ -9,16 +9,22 @@
 pub mod aggregate;
 pub mod appender;
 pub mod batch;
+pub mod catchup;
 pub mod command;
 pub mod definition;
 pub mod envelope;
 pub mod event;
+pub mod host;
 pub mod id;
 pub mod json;
+pub mod machine;
+pub mod memory;
 pub mod module;
 pub mod outcome;
 pub mod ports;
 pub mod projection;
+#[cfg(feature = "laws")]
+pub mod stage;
 pub mod time;
 
 #[doc(hidden)]

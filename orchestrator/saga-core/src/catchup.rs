@@ -1,0 +1,94 @@
+//! Brings a projection up to a page of a log: load, fold (pure), commit once. Replay and rebuild run through here too.
+
+use crate::batch::Commit;
+use crate::envelope::Recorded;
+use crate::id::{Position, StreamId};
+use crate::machine::projector::{PARKED, PARKED_VERSION, Parked, fold, keys};
+use crate::ports::{FIND_LIMIT_MAX, Find, ReadError, SharedStore};
+use crate::projection::ProjectionDef;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// 500 events a page: one commit of at most as many documents, and the writer is free again within milliseconds.
+pub const PROJECTION_PAGE: usize = 500;
+
+/// Why a page was not folded. Nothing of it was written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CatchUpError {
+    /// A store could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The documents could not be written; the same page is folded again later.
+    #[error("the documents could not be written: {0}")]
+    Write(String),
+}
+
+/// The streams of which this consumer has parked an event.
+pub async fn blocked(own: &SharedStore, consumer: &str) -> Result<BTreeSet<StreamId>, ReadError> {
+    let mut streams = BTreeSet::new();
+    let mut find = Find {
+        projection: PARKED.to_owned(),
+        version: PARKED_VERSION,
+        filters: vec![(0, consumer.to_owned())],
+        order_by: None,
+        descending: false,
+        after: None,
+        limit: FIND_LIMIT_MAX,
+    };
+    loop {
+        let page = own.find(&find).await?;
+        let parked = page.iter().filter_map(|document| document.body.read::<Parked>().ok());
+        streams.extend(parked.map(|parked| parked.stream));
+        match page.last() {
+            Some(last) if page.len() == FIND_LIMIT_MAX => find.after = Some((None, last.key.clone())),
+            Some(_) | None => return Ok(streams),
+        }
+    }
+}
+
+/// Folds one page into the documents of `own` and moves the checkpoint with them, in one commit.
+pub async fn fold_page(
+    def: &ProjectionDef,
+    own: &SharedStore,
+    module: &str,
+    page: &[Recorded],
+    blocked: &mut BTreeSet<StreamId>,
+) -> Result<(), CatchUpError> {
+    let mut documents = BTreeMap::new();
+    for key in keys(def, module, page) {
+        if let Some(document) = own.get(&def.name, def.version, &key).await? {
+            documents.insert(key, document.body);
+        }
+    }
+    let folded = fold(def, module, page, documents, blocked.clone());
+    match own.commit(folded.batch).await {
+        Commit::Ok(_) => {
+            *blocked = folded.blocked;
+            Ok(())
+        }
+        Commit::Conflict(conflict) => Err(CatchUpError::Write(conflict.to_string())),
+        Commit::Fenced { current } => Err(CatchUpError::Write(format!("fenced by epoch {current}"))),
+        Commit::Rejected(limit) => Err(CatchUpError::Write(limit.to_string())),
+        // Documents are overwritten by the same fold again, so a lost answer needs no reading back.
+        Commit::Retryable(why) | Commit::Unknown(why) => Err(CatchUpError::Write(why.to_string())),
+    }
+}
+
+/// Catches up with everything in the source's log. Returns how far it came.
+pub async fn catch_up(
+    def: &ProjectionDef,
+    own: &SharedStore,
+    module: &str,
+    source: &SharedStore,
+) -> Result<Position, CatchUpError> {
+    let consumer = def.consumer(module);
+    let mut at = own.checkpoint(&consumer).await?;
+    let mut streams = blocked(own, &consumer).await?;
+    loop {
+        let page = source.read_log(at, PROJECTION_PAGE).await?;
+        let Some(last) = page.last() else { return Ok(at) };
+        let end = last.position;
+        fold_page(def, own, module, &page, &mut streams).await?;
+        at = end;
+    }
+}

@@ -1,0 +1,119 @@
+//! Folds a page of a log into documents. Pure: what to load, then what to write; poison is parked with its place.
+
+use crate::batch::{Batch, DocumentWrite, Mark};
+use crate::envelope::Recorded;
+use crate::id::{Position, StreamId};
+use crate::json::Payload;
+use crate::projection::{At, FoldError, ProjectionDef};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The projection that holds what could not be consumed: `(consumer, stream)` are its index fields.
+pub const PARKED: &str = "_parked";
+/// Its version.
+pub const PARKED_VERSION: u16 = 1;
+
+/// Something that was put aside once, with its place and reason. It is a pointer: the bytes stay in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// Who could not consume it.
+    pub consumer: String,
+    /// Whose log it stands in.
+    pub module: String,
+    /// Where.
+    pub position: Position,
+    /// Which story: its later events park behind it, in order.
+    pub stream: StreamId,
+    /// The event's name and version.
+    pub event: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Parked {
+    /// The document that keeps it.
+    pub fn write(&self) -> DocumentWrite {
+        DocumentWrite {
+            projection: PARKED.to_owned(),
+            version: PARKED_VERSION,
+            key: format!("{}:{:020}", self.consumer, self.position.0),
+            body: Payload::of(self).ok(),
+            index: vec![Some(self.consumer.clone()), Some(self.stream.to_string())],
+        }
+    }
+}
+
+/// The documents that folding this page will read.
+pub fn keys(def: &ProjectionDef, module: &str, page: &[Recorded]) -> BTreeSet<String> {
+    let mut keys = BTreeSet::new();
+    for recorded in page {
+        let at = At::of(module, recorded);
+        for fold in def.folds.iter().filter(|fold| fold.module == module && fold.event == recorded.name) {
+            keys.extend((fold.key)(recorded, &at).ok().flatten());
+        }
+    }
+    keys
+}
+
+/// What folding a page comes to.
+#[derive(Debug, Clone)]
+pub struct Folded {
+    /// Each changed document once, parked events, and the checkpoint: one commit.
+    pub batch: Batch,
+    /// Streams that are blocked from now on.
+    pub blocked: BTreeSet<StreamId>,
+}
+
+/// Folds the page over the loaded documents. Streams in `blocked` have a parked event already.
+pub fn fold(
+    def: &ProjectionDef,
+    module: &str,
+    page: &[Recorded],
+    mut documents: BTreeMap<String, Payload>,
+    mut blocked: BTreeSet<StreamId>,
+) -> Folded {
+    let consumer = def.consumer(module);
+    let mut changed = BTreeSet::new();
+    let mut batch = Batch::default();
+    for recorded in page {
+        let at = At::of(module, recorded);
+        let folds: Vec<_> =
+            def.folds.iter().filter(|fold| fold.module == module && fold.event == recorded.name).collect();
+        if folds.is_empty() {
+            continue;
+        }
+        let outcome = if blocked.contains(&recorded.stream) {
+            Err("an earlier event of this stream is parked".to_owned())
+        } else {
+            folds.iter().try_for_each(|fold| -> Result<(), String> {
+                let text = |why: FoldError| why.to_string();
+                let Some(key) = (fold.key)(recorded, &at).map_err(|why| why.to_string())? else { return Ok(()) };
+                match (fold.fold)(documents.get(&key).cloned(), recorded, &at).map_err(text)? {
+                    Some(document) => documents.insert(key.clone(), document),
+                    None => documents.remove(&key),
+                };
+                changed.insert(key);
+                Ok(())
+            })
+        };
+        if let Err(reason) = outcome {
+            blocked.insert(recorded.stream.clone());
+            batch.documents.push(
+                Parked {
+                    consumer: consumer.clone(),
+                    module: module.to_owned(),
+                    position: recorded.position,
+                    stream: recorded.stream.clone(),
+                    event: format!("{}@{}", recorded.name, recorded.schema_version),
+                    reason,
+                }
+                .write(),
+            );
+        }
+    }
+    batch.documents.extend(changed.iter().map(|key| def.write(key, documents.get(key).cloned())));
+    if let Some(last) = page.last() {
+        batch.marks.push(Mark { consumer, position: last.position });
+    }
+    Folded { batch, blocked }
+}
