@@ -10,7 +10,9 @@ pub mod aggregate;
 pub mod appender;
 pub mod batch;
 pub mod catchup;
+pub mod codes;
 pub mod command;
+pub mod control;
 pub mod definition;
 pub mod envelope;
 pub mod event;
@@ -26,6 +28,8 @@ pub mod projection;
 #[cfg(feature = "laws")]
 pub mod stage;
 pub mod time;
+pub mod view;
+pub mod waiting;
 
 #[doc(hidden)]
 pub use uuid;

@@ -1,0 +1,101 @@
+//! The one code space: every error that a person can see has a code, an exit code and a page that works offline.
+
+/// One code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    /// `SG` and four digits.
+    pub id: &'static str,
+    /// A few words.
+    pub title: &'static str,
+    /// The exit code of a command that ends with it.
+    pub exit: u8,
+    /// Whether trying again is sensible.
+    pub retryable: bool,
+    /// The page.
+    pub page: &'static str,
+}
+
+macro_rules! codes {
+    ($($(#[$meta:meta])* $name:ident = $id:literal, $exit:literal, $retryable:literal, $title:literal;)+) => {
+        $($(#[$meta])* pub const $name: Code = Code {
+            id: $id, title: $title, exit: $exit, retryable: $retryable,
+            page: include_str!(concat!("../errors/", $id, ".md")),
+        };)+
+        /// All of them, by number.
+        pub const ALL: &[Code] = &[$($name),+];
+    };
+}
+
+codes! {
+    /// The store is written by another process.
+    STORE_IN_USE = "SG0001", 5, true, "the store is in use by another process";
+    /// The store is newer than the program.
+    STORE_NEWER = "SG0002", 1, false, "the store was written by a newer version";
+    /// The store cannot be opened or written.
+    STORE_UNAVAILABLE = "SG0003", 9, true, "the store cannot be opened or written";
+    /// The store would not keep its promises.
+    STORE_UNSAFE = "SG0004", 1, false, "a durability setting of the store is wrong";
+    /// The store is damaged.
+    STORE_CORRUPT = "SG0005", 1, false, "the store is damaged";
+    /// A plan uses a name twice.
+    PLAN_NAME_TWICE = "SG0006", 1, false, "a plan uses a name twice";
+    /// A plan needs an output that nobody produces.
+    PLAN_MISSING_OUTPUT = "SG0007", 1, false, "a step needs an output that nobody produces";
+    /// A plan needs an output that a path may lack.
+    PLAN_MAYBE_OUTPUT = "SG0008", 1, false, "a step needs an output that a path may lack";
+    /// A plan has a limit out of bounds.
+    PLAN_LIMIT = "SG0009", 1, false, "a limit of a plan is out of bounds";
+    /// The same version with another digest.
+    PLAN_DIGEST = "SG0010", 1, false, "a version is registered with other content";
+    /// A plan has a cycle.
+    PLAN_CYCLE = "SG0011", 1, false, "the steps of a plan form a cycle";
+    /// An ordinary step has no undo.
+    PLAN_NO_UNDO = "SG0012", 1, false, "an ordinary step has no undo";
+    /// The order around the pivot is wrong.
+    PLAN_PIVOT = "SG0013", 1, false, "steps stand on the wrong side of the pivot";
+    /// A plan is empty or its names are malformed.
+    PLAN_MALFORMED = "SG0014", 1, false, "a plan is empty or malformed";
+    /// Malformed JSON.
+    INPUT_MALFORMED = "SG0101", 2, false, "the input is not JSON";
+    /// The input does not fit.
+    INPUT_REFUSED = "SG0102", 2, false, "the input does not fit";
+    /// The input is too large or too deep.
+    INPUT_LIMIT = "SG0103", 2, false, "the input breaks a limit";
+    /// The input cannot be read.
+    INPUT_UNREADABLE = "SG0104", 2, false, "the input cannot be read";
+    /// No such saga.
+    SAGA_NOT_FOUND = "SG0201", 3, false, "there is no such saga";
+    /// Several sagas fit.
+    SAGA_AMBIGUOUS = "SG0202", 2, false, "several sagas end with these digits";
+    /// The key was used with another input.
+    KEY_TAKEN = "SG0203", 5, false, "the key was used with another input";
+    /// No such definition.
+    NO_DEFINITION = "SG0204", 3, false, "there is no such definition";
+    /// Not possible in this state.
+    WRONG_STATE = "SG0205", 5, false, "not possible in this state";
+    /// The point of no return was passed.
+    PAST_PIVOT = "SG0206", 5, false, "the point of no return was passed";
+    /// A reason is needed.
+    REASON_NEEDED = "SG0207", 2, false, "a reason is needed";
+    /// No such gate or step.
+    NO_SUCH_STEP = "SG0209", 3, false, "the saga has no such step or gate";
+    /// The request id was used for another order.
+    REQUEST_REUSED = "SG0210", 5, false, "the request id was used for another order";
+    /// Too many open sagas or waiting orders.
+    OVERLOADED = "SG0211", 9, true, "too much is waiting already";
+    /// A usage error.
+    USAGE = "SG0301", 2, false, "the command line is not understood";
+    /// Nobody answers at the address.
+    UNREACHABLE = "SG0302", 9, true, "nobody answers";
+    /// Waiting ran out of time.
+    STILL_PENDING = "SG0303", 8, true, "still pending";
+    /// Checks have findings.
+    FINDINGS = "SG0304", 6, false, "a check has findings";
+    /// A bug.
+    INTERNAL = "SG0999", 1, false, "something that must not happen";
+}
+
+/// The code with this id.
+pub fn find(id: &str) -> Option<Code> {
+    ALL.iter().copied().find(|code| code.id.eq_ignore_ascii_case(id))
+}

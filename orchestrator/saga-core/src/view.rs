@@ -1,0 +1,411 @@
+//! What people see: states, signs, rows and the actions that are possible now. Every face shows these and invents none.
+
+use crate::id::{Position, SagaId};
+use crate::json::Payload;
+use crate::time::Timestamp;
+use crate::waiting::Waiting;
+use serde::{Deserialize, Serialize};
+
+/// The states of a saga. The last three are the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SagaState {
+    /// An undo failed for good; a person has to look.
+    UndoFailed,
+    /// Going forward is over until a person decides.
+    Parked,
+    /// A step is tried again.
+    Retrying,
+    /// What was done is being undone.
+    Compensating,
+    /// Somebody paused it.
+    Paused,
+    /// Steps are under way.
+    Running,
+    /// A gate or timer is awaited.
+    Waiting,
+    /// Every step on the taken path happened.
+    Completed,
+    /// Everything done was undone.
+    Compensated,
+    /// Cancelled: undone by order, or abandoned.
+    Cancelled,
+}
+
+impl SagaState {
+    /// All of them, trouble first: the order of lists.
+    pub const ALL: [SagaState; 10] = [
+        SagaState::UndoFailed,
+        SagaState::Parked,
+        SagaState::Retrying,
+        SagaState::Compensating,
+        SagaState::Paused,
+        SagaState::Running,
+        SagaState::Waiting,
+        SagaState::Completed,
+        SagaState::Compensated,
+        SagaState::Cancelled,
+    ];
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            SagaState::UndoFailed => "undo-failed",
+            SagaState::Parked => "parked",
+            SagaState::Retrying => "retrying",
+            SagaState::Compensating => "compensating",
+            SagaState::Paused => "paused",
+            SagaState::Running => "running",
+            SagaState::Waiting => "waiting",
+            SagaState::Completed => "completed",
+            SagaState::Compensated => "compensated",
+            SagaState::Cancelled => "cancelled",
+        }
+    }
+    /// The state of a word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.word() == word)
+    }
+    /// The sign: one column wide.
+    pub fn sign(self) -> &'static str {
+        match self {
+            SagaState::UndoFailed => "‼",
+            SagaState::Parked => "✖",
+            SagaState::Retrying => "↻",
+            SagaState::Compensating => "↩",
+            SagaState::Paused => "‖",
+            SagaState::Running => "●",
+            SagaState::Waiting => "◔",
+            SagaState::Completed => "✔",
+            SagaState::Compensated => "↺",
+            SagaState::Cancelled => "⊘",
+        }
+    }
+    /// The sign where only ASCII is safe.
+    pub fn ascii(self) -> &'static str {
+        match self {
+            SagaState::UndoFailed => "!",
+            SagaState::Parked => "X",
+            SagaState::Retrying => "r",
+            SagaState::Compensating => "<",
+            SagaState::Paused => "p",
+            SagaState::Running => "*",
+            SagaState::Waiting => "w",
+            SagaState::Completed => "+",
+            SagaState::Compensated => "u",
+            SagaState::Cancelled => "-",
+        }
+    }
+    /// Whether it is the end.
+    pub fn is_end(self) -> bool {
+        matches!(self, SagaState::Completed | SagaState::Compensated | SagaState::Cancelled)
+    }
+    /// Whether a person has to decide.
+    pub fn needs_person(self) -> bool {
+        matches!(self, SagaState::UndoFailed | SagaState::Parked)
+    }
+}
+
+/// The states of a step, in both directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepState {
+    /// Not its turn yet.
+    Pending,
+    /// Under way.
+    Running,
+    /// A gate or timer.
+    Waiting,
+    /// The next try lies in the future.
+    Retrying,
+    /// It happened.
+    Done,
+    /// A gate decided.
+    Decided,
+    /// A business no; nothing happened.
+    Refused,
+    /// No answer: it may have happened.
+    Unknown,
+    /// A person decides.
+    Parked,
+    /// Passed over by order.
+    Skipped,
+    /// The path did not need it.
+    NotNeeded,
+    /// The undo is under way.
+    Undoing,
+    /// Taken back.
+    Undone,
+    /// The undo failed for good.
+    UndoFailed,
+}
+
+impl StepState {
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            StepState::Pending => "pending",
+            StepState::Running => "running",
+            StepState::Waiting => "waiting",
+            StepState::Retrying => "retrying",
+            StepState::Done => "done",
+            StepState::Decided => "decided",
+            StepState::Refused => "refused",
+            StepState::Unknown => "unknown",
+            StepState::Parked => "parked",
+            StepState::Skipped => "skipped",
+            StepState::NotNeeded => "not needed",
+            StepState::Undoing => "undoing",
+            StepState::Undone => "undone",
+            StepState::UndoFailed => "undo failed",
+        }
+    }
+    /// The sign: one column wide.
+    pub fn sign(self) -> &'static str {
+        match self {
+            StepState::Pending => "·",
+            StepState::Running => "●",
+            StepState::Waiting => "◔",
+            StepState::Retrying => "↻",
+            StepState::Done | StepState::Decided => "✔",
+            StepState::Refused | StepState::Parked => "✖",
+            StepState::Unknown => "?",
+            StepState::Skipped => "–",
+            StepState::NotNeeded => "⋯",
+            StepState::Undoing => "↩",
+            StepState::Undone => "↺",
+            StepState::UndoFailed => "‼",
+        }
+    }
+    /// The sign where only ASCII is safe.
+    pub fn ascii(self) -> &'static str {
+        match self {
+            StepState::Pending => ".",
+            StepState::Running => "*",
+            StepState::Waiting => "w",
+            StepState::Retrying => "r",
+            StepState::Done | StepState::Decided => "+",
+            StepState::Refused | StepState::Parked => "X",
+            StepState::Unknown => "?",
+            StepState::Skipped => "-",
+            StepState::NotNeeded => "_",
+            StepState::Undoing => "<",
+            StepState::Undone => "u",
+            StepState::UndoFailed => "!",
+        }
+    }
+}
+
+/// One saga in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SagaRow {
+    /// Its id.
+    pub id: SagaId,
+    /// Name of its definition.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Version of its definition.
+    pub version: u16,
+    /// The key it was started with.
+    pub key: String,
+    /// Its state.
+    pub state: SagaState,
+    /// The step that matters now, if any; `↩` is not part of it, see `undoing`.
+    pub step: Option<String>,
+    /// Whether that step is being undone.
+    pub undoing: bool,
+    /// Which attempt, and how many there are at most (0: no limit).
+    pub attempt: Option<(u32, u32)>,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Why it failed or what it waits for, in words.
+    pub reason: Option<String>,
+    /// What it waits for, the most troublesome first.
+    pub waiting: Vec<Waiting>,
+}
+
+/// One step of a saga.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepRow {
+    /// Its path, for example `assets[2]/render`.
+    pub path: String,
+    /// How deep it stands inside blocks.
+    pub depth: usize,
+    /// The module that performs it; `None` for steps of the saga itself.
+    pub module: Option<String>,
+    /// The command; `None` for local steps, gates and blocks.
+    pub command: Option<String>,
+    /// Forward.
+    pub state: StepState,
+    /// Backward, once it began.
+    pub undo: Option<StepState>,
+    /// The command that takes it back, if it is of a module.
+    pub undo_command: Option<String>,
+    /// Which attempt, and how many at most (0: no limit).
+    pub attempt: Option<(u32, u32)>,
+    /// From dispatch to answer.
+    pub took_ms: Option<u64>,
+    /// The answer in a few words.
+    pub result: Option<String>,
+    /// The whole output, when asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub output: Option<Payload>,
+    /// Point of no return.
+    pub pivot: bool,
+}
+
+/// Something a person may order now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Possible {
+    /// In words: "undo everything".
+    pub words: String,
+    /// The verb: `cancel`, `retry` ...
+    pub verb: String,
+    /// The step or gate it concerns, if any.
+    pub at: Option<String>,
+    /// Whether a reason must be given.
+    pub reason_needed: bool,
+}
+
+/// One saga, whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SagaShow {
+    /// The row of the list.
+    #[serde(flatten)]
+    pub row: SagaRow,
+    /// How many facts it has.
+    pub rev: u64,
+    /// Digest of its definition.
+    pub digest: String,
+    /// What it was started with, when asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub input: Option<Payload>,
+    /// Its steps, in plan order.
+    pub steps: Vec<StepRow>,
+    /// What would be sent if it were compensated now, first to last.
+    pub undo_plan: Vec<String>,
+    /// What would not be undone, with the reason.
+    pub not_undone: Vec<String>,
+    /// What a person may order now.
+    pub possible: Vec<Possible>,
+    /// Unexpected messages that were kept.
+    pub anomalies: u64,
+}
+
+/// One fact of a saga's history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryRow {
+    /// Its version in the saga's stream.
+    pub rev: u64,
+    /// Its place in the log.
+    pub position: Position,
+    /// When.
+    pub at: Timestamp,
+    /// Its name.
+    pub fact: String,
+    /// Who.
+    pub by: String,
+    /// What, in one line.
+    pub detail: String,
+    /// The fact's JSON.
+    pub data: Payload,
+}
+
+/// How likely a cause is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Likelihood {
+    /// Recorded as such.
+    Certain,
+    /// Nothing else fits the evidence.
+    VeryLikely,
+    /// Fits the evidence.
+    Possible,
+}
+
+/// One ranked cause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// The code, for labels and runbooks.
+    pub code: String,
+    /// How likely.
+    pub likelihood: Likelihood,
+    /// What it means here, in one sentence.
+    pub says: String,
+    /// The numbers behind it.
+    pub evidence: Vec<String>,
+    /// What to do first.
+    pub remedy: String,
+}
+
+/// Why a saga is stuck.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Why {
+    /// The saga.
+    pub saga: SagaRow,
+    /// Ranked causes; empty when it does not wait.
+    pub causes: Vec<Cause>,
+    /// How many causes were looked at.
+    pub checked: usize,
+}
+
+/// One module in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleRow {
+    /// Its name.
+    pub name: String,
+    /// Its contract version.
+    pub contract: String,
+    /// Commands it answers.
+    pub commands: Vec<String>,
+    /// Queries it answers.
+    pub queries: Vec<String>,
+    /// Read models, with their version and how many events they are behind.
+    pub projections: Vec<ProjectionRow>,
+    /// Last position of its log.
+    pub head: Position,
+    /// Commands that wait to be served.
+    pub lag: u64,
+    /// Messages that were put aside.
+    pub parked: u64,
+    /// When it last answered.
+    pub last_seen: Option<Timestamp>,
+    /// `up`, or what is wrong.
+    pub state: String,
+}
+
+/// One read model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProjectionRow {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: u16,
+    /// Events it has not folded yet, over all sources.
+    pub lag: u64,
+}
+
+/// One promise that was checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The promise's id: `S4`, `L8`.
+    pub promise: String,
+    /// Where: module and position, saga, key.
+    pub place: String,
+    /// What is wrong.
+    pub says: String,
+}
+
+/// The result of checking the logs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdicts {
+    /// Events read, per module.
+    pub events: Vec<(String, u64)>,
+    /// Sagas checked.
+    pub sagas: u64,
+    /// Promises checked.
+    pub promises: Vec<String>,
+    /// What is wrong; empty is good.
+    pub findings: Vec<Finding>,
+}

@@ -1,0 +1,78 @@
+//! Why a saga waits, as data, from the first day: for what, where, since, until.
+
+use crate::id::StepKey;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One thing that a saga waits for. A saga with parallel branches may wait for several.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// What kind of waiting.
+    pub reason: WaitReason,
+    /// The step's path.
+    pub step: String,
+    /// Forward or backward.
+    pub undo: bool,
+    /// The subject, gate or code that is awaited.
+    pub subject: String,
+    /// The deed that is awaited, for traces.
+    pub key: Option<StepKey>,
+    /// Since when.
+    pub since: Timestamp,
+    /// When waiting ends by itself: a deadline, or the next try.
+    pub until: Option<Timestamp>,
+    /// Which attempt it is.
+    pub attempt: u32,
+    /// What was last heard, if anything.
+    pub last: Option<String>,
+}
+
+/// The reason codes of waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum WaitReason {
+    /// A command or local action is under way, no answer yet.
+    NoReply,
+    /// The next try lies in the future.
+    Backoff,
+    /// A person or an outside event decides.
+    WaitingSignal,
+    /// A time has to come.
+    WaitingTimer,
+    /// Somebody paused it.
+    Paused,
+    /// Going forward is over until a person decides.
+    RetriesExhausted,
+    /// A step after the pivot was refused.
+    RefusedAfterPivot,
+    /// The pivot never answered.
+    PivotUnknown,
+    /// An undo is over until a person decides.
+    UndoFailed,
+    /// A bug in the definition or in a function of the saga.
+    Fault,
+    /// The definition is not registered in this process.
+    NoDefinition,
+    /// The definition is registered under the same version with other content.
+    DigestMismatch,
+}
+
+impl WaitReason {
+    /// The code, as printed and put into labels.
+    pub fn code(self) -> &'static str {
+        match self {
+            WaitReason::NoReply => "NO_REPLY",
+            WaitReason::Backoff => "BACKOFF",
+            WaitReason::WaitingSignal => "WAITING_SIGNAL",
+            WaitReason::WaitingTimer => "WAITING_TIMER",
+            WaitReason::Paused => "PAUSED",
+            WaitReason::RetriesExhausted => "RETRIES_EXHAUSTED",
+            WaitReason::RefusedAfterPivot => "REFUSED_AFTER_PIVOT",
+            WaitReason::PivotUnknown => "PIVOT_UNKNOWN",
+            WaitReason::UndoFailed => "UNDO_FAILED",
+            WaitReason::Fault => "FAULT",
+            WaitReason::NoDefinition => "NO_DEFINITION",
+            WaitReason::DigestMismatch => "DIGEST_MISMATCH",
+        }
+    }
+}
