@@ -19,6 +19,8 @@ pub mod event;
 pub mod host;
 pub mod id;
 pub mod json;
+#[cfg(feature = "laws")]
+pub mod laws;
 pub mod machine;
 pub mod memory;
 pub mod module;

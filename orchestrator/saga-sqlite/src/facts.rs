@@ -64,11 +64,13 @@ pub(crate) async fn read(
     Ok(facts)
 }
 
+// The list is renamed first: json_each has columns of its own named `key` and `type`.
 const VERSIONS: &str = "SELECT value, (SELECT max(version) FROM es_events WHERE stream = value) FROM json_each(?)";
-const PLACES: &str = "SELECT stream, version, event_id, position FROM json_each(?) AS wanted CROSS JOIN es_events \
-                      ON stream = wanted.value ->> 0 AND version > wanted.value ->> 1 AND version <= wanted.value ->> 2";
-const KEYS: &str = "FROM json_each(?) AS wanted CROSS JOIN es_inbox \
-                    ON saga = unhex(wanted.value ->> 0) AND key = unhex(wanted.value ->> 1)";
+const PLACES: &str = "SELECT stream, version, event_id, position FROM (SELECT value AS wanted FROM json_each(?)) \
+                      CROSS JOIN es_events \
+                      ON stream = wanted ->> 0 AND version > wanted ->> 1 AND version <= wanted ->> 2";
+const KEYS: &str = "FROM (SELECT value AS wanted FROM json_each(?)) CROSS JOIN es_inbox \
+                    ON saga = unhex(wanted ->> 0) AND key = unhex(wanted ->> 1)";
 
 async fn ask(
     connection: &mut SqliteConnection,
