@@ -3,3 +3,4 @@
 mod file;
 mod folder;
 mod laws;
+mod model;
