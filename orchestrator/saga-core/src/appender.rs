@@ -160,6 +160,10 @@ impl<'l, 'b> Plan<'l, 'b> {
             fences: BTreeMap::new(),
         }
     }
+    /// The end of the log before this plan.
+    pub fn start(&self) -> Head {
+        self.ledger.head
+    }
     /// The end of the log when this plan is written.
     pub fn head(&self) -> Head {
         self.head

@@ -1,19 +1,19 @@
--- The end of the log, one row. It is what makes a position unrepeatable: the next one comes from here, and at start it
--- must agree with the last event.
+-- A note of how long the log was at some time: written now and then and at every close, not with every commit, which it
+-- would cost a page. At start the log must still be at least this long, with this chain at this place.
 CREATE TABLE es_head (
-  id          INTEGER PRIMARY KEY CHECK (id = 1),
-  position    INTEGER NOT NULL,
-  public_seq  INTEGER NOT NULL,
-  recorded_at INTEGER NOT NULL,
-  chain       BLOB    NOT NULL
+  id       INTEGER PRIMARY KEY CHECK (id = 1),
+  position INTEGER NOT NULL,
+  chain    BLOB    NOT NULL
 ) STRICT;
-INSERT INTO es_head VALUES (1, 0, 0, 0, zeroblob(32));
+INSERT INTO es_head VALUES (1, 0, zeroblob(32));
 
 -- The log. `data` and `meta` are the bytes as they were hashed; times are microseconds since 1970 in UTC.
+-- `public_seq` is the place among the public events; a private event has the last such place, negated. So the last row
+-- alone says how everything goes on, and as no row is ever deleted, no position is ever given twice.
 -- One index, which is also the check of expected versions; every further one would cost each append a page.
 CREATE TABLE es_events (
   position       INTEGER PRIMARY KEY,
-  public_seq     INTEGER,
+  public_seq     INTEGER NOT NULL,
   stream         TEXT    NOT NULL,
   version        INTEGER NOT NULL,
   event_id       BLOB    NOT NULL,

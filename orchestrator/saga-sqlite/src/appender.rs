@@ -89,6 +89,9 @@ impl Appender {
                 caller.send(answer).ok();
             }
         }
+        if let Err(error) = open::note(&mut self.connection).await {
+            tracing::warn!(store = self.place, %error, "the length of the log was not noted");
+        }
         if let Err(error) = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await {
             tracing::warn!(store = self.place, %error, "the write-ahead log stays beside the file");
         }
@@ -216,7 +219,7 @@ impl Appender {
     /// A failed `COMMIT` may have left whole frames in the write-ahead log, which a crash would bring to life. Writing
     /// over them settles it; while that does not work, nobody knows.
     async fn settle_fate(&mut self, ledger: &Ledger, why: String) -> Failure {
-        let touch = "BEGIN IMMEDIATE; UPDATE es_head SET id = 1 WHERE id = 1; COMMIT";
+        let touch = "UPDATE es_head SET id = 1 WHERE id = 1";
         if let Err(error) = self.connection.execute(touch).await {
             self.connection.execute("ROLLBACK").await.ok();
             return Failure::Unknown(format!("{why}; and then: {error}"));

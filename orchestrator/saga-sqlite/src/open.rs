@@ -1,13 +1,13 @@
 //! Opening the file: settings that are asked for and read back, and a look at the end of the log before it is trusted.
 
-use crate::decode::{self, EVENT_COLUMNS};
+use crate::decode::{self, EVENT};
 use crate::fault::{open_error, read_error, unreadable};
 use saga_core::appender::Head;
 use saga_core::envelope::{Recorded, chain};
 use saga_core::id::{Epoch, Position};
 use saga_core::ports::{OpenError, ReadError};
 use saga_core::time::Timestamp;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _, SqliteConnection, SqlitePool};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -98,9 +98,9 @@ pub(crate) async fn ledger(
     connection: &mut SqliteConnection,
     place: &str,
 ) -> Result<(Head, BTreeMap<String, Epoch>), ReadError> {
-    let sql = "SELECT position, public_seq, recorded_at, chain FROM es_head WHERE id = 1";
-    let row = sqlx::query(sql).fetch_one(&mut *connection).await.map_err(|error| read_error(place, &error))?;
-    let decode = || -> Result<Head, Box<dyn std::error::Error + Send + Sync>> {
+    let sql = "SELECT position, abs(public_seq), recorded_at, chain FROM es_events ORDER BY position DESC LIMIT 1";
+    let row = sqlx::query(sql).fetch_optional(&mut *connection).await.map_err(|error| read_error(place, &error))?;
+    let decode = |row: SqliteRow| -> Result<Head, Box<dyn std::error::Error + Send + Sync>> {
         Ok(Head {
             position: Position(row.try_get::<i64, _>(0)?.cast_unsigned()),
             public_seq: row.try_get::<i64, _>(1)?.cast_unsigned(),
@@ -108,7 +108,10 @@ pub(crate) async fn ledger(
             chain: row.try_get::<&[u8], _>(3)?.try_into()?,
         })
     };
-    let head = decode::at(|| "es_head".to_owned(), decode())?;
+    let head = match row {
+        Some(row) => decode::at(|| "the last row of es_events".to_owned(), decode(row))?,
+        None => Head::default(),
+    };
     let fences: Vec<(String, i64)> = sqlx::query_as("SELECT scope, epoch FROM es_fences")
         .fetch_all(connection)
         .await
@@ -116,9 +119,34 @@ pub(crate) async fn ledger(
     Ok((head, fences.into_iter().map(|(scope, epoch)| (scope, Epoch(epoch.cast_unsigned()))).collect()))
 }
 
-/// Whether the end of the log is what the head says, without a gap, and chained.
+/// Notes the length of the log, at a close.
+pub(crate) async fn note(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let sql = "UPDATE es_head SET (position, chain) = (SELECT position, chain FROM es_events ORDER BY position DESC \
+               LIMIT 1) WHERE EXISTS (SELECT 1 FROM es_events)";
+    sqlx::query(sql).execute(connection).await.map(drop)
+}
+
+/// Whether the log is as long as it was once noted to be, and its end is without a gap and chained.
 pub(crate) async fn verify(connection: &mut SqliteConnection, place: &str, head: &Head) -> Result<(), OpenError> {
-    let sql = format!("SELECT {EVENT_COLUMNS} FROM es_events ORDER BY position DESC LIMIT {}", TAIL_VERIFIED + 1);
+    let sql = "SELECT position, chain, (SELECT chain FROM es_events WHERE es_events.position = es_head.position) \
+               FROM es_head WHERE id = 1";
+    let noted: (i64, Vec<u8>, Option<Vec<u8>>) = sqlx::query_as(sql)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(|error| unreadable(place, read_error("es_head", &error)))?;
+    let corrupt = |why| OpenError::Corrupt { place: place.to_owned(), why };
+    match (noted.0.cast_unsigned(), noted.1, noted.2) {
+        (0, ..) => {}
+        (length, ..) if length > head.position.0 => {
+            let last = head.position;
+            return Err(corrupt(format!("the log was {length} events long, and now ends at position {last}")));
+        }
+        (length, then, now) if Some(&then) != now.as_ref() => {
+            return Err(corrupt(format!("es_events position {length} is not what it was when it was noted")));
+        }
+        _ => {}
+    }
+    let sql = format!("SELECT {EVENT} FROM es_events ORDER BY position DESC LIMIT {}", TAIL_VERIFIED + 1);
     let rows = sqlx::query(AssertSqlSafe(sql))
         .fetch_all(connection)
         .await
@@ -127,18 +155,11 @@ pub(crate) async fn verify(connection: &mut SqliteConnection, place: &str, head:
     for row in rows.iter().rev() {
         events.push(decode::recorded(row).map_err(|error| unreadable(place, error))?);
     }
-    broken_link(&events, head).map_or(Ok(()), |why| Err(OpenError::Corrupt { place: place.to_owned(), why }))
+    broken_link(&events).map_or(Ok(()), |why| Err(corrupt(why)))
 }
 
 /// The first thing that is wrong with the end of a log. Pure.
-fn broken_link(events: &[Recorded], head: &Head) -> Option<String> {
-    let last = events.last().map_or(Position::ZERO, |event| event.position);
-    if last != head.position {
-        return Some(format!("es_head says position {}, the last event has position {last}", head.position));
-    }
-    if events.last().is_some_and(|event| event.chain != head.chain) {
-        return Some(format!("es_head and es_events position {last} disagree about the chain"));
-    }
+fn broken_link(events: &[Recorded]) -> Option<String> {
     // The first one has no predecessor here, unless it is the first of the log.
     let first = events.first().filter(|event| event.position == Position(1));
     let origin = first.map(|event| (Position::ZERO, [0; 32], event));

@@ -1,7 +1,7 @@
 //! The store as its users see it: commits go to the appender, reads to the ring or to the file.
 
 use crate::appender::{Appender, Request};
-use crate::decode::{self, EVENT_COLUMNS, INBOX_COLUMNS};
+use crate::decode::{self, EVENT, INBOX_COLUMNS};
 use crate::fault::read_error;
 use crate::ring::Ring;
 use async_trait::async_trait;
@@ -170,8 +170,7 @@ impl EventStore for SqliteStore {
         if let Some(events) = self.from_ring(|ring| ring.stream(stream, after, limit)) {
             return Ok(events);
         }
-        let sql =
-            format!("SELECT {EVENT_COLUMNS} FROM es_events WHERE stream = ? AND version > ? ORDER BY version LIMIT ?");
+        let sql = format!("SELECT {EVENT} FROM es_events WHERE stream = ? AND version > ? ORDER BY version LIMIT ?");
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(stream.to_shared())
             .bind(after.0.cast_signed())
@@ -187,7 +186,7 @@ impl EventStore for SqliteStore {
         if let Some(events) = self.from_ring(|ring| ring.log(after, limit)) {
             return Ok(events);
         }
-        let sql = format!("SELECT {EVENT_COLUMNS} FROM es_events WHERE position > ? ORDER BY position LIMIT ?");
+        let sql = format!("SELECT {EVENT} FROM es_events WHERE position > ? ORDER BY position LIMIT ?");
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(after.0.cast_signed())
             .bind(limit_of(limit))
@@ -234,7 +233,7 @@ impl Tail for SqliteStore {
         if self.reads == Reads::Ours {
             return Ok(*self.shared.head.borrow());
         }
-        let head: i64 = sqlx::query_scalar("SELECT position FROM es_head")
+        let head: i64 = sqlx::query_scalar("SELECT coalesce(max(position), 0) FROM es_events")
             .fetch_one(&self.readers)
             .await
             .map_err(|error| self.failed(&error))?;

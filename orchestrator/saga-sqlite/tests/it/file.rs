@@ -134,7 +134,7 @@ async fn a_cut_tail_and_a_foreign_file_are_named_at_start() {
     raw(&folder, "DROP TRIGGER es_events_no_delete; DELETE FROM es_events WHERE position = 5").await.unwrap();
     match refusal(&folder).await {
         OpenError::Corrupt { why, .. } => {
-            assert_eq!(why, "es_head says position 5, the last event has position 4");
+            assert_eq!(why, "the log was 5 events long, and now ends at position 4");
         }
         other => panic!("{other}"),
     }
