@@ -19,8 +19,9 @@ const TAIL_VERIFIED: usize = 1_000;
 const STATEMENTS_KEPT: usize = 256;
 /// Four: two cores' worth of readers and two that wait for the disk.
 const READERS_MAX: u32 = 4;
-/// 512 rows between the thread of SQLite and the task that decodes: both stay busy, and neither runs far ahead.
-const ROWS_BUFFERED: usize = 512;
+/// 2,048 rows between the thread of SQLite and the task that decodes: a page of a reader that catches up, so that the two
+/// do not wake each other within it.
+const ROWS_BUFFERED: usize = 2_048;
 /// 5 s: a backup or a shell may hold the file for a moment.
 const BUSY: Duration = Duration::from_secs(5);
 

@@ -93,10 +93,9 @@ pub(crate) fn entry(saga: u128, path: &str, output: &str) -> InboxEntry {
 
 /// Commits what must be written.
 pub(crate) async fn ok(store: &SharedStore, batch: Batch) -> Receipt {
-    match store.commit(batch).await {
-        Commit::Ok(receipt) => receipt,
-        other => panic!("must be written, but: {other:?}"),
-    }
+    let answer = store.commit(batch).await;
+    let Commit::Ok(receipt) = answer else { panic!("must be written, but: {answer:?}") };
+    receipt
 }
 
 /// The whole log.

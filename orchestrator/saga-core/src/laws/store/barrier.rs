@@ -22,11 +22,11 @@ pub async fn a_key_is_answered_once(store: SharedStore, reopen: Reopen) {
     ok(&store, with(first.clone(), 1)).await;
     let second =
         InboxEntry { payload_hash: [9; 32], answer: Answer::Done { output: Payload::trusted("2") }, ..first.clone() };
-    let expect = |answer: Commit| match answer {
-        Commit::Conflict(Conflict::Answered { answer, payload_hash }) => {
-            assert_eq!((answer, payload_hash), (first.answer.clone(), first.payload_hash));
-        }
-        other => panic!("must be answered already, but: {other:?}"),
+    let expect = |commit: Commit| {
+        let Commit::Conflict(Conflict::Answered { answer, payload_hash }) = commit else {
+            panic!("must be answered already, but: {commit:?}")
+        };
+        assert_eq!((answer, payload_hash), (first.answer.clone(), first.payload_hash));
     };
     expect(store.commit(with(second.clone(), 2)).await);
     drop(store);

@@ -59,10 +59,11 @@ pub async fn a_commit_is_all_or_nothing(store: SharedStore, reopen: Reopen) {
     ok(&store, append(&moved, 0, [1])).await;
     let mut batch = full(2);
     batch.writes.extend(append(&moved, 0, [3]).writes);
-    match store.commit(batch).await {
-        Commit::Conflict(Conflict::Stream { stream, actual }) => assert_eq!((stream, actual), (moved, Version(1))),
-        other => panic!("must conflict, but: {other:?}"),
-    }
+    let answer = store.commit(batch).await;
+    let Commit::Conflict(Conflict::Stream { stream: which, actual }) = answer else {
+        panic!("must conflict, but: {answer:?}")
+    };
+    assert_eq!((which, actual), (moved, Version(1)));
     nothing_of(&store, 2).await;
     let fresh = stream("full2");
     drop(store);
@@ -82,14 +83,15 @@ pub async fn expected_versions_hold_under_race(store: SharedStore, _reopen: Reop
         let answers = all(racers).await;
         let mut winners = 0;
         for answer in answers {
-            match answer {
-                Commit::Ok(receipt) => {
-                    winners += 1;
-                    assert_eq!(receipt.versions, [Version(round + 1)]);
-                }
-                Commit::Conflict(Conflict::Stream { actual, .. }) => assert_eq!(actual, Version(round + 1)),
-                other => panic!("neither won nor lost: {other:?}"),
+            if let Commit::Ok(receipt) = answer {
+                winners += 1;
+                assert_eq!(receipt.versions, [Version(round + 1)]);
+                continue;
             }
+            let Commit::Conflict(Conflict::Stream { actual, .. }) = answer else {
+                panic!("neither won nor lost: {answer:?}")
+            };
+            assert_eq!(actual, Version(round + 1));
         }
         assert_eq!(winners, 1);
     }
@@ -115,10 +117,9 @@ pub async fn too_large_is_refused_whole(store: SharedStore, _reopen: Reopen) {
     ];
     let mut refusals = Vec::new();
     for batch in batches {
-        match store.commit(batch).await {
-            Commit::Rejected(limit) => refusals.push(limit),
-            other => panic!("must be rejected, but: {other:?}"),
-        }
+        let answer = store.commit(batch).await;
+        let Commit::Rejected(limit) = answer else { panic!("must be rejected, but: {answer:?}") };
+        refusals.push(limit);
     }
     assert!(
         matches!(
