@@ -11,12 +11,14 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
-/// The one column that [`recorded`] reads: a row of the log as one run of bytes. Each value that leaves SQLite is copied
-/// and handed between threads on its own, so twelve of them cost more than packing and unpacking one.
-pub(crate) const EVENT: &str = "CAST(concat(position, ' ', public_seq, ' ', version, ' ', schema_version, ' ', time, ' ', \
+/// One event as a run of bytes that knows its own length. [`recorded`] reads any number of them out of one value: each
+/// value that leaves SQLite is copied and handed between threads on its own, which costs more than the reading itself.
+pub(crate) const EVENT: &str = "concat(position, ' ', public_seq, ' ', version, ' ', schema_version, ' ', time, ' ', \
                                 recorded_at, ' ', octet_length(stream), ' ', octet_length(type), ' ', \
-                                octet_length(data), ' ', octet_length(meta), ' ', stream, type, event_id, chain, data, \
-                                meta) AS BLOB)";
+                                octet_length(event_id || chain), ' ', octet_length(data), ' ', octet_length(meta), ' ', \
+                                stream, type, event_id, chain, data, meta)";
+/// 256 events in one value: far from SQLite's limit of 1 GB even if each is as large as an event may be.
+pub(crate) const EVENTS_PER_VALUE: u16 = 256;
 
 /// The columns that [`remembered`] reads, in its order.
 pub(crate) const INBOX_COLUMNS: &str = "saga, key, payload_hash, outcome, answer";
@@ -30,14 +32,19 @@ pub(crate) fn at<T>(place: impl FnOnce() -> String, decoded: Result<T, BoxError>
     decoded.map_err(|why| ReadError::Corrupt { place: place(), why: why.to_string() })
 }
 
-/// A row of the log.
-pub(crate) fn recorded(row: &SqliteRow) -> Result<Recorded, ReadError> {
-    let packed: &[u8] = at(|| "es_events".to_owned(), row.try_get(0).map_err(Into::into))?;
-    let place = || match Packed(packed).number() {
-        Ok(position) => format!("es_events position {position}"),
-        Err(_) => "es_events".to_owned(),
-    };
-    at(place, event(Packed(packed)))
+/// The events in one value, which is NULL when there are none, added to those before them.
+pub(crate) fn recorded(row: &SqliteRow, events: &mut Vec<Recorded>) -> Result<(), ReadError> {
+    let packed: Option<&[u8]> = at(|| "es_events".to_owned(), row.try_get(0).map_err(Into::into))?;
+    let mut packed = Packed(packed.unwrap_or_default());
+    while !packed.0.is_empty() {
+        let start = packed.0;
+        let place = || match Packed(start).number() {
+            Ok(position) => format!("es_events position {position}"),
+            Err(_) => "es_events".to_owned(),
+        };
+        events.push(at(place, event(&mut packed))?);
+    }
+    Ok(())
 }
 
 /// What is left of a packed row.
@@ -63,14 +70,18 @@ impl<'a> Packed<'a> {
     }
 }
 
-fn event(mut row: Packed<'_>) -> Result<Recorded, BoxError> {
+fn event(row: &mut Packed<'_>) -> Result<Recorded, BoxError> {
     let position = Position(row.number()?.cast_unsigned());
     let public_seq = u64::try_from(row.number()?).ok().filter(|seq| *seq > 0);
     let version = Version(row.number()?.cast_unsigned());
     let schema_version = u16::try_from(row.number()?)?;
     let (time, recorded_at) = (Timestamp(row.number()?), Timestamp(row.number()?));
-    let (stream, name, data, meta) = (row.length()?, row.length()?, row.length()?, row.length()?);
-    let recorded = Recorded {
+    let (stream, name, fixed) = (row.length()?, row.length()?, row.length()?);
+    let (data, meta) = (row.length()?, row.length()?);
+    if fixed != 16 + 32 {
+        return Err("the id or the chain has not its length".into());
+    }
+    Ok(Recorded {
         position,
         public_seq,
         stream: StreamId::parse(row.text(stream)?)?,
@@ -83,9 +94,7 @@ fn event(mut row: Packed<'_>) -> Result<Recorded, BoxError> {
         meta: Payload::trusted(row.text(meta)?),
         time,
         recorded_at,
-    };
-    // An id or a chain of another length would have shifted everything behind it.
-    if row.0.is_empty() { Ok(recorded) } else { Err("the row is too long".into()) }
+    })
 }
 
 /// A row of the inbox.

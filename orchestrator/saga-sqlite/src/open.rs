@@ -19,9 +19,8 @@ const TAIL_VERIFIED: usize = 1_000;
 const STATEMENTS_KEPT: usize = 256;
 /// Four: two cores' worth of readers and two that wait for the disk.
 const READERS_MAX: u32 = 4;
-/// 2,048 rows between the thread of SQLite and the task that decodes: a page of a reader that catches up, so that the two
-/// do not wake each other within it.
-const ROWS_BUFFERED: usize = 2_048;
+/// 512 rows between the thread of SQLite and the task that decodes: both stay busy, and neither runs far ahead.
+const ROWS_BUFFERED: usize = 512;
 /// 5 s: a backup or a shell may hold the file for a moment.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -147,14 +146,14 @@ pub(crate) async fn verify(connection: &mut SqliteConnection, place: &str, head:
         }
         _ => {}
     }
-    let sql = format!("SELECT {EVENT} FROM es_events ORDER BY position DESC LIMIT {}", TAIL_VERIFIED + 1);
+    let sql = format!("SELECT CAST({EVENT} AS BLOB) FROM es_events ORDER BY position DESC LIMIT {}", TAIL_VERIFIED + 1);
     let rows = sqlx::query(AssertSqlSafe(sql))
         .fetch_all(connection)
         .await
         .map_err(|error| unreadable(place, read_error("es_events", &error)))?;
     let mut events = Vec::with_capacity(rows.len());
     for row in rows.iter().rev() {
-        events.push(decode::recorded(row).map_err(|error| unreadable(place, error))?);
+        decode::recorded(row, &mut events).map_err(|error| unreadable(place, error))?;
     }
     broken_link(&events).map_or(Ok(()), |why| Err(corrupt(why)))
 }

@@ -1,10 +1,11 @@
 //! The store as its users see it: commits go to the appender, reads to the ring or to the file.
 
 use crate::appender::{Appender, Request};
-use crate::decode::{self, EVENT, INBOX_COLUMNS};
+use crate::decode::{self, EVENT, EVENTS_PER_VALUE, INBOX_COLUMNS};
 use crate::fault::read_error;
 use crate::ring::Ring;
 use async_trait::async_trait;
+use futures::TryStreamExt as _;
 use saga_core::batch::{Batch, Cause, Commit};
 use saga_core::envelope::Recorded;
 use saga_core::id::{Epoch, Position, StepKey, StreamId, Version};
@@ -170,14 +171,25 @@ impl EventStore for SqliteStore {
         if let Some(events) = self.from_ring(|ring| ring.stream(stream, after, limit)) {
             return Ok(events);
         }
-        let sql = format!("SELECT {EVENT} FROM es_events WHERE stream = ? AND version > ? ORDER BY version LIMIT ?");
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(stream.to_shared())
-            .bind(after.0.cast_signed())
-            .bind(limit_of(limit))
-            .fetch_all(&self.readers)
-            .await;
-        rows.map_err(|error| self.failed(&error))?.iter().map(decode::recorded).collect()
+        let sql = format!(
+            "SELECT CAST(group_concat(event, '') AS BLOB) FROM (SELECT {EVENT} AS event FROM es_events \
+             WHERE stream = ? AND version > ? ORDER BY version LIMIT ?)"
+        );
+        let mut events = Vec::new();
+        while events.len() < limit {
+            let (before, wanted) = (events.len(), (limit - events.len()).min(EVENTS_PER_VALUE.into()));
+            let row = sqlx::query(AssertSqlSafe(sql.clone()))
+                .bind(stream.to_shared())
+                .bind(after.0.saturating_add(before as u64).cast_signed())
+                .bind(limit_of(wanted))
+                .fetch_one(&self.readers)
+                .await;
+            decode::recorded(&row.map_err(|error| self.failed(&error))?, &mut events)?;
+            if events.len() < before + wanted {
+                break;
+            }
+        }
+        Ok(events)
     }
     async fn read_log(&self, after: Position, limit: usize) -> Result<Vec<Recorded>, ReadError> {
         if self.reads == Reads::Ours && after >= *self.shared.head.borrow() {
@@ -186,13 +198,21 @@ impl EventStore for SqliteStore {
         if let Some(events) = self.from_ring(|ring| ring.log(after, limit)) {
             return Ok(events);
         }
-        let sql = format!("SELECT {EVENT} FROM es_events WHERE position > ? ORDER BY position LIMIT ?");
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(after.0.cast_signed())
-            .bind(limit_of(limit))
-            .fetch_all(&self.readers)
-            .await;
-        rows.map_err(|error| self.failed(&error))?.iter().map(decode::recorded).collect()
+        // Positions have no gap, so the page is cut into runs of positions, and each run travels as one value.
+        let sql = format!(
+            "WITH RECURSIVE page(after, last) AS (SELECT ?1, min(?2, (SELECT max(position) FROM es_events)) UNION ALL \
+             SELECT after + {EVENTS_PER_VALUE}, last FROM page WHERE after + {EVENTS_PER_VALUE} < last) \
+             SELECT (SELECT CAST(group_concat(event, '') AS BLOB) FROM (SELECT {EVENT} AS event FROM es_events WHERE \
+             position > after AND position <= min(last, after + {EVENTS_PER_VALUE}) ORDER BY position)) FROM page"
+        );
+        let last = after.0.saturating_add(limit as u64).min(i64::MAX.cast_unsigned());
+        let mut rows =
+            sqlx::query(AssertSqlSafe(sql)).bind(after.0.cast_signed()).bind(last.cast_signed()).fetch(&self.readers);
+        let mut events = Vec::new();
+        while let Some(row) = rows.try_next().await.map_err(|error| self.failed(&error))? {
+            decode::recorded(&row, &mut events)?;
+        }
+        Ok(events)
     }
     async fn answered(&self, saga: Uuid, deed: StepKey, undo: StepKey) -> Result<Recollection, ReadError> {
         // One statement, so that the three answers are of one moment.
