@@ -45,6 +45,8 @@ fn options(file: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY)
         .pragma("trusted_schema", "OFF")
         .pragma("cell_size_check", "ON")
+        // 16 MiB of pages for each connection: the leaves of some thousand busy streams at once.
+        .pragma("cache_size", "-16384")
         .statement_cache_capacity(STATEMENTS_KEPT)
         .row_buffer_size(ROWS_BUFFERED)
         .disable_statement_logging()

@@ -212,7 +212,14 @@ impl EventStore for SqliteStore {
         while let Some(row) = rows.try_next().await.map_err(|error| self.failed(&error))? {
             decode::recorded(&row, &mut events)?;
         }
-        Ok(events)
+        // Nobody skips what is missing: a hole is damage, and named.
+        match (after.next().0..).zip(&events).find(|(position, event)| event.position.0 != *position) {
+            None => Ok(events),
+            Some((position, _)) => Err(ReadError::Corrupt {
+                place: format!("{}: es_events position {position}", self.place),
+                why: "it is missing".to_owned(),
+            }),
+        }
     }
     async fn answered(&self, saga: Uuid, deed: StepKey, undo: StepKey) -> Result<Recollection, ReadError> {
         // One statement, so that the three answers are of one moment.

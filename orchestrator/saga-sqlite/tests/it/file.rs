@@ -156,6 +156,13 @@ async fn damage_found_while_reading_is_named() {
         Err(ReadError::Corrupt { place, .. }) => assert_eq!(place, "es_events position 2"),
         other => panic!("{other:?}"),
     }
+    raw(&folder, "DROP TRIGGER es_events_no_delete; DELETE FROM es_events WHERE position = 2").await.unwrap();
+    match store.read_log(Position::ZERO, 10).await {
+        Err(ReadError::Corrupt { place, why }) => {
+            assert!(place.ends_with("m.db: es_events position 2") && why == "it is missing", "{place} {why}");
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]
