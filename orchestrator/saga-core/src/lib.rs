@@ -8,7 +8,9 @@
 
 pub mod aggregate;
 pub mod appender;
+pub mod audit;
 pub mod batch;
+pub mod bus;
 pub mod catchup;
 pub mod codes;
 pub mod command;
@@ -16,8 +18,11 @@ pub mod control;
 pub mod definition;
 pub mod envelope;
 pub mod event;
+pub mod execution;
+pub mod fact;
 pub mod host;
 pub mod id;
+pub mod journal;
 pub mod json;
 #[cfg(feature = "laws")]
 pub mod laws;
@@ -25,13 +30,19 @@ pub mod machine;
 pub mod memory;
 pub mod module;
 pub mod outcome;
+pub mod policy;
 pub mod ports;
 pub mod projection;
+pub mod saga;
+pub mod soundness;
 #[cfg(feature = "laws")]
 pub mod stage;
+pub mod step;
 pub mod time;
 pub mod view;
 pub mod waiting;
+#[cfg(feature = "laws")]
+pub mod world;
 
 #[doc(hidden)]
 pub use uuid;

@@ -1,5 +1,6 @@
 //! The laws of a store: what [`EventStore`](crate::ports::EventStore), [`Documents`](crate::ports::Documents) and [`Tail`](crate::ports::Tail)
 //! promise, as tests that any implementation runs through [`store_laws!`](crate::store_laws).
+#![expect(clippy::panic, clippy::expect_used, reason = "a law is a test that other crates run: it speaks by panicking")]
 
 pub mod barrier;
 pub mod commit;
