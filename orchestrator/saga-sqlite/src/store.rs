@@ -139,7 +139,7 @@ impl SqliteStore {
     pub(crate) fn failed(&self, error: &sqlx::Error) -> ReadError {
         read_error(&self.place, error)
     }
-    fn from_ring<T>(&self, look: impl FnOnce(&Ring) -> Option<T>) -> Option<T> {
+    fn near_head<T>(&self, look: impl FnOnce(&Ring) -> Option<T>) -> Option<T> {
         look(&self.shared.ring.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -168,7 +168,7 @@ impl EventStore for SqliteStore {
         answered.await.unwrap_or_else(lost)
     }
     async fn read(&self, stream: &StreamId, after: Version, limit: usize) -> Result<Vec<Recorded>, ReadError> {
-        if let Some(events) = self.from_ring(|ring| ring.stream(stream, after, limit)) {
+        if let Some(events) = self.near_head(|ring| ring.stream(stream, after, limit)) {
             return Ok(events);
         }
         let sql = format!(
@@ -195,7 +195,7 @@ impl EventStore for SqliteStore {
         if self.reads == Reads::Ours && after >= *self.shared.head.borrow() {
             return Ok(Vec::new());
         }
-        if let Some(events) = self.from_ring(|ring| ring.log(after, limit)) {
+        if let Some(events) = self.near_head(|ring| ring.log(after, limit)) {
             return Ok(events);
         }
         // Positions have no gap, so the page is cut into runs of positions, and each run travels as one value.
