@@ -22,6 +22,9 @@ enum Step {
     Reopen,
 }
 
+/// A document: its key, its body (`None` removes it), its two index fields.
+type Page = (u8, Option<u8>, Option<u8>, Option<u8>);
+
 /// A batch in small numbers, so that histories collide.
 #[derive(Debug, Clone)]
 struct Sketch {
@@ -29,7 +32,7 @@ struct Sketch {
     deed: Option<(u8, u8, bool, u8)>,
     fence: Option<(u8, u8)>,
     mark: Option<(u8, u8)>,
-    document: Option<(u8, Option<u8>, Option<u8>, Option<u8>)>,
+    document: Option<Page>,
     snapshot: Option<(u8, u8)>,
 }
 
@@ -95,7 +98,7 @@ async fn batch(sketch: &Sketch, model: &dyn Store, number: &mut u128) -> Batch {
     let mark = |(who, position): (u8, u8)| Mark { consumer: format!("c{who}"), position: Position(position.into()) };
     batch.marks = sketch.mark.map(mark).into_iter().collect();
     let text = |value: Option<u8>| value.map(|value| value.to_string());
-    let document = |(key, body, first, second): (u8, Option<u8>, _, _)| DocumentWrite {
+    let document = |(key, body, first, second): Page| DocumentWrite {
         projection: "list".to_owned(),
         version: 1,
         key: format!("k{key}"),
