@@ -7,6 +7,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod aggregate;
+pub mod appender;
 pub mod audit;
 pub mod batch;
 pub mod bus;
