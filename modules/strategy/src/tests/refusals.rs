@@ -57,7 +57,7 @@ fn a_brief_that_lacks_the_essentials_is_refused_before_anybody_writes() {
 #[test]
 fn what_is_not_a_strategy_is_refused() {
     let rejected = |code: &str| json!({"code": "WRITER_REJECTED", "provider_code": code});
-    let layers = outline().layers.into_iter().map(|(layer, _)| (layer, "x".repeat(65_537))).collect();
+    let layers = outline().layers.into_keys().map(|layer| (layer, "x".repeat(65_537))).collect();
     let table: Vec<(Result<Outline, ProviderError>, Value)> = vec![
         (Err(ProviderError::Rejected { code: "POLICY".to_owned() }), rejected("POLICY")),
         (Ok(Outline { channels: one_channel(9_999), ..outline() }), rejected("BAD_CHANNELS")),
