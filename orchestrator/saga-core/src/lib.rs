@@ -29,6 +29,8 @@ pub mod stage;
 pub mod time;
 pub mod view;
 pub mod waiting;
+#[cfg(feature = "laws")]
+pub mod zoo;
 
 #[doc(hidden)]
 pub use uuid;
