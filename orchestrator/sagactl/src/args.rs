@@ -59,6 +59,7 @@ pub struct Global {
     pub output: Format,
     /// Talk to the sagactl that owns this data folder, or open it (also: --data)
     #[arg(
+        id = "data_dir",
         long = "data-dir",
         global = true,
         env = "SAGACTL_DATA",

@@ -11,6 +11,9 @@ use saga_core::codes;
 use saga_core::view::{SagaState, StepState};
 use serde::Serialize;
 
+/// 100 columns, as everywhere in clap's own help.
+const HELP_WIDTH: usize = 100;
+
 /// `help`.
 #[derive(Debug, Clone, Args)]
 pub struct HelpArgs {
@@ -112,7 +115,7 @@ fn states(style: &Style) -> String {
 
 /// The help of a command.
 fn rendered(path: &[&str]) -> Result<String, Failure> {
-    let mut command = Cli::command();
+    let mut command = Cli::command().term_width(HELP_WIDTH);
     command.build();
     let mut here = &mut command;
     for word in path {
