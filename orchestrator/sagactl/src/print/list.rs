@@ -12,10 +12,10 @@ pub fn render(page: &Page<SagaRow>, style: &Style) -> Rendered {
     let (id, age) = if style.terminal { ("  ID", "AGE") } else { ("ID", "STARTED") };
     let mut table = Table::new([
         Column::new(id),
-        Column::new("TYPE").least(10).drop(5),
-        Column::new("KEY").least(8).drop(2),
+        Column::new("TYPE").least(12).drop(5),
+        Column::new("KEY").least(9).drop(2),
         Column::new("STATE"),
-        Column::new("STEP").least(8).drop(6),
+        Column::new("STEP").least(11).drop(6),
         Column::new("TRY").drop(3),
         Column::new(age).drop(1),
         Column::new("NEXT").least(10).drop(4),

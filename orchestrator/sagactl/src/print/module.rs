@@ -11,12 +11,12 @@ pub fn render(page: &Page<ModuleRow>, style: &Style) -> Rendered {
     let mut table = Table::new([
         Column::new(name),
         Column::new("CONTRACT").drop(2),
-        Column::new("COMMANDS").right().drop(3),
+        Column::new("COMMANDS").right().drop(5),
         Column::new("QUERIES").right().drop(4),
         Column::new("LAG").right(),
         Column::new("PARKED").right().drop(6),
-        Column::new("LAST SEEN").drop(1),
-        Column::new("HEAD").right().drop(5),
+        Column::new("LAST SEEN").drop(3),
+        Column::new("HEAD").right().drop(1),
         Column::new("STATE").least(8),
         Column::new("PROJECTIONS").wide(),
     ]);

@@ -42,7 +42,7 @@ pub fn head(show: &SagaShow, style: &Style) -> String {
     let digest = show.digest.get(..8).unwrap_or(&show.digest);
     let parts = [
         row.id.to_string(),
-        format!("started {}{ago}", style.clock(row.started_at)),
+        format!("started {}{ago}", style.moment(row.started_at)),
         format!("rev {}", show.rev),
         format!("plan {}", style.clean(digest)),
     ];

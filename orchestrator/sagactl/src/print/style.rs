@@ -180,6 +180,14 @@ impl Style {
             TimeForm::Iso | TimeForm::Unix => self.age(at),
         }
     }
+    /// Like [`Style::clock`], to the second and with its zone.
+    pub fn moment(&self, at: Timestamp) -> String {
+        let text = self.clock(at);
+        match text.rsplit_once('.') {
+            Some((seconds, _)) if self.is_relative() => format!("{seconds} UTC"),
+            _ => text,
+        }
+    }
     /// `in 12s`, `6d left` and the like: how far ahead, or when.
     pub fn ahead(&self, at: Timestamp) -> String {
         match self.time_form() {
