@@ -1,10 +1,433 @@
-//! The checked, frozen form of a plan.
+//! The checked, frozen form of a plan: data for people and digests, with the saga's functions beside it.
 
-/// A frozen saga definition.
-#[derive(Debug, Clone)]
-pub struct Definition {
-    /// Name, kebab-case.
+use crate::command::{Command, Compensable};
+use crate::envelope::sha256_hex;
+use crate::id::{Direction, StepKey};
+use crate::json::Payload;
+use crate::module::BoxFuture;
+use crate::policy::StepPolicy;
+use crate::soundness::{PlanFault, check};
+use crate::step::{Action, ArgError, Function, Need, Prepared, Scope, StepError};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What a local function comes to: its output as JSON.
+pub type LocalFuture = BoxFuture<Result<Payload, StepError>>;
+pub(crate) type LocalFn = Arc<dyn Fn(&dyn Scope) -> Result<LocalFuture, ArgError> + Send + Sync>;
+pub(crate) type RequestFn = Arc<dyn Fn(&dyn Scope) -> Result<Prepared, ArgError> + Send + Sync>;
+pub(crate) type ListFn = Arc<dyn Fn(&dyn Scope) -> Result<Vec<Payload>, ArgError> + Send + Sync>;
+pub(crate) type ConditionFn = Arc<dyn Fn(&dyn Scope) -> Result<bool, ArgError> + Send + Sync>;
+pub(crate) type CheckFn = Arc<dyn Fn(&Payload) -> Result<(), String> + Send + Sync>;
+
+/// Where a step stands to the point of no return.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Before the pivot, with an undo.
+    Ordinary,
+    /// Changes nothing.
+    Read,
+    /// A decision or a time.
+    Wait,
+    /// The point of no return.
+    Pivot,
+    /// After it: repeated until it succeeds.
+    Then,
+}
+
+/// A command by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandName {
+    /// The module that answers.
+    pub module: String,
+    /// Name without the module.
     pub name: String,
+    /// Version of the request.
+    pub version: u16,
+}
+
+impl CommandName {
+    fn of<C: Command>() -> Self {
+        Self { module: C::MODULE.to_owned(), name: C::NAME.to_owned(), version: C::VERSION }
+    }
+}
+
+/// Who performs a step.
+#[derive(Clone)]
+pub enum Performer {
+    /// Functions of the saga itself.
+    Here {
+        /// The deed.
+        act: LocalFn,
+        /// Its undo.
+        undo: Option<LocalFn>,
+        /// What the deed needs.
+        needs: Vec<Need>,
+        /// What the undo needs.
+        undo_needs: Vec<Need>,
+        /// Type of the output.
+        gives: &'static str,
+    },
+    /// A module.
+    There {
+        /// The command.
+        command: CommandName,
+        /// The command that takes it back.
+        undo: Option<CommandName>,
+        /// Makes the command.
+        request: RequestFn,
+        /// What making it needs.
+        needs: Vec<Need>,
+        /// Type of the reply.
+        gives: &'static str,
+    },
+    /// Somebody decides, or a time comes.
+    Gate {
+        /// The gate's name.
+        gate: &'static str,
+        /// Whether the deadline passing is the answer.
+        timer: bool,
+        /// How long.
+        deadline_ms: u64,
+        /// Whether a decision has the right shape.
+        check: CheckFn,
+        /// Type of the decision.
+        gives: &'static str,
+    },
+}
+
+impl Performer {
+    pub(crate) fn here<F: Action<Args>, Args>(act: F, undo: Option<(LocalFn, Vec<Need>)>) -> Self {
+        let (undo, undo_needs) = undo.map_or((None, Vec::new()), |(undo, needs)| (Some(undo), needs));
+        Performer::Here {
+            act: local(act),
+            undo,
+            needs: F::needs(),
+            undo_needs,
+            gives: std::any::type_name::<F::Output>(),
+        }
+    }
+    pub(crate) fn there<F, Args, C>(request: F) -> Self
+    where
+        F: Function<Args, Output = C>,
+        C: Command,
+    {
+        let make: RequestFn = Arc::new(move |scope| {
+            let payload = payload_of(&request.call(scope)?)?;
+            Ok(Prepared { payload, undo: None })
+        });
+        let gives = std::any::type_name::<C::Reply>();
+        Performer::There { command: CommandName::of::<C>(), undo: None, request: make, needs: F::needs(), gives }
+    }
+    pub(crate) fn asked<F, Args, C>(request: F) -> Self
+    where
+        F: Function<Args, Output = C>,
+        C: Compensable,
+    {
+        let make: RequestFn = Arc::new(move |scope| {
+            let command = request.call(scope)?;
+            let undo = payload_of(&command.undo(scope.key()))?;
+            Ok(Prepared { payload: payload_of(&command)?, undo: Some(undo) })
+        });
+        Performer::There {
+            command: CommandName::of::<C>(),
+            undo: Some(CommandName::of::<C::Undo>()),
+            request: make,
+            needs: F::needs(),
+            gives: std::any::type_name::<C::Reply>(),
+        }
+    }
+    /// Type of what the step gives.
+    pub fn gives(&self) -> &'static str {
+        match self {
+            Performer::Here { gives, .. } | Performer::There { gives, .. } | Performer::Gate { gives, .. } => gives,
+        }
+    }
+    /// What the step needs.
+    pub fn needs(&self) -> &[Need] {
+        match self {
+            Performer::Here { needs, .. } | Performer::There { needs, .. } => needs,
+            Performer::Gate { .. } => &[],
+        }
+    }
+    /// Whether it can be taken back.
+    pub fn has_undo(&self) -> bool {
+        match self {
+            Performer::Here { undo, .. } => undo.is_some(),
+            Performer::There { undo, .. } => undo.is_some(),
+            Performer::Gate { .. } => false,
+        }
+    }
+}
+
+pub(crate) fn local<F: Action<Args>, Args>(act: F) -> LocalFn {
+    Arc::new(move |scope| {
+        let work = act.call(scope)?;
+        Ok(Box::pin(async move {
+            let output = work.await?;
+            let bad = |why: serde_json::Error| StepError::Retry { reason: format!("the output is not JSON: {why}") };
+            Payload::of(&output).map_err(bad)
+        }))
+    })
+}
+
+pub(crate) fn payload_of<T: Serialize>(value: &T) -> Result<Payload, ArgError> {
+    Payload::of(value).map_err(|why| ArgError(why.to_string()))
+}
+
+/// One step.
+#[derive(Clone)]
+pub struct StepDef {
+    /// Its name; unique in its block.
+    pub name: &'static str,
+    /// Where it stands to the pivot.
+    pub role: Role,
+    /// How often, how long, and what silence means.
+    pub policy: StepPolicy,
+    /// Who performs it.
+    pub performer: Performer,
+}
+
+impl std::fmt::Debug for StepDef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.name)
+    }
+}
+
+/// A part of a plan: a step or a block of steps. A plan is a series-parallel graph, so a cycle cannot be written.
+#[derive(Clone)]
+pub enum Node {
+    /// One step.
+    Step(Arc<StepDef>),
+    /// Branches side by side: `(name, body)`.
+    All {
+        /// Its name.
+        name: &'static str,
+        /// The branches.
+        branches: Vec<(&'static str, Vec<Node>)>,
+    },
+    /// The same body for each item of a list.
+    Each {
+        /// Its name.
+        name: &'static str,
+        /// Makes the list, once.
+        list: ListFn,
+        /// What making it needs.
+        needs: Vec<Need>,
+        /// How many at once.
+        at_most: u32,
+        /// How many branches may fail before the saga does.
+        may_fail: u32,
+        /// Type of an item.
+        item: &'static str,
+        /// The body.
+        body: Vec<Node>,
+    },
+    /// A body that is taken or not.
+    When {
+        /// Its name.
+        name: &'static str,
+        /// Decides, once.
+        condition: ConditionFn,
+        /// What deciding needs.
+        needs: Vec<Need>,
+        /// The body.
+        body: Vec<Node>,
+    },
+    /// A body in rounds, until a condition holds after a round; refused when it never does.
+    Repeat {
+        /// Its name.
+        name: &'static str,
+        /// Decides after each round.
+        until: ConditionFn,
+        /// What deciding needs.
+        needs: Vec<Need>,
+        /// How many rounds at most.
+        at_most: u32,
+        /// The body.
+        body: Vec<Node>,
+    },
+}
+
+impl Node {
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Node::Step(step) => step.name,
+            Node::All { name, .. } | Node::Each { name, .. } | Node::When { name, .. } | Node::Repeat { name, .. } => {
+                name
+            }
+        }
+    }
+}
+
+/// A frozen definition.
+#[derive(Clone)]
+pub struct Definition {
+    /// Kebab-case.
+    pub name: &'static str,
     /// From 1.
     pub version: u16,
+    /// sha256 of the canonical form.
+    pub digest: String,
+    /// The plan.
+    pub nodes: Vec<Node>,
+    /// After this long without the pivot, everything is undone.
+    pub deadline_ms: u64,
+    /// Type of the input.
+    pub input: &'static str,
+    /// Whether an input has the right shape.
+    pub check_input: CheckFn,
+    /// An input that fits, for people.
+    pub example: Option<Payload>,
+}
+
+impl std::fmt::Debug for Definition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{} {}", self.name, self.version, &self.digest[..8.min(self.digest.len())])
+    }
+}
+
+/// The canonical form of a definition: pure data, in plan order. Its JSON text is what the digest is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Canonical {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: u16,
+    /// Deadline of the whole.
+    pub deadline_ms: u64,
+    /// Every step, in plan order.
+    pub steps: Vec<CanonicalStep>,
+    /// `(from, to)`: `to` may begin when all its `from` are done. Blocks are steps here too.
+    pub edges: Vec<(String, String)>,
+}
+
+/// One step or block of a canonical form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CanonicalStep {
+    /// Path of names.
+    pub path: String,
+    /// `ordinary`, `read`, `wait`, `pivot`, `then`, or the kind of block.
+    pub kind: String,
+    /// `module.Command@version`, `gate:name`, or `here`.
+    pub performer: String,
+    /// The undo in the same form, if there is one.
+    pub undo: Option<String>,
+    /// Policies and limits, in a fixed order of words.
+    pub policy: String,
+}
+
+impl Definition {
+    /// The canonical form.
+    pub fn canonical(&self) -> Canonical {
+        let mut canonical = Canonical {
+            name: self.name.to_owned(),
+            version: self.version,
+            deadline_ms: self.deadline_ms,
+            steps: Vec::new(),
+            edges: Vec::new(),
+        };
+        describe(&self.nodes, "", Vec::new(), &mut canonical);
+        canonical
+    }
+    /// The digest of the canonical form.
+    pub(crate) fn seal(mut self) -> Self {
+        let text = serde_json::to_string(&self.canonical()).unwrap_or_default();
+        self.digest = sha256_hex(text.as_bytes());
+        self
+    }
+    /// Everything that is wrong with it; a definition with faults is never registered.
+    pub fn check(&self) -> Result<(), Vec<PlanFault>> {
+        let faults = check(self);
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+    /// Every step, in plan order, with the path of names (without rounds and items).
+    pub fn steps(&self) -> Vec<(String, Arc<StepDef>)> {
+        fn walk(nodes: &[Node], prefix: &str, out: &mut Vec<(String, Arc<StepDef>)>) {
+            for node in nodes {
+                let path = format!("{prefix}{}", node.name());
+                match node {
+                    Node::Step(step) => out.push((path, Arc::clone(step))),
+                    Node::All { branches, .. } => {
+                        branches.iter().for_each(|(name, body)| walk(body, &format!("{path}/{name}/"), out));
+                    }
+                    Node::Each { body, .. } | Node::When { body, .. } | Node::Repeat { body, .. } => {
+                        walk(body, &format!("{path}/"), out);
+                    }
+                }
+            }
+        }
+        let mut out = Vec::new();
+        walk(&self.nodes, "", &mut out);
+        out
+    }
+    /// Whether some step waits at this gate.
+    pub fn has_gate(&self, name: &str) -> bool {
+        self.steps().iter().any(|(path, step)| {
+            matches!(&step.performer, Performer::Gate { gate, timer: false, .. } if *gate == name || path == name)
+        })
+    }
+}
+
+fn describe(nodes: &[Node], prefix: &str, mut from: Vec<String>, out: &mut Canonical) -> Vec<String> {
+    for node in nodes {
+        let path = format!("{prefix}{}", node.name());
+        out.edges.extend(from.iter().map(|before| (before.clone(), path.clone())));
+        let (kind, performer, undo, policy) = words(node);
+        out.steps.push(CanonicalStep { path: path.clone(), kind, performer, undo, policy });
+        from = match node {
+            Node::Step(_) => vec![path],
+            Node::All { branches, .. } => branches
+                .iter()
+                .flat_map(|(name, body)| describe(body, &format!("{path}/{name}/"), vec![path.clone()], out))
+                .collect(),
+            Node::Each { body, .. } | Node::When { body, .. } | Node::Repeat { body, .. } => {
+                describe(body, &format!("{path}/"), vec![path], out)
+            }
+        };
+    }
+    from
+}
+
+fn words(node: &Node) -> (String, String, Option<String>, String) {
+    let block = |kind: &str, policy: String| (kind.to_owned(), "here".to_owned(), None, policy);
+    let named = |command: &CommandName| format!("{}.{}@{}", command.module, command.name, command.version);
+    match node {
+        Node::Step(step) => {
+            let kind = match step.role {
+                Role::Ordinary => "ordinary",
+                Role::Read => "read",
+                Role::Wait => "wait",
+                Role::Pivot => "pivot",
+                Role::Then => "then",
+            };
+            let (performer, undo, extra) = match &step.performer {
+                Performer::Here { undo, .. } => ("here".to_owned(), undo.as_ref().map(|_| "here".to_owned()), None),
+                Performer::There { command, undo, .. } => (named(command), undo.as_ref().map(named), None),
+                Performer::Gate { gate, timer, deadline_ms, .. } => {
+                    (format!("gate:{gate}"), None, Some(format!("timer={timer} deadline_ms={deadline_ms}")))
+                }
+            };
+            let policy = extra.unwrap_or_else(|| serde_json::to_string(&step.policy).unwrap_or_default());
+            (kind.to_owned(), performer, undo, policy)
+        }
+        Node::All { .. } => block("all", String::new()),
+        Node::Each { at_most, may_fail, .. } => block("each", format!("at_most={at_most} may_fail={may_fail}")),
+        Node::When { .. } => block("when", String::new()),
+        Node::Repeat { at_most, .. } => block("repeat", format!("at_most={at_most}")),
+    }
+}
+
+/// The keys of a step's deed and of its undo. A further round (after an operator's retry of a refusal) has other keys.
+pub fn deed_keys(saga: uuid::Uuid, path: &str, round: u32, undo_round: u32) -> (StepKey, StepKey) {
+    let of = |round: u32, direction| {
+        if round == 0 {
+            StepKey::derive(saga, path, direction)
+        } else {
+            StepKey::derive(saga, &format!("{path}~{round}"), direction)
+        }
+    };
+    let undo_name = if undo_round == 0 { round } else { round * 1_000 + undo_round };
+    (of(round, Direction::Do), of(undo_name, Direction::Undo))
 }

@@ -67,6 +67,16 @@ impl<'de> Deserialize<'de> for Payload {
     }
 }
 
+#[cfg(feature = "schemas")]
+impl schemars::JsonSchema for Payload {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Json".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!(true)
+    }
+}
+
 /// What is wrong with a JSON text, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} at {} (line {line}, column {column})", if pointer.is_empty() { "the top" } else { pointer })]

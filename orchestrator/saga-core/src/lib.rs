@@ -7,7 +7,9 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod aggregate;
+pub mod audit;
 pub mod batch;
+pub mod bus;
 pub mod catchup;
 pub mod codes;
 pub mod command;
@@ -15,20 +17,31 @@ pub mod control;
 pub mod definition;
 pub mod envelope;
 pub mod event;
+pub mod execution;
+pub mod fact;
 pub mod host;
 pub mod id;
+pub mod journal;
 pub mod json;
+#[cfg(feature = "laws")]
+pub mod laws;
 pub mod machine;
 pub mod memory;
 pub mod module;
 pub mod outcome;
+pub mod policy;
 pub mod ports;
 pub mod projection;
+pub mod saga;
+pub mod soundness;
 #[cfg(feature = "laws")]
 pub mod stage;
+pub mod step;
 pub mod time;
 pub mod view;
 pub mod waiting;
+#[cfg(feature = "laws")]
+pub mod world;
 #[cfg(feature = "laws")]
 pub mod zoo;
 

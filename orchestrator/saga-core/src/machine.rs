@@ -1,5 +1,6 @@
 //! The machines: where a bug in timing would live, the logic is a pure step function that a simulator can drive.
 
+pub mod coordinator;
 pub mod participant;
 pub mod projector;
 

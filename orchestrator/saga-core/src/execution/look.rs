@@ -1,0 +1,376 @@
+//! What people see of a saga: its state, its rows, what it waits for, what may be ordered now.
+
+use super::decide::head;
+use super::{Backward, Execution, Forward, Mode, Run};
+use crate::definition::{Node, Performer, Role, StepDef};
+use crate::json::Payload;
+use crate::view::{Possible, SagaRow, SagaShow, SagaState, StepRow, StepState};
+use crate::waiting::{WaitReason, Waiting};
+
+impl Execution {
+    /// Its state, derived; nothing is stored beside the log.
+    pub fn state(&self) -> SagaState {
+        if let Mode::Ended { state, .. } = self.mode {
+            return state;
+        }
+        if self.runs.values().any(|run| matches!(run.backward, Some(Backward::Failed { .. }))) {
+            return SagaState::UndoFailed;
+        }
+        if self.paused.is_some() {
+            return SagaState::Paused;
+        }
+        if matches!(self.mode, Mode::Backward { .. }) {
+            return SagaState::Compensating;
+        }
+        let any = |test: fn(&Run) -> bool| self.runs.values().any(test);
+        if self.def.is_none() || any(|run| matches!(run.forward, Forward::Parked { .. })) {
+            SagaState::Parked
+        } else if any(|run| matches!(run.forward, Forward::RetryWait { .. })) {
+            SagaState::Retrying
+        } else if any(|run| run.in_flight() && run.attempt > run.forgiven + 1) {
+            SagaState::Retrying
+        } else if any(|run| matches!(run.forward, Forward::Waiting { .. })) && !any(Run::in_flight) {
+            SagaState::Waiting
+        } else {
+            SagaState::Running
+        }
+    }
+    /// Everything it waits for, the most troublesome first.
+    pub fn waiting(&self) -> Vec<Waiting> {
+        let mut all = Vec::new();
+        if self.has_ended() {
+            return all;
+        }
+        let started = self.started_at;
+        let whole = |reason, subject: String, since, last| Waiting {
+            reason,
+            step: String::new(),
+            undo: false,
+            subject,
+            key: None,
+            since,
+            until: None,
+            attempt: 0,
+            last,
+        };
+        if self.def.is_none() {
+            let wanted = self.started.as_ref().map(|s| format!("{}@{} {}", s.definition, s.version, s.digest));
+            all.push(whole(WaitReason::NoDefinition, wanted.unwrap_or_default(), started, None));
+        }
+        if let Some((by, since)) = &self.paused {
+            all.push(whole(WaitReason::Paused, by.actor.id.clone(), *since, by.reason.clone()));
+        }
+        for (path, run) in &self.runs {
+            all.extend(self.waits_forward(path, run));
+            all.extend(self.waits_backward(path, run));
+        }
+        all.sort_by_key(|waiting| match waiting.reason {
+            WaitReason::UndoFailed => 0,
+            WaitReason::PivotUnknown | WaitReason::RefusedAfterPivot | WaitReason::RetriesExhausted => 1,
+            WaitReason::Fault | WaitReason::NoDefinition | WaitReason::DigestMismatch => 2,
+            WaitReason::Paused => 3,
+            WaitReason::Backoff => 4,
+            WaitReason::NoReply => 5,
+            WaitReason::WaitingSignal => 6,
+            WaitReason::WaitingTimer => 7,
+        });
+        all
+    }
+    fn waits_forward(&self, path: &str, run: &Run) -> Option<Waiting> {
+        if run.backward.is_some() {
+            return None;
+        }
+        let key = Some(self.keys(path).0);
+        let (attempt, step, undo) = (run.attempt, path.to_owned(), false);
+        let subject = run.def.as_ref().map(|def| performer_name(def)).unwrap_or_default();
+        match &run.forward {
+            Forward::Dispatched { since, deadline } | Forward::Probing { since, deadline } => {
+                let reason = WaitReason::NoReply;
+                Some(Waiting {
+                    reason,
+                    step,
+                    undo,
+                    subject,
+                    key,
+                    since: *since,
+                    until: Some(*deadline),
+                    attempt,
+                    last: None,
+                })
+            }
+            Forward::RetryWait { since, due, reason: last } => {
+                let (reason, last) = (WaitReason::Backoff, Some(last.clone()));
+                Some(Waiting { reason, step, undo, subject, key, since: *since, until: Some(*due), attempt, last })
+            }
+            Forward::Waiting { gate, since, deadline } if self.mode == Mode::Forward => {
+                let timer =
+                    matches!(run.def.as_ref().map(|def| &def.performer), Some(Performer::Gate { timer: true, .. }));
+                let reason = if timer { WaitReason::WaitingTimer } else { WaitReason::WaitingSignal };
+                let (subject, until) = (gate.clone(), Some(*deadline));
+                Some(Waiting { reason, step, undo, subject, key: None, since: *since, until, attempt, last: None })
+            }
+            Forward::Parked { since, code, message } => {
+                let reason = match code.as_str() {
+                    "PIVOT_UNKNOWN" => WaitReason::PivotUnknown,
+                    "REFUSED_AFTER_PIVOT" => WaitReason::RefusedAfterPivot,
+                    "RETRIES_EXHAUSTED" => WaitReason::RetriesExhausted,
+                    _ => WaitReason::Fault,
+                };
+                let last = Some(message.clone());
+                Some(Waiting { reason, step, undo, subject, key, since: *since, until: None, attempt, last })
+            }
+            Forward::Ready
+            | Forward::Waiting { .. }
+            | Forward::Done
+            | Forward::Skipped
+            | Forward::Refused { .. }
+            | Forward::Unknown { .. } => None,
+        }
+    }
+    fn waits_backward(&self, path: &str, run: &Run) -> Option<Waiting> {
+        let (step, undo, attempt) = (path.to_owned(), true, run.undo_attempt);
+        let key = Some(self.keys(path).1);
+        let subject = run.def.as_ref().and_then(|def| undo_name(def)).unwrap_or_default();
+        match run.backward.as_ref()? {
+            Backward::Dispatched { since, deadline } => {
+                let (reason, until) = (WaitReason::NoReply, Some(*deadline));
+                Some(Waiting { reason, step, undo, subject, key, since: *since, until, attempt, last: None })
+            }
+            Backward::RetryWait { since, due, reason: last } => {
+                let (reason, last) = (WaitReason::Backoff, Some(last.clone()));
+                Some(Waiting { reason, step, undo, subject, key, since: *since, until: Some(*due), attempt, last })
+            }
+            Backward::Failed { since, message, .. } => {
+                let (reason, last) = (WaitReason::UndoFailed, Some(message.clone()));
+                Some(Waiting { reason, step, undo, subject, key, since: *since, until: None, attempt, last })
+            }
+            Backward::Ready | Backward::Undone { .. } | Backward::Skipped => None,
+        }
+    }
+    /// Its row in a list.
+    pub fn row(&self) -> SagaRow {
+        let waiting = self.waiting();
+        let (kind, version, key) = self.started.as_ref().map_or_else(Default::default, |started| {
+            (started.definition.clone(), started.version, started.key.clone())
+        });
+        let first = waiting.iter().find(|waiting| !waiting.step.is_empty());
+        let attempt = first.and_then(|waiting| {
+            let run = self.runs.get(&waiting.step)?;
+            let policy = run.def.as_ref()?.policy;
+            let most = if waiting.undo { policy.undo_retry.attempts_max } else { policy.retry.attempts_max };
+            (waiting.attempt > 0).then_some((waiting.attempt, most))
+        });
+        let (ended_at, reason) = match &self.mode {
+            Mode::Ended { at, cause, .. } => (Some(*at), cause.clone()),
+            Mode::Backward { code, message, .. } => (None, Some(format!("{code}: {message}"))),
+            Mode::Forward => (None, waiting.first().and_then(|waiting| waiting.last.clone())),
+        };
+        SagaRow {
+            id: self.saga,
+            kind,
+            version,
+            key,
+            state: self.state(),
+            step: first.map(|waiting| waiting.step.clone()),
+            undoing: first.is_some_and(|waiting| waiting.undo),
+            attempt,
+            started_at: self.started_at,
+            ended_at,
+            reason,
+            waiting,
+        }
+    }
+    /// Everything about it; `data` adds input and outputs.
+    pub fn show(&self, data: bool) -> SagaShow {
+        let mut steps = Vec::new();
+        if let Some(def) = &self.def {
+            self.rows(&def.nodes, "", 0, data, &mut steps);
+        }
+        let undo_plan = self.undo_plan().into_iter().map(|(path, undo)| format!("{undo} ({path})"));
+        SagaShow {
+            row: self.row(),
+            rev: self.rev.0,
+            digest: self.started.as_ref().map(|started| started.digest.clone()).unwrap_or_default(),
+            input: self.started.as_ref().filter(|_| data).map(|started| started.input.clone()),
+            undo_plan: undo_plan.collect(),
+            not_undone: self.not_undone(),
+            possible: self.possible(),
+            anomalies: self.anomalies,
+            steps,
+        }
+    }
+    fn not_undone(&self) -> Vec<String> {
+        if self.has_ended() || self.pivot_passed {
+            return Vec::new();
+        }
+        let decided = self.runs.iter().filter(|(_, run)| run.decided_by.is_some());
+        decided.map(|(path, _)| format!("{path} (a decision)")).collect()
+    }
+    fn possible(&self) -> Vec<Possible> {
+        if self.has_ended() {
+            return Vec::new();
+        }
+        let of = |words: &str, verb: &str, at: Option<String>, reason_needed| Possible {
+            words: words.to_owned(),
+            verb: verb.to_owned(),
+            at,
+            reason_needed,
+        };
+        let mut possible = Vec::new();
+        for waiting in self.waiting() {
+            let step = Some(waiting.step.clone()).filter(|step| !step.is_empty());
+            match waiting.reason {
+                WaitReason::WaitingSignal => possible.push(of("decide", "signal", Some(waiting.subject), false)),
+                WaitReason::Backoff => possible.push(of("try it now", "retry", step, false)),
+                WaitReason::UndoFailed => {
+                    possible.push(of("try the undo again", "retry", step.clone(), false));
+                    possible.push(of("it is undone by hand", "skip --undo", step, true));
+                }
+                WaitReason::RetriesExhausted | WaitReason::RefusedAfterPivot | WaitReason::Fault => {
+                    possible.push(of("retry the step", "retry", step.clone(), false));
+                    possible.push(of("go on without it", "skip", step, true));
+                }
+                WaitReason::PivotUnknown => possible.push(of("ask again", "retry", step, false)),
+                WaitReason::Paused => possible.push(of("go on", "resume", None, false)),
+                WaitReason::NoReply
+                | WaitReason::WaitingTimer
+                | WaitReason::NoDefinition
+                | WaitReason::DigestMismatch => {}
+            }
+        }
+        let can_go_back = self.mode == Mode::Forward && !self.pivot_passed && !self.pivot_in_flight();
+        if can_go_back {
+            possible.push(of("undo everything", "cancel", None, true));
+        }
+        if self.paused.is_none() {
+            possible.push(of("let nothing new begin", "pause", None, false));
+        }
+        possible
+    }
+    fn rows(&self, nodes: &[Node], prefix: &str, depth: usize, data: bool, out: &mut Vec<StepRow>) {
+        for node in nodes {
+            let path = format!("{prefix}{}", node.name());
+            match node {
+                Node::Step(step) => out.push(self.step_row(&path, step, depth, data)),
+                Node::All { branches, .. } => branches
+                    .iter()
+                    .for_each(|(name, body)| self.rows(body, &format!("{path}/{name}/"), depth + 1, data, out)),
+                Node::Each { body, .. } => match self.lists.get(&path) {
+                    Some(list) => (0..list.len())
+                        .for_each(|index| self.rows(body, &format!("{path}[{index}]/"), depth + 1, data, out)),
+                    None => self.rows(body, &format!("{path}[…]/"), depth + 1, data, out),
+                },
+                Node::When { body, .. } => self.rows(body, &format!("{path}/"), depth + 1, data, out),
+                Node::Repeat { body, .. } => {
+                    let (ended, satisfied) = self.rounds.get(&path).copied().unwrap_or((0, false));
+                    let begun = (ended + 1).min(if satisfied { ended } else { u32::MAX });
+                    (1..=begun.max(1))
+                        .for_each(|round| self.rows(body, &format!("{path}#{round}/"), depth + 1, data, out));
+                }
+            }
+        }
+    }
+    fn step_row(&self, path: &str, step: &StepDef, depth: usize, data: bool) -> StepRow {
+        let run = self.runs.get(path);
+        let (module, command) = match &step.performer {
+            Performer::There { command, .. } => (Some(command.module.clone()), Some(command.name.clone())),
+            Performer::Here { .. } | Performer::Gate { .. } => (None, None),
+        };
+        let over = self.has_ended() || matches!(self.mode, Mode::Backward { .. });
+        StepRow {
+            path: path.to_owned(),
+            depth,
+            module,
+            command,
+            state: run.map_or(if over { StepState::NotNeeded } else { StepState::Pending }, step_state),
+            undo: run.and_then(|run| run.backward.as_ref()).map(|undo| match undo {
+                Backward::Ready | Backward::Dispatched { .. } | Backward::RetryWait { .. } => StepState::Undoing,
+                Backward::Undone { .. } => StepState::Undone,
+                Backward::Skipped => StepState::Skipped,
+                Backward::Failed { .. } => StepState::UndoFailed,
+            }),
+            undo_command: undo_name(step).filter(|_| !matches!(step.performer, Performer::Here { .. })),
+            attempt: run.filter(|run| run.attempt > 0).map(|run| (run.attempt, step.policy.retry.attempts_max)),
+            took_ms: run.and_then(|run| run.ended.map(|ended| ended.since(run.began).as_millis() as u64)),
+            result: run.and_then(result_words),
+            output: run.filter(|_| data).and_then(|run| run.output.clone()),
+            pivot: step.role == Role::Pivot,
+        }
+    }
+}
+
+fn step_state(run: &Run) -> StepState {
+    match &run.forward {
+        Forward::Ready => StepState::Pending,
+        Forward::Dispatched { .. } if run.attempt > run.forgiven + 1 => StepState::Retrying,
+        Forward::Dispatched { .. } | Forward::Probing { .. } => StepState::Running,
+        Forward::RetryWait { .. } => StepState::Retrying,
+        Forward::Waiting { .. } => StepState::Waiting,
+        Forward::Done if run.decided_by.is_some() => StepState::Decided,
+        Forward::Done => StepState::Done,
+        Forward::Skipped => StepState::Skipped,
+        Forward::Refused { .. } => StepState::Refused,
+        Forward::Unknown { .. } => StepState::Unknown,
+        Forward::Parked { .. } => StepState::Parked,
+    }
+}
+
+fn result_words(run: &Run) -> Option<String> {
+    if let Some(Backward::Failed { code, message, .. }) = &run.backward {
+        return Some(format!("undo failed: {code}: {message}"));
+    }
+    match &run.forward {
+        Forward::Refused { code, message } if code == "REFUSED" => Some(message.clone()),
+        Forward::Refused { code, message } | Forward::Parked { code, message, .. } => {
+            Some(format!("{code}: {message}"))
+        }
+        Forward::Unknown { reason } | Forward::RetryWait { reason, .. } => Some(reason.clone()),
+        Forward::Done if run.decided_by.is_some() => run.decided_by.as_ref().map(|who| format!("decided by {who}")),
+        Forward::Done => run.output.as_ref().and_then(output_words),
+        Forward::Ready
+        | Forward::Dispatched { .. }
+        | Forward::Probing { .. }
+        | Forward::Waiting { .. }
+        | Forward::Skipped => None,
+    }
+}
+
+/// An output in a few words: its scalar fields, ids shortened.
+fn output_words(output: &Payload) -> Option<String> {
+    let value: serde_json::Value = output.read().ok()?;
+    let short = |text: &str| match uuid::Uuid::parse_str(text) {
+        Ok(id) => id.simple().to_string()[24..].to_owned(),
+        Err(_) => text.chars().take(32).collect(),
+    };
+    let words = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => Some(short(text)),
+        serde_json::Value::Number(number) => Some(number.to_string()),
+        serde_json::Value::Bool(yes) => Some(yes.to_string()),
+        serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => None,
+    };
+    match &value {
+        serde_json::Value::Object(fields) => {
+            let parts: Vec<_> =
+                fields.iter().filter_map(|(name, value)| Some(format!("{name} {}", words(value)?))).take(2).collect();
+            Some(head(&parts.join(", "))).filter(|text| !text.is_empty())
+        }
+        other => words(other),
+    }
+}
+
+fn performer_name(step: &StepDef) -> String {
+    match &step.performer {
+        Performer::Here { .. } => "here".to_owned(),
+        Performer::There { command, .. } => format!("{}.{}", command.module, command.name),
+        Performer::Gate { gate, .. } => format!("gate {gate}"),
+    }
+}
+
+/// The undo of a step, as people read it.
+pub(super) fn undo_name(step: &StepDef) -> Option<String> {
+    match &step.performer {
+        Performer::Here { undo, .. } => undo.as_ref().map(|_| format!("undo of {}", step.name)),
+        Performer::There { undo, .. } => undo.as_ref().map(|undo| format!("{}.{}", undo.module, undo.name)),
+        Performer::Gate { .. } => None,
+    }
+}

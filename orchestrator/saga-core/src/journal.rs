@@ -1,0 +1,163 @@
+//! The coordinator's own log: facts to events and back, and which sagas are still open.
+
+use crate::aggregate::STREAM_PAGE;
+use crate::batch::{Batch, Commit, Fence, Mark, StreamWrite};
+use crate::envelope::NewEvent;
+use crate::event::EventSet;
+use crate::fact::{ANOMALY_CATEGORY, SAGA_CATEGORY, SagaFact};
+use crate::id::{Epoch, Position, SagaId, StreamId, Version};
+use crate::json::Payload;
+use crate::ports::{Ids, ReadError, SharedStore};
+use crate::time::Timestamp;
+use std::collections::BTreeSet;
+
+/// 2,000 events a page: one read is some hundred kilobytes and a few milliseconds.
+pub const LOG_PAGE: usize = 2_000;
+
+/// The stream of a saga.
+pub fn stream_of(saga: SagaId) -> Option<StreamId> {
+    StreamId::new(SAGA_CATEGORY, saga).ok()
+}
+/// The saga of a stream.
+pub fn saga_of(stream: &StreamId) -> Option<SagaId> {
+    (stream.category() == SAGA_CATEGORY).then(|| stream.id().parse().ok()).flatten()
+}
+
+/// Facts as events. Their metadata is empty: the stream is the correlation, the facts name who ordered what.
+pub fn events_of(facts: &[SagaFact], ids: &dyn Ids, now: Timestamp) -> Result<Vec<NewEvent>, serde_json::Error> {
+    facts
+        .iter()
+        .map(|fact| {
+            Ok(NewEvent {
+                id: ids.event(now),
+                name: fact.name(),
+                version: fact.version(),
+                data: fact.encode()?,
+                meta: Payload::trusted("{}"),
+                time: now,
+                public: true,
+            })
+        })
+        .collect()
+}
+
+/// The commit of a decision.
+pub fn batch_of(stream: StreamId, expected: Version, events: Vec<NewEvent>, fence: Option<Fence>) -> Batch {
+    Batch { writes: vec![StreamWrite { stream, expected, events }], fence, ..Batch::default() }
+}
+
+/// A message that belongs to no saga: kept where it can be queried. `reply` names what it would have been for.
+pub fn anomaly(saga: SagaId, what: &str, ids: &dyn Ids, now: Timestamp) -> Option<Batch> {
+    let id = ids.next(now);
+    let stream = StreamId::new(ANOMALY_CATEGORY, id).ok()?;
+    let fact = SagaFact::LateReplyRecorded(crate::fact::LateReplyRecorded {
+        step: format!("saga {saga}"),
+        kind: "no such saga".to_owned(),
+        answer: what.to_owned(),
+    });
+    let events = events_of(&[fact], ids, now).ok()?;
+    Some(batch_of(stream, Version::ZERO, events, None))
+}
+
+/// Why a saga's history cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HistoryError {
+    /// The store cannot be read now.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A fact of the future, or damaged: this saga waits, the others go on.
+    #[error("{stream} version {version}: {why}")]
+    Decode {
+        /// Whose.
+        stream: StreamId,
+        /// Which fact.
+        version: Version,
+        /// Why.
+        why: String,
+    },
+}
+
+/// A saga's whole history.
+pub async fn history(store: &SharedStore, saga: SagaId) -> Result<Vec<(SagaFact, Timestamp)>, HistoryError> {
+    let mut facts = Vec::new();
+    let Some(stream) = stream_of(saga) else { return Ok(facts) };
+    loop {
+        let after = Version(facts.len() as u64);
+        let page = store.read(&stream, after, STREAM_PAGE).await?;
+        for recorded in &page {
+            let fact = SagaFact::of(recorded).map_err(|why| HistoryError::Decode {
+                stream: stream.clone(),
+                version: recorded.version,
+                why: why.to_string(),
+            })?;
+            facts.push((fact, recorded.time));
+        }
+        if page.len() < STREAM_PAGE {
+            return Ok(facts);
+        }
+    }
+}
+
+/// What recovery found, and the proof that it read everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Sagas without a terminal fact.
+    pub open: BTreeSet<SagaId>,
+    /// How many events were read.
+    pub events: u64,
+    /// The last position read.
+    pub head: Position,
+}
+
+impl Recovered {
+    /// Takes in a page of the log that follows what was read so far. A gap is an error, never skipped.
+    pub fn read(&mut self, page: &[crate::envelope::Recorded]) -> Result<(), ReadError> {
+        for recorded in page {
+            if recorded.position != self.head.next() {
+                let why = format!("position {} follows {}", recorded.position, self.head);
+                return Err(ReadError::Corrupt { place: "the log".to_owned(), why });
+            }
+            self.head = recorded.position;
+            self.events += 1;
+            let Some(saga) = saga_of(&recorded.stream) else { continue };
+            match recorded.name.as_str() {
+                "SagaStarted" => {
+                    self.open.insert(saga);
+                }
+                "SagaCompleted" | "SagaCompensated" | "SagaCancelled" => {
+                    self.open.remove(&saga);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Which sagas are open: everything known up to `from`, and the whole log after it, to its head.
+pub async fn recover(store: &SharedStore, known: BTreeSet<SagaId>, from: Position) -> Result<Recovered, ReadError> {
+    let mut found = Recovered { open: known, events: 0, head: from };
+    loop {
+        let page = store.read_log(found.head, LOG_PAGE).await?;
+        if page.is_empty() {
+            return Ok(found);
+        }
+        found.read(&page)?;
+    }
+}
+
+/// Takes over a coordinator group: its epoch grows, and every commit of an older epoch is fenced from here on.
+pub async fn take_over(store: &SharedStore, group: u16) -> Result<Epoch, String> {
+    let consumer = format!("epoch:group:{group}");
+    let known = store.checkpoint(&consumer).await.map_err(|why| why.to_string())?;
+    let epoch = Epoch(known.0 + 1);
+    let batch = Batch {
+        marks: vec![Mark { consumer, position: Position(epoch.0) }],
+        fence: Some(crate::host::group_fence(group, epoch)),
+        ..Batch::default()
+    };
+    match store.commit(batch).await {
+        Commit::Ok(_) => Ok(epoch),
+        other => Err(format!("{other:?}")),
+    }
+}

@@ -1,0 +1,414 @@
+//! Many sagas: signals in; loads, commits and acts out. One commit per saga at a time; what comes meanwhile waits its turn.
+//!
+//! Invariant: an act leaves only after the commit that holds its fact was answered `Ok`.
+
+use super::Machine;
+use crate::codes::{self, Code};
+use crate::definition::Definition;
+use crate::execution::{Accepted, Act, Execution, OrderRefused, Signal};
+use crate::fact::{SagaFact, SagaStarted};
+use crate::id::{Direction, SagaId, Version};
+use crate::outcome::Answer;
+use crate::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// 1,000,000 open sagas: some 10 GiB of state; more belong into more groups.
+pub const OPEN_SAGAS_MAX: usize = 1_000_000;
+/// 10,000 signals for one saga: ten for each item of its largest fan-out.
+pub const SIGNALS_WAITING_MAX: usize = 10_000;
+
+/// Names somebody who waits for an answer.
+pub type Ticket = u64;
+
+/// What can happen to a coordinator.
+#[derive(Debug)]
+pub enum In {
+    /// Somebody starts a saga.
+    Start {
+        /// Its id: from its key, or fresh.
+        saga: SagaId,
+        /// Its first fact.
+        started: SagaStarted,
+        /// Who waits.
+        ticket: Option<Ticket>,
+    },
+    /// Something happened to a saga.
+    Signal {
+        /// Which.
+        saga: SagaId,
+        /// What.
+        signal: Signal,
+        /// Who waits.
+        ticket: Option<Ticket>,
+    },
+    /// The history that was asked for.
+    Loaded {
+        /// Whose.
+        saga: SagaId,
+        /// All of it.
+        history: Vec<(SagaFact, Timestamp)>,
+    },
+    /// The history cannot be read now: ask again later.
+    LoadFailed {
+        /// Whose.
+        saga: SagaId,
+        /// An event cannot be decoded: nobody can help but a person or a newer program.
+        for_good: Option<String>,
+    },
+    /// The commit is durable.
+    Committed {
+        /// Whose.
+        saga: SagaId,
+    },
+    /// The commit did not happen, or nobody knows: read anew and decide again.
+    NotCommitted {
+        /// Whose.
+        saga: SagaId,
+    },
+    /// Time has passed.
+    Tick,
+}
+
+/// What a coordinator wants done.
+#[derive(Debug)]
+pub enum Out {
+    /// Read a saga's stream.
+    Load {
+        /// Whose.
+        saga: SagaId,
+        /// Not before this: it did not work a moment ago.
+        after_failure: bool,
+    },
+    /// Append facts to a saga's stream.
+    Commit {
+        /// Whose.
+        saga: SagaId,
+        /// The version it must have.
+        expected: Version,
+        /// What.
+        facts: Vec<SagaFact>,
+    },
+    /// Do something; its fact is durable.
+    Perform {
+        /// For whom.
+        saga: SagaId,
+        /// What.
+        act: Act,
+    },
+    /// Tell somebody who waits.
+    Tell {
+        /// Who.
+        ticket: Ticket,
+        /// What.
+        what: Told,
+    },
+    /// A saga has durably moved.
+    Moved {
+        /// Which.
+        saga: SagaId,
+        /// How many facts it has.
+        rev: Version,
+        /// Whether it ended, or needs a person.
+        rests: bool,
+    },
+    /// A message for a saga that does not exist: keep it.
+    Stray {
+        /// Which saga it named.
+        saga: SagaId,
+        /// What, in one line.
+        what: String,
+    },
+}
+
+/// What a waiting caller is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// The saga exists; whether it did before.
+    Started {
+        /// The same key, request or input had started it before.
+        repeated: bool,
+    },
+    /// The order is recorded.
+    Accepted(Accepted),
+    /// No.
+    Refused(OrderRefused),
+}
+
+#[derive(Default)]
+struct Entry {
+    /// `None` while its history is being read.
+    exec: Option<Execution>,
+    /// What the commit in flight was decided on, to be decided again if it does not happen.
+    deciding: Vec<(Signal, Option<Ticket>)>,
+    in_flight: bool,
+    acts: Vec<Act>,
+    answers: Vec<(Ticket, Told)>,
+    queue: Vec<(Signal, Option<Ticket>)>,
+    due: Option<Timestamp>,
+}
+
+/// The definitions of this process by name and version.
+pub type Definitions = BTreeMap<(String, u16), Arc<Definition>>;
+
+/// The coordinator of one group.
+pub struct Coordinator {
+    definitions: Arc<Definitions>,
+    seed: u64,
+    sagas: BTreeMap<SagaId, Entry>,
+    timers: BTreeSet<(Timestamp, SagaId)>,
+}
+
+impl Coordinator {
+    /// Knows these definitions; `seed` decides jitter.
+    pub fn new(definitions: Arc<Definitions>, seed: u64) -> Self {
+        Coordinator { definitions, seed, sagas: BTreeMap::new(), timers: BTreeSet::new() }
+    }
+    /// When `Tick` is due next.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(due, _)| *due)
+    }
+    /// The saga, if it is in memory and its history is read. It may be one commit ahead of the store.
+    pub fn saga(&self, saga: SagaId) -> Option<&Execution> {
+        self.sagas.get(&saga)?.exec.as_ref()
+    }
+    /// All sagas in memory.
+    pub fn sagas(&self) -> impl Iterator<Item = &Execution> {
+        self.sagas.values().filter_map(|entry| entry.exec.as_ref())
+    }
+    /// How many sagas are open.
+    pub fn open(&self) -> usize {
+        self.sagas.len()
+    }
+    /// Whether nothing is in flight: no commit, no read.
+    pub fn is_quiet(&self) -> bool {
+        self.sagas.values().all(|entry| !entry.in_flight && entry.exec.is_some())
+    }
+    fn definition(&self, started: &SagaStarted) -> Option<Arc<Definition>> {
+        let found = self.definitions.get(&(started.definition.clone(), started.version))?;
+        // The instance keeps the definition it began with: the same version with other content does not move it.
+        (found.digest == started.digest).then(|| Arc::clone(found))
+    }
+    fn signal(&mut self, now: Timestamp, saga: SagaId, signal: Signal, ticket: Option<Ticket>, out: &mut Vec<Out>) {
+        let known = self.sagas.contains_key(&saga);
+        if !known && matches!(signal, Signal::Begun(_)) && self.sagas.len() >= OPEN_SAGAS_MAX {
+            let message = format!("{OPEN_SAGAS_MAX} sagas are open");
+            return tell(out, ticket, refused(codes::OVERLOADED, message));
+        }
+        let entry = self.sagas.entry(saga).or_default();
+        if entry.queue.len() >= SIGNALS_WAITING_MAX {
+            return tell(out, ticket, refused(codes::OVERLOADED, "too many signals wait for this saga".to_owned()));
+        }
+        entry.queue.push((signal, ticket));
+        if !known {
+            let fresh = match &entry.queue[0].0 {
+                Signal::Begun(started) => Some(started.clone()),
+                Signal::Answered { .. }
+                | Signal::Faulted { .. }
+                | Signal::NothingKnown { .. }
+                | Signal::Due
+                | Signal::Ordered(_) => None,
+            };
+            match fresh {
+                // Written as if it were new: if it is not, the commit conflicts and the history is read.
+                Some(started) => {
+                    let definition = self.definition(&started);
+                    let exec = Execution::new(saga, definition, self.seed);
+                    if let Some(entry) = self.sagas.get_mut(&saga) {
+                        entry.exec = Some(exec);
+                    }
+                }
+                None => out.push(Out::Load { saga, after_failure: false }),
+            }
+        }
+        self.turn(now, saga, out);
+    }
+    /// Decides everything that waits for a saga, if nothing of it is in flight.
+    fn turn(&mut self, now: Timestamp, saga: SagaId, out: &mut Vec<Out>) {
+        let Some(entry) = self.sagas.get_mut(&saga) else { return };
+        if entry.in_flight {
+            return;
+        }
+        let Some(exec) = entry.exec.as_mut() else { return };
+        let expected = exec.rev();
+        let mut facts = Vec::new();
+        for (signal, ticket) in std::mem::take(&mut entry.queue) {
+            if expected > Version::ZERO || exec.started().is_some() {
+                if let Signal::Begun(started) = &signal {
+                    let told = begun_again(exec, started);
+                    entry.answers.extend(ticket.map(|ticket| (ticket, told)));
+                    continue;
+                }
+            } else if !matches!(signal, Signal::Begun(_)) {
+                stray(saga, &signal, ticket, out);
+                continue;
+            }
+            let begins = matches!(signal, Signal::Begun(_));
+            entry.deciding.push((signal.clone(), ticket));
+            let decision = exec.decide(signal, now);
+            facts.extend(decision.facts);
+            entry.acts.extend(decision.acts);
+            let told = match decision.order {
+                Some(Ok(accepted)) => Some(Told::Accepted(accepted)),
+                Some(Err(refusal)) => Some(Told::Refused(refusal)),
+                None if begins => Some(Told::Started { repeated: false }),
+                None => None,
+            };
+            entry.answers.extend(ticket.zip(told));
+        }
+        if facts.is_empty() {
+            entry.deciding.clear();
+            entry.acts.clear();
+            let answers = std::mem::take(&mut entry.answers);
+            out.extend(answers.into_iter().map(|(ticket, what)| Out::Tell { ticket, what }));
+            return self.rest(saga);
+        }
+        entry.in_flight = true;
+        out.push(Out::Commit { saga, expected, facts });
+    }
+    /// Sets the saga's timer, or forgets the saga when it has ended.
+    fn rest(&mut self, saga: SagaId) {
+        let Some(entry) = self.sagas.get_mut(&saga) else { return };
+        let Some(exec) = entry.exec.as_ref() else { return };
+        if let Some(due) = entry.due.take() {
+            self.timers.remove(&(due, saga));
+        }
+        if exec.has_ended() || exec.started().is_none() {
+            self.sagas.remove(&saga);
+            return;
+        }
+        entry.due = exec.next_due();
+        self.timers.extend(entry.due.map(|due| (due, saga)));
+    }
+    fn committed(&mut self, now: Timestamp, saga: SagaId, out: &mut Vec<Out>) {
+        let Some(entry) = self.sagas.get_mut(&saga) else { return };
+        let Some(exec) = entry.exec.as_ref() else { return };
+        entry.in_flight = false;
+        entry.deciding.clear();
+        out.extend(entry.acts.drain(..).map(|act| Out::Perform { saga, act }));
+        out.extend(entry.answers.drain(..).map(|(ticket, what)| Out::Tell { ticket, what }));
+        let rests = exec.has_ended() || exec.state().needs_person();
+        out.push(Out::Moved { saga, rev: exec.rev(), rests });
+        if entry.queue.is_empty() { self.rest(saga) } else { self.turn(now, saga, out) }
+    }
+    fn not_committed(&mut self, saga: SagaId, out: &mut Vec<Out>) {
+        let Some(entry) = self.sagas.get_mut(&saga) else { return };
+        entry.exec = None;
+        entry.in_flight = false;
+        entry.acts.clear();
+        entry.answers.clear();
+        // What was decided is decided again on the history as it is; orders and answers recognise themselves.
+        let mut again = std::mem::take(&mut entry.deciding);
+        again.append(&mut entry.queue);
+        entry.queue = again;
+        out.push(Out::Load { saga, after_failure: true });
+    }
+    fn loaded(&mut self, now: Timestamp, saga: SagaId, history: Vec<(SagaFact, Timestamp)>, out: &mut Vec<Out>) {
+        let definition = history.iter().find_map(|(fact, _)| match fact {
+            SagaFact::SagaStarted(started) => self.definition(started),
+            _ => None,
+        });
+        let entry = self.sagas.entry(saga).or_default();
+        if entry.exec.is_some() {
+            return;
+        }
+        let fresh = history.is_empty();
+        let begun = entry.queue.iter().find_map(|(signal, _)| match signal {
+            Signal::Begun(started) if fresh => Some(started.clone()),
+            _ => None,
+        });
+        let definition = definition.or_else(|| begun.and_then(|started| self.definition(&started)));
+        let mut exec = Execution::new(saga, definition, self.seed);
+        for (fact, at) in &history {
+            exec.evolve(fact, *at);
+        }
+        let acts = exec.resume();
+        if let Some(entry) = self.sagas.get_mut(&saga) {
+            out.extend(acts.into_iter().map(|act| Out::Perform { saga, act }));
+            entry.exec = Some(exec);
+            // Time may have passed, and a crash may have come between two facts: look once.
+            if !fresh {
+                entry.queue.push((Signal::Due, None));
+            }
+        }
+        self.turn(now, saga, out);
+    }
+    fn load_failed(&mut self, saga: SagaId, for_good: Option<String>, out: &mut Vec<Out>) {
+        let Some(why) = for_good else {
+            return out.push(Out::Load { saga, after_failure: true });
+        };
+        let Some(entry) = self.sagas.remove(&saga) else { return };
+        let waiting = entry.queue.into_iter().chain(entry.deciding).filter_map(|(_, ticket)| ticket);
+        for ticket in waiting {
+            tell(out, Some(ticket), refused(codes::STORE_CORRUPT, why.clone()));
+        }
+    }
+    fn tick(&mut self, now: Timestamp, out: &mut Vec<Out>) {
+        while let Some((due, saga)) = self.timers.first().copied().filter(|(due, _)| *due <= now) {
+            self.timers.remove(&(due, saga));
+            if let Some(entry) = self.sagas.get_mut(&saga) {
+                entry.due = None;
+                entry.queue.push((Signal::Due, None));
+            }
+            self.turn(now, saga, out);
+        }
+    }
+}
+
+fn refused(code: Code, message: String) -> Told {
+    Told::Refused(OrderRefused { code, message, hint: None })
+}
+fn tell(out: &mut Vec<Out>, ticket: Option<Ticket>, what: Told) {
+    out.extend(ticket.map(|ticket| Out::Tell { ticket, what }));
+}
+fn begun_again(exec: &Execution, started: &SagaStarted) -> Told {
+    match exec.started() {
+        Some(first) if same_start(first, started) => Told::Started { repeated: true },
+        Some(first) => {
+            let key = &first.key;
+            refused(codes::KEY_TAKEN, format!("{}/{key} was started with another input", first.definition))
+        }
+        None => Told::Started { repeated: false },
+    }
+}
+fn same_start(first: &SagaStarted, again: &SagaStarted) -> bool {
+    let value = |started: &SagaStarted| started.input.read::<serde_json::Value>().ok();
+    first.definition == again.definition
+        && (first.input == again.input || (value(first).is_some() && value(first) == value(again)))
+}
+fn stray(saga: SagaId, signal: &Signal, ticket: Option<Ticket>, out: &mut Vec<Out>) {
+    let what = match signal {
+        Signal::Answered { step, direction, answer } => {
+            let answer = match answer {
+                Answer::Done { .. } => "done",
+                Answer::Refused(_) => "refused",
+                Answer::Retry { .. } => "retry",
+            };
+            let undo = if *direction == Direction::Undo { " (undo)" } else { "" };
+            format!("{step}{undo} answered {answer}")
+        }
+        Signal::Faulted { step, code, .. } => format!("{step} broke: {code}"),
+        Signal::NothingKnown { step } => format!("{step}: nothing known"),
+        Signal::Ordered(_) => {
+            return tell(out, ticket, refused(codes::SAGA_NOT_FOUND, format!("there is no saga {saga}")));
+        }
+        Signal::Begun(_) | Signal::Due => return,
+    };
+    out.push(Out::Stray { saga, what });
+}
+
+impl Machine for Coordinator {
+    type In = In;
+    type Out = Out;
+    fn step(&mut self, now: Timestamp, input: In, out: &mut Vec<Out>) {
+        match input {
+            In::Start { saga, started, ticket } => self.signal(now, saga, Signal::Begun(started), ticket, out),
+            In::Signal { saga, signal, ticket } => self.signal(now, saga, signal, ticket, out),
+            In::Loaded { saga, history } => self.loaded(now, saga, history, out),
+            In::LoadFailed { saga, for_good } => self.load_failed(saga, for_good, out),
+            In::Committed { saga } => self.committed(now, saga, out),
+            In::NotCommitted { saga } => self.not_committed(saga, out),
+            In::Tick => self.tick(now, out),
+        }
+    }
+}

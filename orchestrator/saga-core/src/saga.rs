@@ -1,0 +1,242 @@
+//! The words of a plan. `Plan<Open>` becomes `Plan<Committed>` at the pivot, so there is at most one and nothing ordinary after it.
+
+use crate::command::Compensable;
+use crate::definition::{Definition, Node, Performer, Role, StepDef, local, payload_of};
+use crate::json::Payload;
+use crate::policy::{AtMost, Deadline, OnUnknown, Retry, StepPolicy};
+use crate::step::{Action, Function, Gate, Work};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// A kind of saga: its input type, its name, its version, its plan.
+pub trait Saga: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// Kebab-case.
+    const NAME: &'static str;
+    /// From 1. Another plan is another version; an instance keeps the one it began with.
+    const VERSION: u16;
+    /// Writes the plan.
+    fn plan(plan: Plan) -> Definition;
+    /// An input that fits, for people who start it by hand.
+    fn example() -> Option<Self> {
+        None
+    }
+    /// Rules of the input beyond its shape: the first broken one, as `(field, what was expected)`.
+    fn check(&self) -> Result<(), (String, String)> {
+        Ok(())
+    }
+}
+
+/// A plan before its pivot.
+pub enum Open {}
+/// A plan after its pivot: it only goes forward.
+pub enum Committed {}
+
+/// A plan being written.
+pub struct Plan<P = Open> {
+    head: Definition,
+    nodes: Vec<Node>,
+    phase: PhantomData<P>,
+}
+
+/// A year: a saga that takes longer has lost its reason.
+const SAGA_DEADLINE: Deadline = Deadline::days(366);
+
+/// The definition of a saga, unchecked.
+pub fn define<S: Saga>() -> Definition {
+    let check_input = Arc::new(|payload: &Payload| {
+        let input: S = payload.read().map_err(|why| why.to_string())?;
+        input.check().map_err(|(field, expected)| format!("{field}: {expected}"))
+    });
+    let head = Definition {
+        name: S::NAME,
+        version: S::VERSION,
+        digest: String::new(),
+        nodes: Vec::new(),
+        deadline_ms: SAGA_DEADLINE.ms(),
+        input: std::any::type_name::<S>(),
+        check_input,
+        example: S::example().and_then(|example| Payload::of(&example).ok()),
+    };
+    S::plan(Plan { head, nodes: Vec::new(), phase: PhantomData })
+}
+
+impl<P> Plan<P> {
+    fn with(mut self, node: Node) -> Self {
+        self.nodes.push(node);
+        self
+    }
+    fn step_of(self, name: &'static str, role: Role, performer: Performer) -> Self {
+        let policy = if role == Role::Then { StepPolicy::forward() } else { StepPolicy::ordinary() };
+        self.with(Node::Step(Arc::new(StepDef { name, role, policy, performer })))
+    }
+    fn inside(&self) -> Plan<P> {
+        Plan { head: self.head.clone(), nodes: Vec::new(), phase: PhantomData }
+    }
+    fn last_policy(mut self, change: impl FnOnce(&mut StepPolicy)) -> Self {
+        if let Some(Node::Step(step)) = self.nodes.last_mut() {
+            change(&mut Arc::make_mut(step).policy);
+        }
+        self
+    }
+    /// Changes nothing and needs no undo; may run more than once.
+    #[must_use]
+    pub fn read<K>(self, name: &'static str, work: impl Work<K>) -> Self {
+        self.step_of(name, Role::Read, work.into_work())
+    }
+    /// Somebody decides, or the deadline does: a passed deadline is a refusal, for a timer it is the answer.
+    #[must_use]
+    pub fn wait<T: DeserializeOwned + 'static>(self, name: &'static str, gate: Gate<T>, deadline: Deadline) -> Self {
+        let performer = Performer::Gate {
+            gate: gate.name,
+            timer: gate.timer,
+            deadline_ms: deadline.ms(),
+            check: Arc::new(Gate::<T>::check),
+            gives: std::any::type_name::<T>(),
+        };
+        self.step_of(name, Role::Wait, performer)
+    }
+    /// Branches side by side, each with a name.
+    #[must_use]
+    pub fn all(self, name: &'static str, write: impl FnOnce(Branches<P>) -> Branches<P>) -> Self {
+        let branches = write(Branches { plan: self.inside(), branches: Vec::new() }).branches;
+        self.with(Node::All { name, branches })
+    }
+    /// The same body for each item of a list that is made and recorded once; at most `at_most` side by side.
+    #[must_use]
+    pub fn each<F, Args, T>(
+        self,
+        name: &'static str,
+        list: F,
+        at_most: AtMost,
+        body: impl FnOnce(Plan<P>) -> Plan<P>,
+    ) -> Self
+    where
+        F: Function<Args, Output = Vec<T>>,
+        T: Serialize + 'static,
+    {
+        let body = body(self.inside()).nodes;
+        let needs = F::needs();
+        let list = Arc::new(move |scope: &dyn crate::step::Scope| list.call(scope)?.iter().map(payload_of).collect());
+        let item = std::any::type_name::<T>();
+        self.with(Node::Each { name, list, needs, at_most: at_most.0, may_fail: 0, item, body })
+    }
+    /// How many branches of the `each` just written may fail; a failed branch is undone by itself.
+    #[must_use]
+    pub fn may_fail(mut self, branches: u32) -> Self {
+        if let Some(Node::Each { may_fail, .. }) = self.nodes.last_mut() {
+            *may_fail = branches;
+        }
+        self
+    }
+    /// A body that is taken or not; the answer is recorded and never asked again.
+    #[must_use]
+    pub fn when<F, Args>(self, name: &'static str, condition: F, body: impl FnOnce(Plan<P>) -> Plan<P>) -> Self
+    where
+        F: Function<Args, Output = bool>,
+    {
+        let body = body(self.inside()).nodes;
+        let needs = F::needs();
+        let condition = Arc::new(move |scope: &dyn crate::step::Scope| condition.call(scope));
+        self.with(Node::When { name, condition, needs, body })
+    }
+    /// A body in rounds until the condition holds after one; `AtMost` rounds without that is a refusal.
+    #[must_use]
+    pub fn repeat<F, Args>(
+        self,
+        name: &'static str,
+        at_most: AtMost,
+        until: F,
+        body: impl FnOnce(Plan<P>) -> Plan<P>,
+    ) -> Self
+    where
+        F: Function<Args, Output = bool>,
+    {
+        let body = body(self.inside()).nodes;
+        let needs = F::needs();
+        let until = Arc::new(move |scope: &dyn crate::step::Scope| until.call(scope));
+        self.with(Node::Repeat { name, until, needs, at_most: at_most.0, body })
+    }
+    /// How the step just written is retried.
+    #[must_use]
+    pub fn retry(self, retry: Retry) -> Self {
+        self.last_policy(|policy| policy.retry = retry)
+    }
+    /// How the undo of the step just written is retried.
+    #[must_use]
+    pub fn undo_retry(self, retry: Retry) -> Self {
+        self.last_policy(|policy| policy.undo_retry = retry)
+    }
+    /// How long one try of the step just written may take.
+    #[must_use]
+    pub fn patience(self, patience: Deadline) -> Self {
+        self.last_policy(|policy| policy.patience_ms = patience.ms())
+    }
+    /// What silence to the end means for the step just written.
+    #[must_use]
+    pub fn on_unknown(self, on_unknown: OnUnknown) -> Self {
+        self.last_policy(|policy| policy.on_unknown = on_unknown)
+    }
+    /// After this long without the pivot, everything is undone (default: a year).
+    #[must_use]
+    pub fn deadline(mut self, deadline: Deadline) -> Self {
+        self.head.deadline_ms = deadline.ms();
+        self
+    }
+    /// The plan is written.
+    pub fn end(self) -> Definition {
+        Definition { nodes: self.nodes, ..self.head }.seal()
+    }
+}
+
+impl Plan<Open> {
+    /// Done here by async functions; can be undone.
+    #[must_use]
+    pub fn step<A, U, Args, UndoArgs>(self, name: &'static str, act: A, undo: U) -> Self
+    where
+        A: Action<Args>,
+        U: Action<UndoArgs>,
+    {
+        let undo = (local(undo), U::needs());
+        self.step_of(name, Role::Ordinary, Performer::here(act, Some(undo)))
+    }
+    /// Done by a module: a pure function returns the command, and the command knows how it is undone.
+    #[must_use]
+    pub fn ask<F, Args, C>(self, name: &'static str, request: F) -> Self
+    where
+        F: Function<Args, Output = C>,
+        C: Compensable,
+    {
+        self.step_of(name, Role::Ordinary, Performer::asked(request))
+    }
+    /// The point of no return: before it everything is taken back, after it everything is carried through.
+    #[must_use]
+    pub fn pivot<K>(self, name: &'static str, work: impl Work<K>) -> Plan<Committed> {
+        let plan = self.step_of(name, Role::Pivot, work.into_work());
+        Plan { head: plan.head, nodes: plan.nodes, phase: PhantomData }
+    }
+}
+
+impl Plan<Committed> {
+    /// After the pivot: repeated until it succeeds.
+    #[must_use]
+    pub fn then<K>(self, name: &'static str, work: impl Work<K>) -> Self {
+        self.step_of(name, Role::Then, work.into_work())
+    }
+}
+
+/// The branches of an `all`.
+pub struct Branches<P> {
+    plan: Plan<P>,
+    branches: Vec<(&'static str, Vec<Node>)>,
+}
+impl<P> Branches<P> {
+    /// One branch.
+    #[must_use]
+    pub fn branch(mut self, name: &'static str, body: impl FnOnce(Plan<P>) -> Plan<P>) -> Self {
+        let body = body(self.plan.inside()).nodes;
+        self.branches.push((name, body));
+        self
+    }
+}

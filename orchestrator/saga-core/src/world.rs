@@ -1,0 +1,417 @@
+//! The world in one thread: machines, stores, modules and a bus that does what the faults say. Time jumps when all is quiet.
+//!
+//! It drives exactly what production runs (coordinator, barrier, host, journal); only the shell is another one.
+
+use crate::batch::{Batch, Commit};
+use crate::definition::Definition;
+use crate::envelope::{Actor, sha256};
+use crate::execution::{Act, Deed as ActDeed, Execution, OrderKind, Ordered, Signal};
+use crate::fact::{By, SagaStarted};
+use crate::host::{Delivered, Served, group_fence, serve};
+use crate::id::{Direction, Epoch, Position, SagaId};
+use crate::journal;
+use crate::json::Payload;
+use crate::machine::Machine;
+use crate::machine::coordinator::{Coordinator, Definitions, In, Out, Told};
+use crate::machine::participant::{Arrival, entry};
+use crate::memory::{CountedIds, MemoryStores, StillClock};
+use crate::module::{Deed, Module};
+use crate::outcome::{Answer, Refused};
+use crate::ports::{Clock, Ids, SharedStore, Stores};
+use crate::saga::{Saga, define};
+use crate::stage::STAGE_TIME;
+use crate::step::StepError;
+use crate::view::SagaState;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// Where something can go wrong.
+#[derive(Debug, Clone, Default)]
+pub struct Faults {
+    /// The deed of this step is refused by whoever performs it.
+    pub refuse: Option<String>,
+    /// No answer of this step's deed ever arrives; `true`: it happens all the same.
+    pub silence: Option<(String, bool)>,
+    /// Every command and every reply is delivered twice.
+    pub twice: bool,
+    /// The coordinator dies after this many commits, sends and acknowledgements.
+    pub crash_at: Option<u64>,
+    /// Commits of the coordinator whose answer is lost, though they happened: every n-th.
+    pub unknown_every: Option<u64>,
+    /// The undo of this step always asks for patience.
+    pub undo_weather: Option<String>,
+}
+
+enum Work {
+    In(In),
+    Deliver(SagaId, Act),
+    Reply(SagaId, String, Direction, Answer),
+}
+
+/// A world with the given sagas and modules.
+pub struct World {
+    /// The clock.
+    pub clock: Arc<StillClock>,
+    /// What goes wrong.
+    pub faults: Faults,
+    /// How many times a fault was reached: a test that injects one asserts that this is not zero.
+    pub reached: u64,
+    /// What people who waited were told, by ticket.
+    pub told: BTreeMap<u64, Told>,
+    ids: Arc<dyn Ids>,
+    stores: Arc<dyn Stores>,
+    modules: BTreeMap<&'static str, (Module, SharedStore)>,
+    definitions: Arc<Definitions>,
+    coordinator: Coordinator,
+    journal: SharedStore,
+    epoch: Epoch,
+    work: VecDeque<Work>,
+    points: u64,
+    commits: u64,
+    tickets: u64,
+}
+
+/// Silence ends at last: what is repeated for ever behind the pivot has to come through when the weather clears.
+const SILENCES_MAX: u64 = 40;
+
+/// One saga and a thousand steps later something is wrong with the law, not with the saga.
+const TURNS_MAX: u32 = 200_000;
+
+impl World {
+    /// In memory.
+    pub async fn new(definitions: Vec<Definition>, modules: Vec<Module>) -> Result<Self, String> {
+        let clock = Arc::new(StillClock::at(STAGE_TIME));
+        let stores = Arc::new(MemoryStores::new(Arc::clone(&clock) as Arc<dyn Clock>));
+        Self::on(stores, clock, definitions, modules).await
+    }
+    /// On any stores.
+    pub async fn on(
+        stores: Arc<dyn Stores>,
+        clock: Arc<StillClock>,
+        definitions: Vec<Definition>,
+        modules: Vec<Module>,
+    ) -> Result<Self, String> {
+        let open = |why: crate::ports::OpenError| why.to_string();
+        let journal = stores.open("orchestration").await.map_err(open)?;
+        let mut hosted = BTreeMap::new();
+        for module in modules {
+            let store = stores.open(module.name).await.map_err(open)?;
+            hosted.insert(module.name, (module, store));
+        }
+        let mut known = Definitions::new();
+        for definition in definitions {
+            definition
+                .check()
+                .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+            known.insert((definition.name.to_owned(), definition.version), Arc::new(definition));
+        }
+        let definitions = Arc::new(known);
+        let mut world = World {
+            clock,
+            faults: Faults::default(),
+            reached: 0,
+            told: BTreeMap::new(),
+            ids: Arc::new(CountedIds::default()),
+            stores,
+            modules: hosted,
+            coordinator: Coordinator::new(Arc::clone(&definitions), 7),
+            definitions,
+            journal,
+            epoch: Epoch::ZERO,
+            work: VecDeque::new(),
+            points: 0,
+            commits: 0,
+            tickets: 0,
+        };
+        world.recover().await?;
+        Ok(world)
+    }
+    /// Starts a saga with a fresh key.
+    pub fn start<S: Saga>(&mut self, input: &S) -> Result<SagaId, String> {
+        let saga = SagaId(self.ids.next(self.clock.now()));
+        self.start_keyed(saga, input, &saga.short()).map(|_| saga)
+    }
+    /// Starts a saga by id and key; gives the ticket under which it will be told.
+    pub fn start_keyed<S: Saga>(&mut self, saga: SagaId, input: &S, key: &str) -> Result<u64, String> {
+        let definition = define::<S>();
+        let started = SagaStarted {
+            definition: definition.name.to_owned(),
+            version: definition.version,
+            digest: definition.digest,
+            key: key.to_owned(),
+            input: Payload::of(input).map_err(|why| why.to_string())?,
+            by: None,
+        };
+        self.tickets += 1;
+        self.work.push_back(Work::In(In::Start { saga, started, ticket: Some(self.tickets) }));
+        Ok(self.tickets)
+    }
+    /// Orders something as the operator "dana".
+    pub fn order(&mut self, saga: SagaId, kind: OrderKind) -> u64 {
+        let request = Some(crate::id::RequestId(self.ids.next(self.clock.now())));
+        let by = By { actor: Actor::operator("dana"), reason: Some("because".to_owned()), request };
+        self.order_as(saga, Ordered { by, kind })
+    }
+    /// Orders something with its own accountability.
+    pub fn order_as(&mut self, saga: SagaId, ordered: Ordered) -> u64 {
+        self.tickets += 1;
+        let signal = Signal::Ordered(ordered);
+        self.work.push_back(Work::In(In::Signal { saga, signal, ticket: Some(self.tickets) }));
+        self.tickets
+    }
+    /// Puts a reply on its way, as if a module had sent it.
+    pub fn reply(&mut self, saga: SagaId, step: &str, direction: Direction, answer: Answer) {
+        self.work.push_back(Work::Reply(saga, step.to_owned(), direction, answer));
+    }
+    /// Runs until nothing moves any more: every saga ended, waits for a person, or waits for a signal.
+    pub async fn run(&mut self) -> Result<(), String> {
+        for _ in 0..TURNS_MAX {
+            match self.work.pop_front() {
+                Some(work) => self.turn(work).await?,
+                None => match self.next_due_without_gates() {
+                    Some(due) => {
+                        self.clock.move_to(due);
+                        self.work.push_back(Work::In(In::Tick));
+                    }
+                    None => return Ok(()),
+                },
+            }
+        }
+        Err("the world does not come to rest".to_owned())
+    }
+    /// Lets the next deadline pass, whatever it is.
+    pub async fn let_deadline_pass(&mut self) -> Result<(), String> {
+        if let Some(due) = self.coordinator.next_due() {
+            self.clock.move_to(due);
+            self.work.push_back(Work::In(In::Tick));
+        }
+        self.run().await
+    }
+    /// Gates have deadlines of days: a test that wants one to pass says so.
+    fn next_due_without_gates(&self) -> Option<crate::time::Timestamp> {
+        let gates_only =
+            |exec: &Execution| matches!(exec.state(), SagaState::Waiting | SagaState::Parked | SagaState::UndoFailed);
+        self.coordinator.sagas().filter(|exec| !gates_only(exec)).filter_map(Execution::next_due).min()
+    }
+    async fn turn(&mut self, work: Work) -> Result<(), String> {
+        match work {
+            Work::In(input) => self.feed(input).await,
+            Work::Deliver(saga, act) => {
+                let served = self.perform(saga, &act).await?;
+                if self.faults.twice {
+                    self.reached += 1;
+                    let again = self.perform(saga, &act).await?;
+                    let here = act.deed == ActDeed::Run;
+                    if !here && again != served {
+                        return Err(format!("{}: answered {served:?}, then {again:?}", act.step));
+                    }
+                }
+                if let Some(answer) = served {
+                    self.work.push_back(Work::Reply(saga, act.step, act.direction, answer));
+                }
+                self.point().await
+            }
+            Work::Reply(saga, step, direction, answer) => {
+                let silent = self.faults.silence.as_ref().is_some_and(|(at, _)| *at == step);
+                if silent && self.reached < SILENCES_MAX && direction == Direction::Do {
+                    self.reached += 1;
+                    return Ok(());
+                }
+                for _ in 0..=u8::from(self.faults.twice) {
+                    let (step, answer) = (step.clone(), answer.clone());
+                    let signal = Signal::Answered { step, direction, answer };
+                    self.feed(In::Signal { saga, signal, ticket: None }).await?;
+                }
+                self.point().await
+            }
+        }
+    }
+    /// A point at which a coordinator may die.
+    async fn point(&mut self) -> Result<(), String> {
+        self.points += 1;
+        if self.faults.crash_at == Some(self.points) {
+            self.reached += 1;
+            self.crash().await?;
+        }
+        Ok(())
+    }
+    /// The coordinator dies with everything it had in memory; another one takes over from the log.
+    pub async fn crash(&mut self) -> Result<(), String> {
+        self.work.clear();
+        self.coordinator = Coordinator::new(Arc::clone(&self.definitions), 7);
+        self.journal = self.stores.open("orchestration").await.map_err(|why| why.to_string())?;
+        self.recover().await
+    }
+    async fn recover(&mut self) -> Result<(), String> {
+        self.epoch = journal::take_over(&self.journal, 0).await?;
+        let found = journal::recover(&self.journal, Default::default(), Position::ZERO).await;
+        for saga in found.map_err(|why| why.to_string())?.open {
+            let history = journal::history(&self.journal, saga).await.map_err(|why| why.to_string())?;
+            self.work.push_back(Work::In(In::Loaded { saga, history }));
+        }
+        Ok(())
+    }
+    async fn feed(&mut self, input: In) -> Result<(), String> {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let mut out = Vec::new();
+            self.coordinator.step(self.clock.now(), input, &mut out);
+            for output in out {
+                match output {
+                    Out::Commit { saga, expected, facts } => {
+                        let now = self.clock.now();
+                        let events = journal::events_of(&facts, &*self.ids, now).map_err(|why| why.to_string())?;
+                        let stream = journal::stream_of(saga).ok_or("no stream")?;
+                        let fence = Some(group_fence(0, self.epoch));
+                        let commit = self.journal.commit(journal::batch_of(stream, expected, events, fence)).await;
+                        self.commits += 1;
+                        let lost = self.faults.unknown_every.is_some_and(|every| self.commits % every == 0);
+                        self.reached += u64::from(lost);
+                        let points = self.points;
+                        let crashed_before = self.epoch;
+                        self.points = points + 1;
+                        if self.faults.crash_at == Some(self.points) {
+                            self.reached += 1;
+                            return Box::pin(self.crash()).await;
+                        }
+                        debug_assert_eq!(crashed_before, self.epoch);
+                        inputs.push_back(match commit {
+                            Commit::Ok(_) if !lost => In::Committed { saga },
+                            _ => In::NotCommitted { saga },
+                        });
+                    }
+                    Out::Load { saga, .. } => {
+                        let history = journal::history(&self.journal, saga).await.map_err(|why| why.to_string())?;
+                        inputs.push_back(In::Loaded { saga, history });
+                    }
+                    Out::Perform { saga, act } => self.work.push_back(Work::Deliver(saga, act)),
+                    Out::Tell { ticket, what } => {
+                        self.told.insert(ticket, what);
+                    }
+                    Out::Moved { .. } => {}
+                    Out::Stray { saga, what } => {
+                        if let Some(batch) = journal::anomaly(saga, &what, &*self.ids, self.clock.now()) {
+                            let _kept = self.journal.commit(batch).await;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+    /// Performs an act as its participant would; `None` is silence.
+    async fn perform(&mut self, saga: SagaId, act: &Act) -> Result<Option<Answer>, String> {
+        let forward = act.direction == Direction::Do;
+        let silent = self.faults.silence.as_ref().is_some_and(|(at, happens)| *at == act.step && !happens);
+        if forward && silent && self.reached < SILENCES_MAX {
+            self.reached += 1;
+            return Ok(None);
+        }
+        if !forward && self.faults.undo_weather.as_ref() == Some(&act.step) {
+            self.reached += 1;
+            return Ok(Some(Answer::Retry { after_ms: 1, reason: "weather".to_owned() }));
+        }
+        let refused = forward && self.faults.refuse.as_ref() == Some(&act.step);
+        self.reached += u64::from(refused);
+        match &act.deed {
+            ActDeed::Run if refused => Ok(Some(Answer::Refused(Refused::new("INJECTED", "injected")))),
+            ActDeed::Run => Ok(self.call(saga, act).await),
+            ActDeed::Send { command, payload } | ActDeed::Probe { command, payload } => {
+                let delivered = self.delivered(saga, act, &command.name, command.version, payload);
+                let Some((module, store)) = self.modules.get(command.module.as_str()) else {
+                    return Err(format!("nobody serves {}", command.module));
+                };
+                if refused {
+                    return Ok(Some(refuse(store, &delivered).await));
+                }
+                match serve(module, store, &self.ids, self.clock.now(), &delivered).await {
+                    Served::Answered(answer) => Ok(Some(answer)),
+                    Served::Stale { .. } => Ok(None),
+                    Served::Park(why) => Err(format!("{}: {}: {}", act.step, why.code, why.reason)),
+                }
+            }
+        }
+    }
+    async fn call(&self, saga: SagaId, act: &Act) -> Option<Answer> {
+        let work = self.coordinator.saga(saga)?.call(act).ok()?;
+        Some(match work.await {
+            Ok(output) => Answer::Done { output },
+            Err(StepError::Refused { code, reason }) => Answer::Refused(Refused::new(code, reason)),
+            Err(StepError::Retry { reason }) => Answer::Retry { after_ms: 0, reason },
+        })
+    }
+    fn delivered(&self, saga: SagaId, act: &Act, command: &str, version: u16, payload: &Payload) -> Delivered {
+        let key = if act.direction == Direction::Do { act.keys.0 } else { act.keys.1 };
+        let deed = Deed {
+            saga: saga.0,
+            step: act.step.clone(),
+            key,
+            direction: act.direction,
+            attempt: act.attempt,
+            actor: Actor::saga(saga),
+            correlation: saga.0,
+            causation: key.uuid(),
+            traceparent: None,
+            deadline: Some(act.deadline),
+        };
+        let (command, payload) = (command.to_owned(), payload.clone());
+        Delivered { command, version, payload, deed, epoch: self.epoch, keys: act.keys }
+    }
+    /// A saga as its facts tell it.
+    pub async fn saga(&self, saga: SagaId) -> Result<Execution, String> {
+        let history = journal::history(&self.journal, saga).await.map_err(|why| why.to_string())?;
+        let definition = history.first().and_then(|(fact, _)| match fact {
+            crate::fact::SagaFact::SagaStarted(started) => {
+                self.definitions.get(&(started.definition.clone(), started.version)).cloned()
+            }
+            _ => None,
+        });
+        let mut exec = Execution::new(saga, definition, 7);
+        history.iter().for_each(|(fact, at)| exec.evolve(fact, *at));
+        Ok(exec)
+    }
+    /// Its state.
+    pub async fn state(&self, saga: SagaId) -> Result<SagaState, String> {
+        Ok(self.saga(saga).await?.state())
+    }
+    /// Names of its facts with the step they are about, in order.
+    pub async fn story(&self, saga: SagaId) -> Result<Vec<String>, String> {
+        use crate::event::EventSet;
+        let history = journal::history(&self.journal, saga).await.map_err(|why| why.to_string())?;
+        Ok(history
+            .iter()
+            .map(|(fact, _)| {
+                let value: serde_json::Value = fact.encode().ok().and_then(|data| data.read().ok()).unwrap_or_default();
+                match value["step"].as_str() {
+                    Some(step) => format!("{} {step}", fact.name()),
+                    None => fact.name().to_owned(),
+                }
+            })
+            .collect())
+    }
+    /// Every log of this world, for the audit: orchestration first.
+    pub fn logs(&self) -> Vec<(String, SharedStore)> {
+        let modules = self.modules.iter().map(|(name, (_, store))| ((*name).to_owned(), Arc::clone(store)));
+        std::iter::once(("orchestration".to_owned(), Arc::clone(&self.journal))).chain(modules).collect()
+    }
+    /// The definitions of this world.
+    pub fn definitions(&self) -> &Arc<Definitions> {
+        &self.definitions
+    }
+}
+
+/// The module says no: recorded in its inbox, like every refusal.
+async fn refuse(store: &SharedStore, delivered: &Delivered) -> Answer {
+    let arrival = Arrival {
+        saga: delivered.deed.saga,
+        deed: delivered.keys.0,
+        undo: delivered.keys.1,
+        direction: delivered.deed.direction,
+        payload_hash: sha256(delivered.payload.as_str().as_bytes()),
+        epoch: delivered.epoch,
+    };
+    let answer = Answer::Refused(Refused::new("INJECTED", "injected"));
+    let row = entry(&arrival, answer.clone());
+    let _recorded = store.commit(Batch { inbox: Some(row), ..Batch::default() }).await;
+    answer
+}

@@ -1,0 +1,91 @@
+//! A module for tests: puts notes down and takes them back. Its state is what lies there now.
+#![expect(unreachable_pub, reason = "shared by test binaries")]
+
+use saga_core::aggregate::Aggregate;
+use saga_core::command::{Command, Common, Compensable};
+use saga_core::event::{Event, Genesis, Owner};
+use saga_core::id::StepKey;
+use saga_core::module::{Cx, Handled, Module, OrRetry};
+use serde::{Deserialize, Serialize};
+
+pub enum Ledger {}
+impl Owner for Ledger {
+    const MODULE: &'static str = "ledger";
+}
+macro_rules! event {
+    ($name:ident { $($field:ident: $type:ty),* }) => {
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        pub struct $name { $(pub $field: $type),* }
+        impl Event for $name {
+            type Owner = Ledger;
+            const NAME: &'static str = stringify!($name);
+            const VERSION: u16 = 1;
+            type Previous = Genesis;
+        }
+    };
+}
+event!(PutDown { what: String });
+event!(TakenBack {});
+saga_core::event_set! { pub enum NoteEvent of Ledger { PutDown, TakenBack } }
+
+#[derive(Default)]
+pub struct Note {
+    lies: bool,
+}
+impl Aggregate for Note {
+    type Event = NoteEvent;
+    const CATEGORY: &'static str = "ledger_note";
+    fn evolve(&mut self, event: &NoteEvent) {
+        self.lies = matches!(event, NoteEvent::PutDown(_));
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Put {
+    pub what: String,
+}
+impl Put {
+    pub fn of(what: impl Into<String>) -> Self {
+        Put { what: what.into() }
+    }
+}
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Taken {
+    pub what: String,
+}
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TakeBack {
+    pub deed: StepKey,
+}
+impl Command for Put {
+    const MODULE: &'static str = "ledger";
+    const NAME: &'static str = "Put";
+    type Reply = Taken;
+    type Refusal = Common;
+}
+impl Command for TakeBack {
+    const MODULE: &'static str = "ledger";
+    const NAME: &'static str = "TakeBack";
+    type Reply = ();
+    type Refusal = Common;
+}
+impl Compensable for Put {
+    type Undo = TakeBack;
+    fn undo(&self, deed: StepKey) -> TakeBack {
+        TakeBack { deed }
+    }
+}
+
+pub fn ledger() -> Module {
+    Module::new::<Ledger, ()>("1.0", ()).command(put).command(take_back).build()
+}
+async fn put(cx: Cx<()>, cmd: Put) -> Handled<Put> {
+    let note = cx.load::<Note>(cx.key()).await.or_retry()?;
+    let reply = Taken { what: cmd.what.clone() };
+    Ok(cx.done(reply).append(&note, [PutDown { what: cmd.what }.into()]))
+}
+async fn take_back(cx: Cx<()>, cmd: TakeBack) -> Handled<TakeBack> {
+    let note = cx.load::<Note>(cmd.deed).await.or_retry()?;
+    let events = note.state.lies.then(|| TakenBack {}.into());
+    Ok(cx.done(()).append(&note, events))
+}

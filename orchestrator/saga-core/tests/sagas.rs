@@ -1,0 +1,393 @@
+//! The heart, from outside: every word of a plan, both directions, orders, time, strangers, and the laws over them.
+#![expect(missing_docs, reason = "a test")]
+
+#[path = "common/ledger.rs"]
+mod ledger;
+
+use ledger::{Put, Taken, ledger};
+use saga_core::execution::OrderKind;
+use saga_core::id::{Direction, SagaId, StepKey};
+use saga_core::json::Payload;
+use saga_core::laws::saga::Case;
+use saga_core::machine::coordinator::Told;
+use saga_core::outcome::Answer;
+use saga_core::policy::{AtMost, Deadline, OnUnknown, Retry};
+use saga_core::saga::{Plan, Saga, define};
+use saga_core::saga_laws;
+use saga_core::stage::ready;
+use saga_core::step::{Gate, In, Item, Maybe, Out, Outs, Step, Undoing, refuse};
+use saga_core::view::SagaState;
+use saga_core::world::{Faults, World};
+use serde::{Deserialize, Serialize};
+
+const APPROVAL: Gate<Approval> = Gate::named("approval");
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Approval {
+    yes: bool,
+}
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Slot {
+    held_by: StepKey,
+}
+
+/// Uses every word: local steps, asks, a read, a gate, parallel branches, a fan-out, a condition, rounds, pivot, then.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Everything {
+    items: Vec<u32>,
+}
+impl Saga for Everything {
+    const NAME: &'static str = "everything";
+    const VERSION: u16 = 1;
+    fn plan(plan: Plan) -> saga_core::definition::Definition {
+        plan.step("slot", hold, free)
+            .read("look", look)
+            .all("both", |all| {
+                all.branch("left", |p| p.ask("put-left", put_first).ask("put-more", put_second))
+                    .branch("right", |p| p.step("hold-right", hold, free))
+            })
+            .repeat("rounds", AtMost(3), good_enough, |p| {
+                p.ask("try", put_round).wait("approved", APPROVAL, Deadline::days(1))
+            })
+            .when("has-items", has_items, |p| p.each("items", items, AtMost(2), |p| p.ask("put", put_item)))
+            .pivot("commit", commit)
+            .then("tell", put_last)
+            .end()
+    }
+}
+async fn hold(key: StepKey) -> Step<Slot> {
+    Ok(Slot { held_by: key })
+}
+async fn free(Undoing(_): Undoing) -> Step<()> {
+    Ok(())
+}
+async fn look(Out(slot): Out<Slot>) -> Step<String> {
+    Ok(slot.held_by.short())
+}
+fn put_first(In(_): In<Everything>) -> Put {
+    Put::of("first")
+}
+fn put_second(Out(taken): Out<Taken>) -> Put {
+    Put::of(format!("after {}", taken.what))
+}
+fn put_round(Maybe(answer): Maybe<Approval>) -> Put {
+    Put::of(format!("round, last answer {answer:?}"))
+}
+fn good_enough(Out(answer): Out<Approval>) -> bool {
+    answer.yes
+}
+fn has_items(In(job): In<Everything>) -> bool {
+    !job.items.is_empty()
+}
+fn items(In(job): In<Everything>) -> Vec<u32> {
+    job.items
+}
+fn put_item(Item(item): Item<u32>, In(job): In<Everything>) -> Put {
+    Put::of(format!("item {item} of {}", job.items.len()))
+}
+async fn commit(Outs(items): Outs<Taken>) -> Step<usize> {
+    Ok(items.len())
+}
+fn put_last(Out(count): Out<usize>) -> Put {
+    Put::of(format!("{count} items"))
+}
+
+/// Says no to the first round and yes to the second.
+fn answer(world: &mut World, saga: SagaId) {
+    let rounds = ready(world.story(saga)).unwrap().iter().filter(|fact| fact.starts_with("RoundEnded")).count();
+    let data = Payload::of(&Approval { yes: rounds > 0 }).unwrap();
+    world.order(saga, OrderKind::Signal { gate: "approval".to_owned(), data });
+}
+async fn everything() -> Case {
+    let mut world = World::new(vec![define::<Everything>()], vec![ledger()]).await.unwrap();
+    let saga = world.start(&Everything { items: vec![1, 2, 3] }).unwrap();
+    Case { world, saga, answer }
+}
+saga_laws!(the_laws, everything);
+
+#[test]
+fn the_ledger_is_as_before_after_a_refusal() {
+    let mut case = ready(everything());
+    case.world.faults.refuse = Some("commit".to_owned());
+    assert_eq!(ready(case.run()).unwrap(), SagaState::Compensated);
+    let logs = case.world.logs();
+    let log = ready(logs[1].1.read_log(saga_core::id::Position::ZERO, usize::MAX)).unwrap();
+    let names = |name: &str| log.iter().filter(|event| event.name == name).count();
+    assert_eq!((names("PutDown"), names("TakenBack")), (7, 7));
+}
+
+/// A linear saga whose steps are made by hand for the tables below.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Linear {
+    note: u32,
+}
+impl Saga for Linear {
+    const NAME: &'static str = "linear";
+    const VERSION: u16 = 1;
+    fn plan(plan: Plan) -> saga_core::definition::Definition {
+        plan.ask("a", put_a)
+            .ask("b", put_a)
+            .retry(Retry::brief())
+            .wait("gate", APPROVAL, Deadline::days(2))
+            .ask("c", put_a)
+            .on_unknown(OnUnknown::Probe)
+            .ask("d", put_a)
+            .on_unknown(OnUnknown::Park)
+            .pivot("p", put_a)
+            .then("t", put_a)
+            .end()
+    }
+}
+fn put_a(In(job): In<Linear>) -> Put {
+    Put::of(format!("note {}", job.note))
+}
+fn approve(world: &mut World, saga: SagaId) {
+    let data = Payload::of(&Approval { yes: true }).unwrap();
+    world.order(saga, OrderKind::Signal { gate: "approval".to_owned(), data });
+}
+async fn linear() -> Case {
+    let mut world = World::new(vec![define::<Linear>()], vec![ledger()]).await.unwrap();
+    let saga = world.start(&Linear { note: 7 }).unwrap();
+    Case { world, saga, answer: approve }
+}
+saga_laws!(linear_laws, linear);
+
+fn undone(story: &[String]) -> Vec<&str> {
+    story.iter().filter_map(|fact| fact.strip_prefix("StepCompensated ")).collect()
+}
+
+#[test]
+fn a_refusal_undoes_in_reverse_order() {
+    let mut case = ready(linear());
+    case.world.faults.refuse = Some("d".to_owned());
+    assert_eq!(ready(case.run()).unwrap(), SagaState::Compensated);
+    assert_eq!(undone(&ready(case.world.story(case.saga)).unwrap()), ["c", "b", "a"]);
+}
+
+#[test]
+fn silence_has_three_meanings() {
+    for (step, happens, ending, undo) in [
+        ("b", false, SagaState::Compensated, vec!["b", "a"]),
+        ("c", false, SagaState::Compensated, vec!["c", "b", "a"]),
+        ("d", true, SagaState::Parked, vec![]),
+        ("p", true, SagaState::Parked, vec![]),
+    ] {
+        let mut case = ready(linear());
+        case.world.faults.silence = Some((step.to_owned(), happens));
+        assert_eq!(ready(case.run()).unwrap(), ending, "{step}");
+        assert_eq!(undone(&ready(case.world.story(case.saga)).unwrap()), undo, "{step}");
+    }
+}
+
+#[test]
+fn a_parked_step_goes_on_when_the_weather_clears_and_a_person_retries() {
+    for step in ["d", "p"] {
+        let mut case = ready(linear());
+        case.world.faults.silence = Some((step.to_owned(), true));
+        assert_eq!(ready(case.run()).unwrap(), SagaState::Parked);
+        case.world.faults = Faults::default();
+        case.world.order(case.saga, OrderKind::Retry { step: None });
+        assert_eq!(ready(case.run()).unwrap(), SagaState::Completed, "{step}");
+    }
+}
+
+#[test]
+fn a_refused_step_behind_the_pivot_gets_a_new_key_when_retried() {
+    let mut case = ready(linear());
+    case.world.faults.refuse = Some("t".to_owned());
+    assert_eq!(ready(case.run()).unwrap(), SagaState::Parked);
+    case.world.faults = Faults::default();
+    case.world.order(case.saga, OrderKind::Retry { step: Some("t".to_owned()) });
+    assert_eq!(ready(case.run()).unwrap(), SagaState::Completed);
+}
+
+#[test]
+fn a_failing_undo_is_a_state_that_a_person_can_leave_in_two_ways() {
+    for by_hand in [false, true] {
+        let mut case = ready(linear());
+        case.world.faults.refuse = Some("d".to_owned());
+        case.world.faults.undo_weather = Some("b".to_owned());
+        assert_eq!(ready(case.run()).unwrap(), SagaState::UndoFailed);
+        assert_eq!(undone(&ready(case.world.story(case.saga)).unwrap()), ["c"]);
+        case.world.faults = Faults::default();
+        let order = if by_hand {
+            OrderKind::Skip { step: "b".to_owned(), result: None }
+        } else {
+            OrderKind::Retry { step: Some("b".to_owned()) }
+        };
+        case.world.order(case.saga, order);
+        assert_eq!(ready(case.run()).unwrap(), SagaState::Compensated);
+    }
+}
+
+#[test]
+fn a_gate_that_nobody_answers_turns_the_saga_back_at_its_deadline() {
+    let mut case = ready(linear());
+    ready(case.world.run()).unwrap();
+    assert_eq!(ready(case.world.state(case.saga)).unwrap(), SagaState::Waiting);
+    ready(case.world.let_deadline_pass()).unwrap();
+    assert_eq!(ready(case.world.state(case.saga)).unwrap(), SagaState::Compensated);
+    let shown = ready(case.world.saga(case.saga)).unwrap().row();
+    assert!(shown.reason.unwrap().contains("nobody decided"));
+}
+
+#[test]
+fn a_signal_before_its_gate_is_kept_and_used_once() {
+    let mut case = ready(linear());
+    approve(&mut case.world, case.saga);
+    ready(case.world.run()).unwrap();
+    assert_eq!(ready(case.world.state(case.saga)).unwrap(), SagaState::Completed);
+    let story = ready(case.world.story(case.saga)).unwrap();
+    assert_eq!(
+        story.iter().filter(|fact| fact.starts_with("SignalReceived")).count(),
+        2,
+        "kept, then used: {story:#?}"
+    );
+    assert!(!story.iter().any(|fact| fact.starts_with("WaitStarted")));
+}
+
+#[test]
+fn orders_are_refused_with_a_reason_when_they_make_no_sense() {
+    let told = |case: &mut Case, kind: OrderKind| {
+        let ticket = case.world.order(case.saga, kind);
+        ready(case.world.run()).unwrap();
+        case.world.told.remove(&ticket).unwrap()
+    };
+    let code = |told: Told| match told {
+        Told::Refused(refused) => refused.code.id,
+        other => panic!("{other:?}"),
+    };
+    let mut case = ready(linear());
+    ready(case.world.run()).unwrap();
+    let signal =
+        |gate: &str, data: &str| OrderKind::Signal { gate: gate.to_owned(), data: Payload::parse(data).unwrap() };
+    assert_eq!(code(told(&mut case, signal("nonsense", "{}"))), "SG0209");
+    assert_eq!(code(told(&mut case, signal("approval", r#"{"yes":"perhaps"}"#))), "SG0102");
+    assert_eq!(code(told(&mut case, OrderKind::Retry { step: None })), "SG0205");
+    assert_eq!(code(told(&mut case, OrderKind::Resume)), "SG0205");
+    assert_eq!(code(told(&mut case, OrderKind::Skip { step: "zzz".to_owned(), result: None })), "SG0209");
+    approve(&mut case.world, case.saga);
+    ready(case.world.run()).unwrap();
+    assert_eq!(code(told(&mut case, OrderKind::Cancel { abandon: false })), "SG0205");
+}
+
+#[test]
+fn pause_wins_against_work_in_flight_and_resume_goes_on() {
+    let mut case = ready(linear());
+    case.world.order(case.saga, OrderKind::Pause);
+    ready(case.world.run()).unwrap();
+    assert_eq!(ready(case.world.state(case.saga)).unwrap(), SagaState::Paused);
+    let story = ready(case.world.story(case.saga)).unwrap();
+    assert!(!story.contains(&"StepDispatched b".to_owned()), "{story:?}");
+    case.world.order(case.saga, OrderKind::Resume);
+    assert_eq!(ready(case.run()).unwrap(), SagaState::Completed);
+}
+
+#[test]
+fn cancel_undoes_and_ends_as_cancelled_and_abandon_undoes_nothing() {
+    for abandon in [false, true] {
+        let mut case = ready(linear());
+        ready(case.world.run()).unwrap();
+        case.world.order(case.saga, OrderKind::Cancel { abandon });
+        assert_eq!(ready(case.run()).unwrap(), SagaState::Cancelled);
+        let story = ready(case.world.story(case.saga)).unwrap();
+        assert_eq!(undone(&story), if abandon { vec![] } else { vec!["b", "a"] });
+    }
+}
+
+#[test]
+fn the_same_start_is_one_saga_and_another_input_is_refused() {
+    let mut case = ready(linear());
+    assert_eq!(ready(case.run()).unwrap(), SagaState::Completed);
+    let again = case.world.start_keyed(case.saga, &Linear { note: 7 }, &case.saga.short()).unwrap();
+    let other = case.world.start_keyed(case.saga, &Linear { note: 8 }, &case.saga.short()).unwrap();
+    ready(case.world.run()).unwrap();
+    assert_eq!(case.world.told[&again], Told::Started { repeated: true });
+    assert!(matches!(&case.world.told[&other], Told::Refused(refused) if refused.code.id == "SG0203"));
+}
+
+#[test]
+fn strange_messages_are_kept_and_change_nothing() {
+    let mut case = ready(linear());
+    assert_eq!(ready(case.run()).unwrap(), SagaState::Completed);
+    let rev = ready(case.world.saga(case.saga)).unwrap().rev();
+    let done = || Answer::Done { output: Payload::of("something else").unwrap() };
+    case.world.reply(case.saga, "a", Direction::Do, done());
+    case.world.reply(case.saga, "zzz", Direction::Do, done());
+    case.world.reply(SagaId(saga_core::uuid::Uuid::from_u128(99)), "a", Direction::Do, done());
+    ready(case.world.run()).unwrap();
+    let exec = ready(case.world.saga(case.saga)).unwrap();
+    assert_eq!((exec.state(), exec.rev().0), (SagaState::Completed, rev.0 + 2));
+    assert_eq!(exec.show(false).anomalies, 2);
+    let log = ready(case.world.logs()[0].1.read_log(saga_core::id::Position::ZERO, usize::MAX)).unwrap();
+    assert!(log.iter().any(|event| event.stream.category() == "orchestration_anomaly"));
+}
+
+/// A fan-out of which one branch may fail.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Tolerant;
+impl Saga for Tolerant {
+    const NAME: &'static str = "tolerant";
+    const VERSION: u16 = 1;
+    fn plan(plan: Plan) -> saga_core::definition::Definition {
+        plan.each("each", three, AtMost(3), |p| p.step("hold", hold, free).step("work", work, free))
+            .may_fail(1)
+            .pivot("end", count)
+            .end()
+    }
+}
+fn three() -> Vec<u32> {
+    vec![0, 1, 2]
+}
+async fn work(Item(item): Item<u32>) -> Step<u32> {
+    if item == 1 { Err(refuse("one is too many")) } else { Ok(item) }
+}
+async fn count(Outs(items): Outs<u32>) -> Step<usize> {
+    Ok(items.len())
+}
+async fn tolerant() -> Case {
+    let mut world = World::new(vec![define::<Tolerant>()], vec![]).await.unwrap();
+    let saga = world.start(&Tolerant).unwrap();
+    Case { world, saga, answer: |_, _| {} }
+}
+
+#[test]
+fn a_branch_that_may_fail_is_undone_alone() {
+    let mut case = ready(tolerant());
+    assert_eq!(ready(case.run()).unwrap(), SagaState::Completed);
+    let story = ready(case.world.story(case.saga)).unwrap();
+    assert_eq!(undone(&story), ["each[1]/hold"]);
+    case = ready(tolerant());
+    case.world.faults.refuse = Some("each[2]/hold".to_owned());
+    assert_eq!(ready(case.run()).unwrap(), SagaState::Compensated);
+}
+
+#[test]
+fn a_function_that_panics_parks_its_saga_and_nothing_else() {
+    #[derive(Debug, Clone, Serialize, Deserialize)]
+    struct Broken;
+    impl Saga for Broken {
+        const NAME: &'static str = "broken";
+        const VERSION: u16 = 1;
+        fn plan(plan: Plan) -> saga_core::definition::Definition {
+            plan.when("sure", || -> bool { panic!("a bug") }, |p| p.step("x", hold, free)).pivot("end", hold).end()
+        }
+    }
+    let mut world = ready(World::new(vec![define::<Broken>(), define::<Tolerant>()], vec![])).unwrap();
+    let broken = world.start(&Broken).unwrap();
+    let fine = world.start(&Tolerant).unwrap();
+    ready(world.run()).unwrap();
+    assert_eq!(ready(world.state(broken)).unwrap(), SagaState::Parked);
+    assert_eq!(ready(world.state(fine)).unwrap(), SagaState::Completed);
+    world.order(broken, OrderKind::Skip { step: "sure".to_owned(), result: Some(Payload::null()) });
+    ready(world.run()).unwrap();
+    assert_eq!(ready(world.state(broken)).unwrap(), SagaState::Completed);
+}
+
+#[test]
+fn the_fold_of_the_log_is_the_state_that_decided() {
+    let mut case = ready(everything());
+    ready(case.run()).unwrap();
+    let exec = ready(case.world.saga(case.saga)).unwrap();
+    assert_eq!(exec.state(), SagaState::Completed);
+    assert!(exec.show(true).steps.iter().all(|step| step.output.is_some()), "{:#?}", exec.show(true).steps);
+}
