@@ -2,7 +2,7 @@
 
 use crate::args::{Format, Global};
 use crate::failure::Failure;
-use crate::print::style::{ColorWhen, Style, clean};
+use crate::print::style::{ColorWhen, Style, clean, width};
 use crate::print::{error, json};
 use saga_core::codes;
 use saga_core::control::View;
@@ -20,7 +20,7 @@ pub struct Out {
     pub format: Format,
     quiet: bool,
     asks: bool,
-    painted: usize,
+    painted: (String, usize),
 }
 
 impl std::fmt::Debug for Out {
@@ -59,7 +59,16 @@ impl Out {
         global: &Global,
         asks: bool,
     ) -> Self {
-        Self { data, notes, style, note_style, format: global.output, quiet: global.quiet, asks, painted: 0 }
+        Self {
+            data,
+            notes,
+            style,
+            note_style,
+            format: global.output,
+            quiet: global.quiet,
+            asks,
+            painted: (String::new(), 0),
+        }
     }
     /// Whether a person can be asked.
     pub fn can_ask(&self) -> bool {
@@ -88,20 +97,33 @@ impl Out {
         };
         self.data(&text)
     }
-    /// Draws over what was drawn last; on a terminal only.
+    /// Draws over what was drawn last, if it changed; on a terminal only. What would not fit the screen is left out, because
+    /// a line that scrolled away cannot be drawn over.
     pub fn repaint(&mut self, text: &str) -> Result<(), Failure> {
-        let most = self.style.height.saturating_sub(1).max(1);
-        let all = text.lines().count();
-        let mut shown: String = text.lines().take(most).flat_map(|line| [line, "\n"]).collect();
-        if all > most {
-            shown = text.lines().take(most - 1).flat_map(|line| [line, "\n"]).collect();
-            shown.push_str(&format!("{} more lines\n", all - (most - 1)));
+        if text == self.painted.0 {
+            return Ok(());
         }
-        let back = match self.painted {
+        let most = self.style.height.saturating_sub(2).max(1);
+        let all = text.lines().count();
+        let (mut shown, mut rows, mut lines) = (String::new(), 0, 0);
+        for line in text.lines() {
+            let takes = screen_rows(line, self.style.width);
+            if rows + takes > most {
+                break;
+            }
+            (rows, lines) = (rows + takes, lines + 1);
+            shown.push_str(line);
+            shown.push('\n');
+        }
+        if lines < all {
+            shown.push_str(&format!("{} more lines\n", all - lines));
+            rows += 1;
+        }
+        let back = match self.painted.1 {
             0 => String::new(),
-            lines => format!("\u{1b}[{lines}A\u{1b}[J"),
+            rows => format!("\u{1b}[{rows}A\u{1b}[J"),
         };
-        self.painted = shown.lines().count();
+        self.painted = (text.to_owned(), rows);
         let write = self.data.write_all(format!("{back}{shown}").as_bytes()).and_then(|()| self.data.flush());
         write.map_err(|_| Failure::closed())
     }
@@ -149,6 +171,14 @@ fn guarded(text: &str, style: &Style) -> String {
     if style.colour { text.to_owned() } else { text.replace('\u{1b}', "\u{fffd}") }
 }
 
+/// How many rows of the screen a line takes: colours take no room, and a long line wraps.
+fn screen_rows(line: &str, columns: usize) -> usize {
+    let mut parts = line.split('\u{1b}');
+    let first = width(parts.next().unwrap_or_default());
+    let rest: usize = parts.map(|part| width(part.split_once('m').map_or("", |(_, text)| text))).sum();
+    (first + rest).div_ceil(columns.max(1)).max(1)
+}
+
 /// Whether to colour a stream.
 fn colours(when: ColorWhen, terminal: bool) -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -160,5 +190,17 @@ fn colours(when: ColorWhen, terminal: bool) -> bool {
         ColorWhen::Auto if set("NO_COLOR") => false,
         ColorWhen::Auto if std::env::var("TERM").is_ok_and(|term| term == "dumb") => false,
         ColorWhen::Auto => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_takes_the_rows_that_it_wraps_to() {
+        assert_eq!(screen_rows("", 10), 1);
+        assert_eq!(screen_rows("\u{1b}[1m\u{1b}[31m0123456789\u{1b}[0m", 10), 1);
+        assert_eq!(screen_rows("\u{1b}[1m0123456789\u{1b}[0m+", 10), 2);
     }
 }
