@@ -1,4 +1,5 @@
 //! Every look, order, view and error survives the wire, over a real loopback socket.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use saga_admin::client::AdminClient;
 use saga_admin::owner::{self, Found, OwnerFile};

@@ -1,6 +1,6 @@
 //! The command line: parse, find who answers, look or order, print. It can do nothing that `Control` cannot.
 //!
-//! Reading order: [`args`], [`run`], [`connect`], one file per verb under [`cmd`], and [`print`], which owns every byte
+//! Reading order: [`args`], [`run`], [`connect`], one file per verb under [`cmd`], and [`mod@print`], which owns every byte
 //! that leaves the program.
 
 pub mod args;
