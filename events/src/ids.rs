@@ -2,5 +2,5 @@
 
 saga_core::uuid_newtype! {
     AssetId, BriefId, BundleId, CampaignId, ClientId, DeliveryPackageId, DraftId, IntakeId, ProjectId, PublishJobId,
-    QcResultId, StrategyId,
+    QcResultId, ReviewPackageId, StrategyId,
 }

@@ -162,6 +162,10 @@ impl StreamId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+    /// The whole name, shared: for stores, which hand it on to another thread without a copy.
+    pub fn to_shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
 }
 
 impl fmt::Display for StreamId {

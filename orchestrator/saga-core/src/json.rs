@@ -43,6 +43,10 @@ impl Payload {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+    /// The text, shared: for stores, which hand it on to another thread without a copy.
+    pub fn to_shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
 }
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

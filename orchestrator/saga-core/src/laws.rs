@@ -1,3 +1,4 @@
 //! Laws: what every store, bus, saga and module must keep, as suites that an implementation adopts in one line.
 
 pub mod saga;
+pub mod store;

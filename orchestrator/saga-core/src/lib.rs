@@ -7,6 +7,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod aggregate;
+pub mod appender;
 pub mod audit;
 pub mod batch;
 pub mod bus;
@@ -40,6 +41,7 @@ pub mod step;
 pub mod time;
 pub mod view;
 pub mod waiting;
+pub mod why;
 #[cfg(feature = "laws")]
 pub mod world;
 #[cfg(feature = "laws")]

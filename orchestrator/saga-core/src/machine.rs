@@ -3,6 +3,7 @@
 pub mod coordinator;
 pub mod participant;
 pub mod projector;
+pub mod relay;
 
 use crate::time::Timestamp;
 

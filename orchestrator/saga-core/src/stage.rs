@@ -2,6 +2,7 @@
 //!
 //! Everything a module's futures wait for is ready on this stage, so it needs no runtime: tests stay plain functions.
 
+use crate::batch::Commit;
 use crate::catchup::catch_up;
 use crate::command::{Command, Compensable, Query};
 use crate::envelope::{Actor, Recorded};
@@ -189,8 +190,12 @@ impl Stage {
         let write = crate::batch::StreamWrite { stream, expected: Version(told as u64), events: vec![heard] };
         let batch = crate::batch::Batch { writes: vec![write], ..Default::default() };
         match ready(log.commit(batch)) {
-            crate::batch::Commit::Ok(_) => Ok(()),
-            other => Err(format!("{other:?}")),
+            Commit::Ok(_) => Ok(()),
+            refused @ (Commit::Conflict(_)
+            | Commit::Fenced { .. }
+            | Commit::Rejected(_)
+            | Commit::Retryable(_)
+            | Commit::Unknown(_)) => Err(format!("{refused:?}")),
         }
     }
 }

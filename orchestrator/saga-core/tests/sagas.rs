@@ -1,5 +1,4 @@
 //! The heart, from outside: every word of a plan, both directions, orders, time, strangers, and the laws over them.
-#![expect(missing_docs, reason = "a test")]
 
 #[path = "common/ledger.rs"]
 mod ledger;

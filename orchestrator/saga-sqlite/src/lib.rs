@@ -1,1 +1,19 @@
-//! Being written.
+//! One module, one SQLite file: the embedded store, with one writer, group commit and nothing that can lose an answer.
+//!
+//! [`SqliteStores`] opens `<folder>/<module>.db`, holds `<folder>/<module>.lock` against a second writer, and gives out
+//! [`SqliteStore`]s. Every store has one appender task, which owns the only connection that writes.
+
+mod appender;
+mod decode;
+mod documents;
+mod facts;
+mod fault;
+mod migrate;
+mod open;
+mod ring;
+mod script;
+mod store;
+mod stores;
+
+pub use store::{SqliteStore, Stats};
+pub use stores::SqliteStores;

@@ -1,1 +1,65 @@
-//! Being written.
+//! Event-sourced sagas: steps with compensations in place of shared transactions, recorded first and done second.
+//!
+//! ```
+//! use saga::prelude::*;
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct PublishPost { words: u32 }
+//! #[derive(Serialize, Deserialize)]
+//! struct Slot { held_by: StepKey }
+//!
+//! impl Saga for PublishPost {
+//!     const NAME: &'static str = "publish-post";
+//!     const VERSION: u16 = 1;
+//!     fn plan(plan: Plan) -> Definition {
+//!         plan.step("slot", hold_slot, free_slot).pivot("post", post).end()
+//!     }
+//! }
+//! async fn hold_slot(key: StepKey) -> Step<Slot> {
+//!     Ok(Slot { held_by: key })
+//! }
+//! async fn free_slot(Undoing(key): Undoing) -> Step<()> {
+//!     println!("slot {} is free again", key.short());
+//!     Ok(())
+//! }
+//! async fn post(In(job): In<PublishPost>) -> Step<()> {
+//!     if job.words > 300 { Err(refuse("too long for this channel")) } else { Ok(()) }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), saga::Error> {
+//!     let sagas = Orchestrator::in_memory().register::<PublishPost>().start().await?;
+//!     println!("{}", sagas.run(PublishPost { words: 400 }).await?);
+//!     sagas.shutdown().await
+//! }
+//! ```
+
+mod board;
+mod control;
+mod host;
+mod local_bus;
+mod orchestrator;
+mod report;
+mod shell;
+mod system;
+mod tasks;
+
+pub use control::LocalControl;
+pub use host::HANDLERS_AT_ONCE;
+pub use local_bus::{ASIDE_MAX, DELIVERIES_MAX, INBOX_MAX, LocalBus, SETTLE_WITHIN};
+pub use orchestrator::{Begun, Error, INPUTS_MAX, JOURNAL, Orchestrator, Sagas, keyed};
+pub use report::Report;
+pub use saga_core as core;
+pub use system::{FreshIds, SystemClock};
+pub use tasks::Tasks;
+
+/// What a saga is written with.
+pub mod prelude {
+    pub use crate::{Orchestrator, Report, Sagas};
+    pub use saga_core::definition::Definition;
+    pub use saga_core::id::{SagaId, StepKey};
+    pub use saga_core::policy::{AtMost, Deadline, OnUnknown, Retry};
+    pub use saga_core::saga::{Plan, Saga};
+    pub use saga_core::step::{Gate, In, Item, Maybe, Out, Outs, Step, Undoing, refuse, retry};
+    pub use serde::{Deserialize, Serialize};
+}

@@ -42,6 +42,11 @@ pub enum In {
         /// Who waits.
         ticket: Option<Ticket>,
     },
+    /// An open saga was found in the log at the start.
+    Recover {
+        /// Which.
+        saga: SagaId,
+    },
     /// The history that was asked for.
     Loaded {
         /// Whose.
@@ -404,6 +409,10 @@ impl Machine for Coordinator {
         match input {
             In::Start { saga, started, ticket } => self.signal(now, saga, Signal::Begun(started), ticket, out),
             In::Signal { saga, signal, ticket } => self.signal(now, saga, signal, ticket, out),
+            In::Recover { saga } => {
+                self.sagas.entry(saga).or_default();
+                out.push(Out::Load { saga, after_failure: false });
+            }
             In::Loaded { saga, history } => self.loaded(now, saga, history, out),
             In::LoadFailed { saga, for_good } => self.load_failed(saga, for_good, out),
             In::Committed { saga } => self.committed(now, saga, out),

@@ -1,0 +1,376 @@
+//! What onboarding tells the world: intakes as they were said, briefs as they were understood, workspaces.
+//!
+//! Beyond the fields that the events are known by, some carry optional ones: `deed` says which deed made the thing, so
+//! that an undo takes back its own work only; `client_id` and `brief_id` let listeners place an event without a look-up.
+
+use crate::ids::{BriefId, ClientId, IntakeId, ProjectId};
+use crate::values::{Money, Text};
+use saga_core::event::{DecodeError, Event, Genesis, Origin, Owner, Upcast};
+use saga_core::id::StepKey;
+use saga_core::json::Payload;
+use saga_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+mod examples;
+
+/// The owner of these events.
+#[derive(Debug, Clone, Copy)]
+pub enum Onboarding {}
+impl Owner for Onboarding {
+    const MODULE: &'static str = "onboarding";
+}
+
+/// Every version of every event here, alphabetical.
+pub const CATALOGUE: &[(&str, u16)] = &[
+    ("BriefCancelled", 1),
+    ("BriefNormalizationReverted", 1),
+    ("BriefNormalized", 1),
+    ("BriefValidated", 1),
+    ("IntakeCaptured", 1),
+    ("IntakeCaptured", 2),
+    ("IntakeWithdrawn", 1),
+    ("ProjectClosed", 1),
+    ("WorkspaceCreated", 1),
+];
+
+saga_core::event_set! {
+    /// The story of one intake.
+    pub enum IntakeEvent of Onboarding { IntakeCaptured, IntakeWithdrawn }
+}
+saga_core::event_set! {
+    /// The story of one brief.
+    pub enum BriefEvent of Onboarding { BriefNormalized, BriefValidated, BriefNormalizationReverted, BriefCancelled }
+}
+saga_core::event_set! {
+    /// The story of one project.
+    pub enum ProjectEvent of Onboarding { WorkspaceCreated, ProjectClosed }
+}
+
+/// The intake of a brief: there is one per brief, and its id follows from the brief's.
+pub fn intake_of(brief: BriefId) -> IntakeId {
+    IntakeId(Uuid::new_v5(&brief.0, b"intake"))
+}
+
+/// A file that came with a form or a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct Attachment {
+    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sha256: Option<String>,
+}
+
+/// Which form of which intake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct IntakeRef {
+    pub id: IntakeId,
+    pub version: u32,
+}
+
+/// A span of weeks; both ends count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct Weeks {
+    pub min: u32,
+    pub max: u32,
+}
+
+/// Something the client sells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct Offer {
+    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub usp: Option<String>,
+}
+
+/// So many pieces of one format for one platform in one language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct PlannedContent {
+    pub platform: String,
+    pub format: String,
+    pub language: String,
+    pub count: u32,
+}
+
+/// What is to be made, and in which time.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct Scope {
+    pub deliverables: Vec<String>,
+    #[serde(default)]
+    pub exclusions: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub timeline_weeks: Option<Weeks>,
+    #[serde(default)]
+    pub offers: Vec<Offer>,
+    #[serde(default)]
+    pub content_plan: Vec<PlannedContent>,
+    #[serde(default)]
+    pub focus_platforms: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub approval: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub review_rounds_expected: Option<u32>,
+    #[serde(default)]
+    pub defaults_used: Vec<String>,
+}
+
+/// A number by which success is measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct Kpi {
+    pub name: String,
+    pub target: i64,
+    pub unit: String,
+}
+
+/// A goal with its numbers; the first one of a brief is the primary one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct Objective {
+    pub goal: String,
+    #[serde(default)]
+    pub kpis: Vec<Kpi>,
+}
+
+/// Whom the client wants to reach.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct Audience {
+    pub primary: String,
+    #[serde(default)]
+    pub pain_points: Vec<String>,
+}
+
+/// Who the client is and how they want to sound.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct BrandGuidelines {
+    pub client_name: String,
+    pub brand_name: String,
+    pub website: String,
+    pub industry: String,
+    pub geography: String,
+    #[serde(default)]
+    pub description: String,
+    #[serde(default)]
+    pub tone: Vec<String>,
+    #[serde(default)]
+    pub competitors: Vec<String>,
+}
+
+/// What a constraint asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ConstraintKind {
+    MustInclude,
+    MustAvoid,
+    Other,
+}
+
+/// One rule the client set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct Constraint {
+    pub kind: ConstraintKind,
+    pub text: String,
+}
+
+/// What was said on the call after the form: notes, and answers that the form did not have.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct Call {
+    pub notes: Text,
+    #[serde(default)]
+    pub clarifications: BTreeMap<String, String>,
+    #[serde(default)]
+    pub attachments: Vec<Attachment>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub date: Option<String>,
+}
+
+/// Version 1: that there was a form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct IntakeCapturedV1 {
+    pub client_id: ClientId,
+    pub brief_id: BriefId,
+    pub form_version: u32,
+}
+/// Version 2: with everything that was said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct IntakeCapturedV2 {
+    pub client_id: ClientId,
+    pub brief_id: BriefId,
+    pub form_version: u32,
+    pub intake_id: IntakeId,
+    pub language: String,
+    pub responses: Map<String, Value>,
+    pub attachments: Vec<Attachment>,
+    pub submitted_at: Timestamp,
+}
+/// The newest shape.
+pub type IntakeCaptured = IntakeCapturedV2;
+impl Event for IntakeCapturedV1 {
+    type Owner = Onboarding;
+    const NAME: &'static str = "IntakeCaptured";
+    const VERSION: u16 = 1;
+    type Previous = Genesis;
+}
+impl Event for IntakeCapturedV2 {
+    type Owner = Onboarding;
+    const NAME: &'static str = "IntakeCaptured";
+    const VERSION: u16 = 2;
+    type Previous = IntakeCapturedV1;
+}
+impl Upcast<IntakeCapturedV2> for IntakeCapturedV1 {
+    fn read(version: u16, data: &Payload, origin: &Origin) -> Result<Self, DecodeError> {
+        Self::decode(version, data, origin)
+    }
+    fn upcast(self, origin: &Origin) -> IntakeCapturedV2 {
+        IntakeCapturedV2 {
+            client_id: self.client_id,
+            brief_id: self.brief_id,
+            form_version: self.form_version,
+            intake_id: intake_of(self.brief_id),
+            language: "und".to_owned(),
+            responses: Map::new(),
+            attachments: Vec::new(),
+            submitted_at: origin.recorded_at,
+        }
+    }
+}
+
+/// One form of an intake counts no longer; earlier ones do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct IntakeWithdrawn {
+    pub intake_id: IntakeId,
+    pub version: u32,
+    pub reason: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub brief_id: Option<BriefId>,
+}
+impl Event for IntakeWithdrawn {
+    type Owner = Onboarding;
+    const NAME: &'static str = "IntakeWithdrawn";
+    const VERSION: u16 = 1;
+    type Previous = Genesis;
+}
+
+/// What the client said, as it was understood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct BriefNormalized {
+    pub brief_id: BriefId,
+    pub client_id: ClientId,
+    pub intake: IntakeRef,
+    pub scope: Scope,
+    pub objectives: Vec<Objective>,
+    pub target_audience: Audience,
+    pub brand_guidelines: BrandGuidelines,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub budget: Option<Money>,
+    pub constraints: Vec<Constraint>,
+    pub language: String,
+    /// What the client wrote beside the questions.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub notes: Option<Text>,
+    /// What was said and written down on the call.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub call: Option<Call>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub deed: Option<StepKey>,
+}
+impl Event for BriefNormalized {
+    type Owner = Onboarding;
+    const NAME: &'static str = "BriefNormalized";
+    const VERSION: u16 = 1;
+    type Previous = Genesis;
+}
+
+/// Nothing required is missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct BriefValidated {
+    pub brief_id: BriefId,
+    pub client_id: ClientId,
+    pub scope_deliverables: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub deed: Option<StepKey>,
+}
+impl Event for BriefValidated {
+    type Owner = Onboarding;
+    const NAME: &'static str = "BriefValidated";
+    const VERSION: u16 = 1;
+    type Previous = Genesis;
+}
+
+/// The normalised brief counts no longer; the intake stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct BriefNormalizationReverted {
+    pub brief_id: BriefId,
+    pub reason: String,
+}
+impl Event for BriefNormalizationReverted {
+    type Owner = Onboarding;
+    const NAME: &'static str = "BriefNormalizationReverted";
+    const VERSION: u16 = 1;
+    type Previous = Genesis;
+}
+
+/// The brief is given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct BriefCancelled {
+    pub brief_id: BriefId,
+}
+impl Event for BriefCancelled {
+    type Owner = Onboarding;
+    const NAME: &'static str = "BriefCancelled";
+    const VERSION: u16 = 1;
+    type Previous = Genesis;
+}
+
+/// A project has a place to work in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct WorkspaceCreated {
+    pub project_id: ProjectId,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub brief_id: Option<BriefId>,
+    pub workspace_url: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub client_id: Option<ClientId>,
+}
+impl Event for WorkspaceCreated {
+    type Owner = Onboarding;
+    const NAME: &'static str = "WorkspaceCreated";
+    const VERSION: u16 = 1;
+    type Previous = Genesis;
+}
+
+/// The project is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct ProjectClosed {
+    pub project_id: ProjectId,
+    pub reason: String,
+}
+impl Event for ProjectClosed {
+    type Owner = Onboarding;
+    const NAME: &'static str = "ProjectClosed";
+    const VERSION: u16 = 1;
+    type Previous = Genesis;
+}

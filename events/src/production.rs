@@ -1,0 +1,507 @@
+//! What production tells: drafts and their revisions, bundles, and the creative assets with their versions.
+
+use crate::ids::{AssetId, BundleId, CampaignId, DraftId, ProjectId, QcResultId, StrategyId};
+use crate::values::Text;
+use saga_core::envelope::{Actor, sha256_hex};
+use saga_core::event::{DecodeError, Event, Genesis, Origin, Owner, Upcast};
+use saga_core::event_set;
+use saga_core::json::Payload;
+use saga_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The module production.
+#[derive(Debug, Clone, Copy)]
+pub enum Production {}
+impl Owner for Production {
+    const MODULE: &'static str = "production";
+}
+
+saga_core::uuid_newtype! {
+    /// One approval of an asset; made by the deed that gave it.
+    ApprovalId,
+    /// One revision of a draft, or one version of an asset; made by the deed that wrote it.
+    RevisionId,
+}
+
+/// Every version of every event of this file.
+pub const CATALOGUE: &[(&str, u16)] = &[
+    ("AssetGenerated", 1),
+    ("BundleAssembled", 1),
+    ("BundleDiscarded", 1),
+    ("CreativeAssetApprovalRevoked", 1),
+    ("CreativeAssetApproved", 1),
+    ("CreativeAssetArchived", 1),
+    ("CreativeAssetCreated", 1),
+    ("CreativeAssetCreated", 2),
+    ("CreativeAssetDiscarded", 1),
+    ("CreativeAssetEdited", 1),
+    ("CreativeAssetPublished", 1),
+    ("CreativeAssetRetracted", 1),
+    ("DraftAssetAdded", 1),
+    ("DraftAssetRemoved", 1),
+    ("DraftDiscarded", 1),
+    ("DraftReady", 1),
+    ("DraftReady", 2),
+    ("DraftReleased", 1),
+    ("DraftRevised", 1),
+    ("DraftRevisionReverted", 1),
+];
+
+event_set! {
+    /// The story of one draft.
+    pub enum DraftEvent of Production {
+        DraftReady, DraftRevised, DraftRevisionReverted, DraftDiscarded, DraftReleased, DraftAssetAdded, DraftAssetRemoved,
+    }
+}
+event_set! {
+    /// The story of one bundle.
+    pub enum BundleEvent of Production { BundleAssembled, AssetGenerated, BundleDiscarded }
+}
+event_set! {
+    /// The story of one creative asset.
+    pub enum AssetEvent of Production {
+        CreativeAssetCreated, CreativeAssetEdited, CreativeAssetApproved, CreativeAssetApprovalRevoked,
+        CreativeAssetPublished, CreativeAssetRetracted, CreativeAssetArchived, CreativeAssetDiscarded,
+    }
+}
+
+/// One event of this file: its name, version and the shape before it.
+macro_rules! event {
+    ($($event:ident, $name:literal, $version:literal, $previous:ty;)+) => {$(
+        impl Event for $event {
+            type Owner = Production;
+            const NAME: &'static str = $name;
+            const VERSION: u16 = $version;
+            type Previous = $previous;
+        }
+    )+};
+}
+event! {
+    DraftReadyV1, "DraftReady", 1, Genesis;
+    DraftReadyV2, "DraftReady", 2, DraftReadyV1;
+    DraftRevised, "DraftRevised", 1, Genesis;
+    DraftRevisionReverted, "DraftRevisionReverted", 1, Genesis;
+    DraftDiscarded, "DraftDiscarded", 1, Genesis;
+    DraftReleased, "DraftReleased", 1, Genesis;
+    DraftAssetAdded, "DraftAssetAdded", 1, Genesis;
+    DraftAssetRemoved, "DraftAssetRemoved", 1, Genesis;
+    BundleAssembled, "BundleAssembled", 1, Genesis;
+    BundleDiscarded, "BundleDiscarded", 1, Genesis;
+    AssetGenerated, "AssetGenerated", 1, Genesis;
+    CreativeAssetCreatedV1, "CreativeAssetCreated", 1, Genesis;
+    CreativeAssetCreatedV2, "CreativeAssetCreated", 2, CreativeAssetCreatedV1;
+    CreativeAssetEdited, "CreativeAssetEdited", 1, Genesis;
+    CreativeAssetApproved, "CreativeAssetApproved", 1, Genesis;
+    CreativeAssetApprovalRevoked, "CreativeAssetApprovalRevoked", 1, Genesis;
+    CreativeAssetPublished, "CreativeAssetPublished", 1, Genesis;
+    CreativeAssetRetracted, "CreativeAssetRetracted", 1, Genesis;
+    CreativeAssetArchived, "CreativeAssetArchived", 1, Genesis;
+    CreativeAssetDiscarded, "CreativeAssetDiscarded", 1, Genesis;
+}
+
+/// One wish for a change of a draft.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct RevisionRequest {
+    pub section: String,
+    pub change: String,
+    /// For example `must`, `should`.
+    pub priority: String,
+}
+
+pub type DraftReady = DraftReadyV2;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct DraftReadyV1 {
+    pub draft_id: DraftId,
+    pub content_type: String,
+}
+impl Upcast<DraftReadyV2> for DraftReadyV1 {
+    fn read(version: u16, data: &Payload, origin: &Origin) -> Result<Self, DecodeError> {
+        Self::decode(version, data, origin)
+    }
+    fn upcast(self, _: &Origin) -> DraftReadyV2 {
+        DraftReadyV2 {
+            draft_id: self.draft_id,
+            content_type: self.content_type,
+            strategy_id: None,
+            project_id: None,
+            body: Text::default(),
+            revision: 1,
+            language: "und".to_owned(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct DraftReadyV2 {
+    pub draft_id: DraftId,
+    pub content_type: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub strategy_id: Option<StrategyId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub project_id: Option<ProjectId>,
+    pub body: Text,
+    pub revision: u32,
+    pub language: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct DraftRevised {
+    pub draft_id: DraftId,
+    /// Counts up for ever: a number that was reverted is not given again.
+    pub revision: u32,
+    pub requests: Vec<RevisionRequest>,
+    pub body: Text,
+    pub revision_id: RevisionId,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct DraftRevisionReverted {
+    pub draft_id: DraftId,
+    pub revision_id: RevisionId,
+    /// The revision that counts now.
+    pub revision: u32,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct DraftDiscarded {
+    pub draft_id: DraftId,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct DraftReleased {
+    pub draft_id: DraftId,
+}
+
+/// An asset took one of the draft's places.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct DraftAssetAdded {
+    pub draft_id: DraftId,
+    pub asset_id: AssetId,
+}
+
+/// A discarded asset gave its place back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct DraftAssetRemoved {
+    pub draft_id: DraftId,
+    pub asset_id: AssetId,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct BundleAssembled {
+    pub bundle_id: BundleId,
+    pub draft_id: DraftId,
+    pub asset_ids: Vec<AssetId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct BundleDiscarded {
+    pub bundle_id: BundleId,
+    pub reason: String,
+}
+
+/// A rendered media file of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct AssetGenerated {
+    pub asset_id: AssetId,
+    /// `image`, `pdf` or `video`.
+    pub asset_type: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sha256: Option<String>,
+}
+
+/// Where an asset's content comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct Rights {
+    pub source: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub model: Option<String>,
+}
+
+/// A rendered file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct Media {
+    /// `image`, `pdf` or `video`.
+    pub asset_type: String,
+    pub url: String,
+    pub sha256: String,
+}
+
+pub type CreativeAssetCreated = CreativeAssetCreatedV2;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct CreativeAssetCreatedV1 {
+    pub asset_id: AssetId,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub campaign_id: Option<CampaignId>,
+    pub platform: String,
+    pub format: String,
+    pub hook: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub caption: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cta: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tone: Option<String>,
+}
+impl Upcast<CreativeAssetCreatedV2> for CreativeAssetCreatedV1 {
+    fn read(version: u16, data: &Payload, origin: &Origin) -> Result<Self, DecodeError> {
+        Self::decode(version, data, origin)
+    }
+    fn upcast(self, _: &Origin) -> CreativeAssetCreatedV2 {
+        let content_hash = asset_content_hash(
+            &self.platform,
+            &self.format,
+            &self.hook,
+            self.caption.as_deref().unwrap_or_default(),
+            self.cta.as_deref().unwrap_or_default(),
+        );
+        CreativeAssetCreatedV2 {
+            asset_id: self.asset_id,
+            campaign_id: self.campaign_id,
+            platform: self.platform,
+            format: self.format,
+            hook: self.hook,
+            caption: self.caption.map(Text::Inline),
+            cta: self.cta,
+            tone: self.tone,
+            draft_id: None,
+            strategy_id: None,
+            variant: 1,
+            language: "und".to_owned(),
+            content_hash,
+            rights: Rights { source: "legacy".to_owned(), model: None },
+            media: None,
+        }
+    }
+}
+
+/// sha256 of `platform|format|hook|caption|cta`; what is absent is empty.
+pub fn asset_content_hash(platform: &str, format: &str, hook: &str, caption: &str, cta: &str) -> String {
+    sha256_hex([platform, format, hook, caption, cta].join("|").as_bytes())
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct CreativeAssetCreatedV2 {
+    pub asset_id: AssetId,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub campaign_id: Option<CampaignId>,
+    pub platform: String,
+    pub format: String,
+    pub hook: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub caption: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cta: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tone: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub draft_id: Option<DraftId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub strategy_id: Option<StrategyId>,
+    pub variant: u32,
+    pub language: String,
+    pub content_hash: String,
+    pub rights: Rights,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub media: Option<Media>,
+}
+
+/// What changes in an asset: absent stays as it is, an empty text clears.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct AssetPatch {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hook: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub caption: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cta: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tone: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub schedule: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct CreativeAssetEdited {
+    pub asset_id: AssetId,
+    pub patch: AssetPatch,
+    /// The version that counts now: the new one, or after a revert the one before.
+    pub version: u32,
+    pub content_hash: String,
+    /// The version that was written, or that is taken back.
+    pub revision_id: RevisionId,
+    /// Whether `revision_id` is taken back by this edit.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub reverted: bool,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub media: Option<Media>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct CreativeAssetApproved {
+    pub asset_id: AssetId,
+    pub actor: Actor,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub qc_result_id: Option<QcResultId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub note: Option<String>,
+    /// So that an undo takes back this approval and no other.
+    pub approval_id: ApprovalId,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct CreativeAssetApprovalRevoked {
+    pub asset_id: AssetId,
+    pub reason: String,
+}
+
+/// Where an asset is to be seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct Publication {
+    pub platform: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub external_id: Option<String>,
+    pub url: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct CreativeAssetPublished {
+    pub asset_id: AssetId,
+    pub publications: Vec<Publication>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct CreativeAssetRetracted {
+    pub asset_id: AssetId,
+    pub reason: String,
+    /// What is gone; empty means all of it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub publications: Vec<Publication>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct CreativeAssetArchived {
+    pub asset_id: AssetId,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct CreativeAssetDiscarded {
+    pub asset_id: AssetId,
+    pub reason: String,
+}
+
+const ASSET: AssetId = AssetId(Uuid::from_u128(0xa1));
+const BUNDLE: BundleId = BundleId(Uuid::from_u128(0xb1));
+const DRAFT: DraftId = DraftId(Uuid::from_u128(0xd1));
+
+/// Gives each event its sample.
+macro_rules! example {
+    ($($event:ident { $($body:tt)* })+) => {$(
+        impl $event {
+            /// A sample.
+            pub fn example() -> Self {
+                Self { $($body)* }
+            }
+        }
+    )+};
+}
+example! {
+    DraftReadyV1 { draft_id: DRAFT, content_type: "content_pack".to_owned() }
+    DraftReadyV2 {
+        draft_id: DRAFT, content_type: "content_pack".to_owned(), strategy_id: Some(StrategyId(Uuid::from_u128(0x51))),
+        project_id: None, body: Text::Inline("Answers in the tool where the team already works.".to_owned()), revision: 1,
+        language: "en".to_owned(),
+    }
+    DraftRevised {
+        draft_id: DRAFT, revision: 2,
+        requests: vec![RevisionRequest {
+            section: "hook".to_owned(), change: "shorter".to_owned(), priority: "should".to_owned(),
+        }],
+        body: Text::Inline("Answers where the team works.".to_owned()), revision_id: RevisionId(Uuid::from_u128(0x71)),
+    }
+    DraftRevisionReverted {
+        draft_id: DRAFT, revision_id: RevisionId(Uuid::from_u128(0x71)), revision: 1, reason: "undone".to_owned(),
+    }
+    DraftDiscarded { draft_id: DRAFT, reason: "undone".to_owned() }
+    DraftReleased { draft_id: DRAFT }
+    DraftAssetAdded { draft_id: DRAFT, asset_id: ASSET }
+    DraftAssetRemoved { draft_id: DRAFT, asset_id: ASSET }
+    BundleAssembled { bundle_id: BUNDLE, draft_id: DRAFT, asset_ids: vec![ASSET] }
+    BundleDiscarded { bundle_id: BUNDLE, reason: "undone".to_owned() }
+    AssetGenerated {
+        asset_id: ASSET, asset_type: "image".to_owned(), url: Some("asset://5f1d.svg".to_owned()),
+        sha256: Some(sha256_hex(b"<svg/>")),
+    }
+    CreativeAssetCreatedV1 {
+        asset_id: ASSET, campaign_id: Some(CampaignId(Uuid::from_u128(0xc9))), platform: "linkedin".to_owned(),
+        format: "post".to_owned(), hook: "Fridays without a report".to_owned(), caption: Some("It writes itself.".to_owned()),
+        cta: Some("Book a demo".to_owned()), tone: Some("calm".to_owned()),
+    }
+    CreativeAssetCreatedV2 {
+        asset_id: ASSET, campaign_id: None, platform: "linkedin".to_owned(), format: "post".to_owned(),
+        hook: "Fridays without a report".to_owned(), caption: Some(Text::Inline("It writes itself.".to_owned())),
+        cta: Some("Book a demo".to_owned()), tone: Some("calm".to_owned()), draft_id: Some(DRAFT),
+        strategy_id: Some(StrategyId(Uuid::from_u128(0x51))), variant: 2, language: "en".to_owned(),
+        content_hash: asset_content_hash(
+            "linkedin", "post", "Fridays without a report", "It writes itself.", "Book a demo",
+        ),
+        rights: Rights { source: "writer".to_owned(), model: Some("template".to_owned()) },
+        media: Some(Media {
+            asset_type: "image".to_owned(), url: "asset://5f1d.svg".to_owned(), sha256: sha256_hex(b"<svg/>"),
+        }),
+    }
+    CreativeAssetEdited {
+        asset_id: ASSET, patch: AssetPatch { hook: Some("Fridays back".to_owned()), ..AssetPatch::default() }, version: 2,
+        content_hash: asset_content_hash("linkedin", "post", "Fridays back", "It writes itself.", "Book a demo"),
+        revision_id: RevisionId(Uuid::from_u128(0x72)), reverted: false, reason: Some("shorter".to_owned()), media: None,
+    }
+    CreativeAssetApproved {
+        asset_id: ASSET, actor: Actor::operator("mia"), qc_result_id: Some(QcResultId(Uuid::from_u128(0x92))),
+        note: Some("go".to_owned()), approval_id: ApprovalId(Uuid::from_u128(0x81)),
+    }
+    CreativeAssetApprovalRevoked { asset_id: ASSET, reason: "undone".to_owned() }
+    CreativeAssetPublished {
+        asset_id: ASSET,
+        publications: vec![Publication {
+            platform: "linkedin".to_owned(), external_id: Some("urn:17".to_owned()),
+            url: "https://linkedin.example/17".to_owned(),
+        }],
+    }
+    CreativeAssetRetracted { asset_id: ASSET, reason: "retracted".to_owned(), publications: vec![] }
+    CreativeAssetArchived { asset_id: ASSET, reason: "season over".to_owned() }
+    CreativeAssetDiscarded { asset_id: ASSET, reason: "undone".to_owned() }
+}

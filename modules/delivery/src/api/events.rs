@@ -1,0 +1,3 @@
+//! What delivery tells the world.
+
+pub use ::events::delivery::*;

@@ -1,0 +1,340 @@
+//! What delivery answers. Each request says what it means, what it refuses, and what a repetition does.
+
+use crate::api::dtos::{
+    ArtifactSpec, DeliveredReply, ExecuteReply, ExecutionSettings, JobCursor, JobPage, JobReply, JobStatus, JobView,
+    Moment, PackageReply, PackageStatus, PackageView,
+};
+use crate::api::events::{Destination, JobType, Publication, ResolvedOutcome};
+use crate::api::refusals::{PackageRefused, PublishRefused, SettingsRefused};
+use events::ids::{AssetId, CampaignId, ClientId, DeliveryPackageId, DraftId, ProjectId, PublishJobId};
+use saga_core::command::{Command, Compensable, Query};
+use saga_core::id::StepKey;
+use saga_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+pub use crate::api::providers::*;
+
+/// Twenty equal places: a request belongs to delivery and is named like its type.
+macro_rules! port {
+    ($command:ident -> $reply:ty, $refusal:ty) => {
+        impl Command for $command {
+            const MODULE: &'static str = "delivery";
+            const NAME: &'static str = stringify!($command);
+            type Reply = $reply;
+            type Refusal = $refusal;
+        }
+    };
+    ($query:ident ? $answer:ty) => {
+        impl Query for $query {
+            const MODULE: &'static str = "delivery";
+            const NAME: &'static str = stringify!($query);
+            type Answer = $answer;
+        }
+    };
+}
+
+/// Makes the three artifacts of an approved draft and puts them on the shelf. The package's id is the deed's key.
+///
+/// Refused: `NOT_APPROVED`, `ARTIFACT_MISSING{names}`, `ARTIFACT_REJECTED`, `INVALID_FIELD`.
+/// Repeated: the same files (they are named by their content) and the first answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CreatePackage {
+    pub project_id: ProjectId,
+    pub client_id: ClientId,
+    pub draft_id: DraftId,
+    /// An approval binds to one revision; when given, the approval must be of this one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub draft_revision: Option<u32>,
+    /// Whether the client's recorded approval of the draft is a precondition.
+    pub requires_client_approval: bool,
+    pub artifacts: Vec<ArtifactSpec>,
+}
+port!(CreatePackage -> PackageReply, PackageRefused);
+impl Compensable for CreatePackage {
+    type Undo = WithdrawPackage;
+    fn undo(&self, deed: StepKey) -> WithdrawPackage {
+        WithdrawPackage { package_id: deed.into(), reason: "the package was taken back".to_owned() }
+    }
+}
+
+/// Hands the package over.
+///
+/// Refused: `PAYMENT_REQUIRED` while the client's payment rule says so, `NOT_FOUND`, `WRONG_STATE`.
+/// Repeated: the first answer; a second delivery under another key is `WRONG_STATE`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DeliverPackage {
+    pub package_id: DeliveryPackageId,
+}
+port!(DeliverPackage -> DeliveredReply, PackageRefused);
+impl Compensable for DeliverPackage {
+    type Undo = WithdrawPackage;
+    fn undo(&self, _: StepKey) -> WithdrawPackage {
+        WithdrawPackage { package_id: self.package_id, reason: "the delivery was taken back".to_owned() }
+    }
+}
+
+/// Takes a package off the shelf, delivered or not. The files stay in the file store. Undo of creation and delivery.
+///
+/// Refused: `NOT_FOUND`. Repeated or already withdrawn: done, without a further event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct WithdrawPackage {
+    pub package_id: DeliveryPackageId,
+    pub reason: String,
+}
+port!(WithdrawPackage -> (), PackageRefused);
+
+/// Puts a publication into the queue. The job's id is the deed's key.
+///
+/// Refused: `EXECUTION_OFF`, `CHANNEL_OFF`, `INVALID_FIELD`, `NOT_FOUND` and `WRONG_STATE` of the package.
+/// From an import, or with `hold`, the job is `HELD` until a person releases it, and the switches are asked then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct QueuePublish {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub asset_id: Option<AssetId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub package_id: Option<DeliveryPackageId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub campaign_id: Option<CampaignId>,
+    #[serde(default = "social_post")]
+    pub job_type: JobType,
+    pub destination: Destination,
+    pub payload: PublishContent,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub not_before: Option<Timestamp>,
+    /// Why it shall wait for a person.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hold: Option<String>,
+}
+port!(QueuePublish -> JobReply, PublishRefused);
+fn social_post() -> JobType {
+    JobType::SocialPost
+}
+impl Compensable for QueuePublish {
+    type Undo = CancelPublish;
+    fn undo(&self, deed: StepKey) -> CancelPublish {
+        CancelPublish { job_id: deed.into(), reason: "the job was taken back".to_owned() }
+    }
+}
+
+/// What is to be published, with the whole text; the event keeps a long one as a reference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PublishContent {
+    pub text: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub title: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub media_urls: Vec<String>,
+}
+
+/// Lets a held job into the queue: `HELD -> QUEUED`. People only.
+///
+/// Refused: `EXECUTION_OFF`, `CHANNEL_OFF`, `NOT_FOUND`, `WRONG_STATE`, `NOT_PERMITTED`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ReleasePublish {
+    pub job_id: PublishJobId,
+    pub reason: String,
+}
+port!(ReleasePublish -> JobReply, PublishRefused);
+
+/// Publishes a queued job; asks the platform about a job whose outcome is unknown and never posts that one again.
+///
+/// Refused: `GATE{check}` (execution, channel, package, asset), `NOT_PERMITTED` from an import, `NOT_FOUND`, `WRONG_STATE`.
+/// Before its slot or next try it is weather. The provider's key belongs to the job, so however many deeds execute
+/// it, it posts once. A failure is an answer with its outcome, not a refusal: the try was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ExecutePublish {
+    pub job_id: PublishJobId,
+}
+port!(ExecutePublish -> ExecuteReply, PublishRefused);
+impl Compensable for ExecutePublish {
+    type Undo = RetractPublish;
+    fn undo(&self, _: StepKey) -> RetractPublish {
+        RetractPublish { job_id: self.job_id, reason: "the publication was taken back".to_owned() }
+    }
+}
+
+/// Takes a waiting job back. Undo of queueing: if a post left although nobody recorded it, it is found and retracted.
+///
+/// Refused: `WRONG_STATE` while it may be out or is out, `NOT_FOUND`. Already cancelled, failed or retracted: done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CancelPublish {
+    pub job_id: PublishJobId,
+    pub reason: String,
+}
+port!(CancelPublish -> (), PublishRefused);
+
+/// Takes a publication back. Ends `RETRACTED`, or `RETRACT_FAILED` with a manual task; see the job.
+///
+/// Refused: `NOT_SUPPORTED{platform}`, `NOT_FOUND`. Nothing out: done, without an event. Outcome unknown: the
+/// platform is asked first, and as long as it cannot tell, this is weather.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RetractPublish {
+    pub job_id: PublishJobId,
+    pub reason: String,
+}
+port!(RetractPublish -> (), PublishRefused);
+
+/// Puts a failed job back into the queue with its count of tries at zero. People only.
+///
+/// Refused: `NOT_FOUND`, `WRONG_STATE`, `NOT_PERMITTED`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RetryPublish {
+    pub job_id: PublishJobId,
+    pub reason: String,
+}
+port!(RetryPublish -> JobReply, PublishRefused);
+
+/// A person says what became of a post whose outcome is unknown, and how they know.
+///
+/// Refused: `INVALID_FIELD` without evidence, or `PUBLISHED` without publications; `NOT_FOUND`, `WRONG_STATE`,
+/// `NOT_PERMITTED`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ResolvePublish {
+    pub job_id: PublishJobId,
+    pub outcome: ResolvedOutcome,
+    pub evidence: String,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub publications: Vec<Publication>,
+}
+port!(ResolvePublish -> JobReply, PublishRefused);
+
+/// Says what may be published. Off, and a rehearsal, until this says otherwise.
+///
+/// Refused: `NOT_PERMITTED` for clients, imports and the system, `INVALID_FIELD` for an unknown channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SetExecution {
+    pub enabled: bool,
+    pub dry_run: bool,
+    pub channels: Vec<String>,
+    pub reason: String,
+}
+port!(SetExecution -> ExecutionSettings, SettingsRefused);
+impl Compensable for SetExecution {
+    type Undo = RestoreExecution;
+    fn undo(&self, deed: StepKey) -> RestoreExecution {
+        RestoreExecution { change: deed.uuid(), reason: "the setting was taken back".to_owned() }
+    }
+}
+
+/// Takes one change of the settings back. If somebody changed them since, theirs stay: done, without an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RestoreExecution {
+    pub change: Uuid,
+    pub reason: String,
+}
+port!(RestoreExecution -> (), SettingsRefused);
+
+/// Says whether a client has to pay before packages are delivered. Nobody has to until this says so.
+///
+/// Refused: `NOT_PERMITTED` for clients and imports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SetPaymentRule {
+    pub client_id: ClientId,
+    pub payment_required: bool,
+    pub reason: String,
+}
+port!(SetPaymentRule -> (), SettingsRefused);
+
+/// One package; `None` if it never was. A withdrawn package is shown as such.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GetPackage {
+    pub package_id: DeliveryPackageId,
+}
+port!(GetPackage ? Option<PackageView>);
+
+/// The shelf: packages by client and status; withdrawn ones only when asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Packages {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub client_id: Option<ClientId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub draft_id: Option<DraftId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub status: Option<PackageStatus>,
+}
+port!(Packages ? Vec<PackageView>);
+
+/// One job; `None` if it never was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GetJob {
+    pub job_id: PublishJobId,
+}
+port!(GetJob ? Option<JobView>);
+
+/// Jobs queued after `since`, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Jobs {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub campaign_id: Option<CampaignId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub status: Option<JobStatus>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub since: Option<Timestamp>,
+    /// `next` of the page before.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub after: Option<JobCursor>,
+    /// 100 when absent; at most 1,000.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub limit: Option<u32>,
+}
+port!(Jobs ? JobPage);
+
+/// Everything that happened to the jobs of a campaign, in order of time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Timeline {
+    pub campaign_id: CampaignId,
+}
+port!(Timeline ? Vec<Moment>);
+
+/// Jobs that need a person: outcome unknown, or a publication that could not be taken back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Unresolved {}
+port!(Unresolved ? Vec<JobView>);
+
+/// What may be published now.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Execution {}
+port!(Execution ? ExecutionSettings);

@@ -1,0 +1,147 @@
+//! Packages and settings: async glue that asks providers and stories, then lets the model decide.
+
+use crate::api::dtos::{DeliveredReply, ExecutionSettings, ItemContent, PackageReply, PackageStatus};
+use crate::api::events::Artifact;
+use crate::api::ports::{
+    CreatePackage, DeliverPackage, Needs, Part, PartContent, ProviderError, RestoreExecution, SetExecution,
+    SetPaymentRule, WithdrawPackage,
+};
+use crate::api::refusals::PackageRefused;
+use crate::internal::execution::{self, PaymentRule, SETTINGS, Switches};
+use crate::internal::package::{self, Approved, Order, Package};
+use crate::internal::projections::{APPROVALS, Approval};
+use events::ids::DeliveryPackageId;
+use saga_core::module::{Cx, Halt, Handled, OrRefuse, OrRetry};
+use saga_core::ports::Find;
+
+/// How long a silent provider is left alone before it is asked again with the same key.
+const SILENT_RETRY_MS: u64 = 1_000;
+
+type Halted = Halt<PackageRefused>;
+
+pub(super) async fn create_package(cx: Cx<Needs>, command: CreatePackage) -> Handled<CreatePackage> {
+    let approvals = if command.requires_client_approval { approvals(&cx, &command).await? } else { Vec::new() };
+    package::gate(&command, &approvals).or_refuse()?;
+    let orders = package::orders(&command.artifacts).or_refuse()?;
+    let mut parts = Vec::new();
+    let mut missing = Vec::new();
+    for order in &orders {
+        parts.push(gather(&cx, order, &mut missing).await?);
+    }
+    if !missing.is_empty() {
+        return Err(Halt::Refuse(PackageRefused::ArtifactMissing { names: missing }));
+    }
+    let mut artifacts = Vec::new();
+    for (order, parts) in orders.iter().zip(&parts) {
+        artifacts.push(make(&cx, order, parts).await?);
+    }
+    let package_id = DeliveryPackageId::from(cx.key());
+    let story = cx.load::<Package>(package_id).await.or_retry()?;
+    let created = package::decide_create(&story.state, &command, package_id, artifacts).or_refuse()?;
+    let reply = PackageReply { package_id, artifacts: created.artifacts.clone() };
+    Ok(cx.done(reply).append(&story, [created.into()]))
+}
+
+async fn approvals(cx: &Cx<Needs>, command: &CreatePackage) -> Result<Vec<Approved>, Halted> {
+    let find = Find {
+        projection: APPROVALS.to_owned(),
+        version: 1,
+        filters: vec![(0, command.draft_id.to_string())],
+        order_by: None,
+        descending: false,
+        after: None,
+        limit: 100,
+    };
+    let found = cx.documents().find::<Approval>(&find).await.or_retry()?;
+    let approved = |approval: Approval| Approved { client_id: approval.client_id, revision: approval.revision };
+    Ok(found.into_iter().map(approved).collect())
+}
+
+/// The pieces of an artifact with their bytes; what the file store does not have is named in `missing`.
+async fn gather(cx: &Cx<Needs>, order: &Order<'_>, missing: &mut Vec<String>) -> Result<Vec<Part>, Halted> {
+    let mut parts = Vec::new();
+    for item in &order.spec.items {
+        let content = match &item.content {
+            ItemContent::Text { text } => PartContent::Bytes(text.clone().into_bytes()),
+            ItemContent::Link { url, sha256 } => PartContent::Link { url: url.clone(), sha256: sha256.clone() },
+            ItemContent::File { sha256 } => match cx.needs().files.get(sha256).await {
+                Ok(Some(bytes)) => PartContent::Bytes(bytes),
+                Ok(None) => {
+                    missing.push(item.name.clone());
+                    continue;
+                }
+                Err(why) => return Err(halted(why, &item.name)),
+            },
+        };
+        parts.push(Part { name: item.name.clone(), content });
+    }
+    Ok(parts)
+}
+
+async fn make(cx: &Cx<Needs>, order: &Order<'_>, parts: &[Part]) -> Result<Artifact, Halted> {
+    let name = &order.spec.name;
+    let packed = cx.needs().packer.pack(order.format, &order.spec.title, parts).await;
+    let bytes = packed.map_err(|why| halted(why, name))?;
+    let stored = cx.needs().files.put(cx.key().named(name), name, &bytes).await;
+    let stored = stored.map_err(|why| halted(why, name))?;
+    Ok(Artifact {
+        name: name.clone(),
+        url: stored.url,
+        format: order.format.to_owned(),
+        position: order.position,
+        sha256: stored.sha256,
+    })
+}
+
+/// A file that may have been kept is asked for again: keeping it twice is harmless.
+fn halted(why: ProviderError, name: &str) -> Halted {
+    match why {
+        ProviderError::Rejected { code } => {
+            Halt::Refuse(PackageRefused::ArtifactRejected { name: name.to_owned(), provider_code: code })
+        }
+        ProviderError::TryLater { after_ms } => Halt::Retry { after_ms, reason: format!("{name}: files are busy") },
+        ProviderError::Unknown => {
+            Halt::Retry { after_ms: SILENT_RETRY_MS, reason: format!("{name}: files do not answer") }
+        }
+    }
+}
+
+pub(super) async fn deliver_package(cx: Cx<Needs>, command: DeliverPackage) -> Handled<DeliverPackage> {
+    let story = cx.load::<Package>(command.package_id).await.or_retry()?;
+    let payment_required = match story.state.client_id {
+        Some(client) => cx.load::<PaymentRule>(client).await.or_retry()?.state.payment_required,
+        None => false,
+    };
+    let delivered = package::decide_deliver(&story.state, &command, payment_required).or_refuse()?;
+    let reply = DeliveredReply {
+        package_id: command.package_id,
+        status: PackageStatus::Delivered,
+        artifact_count: delivered.artifact_count,
+    };
+    Ok(cx.done(reply).append(&story, [delivered.into()]))
+}
+
+pub(super) async fn withdraw_package(cx: Cx<Needs>, command: WithdrawPackage) -> Handled<WithdrawPackage> {
+    let story = cx.load::<Package>(command.package_id).await.or_retry()?;
+    let withdrawn = package::decide_withdraw(&story.state, &command).or_refuse()?;
+    Ok(cx.done(()).append(&story, withdrawn.map(Into::into)))
+}
+
+pub(super) async fn set_execution(cx: Cx<Needs>, command: SetExecution) -> Handled<SetExecution> {
+    let story = cx.load::<Switches>(SETTINGS).await.or_retry()?;
+    let set = execution::decide_set(&command, &cx.deed().actor, cx.key().uuid()).or_refuse()?;
+    let reply = ExecutionSettings { enabled: set.enabled, dry_run: set.dry_run, channels: set.channels.clone() };
+    Ok(cx.done(reply).append(&story, [set.into()]))
+}
+
+pub(super) async fn restore_execution(cx: Cx<Needs>, command: RestoreExecution) -> Handled<RestoreExecution> {
+    let story = cx.load::<Switches>(SETTINGS).await.or_retry()?;
+    let set = execution::decide_restore(&story.state, &command, &cx.deed().actor, cx.key().uuid()).or_refuse()?;
+    Ok(cx.done(()).append(&story, set.map(Into::into)))
+}
+
+pub(super) async fn set_payment_rule(cx: Cx<Needs>, command: SetPaymentRule) -> Handled<SetPaymentRule> {
+    let story = cx.load::<PaymentRule>(command.client_id).await.or_retry()?;
+    let set = execution::decide_payment_rule(&command, &cx.deed().actor).or_refuse()?;
+    Ok(cx.done(()).append(&story, [set.into()]))
+}

@@ -1,0 +1,218 @@
+//! The questionnaire as a type: every answer is optional here, because what is required is a rule and not a shape.
+
+use events::values::{Money, Text};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+/// `null` and absent are the same silence.
+fn silent<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// Writes the sections of the form: everything optional, everything serialised, so that a written form names every
+/// field there is.
+macro_rules! section {
+    ($($(#[$meta:meta])* $name:ident { $($(#[$note:meta])* $field:ident: $kind:ty,)+ })+) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+        #[serde(default)]
+        pub struct $name { $($(#[$note])* #[serde(deserialize_with = "silent")] pub $field: $kind,)+ }
+    )+};
+}
+
+section! {
+    /// A client's brief as they fill it in.
+    BriefForm {
+        id: Option<String>,
+        schema_version: Option<String>,
+        language: Option<String>,
+        client: ClientAnswers,
+        contract: Option<Contract>,
+        brief: BriefAnswers,
+        budget: Option<Money>,
+        content_plan: Vec<PlanAnswer>,
+        focus_platforms: Vec<String>,
+        notes: Option<Text>,
+        /// For samples: which required answers were left out on purpose.
+        removed_required_answers: Vec<String>,
+        /// For samples: what is to become of it.
+        expected: Option<String>,
+    }
+    /// Who the client is.
+    ClientAnswers {
+        name: Option<String>,
+        legal_name: Option<String>,
+        website: Option<String>,
+        industry: Option<String>,
+        geography: Option<String>,
+        country: Option<String>,
+        timezone: Option<String>,
+        contact: Option<Contact>,
+    }
+    /// Whom to write to.
+    Contact { name: Option<String>, email: Option<String>, }
+    /// What was signed.
+    Contract {
+        start: Option<String>,
+        end: Option<String>,
+        value: Option<Money>,
+        terms_days: Option<u32>,
+        tax_bp: Option<u32>,
+    }
+    /// The questions themselves.
+    BriefAnswers {
+        brand: BrandAnswers,
+        audience: AudienceAnswers,
+        goal: GoalAnswers,
+        voice: VoiceAnswers,
+        product_service: ProductAnswers,
+        constraints: ConstraintAnswers,
+        operations: OperationsAnswers,
+        /// What is to be delivered; the house has a default.
+        deliverables: Vec<String>,
+        exclusions: Vec<String>,
+    }
+    /// The brand.
+    BrandAnswers { brand_name: Option<String>, business_type: Option<String>, description: Option<String>, }
+    /// The people to reach.
+    AudienceAnswers { primary_customer: Option<String>, pain_points: Vec<String>, }
+    /// The goals.
+    GoalAnswers {
+        primary_goal: Option<String>,
+        secondary_goal: Option<String>,
+        timeline_weeks: Option<TimelineAnswer>,
+        kpis: Vec<KpiAnswer>,
+    }
+    /// One number to reach.
+    KpiAnswer { name: String, target: i64, unit: String, }
+    /// How to sound, and against whom.
+    VoiceAnswers { tone_of_voice: Vec<String>, competitors: Vec<String>, }
+    /// What is sold.
+    ProductAnswers { items: Vec<OfferAnswer>, }
+    /// One thing that is sold.
+    OfferAnswer { name: String, usp: Option<String>, }
+    /// What must and must not be said.
+    ConstraintAnswers { must_include: Vec<String>, must_avoid: Vec<String>, other: Vec<String>, }
+    /// How the client wants to work.
+    OperationsAnswers { approval: Option<String>, review_rounds_expected: Option<u32>, }
+    /// What to make for which platform.
+    PlanAnswer { platform: String, format: String, language: Option<String>, count: Option<u32>, }
+}
+
+/// Weeks as a number, or as a text such as `12-16`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum TimelineAnswer {
+    Weeks(u32),
+    Text(String),
+}
+
+/// What is wrong with the shape of a form, and where (a JSON pointer).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "fault", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FormFault {
+    /// A value of another kind than the question asks for.
+    #[error("{field}: {why}")]
+    WrongType { field: String, why: String },
+    /// A field that no question asks for: a slip of the pen, most of the time.
+    #[error("{field}: the form has no such field")]
+    UnknownField { field: String },
+}
+
+impl BriefForm {
+    /// Reads answers; what the form does not ask for is ignored. All wrong types are told, each with its place.
+    pub fn read(responses: &Map<String, Value>) -> Result<Self, Vec<FormFault>> {
+        let whole = Value::Object(responses.clone());
+        serde_json::from_value(whole.clone()).map_err(|why| {
+            let mut faults = Vec::new();
+            wrong_types(&whole, &mut Vec::new(), &mut faults);
+            if faults.is_empty() {
+                faults.push(FormFault::WrongType { field: String::new(), why: why.to_string() });
+            }
+            faults
+        })
+    }
+    /// Reads answers as a person typed them: a field that the form does not ask for is a fault as well.
+    pub fn read_strict(responses: &Map<String, Value>) -> Result<Self, Vec<FormFault>> {
+        let form = Self::read(responses)?;
+        let mut faults = Vec::new();
+        if let Ok(known) = serde_json::to_value(&form) {
+            unknown_fields(&Value::Object(responses.clone()), &known, String::new(), &mut faults);
+        }
+        if faults.is_empty() { Ok(form) } else { Err(faults) }
+    }
+}
+
+/// Tries every value alone on its path: the smallest that does not read alone is what is wrong. A field that is only
+/// missed beside another one is the fault of what holds both.
+fn wrong_types(value: &Value, path: &mut Vec<Part>, faults: &mut Vec<FormFault>) {
+    let alone = path.iter().rev().fold(value.clone(), |inner, part| match part {
+        Part::Field(name) => Value::Object([(name.clone(), inner)].into_iter().collect()),
+        Part::Item(_) => Value::Array(vec![inner]),
+    });
+    let why = match serde_json::from_value::<BriefForm>(alone) {
+        Ok(_) => return,
+        Err(why) => why.to_string(),
+    };
+    let before = faults.len();
+    match value {
+        Value::Object(fields) => {
+            for (name, below) in fields {
+                path.push(Part::Field(name.clone()));
+                wrong_types(below, path, faults);
+                path.pop();
+            }
+        }
+        Value::Array(items) => {
+            for (at, below) in items.iter().enumerate() {
+                path.push(Part::Item(at));
+                wrong_types(below, path, faults);
+                path.pop();
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    let leaf = !(value.is_object() || value.is_array());
+    if faults.len() == before && !(leaf && why.starts_with("missing field")) {
+        faults.push(FormFault::WrongType { field: pointer(path), why });
+    }
+}
+
+enum Part {
+    Field(String),
+    Item(usize),
+}
+
+fn pointer(path: &[Part]) -> String {
+    let part = |part: &Part| match part {
+        Part::Field(name) => format!("/{name}"),
+        Part::Item(at) => format!("/{at}"),
+    };
+    path.iter().map(part).collect()
+}
+
+fn unknown_fields(said: &Value, known: &Value, at: String, faults: &mut Vec<FormFault>) {
+    match (said, known) {
+        (Value::Object(said), Value::Object(known)) => {
+            for (name, value) in said {
+                let field = format!("{at}/{name}");
+                match known.get(name) {
+                    Some(known) => unknown_fields(value, known, field, faults),
+                    None => faults.push(FormFault::UnknownField { field }),
+                }
+            }
+        }
+        (Value::Array(said), Value::Array(known)) => {
+            for (index, (said, known)) in said.iter().zip(known).enumerate() {
+                unknown_fields(said, known, format!("{at}/{index}"), faults);
+            }
+        }
+        (
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_),
+            _,
+        ) => {}
+    }
+}

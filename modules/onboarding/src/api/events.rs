@@ -1,0 +1,3 @@
+//! What onboarding tells the world.
+
+pub use ::events::onboarding::*;

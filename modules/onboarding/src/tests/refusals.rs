@@ -1,0 +1,153 @@
+//! Every code at least once, with the fields that travel beside it.
+
+use super::{CLIENT, COMPLETE, NOBODY, answers, call, capture, captured, mia, next, saga, stage, with};
+use crate::api::events::intake_of;
+use crate::api::fakes::FakeWorkspaces;
+use crate::api::ports::{
+    CancelBrief, CaptureIntake, CaptureRefused, CloseProject, CreateProject, Needs, NormalizeBrief, ProviderError,
+    RevertBriefNormalization, ValidateBrief, WithdrawIntake,
+};
+use crate::module;
+use events::ids::{ClientId, ProjectId};
+use saga_core::command::Common;
+use saga_core::stage::Stage;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use uuid::Uuid;
+
+#[test]
+fn forms_that_cannot_be_kept_are_refused() {
+    let version = |text: &str| {
+        let mut command = capture(answers(COMPLETE));
+        command.form.schema_version = text.to_owned();
+        command
+    };
+    let long = "x".repeat(65_537);
+    let table: Vec<(CaptureIntake, &str, &str)> = vec![
+        (version("1"), "FORM_TOO_OLD", ""),
+        (version("1.9"), "FORM_TOO_OLD", ""),
+        (version("3"), "INVALID_FIELD", "form.schema_version"),
+        (version("new"), "INVALID_FIELD", "form.schema_version"),
+        (capture(with("/client/name", json!(7))), "INVALID_FIELD", "form.responses/client/name"),
+        (capture(with("/client/name", json!("x".repeat(201)))), "INVALID_FIELD", "form.responses/client/name"),
+        (capture(with("/client/website", json!("x".repeat(2_049)))), "INVALID_FIELD", "form.responses/client/website"),
+        (
+            capture(with("/brief/goal/primary_goal", json!(long))),
+            "INVALID_FIELD",
+            "form.responses/brief/goal/primary_goal",
+        ),
+        (capture(with("/extra", json!([0.5]))), "INVALID_FIELD", "form.responses/extra/0"),
+        (capture(with("/budget", json!({"minor": 1, "currency": "euro"}))), "INVALID_FIELD", "form.responses/budget"),
+        (capture(with("/budget", json!({"minor": -1, "currency": "EUR"}))), "INVALID_FIELD", "form.responses/budget"),
+        (
+            capture(with("/content_plan", json!([{"platform": "x", "count": "two"}]))),
+            "INVALID_FIELD",
+            "form.responses/content_plan/0/count",
+        ),
+    ];
+    for (command, code, field) in table {
+        let refused = stage().send(&command, mia()).unwrap_err();
+        let fields: Value = refused.fields.unwrap().read().unwrap();
+        assert_eq!((refused.code.as_str(), fields["field"].as_str().unwrap_or("")), (code, field), "{fields}");
+    }
+}
+
+#[test]
+fn further_forms_are_refused_when_they_do_not_fit() {
+    let mut stage = stage();
+    let first = captured(&mut stage, answers(COMPLETE));
+    let good = next(&first, 2, answers(COMPLETE));
+    let stranger = CaptureIntake { client_id: ClientId(Uuid::from_u128(1)), ..good.clone() };
+    assert_eq!(stage.send(&stranger, mia()).unwrap_err().code, "INVALID_FIELD");
+    let mut unknown = good.clone();
+    unknown.next_of.as_mut().unwrap().intake_id = intake_of(NOBODY);
+    assert_eq!(stage.send(&unknown, mia()).unwrap_err().code, "NOT_FOUND");
+    let ahead = next(&first, 3, answers(COMPLETE));
+    let refused = stage.send(&ahead, mia()).unwrap_err();
+    assert_eq!(refused.code, "VERSION_CONFLICT");
+    assert_eq!(refused.fields.unwrap().read::<Value>().unwrap(), json!({"code": "VERSION_CONFLICT", "actual": 1}));
+}
+
+#[test]
+fn what_is_not_there_is_not_found() {
+    let mut stage = stage();
+    let (brief_id, reason) = (NOBODY, String::new());
+    let refused = [
+        stage.send(&NormalizeBrief { brief_id, notes: None }, mia()).map(drop),
+        stage.send(&ValidateBrief { brief_id }, mia()).map(drop),
+        stage.send(&RevertBriefNormalization { brief_id, reason: reason.clone(), deed: None }, mia()),
+        stage.send(&CancelBrief { brief_id }, mia()).map(drop),
+        stage.send(&WithdrawIntake { intake_id: intake_of(NOBODY), version: 1, reason: reason.clone() }, mia()),
+        stage.send(&CloseProject { project_id: ProjectId(Uuid::from_u128(9)), reason }, mia()),
+        stage.send(&CreateProject { client_id: CLIENT, brief_id: Some(NOBODY) }, mia()).map(drop),
+    ];
+    for outcome in refused {
+        assert_eq!(outcome.unwrap_err().code, "NOT_FOUND");
+    }
+    assert_eq!(stage.names(), Vec::<String>::new());
+}
+
+#[test]
+fn missing_answers_are_named_and_can_be_given_on_the_call() {
+    let mut stage = stage();
+    let brief_id = captured(&mut stage, answers("{}")).brief_id;
+    let refused = stage.send(&NormalizeBrief { brief_id, notes: None }, mia()).unwrap_err();
+    let all = ["client_name", "website", "industry", "geography", "primary_offer", "objective"];
+    let fields: Value = refused.fields.unwrap().read().unwrap();
+    assert_eq!(fields, json!({"code": "MISSING_FIELDS", "names": all}));
+    assert!(refused.reason.starts_with("the brief lacks client_name, website"));
+    let said: Vec<_> = all.iter().map(|name| (*name, "said on the call")).collect();
+    let brief = stage.send(&NormalizeBrief { brief_id, notes: Some(call(&said)) }, mia()).unwrap();
+    assert_eq!((brief.primary_goal.as_str(), brief.offers.len()), ("said on the call", 1));
+    // Nobody described the audience: normalised, but not valid.
+    let refused = stage.send(&ValidateBrief { brief_id }, mia()).unwrap_err();
+    let fields: Value = refused.fields.unwrap().read().unwrap();
+    assert_eq!(fields, json!({"code": "MISSING_FIELDS", "names": ["target_audience"]}));
+    let strange = NormalizeBrief {
+        brief_id: captured(&mut stage, answers("{}")).brief_id,
+        notes: Some(call(&[("shoe_size", "43")])),
+    };
+    assert_eq!(stage.send(&strange, mia()).unwrap_err().code, "INVALID_FIELD");
+}
+
+#[test]
+fn a_project_needs_its_own_clients_brief_and_a_workspace() {
+    let mut stage = stage();
+    let brief_id = Some(captured(&mut stage, answers(COMPLETE)).brief_id);
+    let stranger = CreateProject { client_id: ClientId(Uuid::from_u128(1)), brief_id };
+    assert_eq!(stage.send(&stranger, mia()).unwrap_err().code, "INVALID_FIELD");
+
+    let failures = [
+        ProviderError::TryLater { after_ms: 5 },
+        ProviderError::Unknown,
+        ProviderError::Rejected { code: "QUOTA".to_owned() },
+    ];
+    let workspace = Arc::new(FakeWorkspaces::failing(failures));
+    let mut stage = Stage::new(module(Needs { workspace: workspace.clone() }));
+    let create = CreateProject { client_id: CLIENT, brief_id: None };
+    assert_eq!(stage.ask(&create, saga(1), "project").unwrap_err().code, "RETRY");
+    assert_eq!(stage.ask(&create, saga(1), "project").unwrap_err().code, "RETRY");
+    let refused = stage.ask(&create, saga(1), "project").unwrap_err();
+    assert_eq!(refused.code, "WORKSPACE_REJECTED");
+    let fields: Value = refused.fields.unwrap().read().unwrap();
+    assert_eq!(fields, json!({"code": "WORKSPACE_REJECTED", "provider_code": "QUOTA"}));
+    // A refusal is final for its key; another key works, and every try of one deed had one key.
+    assert_eq!(stage.ask(&create, saga(1), "project").unwrap_err().code, "WORKSPACE_REJECTED");
+    let made = stage.ask(&create, saga(2), "project").unwrap();
+    assert_eq!(made.workspace_url, format!("https://workspace.example/{}", made.project_id));
+    let keys: Vec<_> = workspace.calls().into_iter().map(|(key, _)| key).collect();
+    assert_eq!((keys.len(), keys[0] == keys[1] && keys[1] == keys[2], keys[3] == keys[0]), (4, true, false));
+}
+
+#[test]
+fn refusals_read_back_as_what_they_were() {
+    let refusals = [
+        CaptureRefused::FormTooOld { schema_version: "1".to_owned(), oldest: "2".to_owned() },
+        CaptureRefused::Common(Common::VersionConflict { actual: 3 }),
+        CaptureRefused::Common(Common::Tombstoned),
+    ];
+    for refusal in refusals {
+        let text = serde_json::to_string(&refusal).unwrap();
+        assert_eq!(serde_json::from_str::<CaptureRefused>(&text).unwrap(), refusal, "{text}");
+    }
+}

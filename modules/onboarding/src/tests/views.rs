@@ -1,0 +1,127 @@
+//! What the queries answer, also after events of other modules, and whether a rebuild comes to the same.
+
+use super::{CLIENT, COMPLETE, NOBODY, answers, captured, mia, next, saga, stage};
+use crate::api::dtos::{BriefStatus, ClientStatus, FunnelView, OnboardingStage, ProjectStage, ProjectStatus};
+use crate::api::events::intake_of;
+use crate::api::ports::{
+    CancelBrief, CloseProject, CreateProject, Funnel, GetBrief, GetIntake, GetProject, ListBriefs, NormalizeBrief,
+    Status, ValidateBrief,
+};
+use events::ids::{BriefId, ProjectId, StrategyId};
+use events::strategy::{
+    StrategyApprovalRevoked, StrategyApproved, StrategyDiscarded, StrategyGenerated, StrategyRejected,
+    StrategySuperseded,
+};
+use saga_core::envelope::Actor;
+use saga_core::stage::Stage;
+use uuid::Uuid;
+
+fn of_client(stage: &Stage) -> ClientStatus {
+    stage.query(&Status { client_id: CLIENT }).unwrap()
+}
+
+#[test]
+fn a_client_walks_through_the_stages_of_onboarding() {
+    use OnboardingStage::{BriefReview, Complete, Discovery, Intake, WorkspaceSetup};
+    let mut stage = stage();
+    let status = |stage, intake_complete, brief_validated, workspace_created| ClientStatus {
+        stage,
+        intake_complete,
+        brief_validated,
+        workspace_created,
+    };
+    assert_eq!(of_client(&stage), status(Intake, false, false, false));
+    let first = captured(&mut stage, answers("{}"));
+    assert_eq!(of_client(&stage), status(Discovery, false, false, false));
+    stage.send(&next(&first, 2, answers(COMPLETE)), mia()).unwrap();
+    assert_eq!(of_client(&stage), status(Discovery, true, false, false));
+    let brief_id = first.brief_id;
+    stage.send(&NormalizeBrief { brief_id, notes: None }, mia()).unwrap();
+    assert_eq!(of_client(&stage), status(BriefReview, true, false, false));
+    stage.send(&ValidateBrief { brief_id }, mia()).unwrap();
+    assert_eq!(of_client(&stage), status(WorkspaceSetup, true, true, false));
+    let project = CreateProject { client_id: CLIENT, brief_id: Some(brief_id) };
+    let project_id = stage.send(&project, mia()).unwrap().project_id;
+    assert_eq!(of_client(&stage), status(Complete, true, true, true));
+    stage.send(&CloseProject { project_id, reason: "over".to_owned() }, mia()).unwrap();
+    assert_eq!(of_client(&stage), status(WorkspaceSetup, true, true, false));
+    assert_eq!(stage.query(&GetProject { project_id }).unwrap().status, ProjectStatus::Closed);
+    stage.send(&CancelBrief { brief_id }, mia()).unwrap();
+    assert_eq!(of_client(&stage), status(Intake, true, false, false));
+}
+
+#[test]
+fn forms_are_shown_by_number_and_the_newest_first() {
+    let mut stage = stage();
+    let first = captured(&mut stage, answers(r#"{"notes": "one"}"#));
+    stage.send(&next(&first, 2, answers(r#"{"notes": "two"}"#)), mia()).unwrap();
+    for (version, notes) in [(None, "two"), (Some(1), "one"), (Some(2), "two")] {
+        let view = stage.query(&GetIntake { intake_id: first.intake_id, version }).unwrap();
+        assert_eq!((view.responses["notes"].as_str(), view.next_version), (Some(notes), 3));
+    }
+    let lost = stage.query(&GetIntake { intake_id: first.intake_id, version: Some(3) }).unwrap_err();
+    assert!(lost.contains("form 3 of intake"), "{lost}");
+    assert!(stage.query(&GetIntake { intake_id: intake_of(NOBODY), version: None }).is_err());
+    assert!(stage.query(&GetBrief { brief_id: NOBODY }).is_err());
+    assert!(stage.query(&GetProject { project_id: ProjectId(Uuid::from_u128(1)) }).is_err());
+}
+
+#[test]
+fn lists_are_filtered_and_paged_and_counted() {
+    let mut stage = stage();
+    let mut ids: Vec<BriefId> = (0..5).map(|_| captured(&mut stage, answers(COMPLETE)).brief_id).collect();
+    stage.send(&NormalizeBrief { brief_id: ids[1], notes: None }, mia()).unwrap();
+    stage.send(&CancelBrief { brief_id: ids[2] }, mia()).unwrap();
+    let list = |status, after, limit| {
+        let cards = stage.query(&ListBriefs { client_id: Some(CLIENT), status, after, limit }).unwrap();
+        cards.into_iter().map(|card| card.brief_id).collect::<Vec<_>>()
+    };
+    assert_eq!(list(Some(BriefStatus::Normalized), None, 0), [ids[1]]);
+    assert_eq!(list(Some(BriefStatus::Validated), None, 0), []);
+    let funnel = FunnelView { captured: 3, normalized: 1, cancelled: 1, ..FunnelView::default() };
+    assert_eq!(stage.query(&Funnel {}).unwrap(), funnel);
+    ids.sort();
+    assert_eq!(list(None, None, 2), ids[..2]);
+    assert_eq!(list(None, Some(ids[1]), 2), ids[2..4]);
+    assert_eq!(list(None, Some(ids[3]), 2), ids[4..]);
+}
+
+#[test]
+fn the_stage_of_a_project_follows_from_the_events_of_others() {
+    let mut stage = stage();
+    let brief_id = captured(&mut stage, answers(COMPLETE)).brief_id;
+    let project = CreateProject { client_id: CLIENT, brief_id: Some(brief_id) };
+    let project_id = stage.send(&project, mia()).unwrap().project_id;
+    let shown = |stage: &Stage| {
+        let card = stage.query(&GetBrief { brief_id }).unwrap().stage;
+        assert_eq!(stage.query(&GetProject { project_id }).unwrap().stage, card);
+        card
+    };
+    assert_eq!(shown(&stage), ProjectStage::Intake);
+    stage.send(&NormalizeBrief { brief_id, notes: None }, mia()).unwrap();
+    stage.send(&ValidateBrief { brief_id }, mia()).unwrap();
+    assert_eq!(shown(&stage), ProjectStage::Strategy);
+    let (first, second) = (StrategyId(Uuid::from_u128(1)), StrategyId(Uuid::from_u128(2)));
+    for (strategy_id, version) in [(first, 1), (second, 2)] {
+        let generated = StrategyGenerated { strategy_id, brief_id, version, ..StrategyGenerated::example() };
+        stage.hear("strategy_document", brief_id, &generated).unwrap();
+    }
+    assert_eq!(shown(&stage), ProjectStage::Strategy);
+    let approved = |strategy_id| StrategyApproved { strategy_id, brief_id, ..StrategyApproved::example() };
+    stage.hear("strategy_document", brief_id, &approved(first)).unwrap();
+    assert_eq!(shown(&stage), ProjectStage::StrategyApproved);
+    stage.hear("strategy_document", brief_id, &StrategySuperseded { strategy_id: first, by: second }).unwrap();
+    assert_eq!(shown(&stage), ProjectStage::Strategy);
+    stage.hear("strategy_document", brief_id, &approved(second)).unwrap();
+    assert_eq!(shown(&stage), ProjectStage::StrategyApproved);
+    let (reason, actor) = (String::new(), Actor::saga(saga(1)));
+    let revoked = StrategyApprovalRevoked { strategy_id: second, reason: reason.clone(), actor: actor.clone() };
+    stage.hear("strategy_document", brief_id, &revoked).unwrap();
+    stage
+        .hear("strategy_document", brief_id, &StrategyRejected { strategy_id: first, reason: reason.clone(), actor })
+        .unwrap();
+    assert_eq!(shown(&stage), ProjectStage::Strategy);
+    stage.hear("strategy_document", brief_id, &StrategyDiscarded { strategy_id: second, reason }).unwrap();
+    stage.send(&CancelBrief { brief_id }, mia()).unwrap();
+    assert_eq!(shown(&stage), ProjectStage::Cancelled);
+}

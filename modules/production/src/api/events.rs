@@ -1,0 +1,2 @@
+//! What production tells the world.
+pub use ::events::production::*;

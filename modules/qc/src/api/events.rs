@@ -1,0 +1,2 @@
+//! What quality control tells the world.
+pub use ::events::qc::*;

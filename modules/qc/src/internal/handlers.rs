@@ -1,0 +1,62 @@
+//! Glue between the door and the model: load, decide, append.
+
+use super::model::{Judgements, Undoing, decide_evaluate, decide_void, decide_waive, place};
+use super::projections::PLACES;
+use crate::api::dtos::ResultStatus;
+use crate::api::events::Subject;
+use crate::api::ports::{EvaluateContent, Needs, VoidQcResult, WaiveQc};
+use events::ids::QcResultId;
+use saga_core::command::Common;
+use saga_core::id::Direction;
+use saga_core::module::{Cx, Halt, Handled, OrRefuse, OrRetry};
+
+pub(super) async fn evaluate(cx: Cx<Needs>, cmd: EvaluateContent) -> Handled<EvaluateContent> {
+    let story = cx.load::<Judgements>(place(cmd.subject)).await.or_retry()?;
+    let id = QcResultId::from(cx.key());
+    let (reply, event) = decide_evaluate(&cmd, id, cx.needs().forcing).or_refuse()?;
+    Ok(cx.done(reply).append(&story, [event]))
+}
+
+pub(super) async fn waive(cx: Cx<Needs>, cmd: WaiveQc) -> Handled<WaiveQc> {
+    let known = subject_of(&cx, cmd.result_id, cmd.subject).await.or_retry()?;
+    let subject = known.ok_or_else(|| not_found(cmd.result_id)).or_refuse()?;
+    let story = cx.load::<Judgements>(place(subject)).await.or_retry()?;
+    let event = decide_waive(&story.state, &cmd, &cx.deed().actor).or_refuse()?;
+    Ok(cx.done(ResultStatus::Waived).append(&story, [event]))
+}
+
+pub(super) async fn void(cx: Cx<Needs>, cmd: VoidQcResult) -> Handled<VoidQcResult> {
+    let undoing = if cx.deed().direction == Direction::Undo { Undoing::Yes } else { Undoing::No };
+    let known = subject_of(&cx, cmd.result_id, cmd.subject).await.or_retry()?;
+    let Some(subject) = known else {
+        return match undoing {
+            // The result was made, for the barrier says so; only the read model has not seen it yet.
+            Undoing::Yes => {
+                Err(Halt::Retry { after_ms: LAG_MS, reason: format!("result {} is not projected yet", cmd.result_id) })
+            }
+            Undoing::No => Err(Halt::Refuse(not_found(cmd.result_id))),
+        };
+    };
+    let story = cx.load::<Judgements>(place(subject)).await.or_retry()?;
+    let event = decide_void(&story.state, &cmd, undoing).or_refuse()?;
+    Ok(cx.done(()).append(&story, event))
+}
+
+/// 50 ms: a projection is seldom further behind.
+const LAG_MS: u64 = 50;
+
+fn not_found(id: QcResultId) -> Common {
+    Common::NotFound { what: format!("quality result {id}") }
+}
+
+/// The story of a result: as the sender says, or as the read model knows.
+async fn subject_of(
+    cx: &Cx<Needs>,
+    id: QcResultId,
+    said: Option<Subject>,
+) -> Result<Option<Subject>, saga_core::ports::ReadError> {
+    match said {
+        Some(subject) => Ok(Some(subject)),
+        None => cx.documents().get(PLACES, 1, id).await,
+    }
+}

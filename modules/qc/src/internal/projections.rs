@@ -1,0 +1,204 @@
+//! Read models of quality control, and the queries that are answered from them.
+
+use super::model::{counting, place, place_of, status_of};
+use crate::api::dtos::{FailingSubject, QcResult, ResultStatus, Waiver};
+use crate::api::events::{
+    CheckOutcome, CheckStatus, Issue, QcFailed, QcPassed, QcResultVoided, QcWaived, Severity, Subject, SubjectKind,
+};
+use crate::api::ports::{Failing, History, Result as ResultOf};
+use events::ids::QcResultId;
+use events::production::{CreativeAssetEdited, DraftDiscarded, DraftRevised};
+use saga_core::module::{Docs, QueryError};
+use saga_core::ports::{FIND_LIMIT_MAX, Find};
+use saga_core::projection::{At, Projection, ProjectionDef};
+use saga_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// One document per subject.
+const BOARD: &str = "qc.board";
+/// Which subject a result belongs to.
+pub(super) const PLACES: &str = "qc.places";
+
+/// Everything known of one subject.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Board {
+    kind: SubjectKind,
+    id: Uuid,
+    results: Vec<QcResult>,
+    /// The version that counts, as production tells it; unknown until it was changed once.
+    current: Option<u32>,
+    gone: bool,
+    /// `yes` when the newest result that counts failed and is not stale.
+    failing: String,
+}
+
+impl Board {
+    fn of(kind: SubjectKind, id: Uuid) -> Self {
+        Self { kind, id, results: Vec::new(), current: None, gone: false, failing: String::new() }
+    }
+    /// Brings what follows from the rest up to date: staleness and the mark of failure.
+    fn settled(mut self) -> Self {
+        let (current, gone) = (self.current, self.gone);
+        for result in &mut self.results {
+            result.stale = gone || current.is_some_and(|version| version != result.subject.version);
+        }
+        self.failing = if self.verdict_now().is_some() { "yes" } else { "no" }.to_owned();
+        self
+    }
+    /// The failed result that counts now, if it failed.
+    fn verdict_now(&self) -> Option<&QcResult> {
+        let version = match self.current {
+            Some(version) => version,
+            None => self.results.iter().map(|result| result.subject.version).max()?,
+        };
+        counting(&self.results, version, facts).filter(|result| result.status == ResultStatus::Failed && !result.stale)
+    }
+    fn change(mut self, id: QcResultId, change: impl FnOnce(&mut QcResult)) -> Self {
+        if let Some(result) = self.results.iter_mut().find(|result| result.result_id == id) {
+            change(result);
+        }
+        self.settled()
+    }
+}
+
+fn facts(result: &QcResult) -> (u32, ResultStatus) {
+    (result.subject.version, result.status)
+}
+
+/// The board of judgements: by subject, with what is stale.
+pub(super) fn board() -> ProjectionDef {
+    Projection::<Board>::new(BOARD, 1, &["kind", "failing"])
+        .on::<QcPassed>(
+            |event, _| Some(place(event.subject)),
+            |board, event, at| {
+                let result = fresh(event.result_id, event.subject, status_of(event.verdict), event.score, at);
+                let issues = super::model::issues(&event.checks);
+                let (checks, rules_version) = (event.checks.clone(), event.rules_version.clone());
+                Some(judged(board, QcResult { checks, issues, rules_version, ..result }))
+            },
+        )
+        .on::<QcFailed>(
+            |event, _| Some(place(event.subject)),
+            |board, event, at| {
+                let result = fresh(event.result_id, event.subject, ResultStatus::Failed, event.score, at);
+                let (issues, rules_version) = (event.issues.clone(), event.rules_version.clone());
+                let checks = event.issues.iter().map(failed_check).collect();
+                Some(judged(board, QcResult { checks, issues, rules_version, ..result }))
+            },
+        )
+        .on::<QcWaived>(
+            |event, _| Some(place(event.subject)),
+            |board, event, at| {
+                let waiver = Waiver { actor: event.actor.clone(), reason: event.reason.clone(), at: at.time };
+                Some(board?.change(event.result_id, |result| {
+                    result.status = ResultStatus::Waived;
+                    result.waiver = Some(waiver);
+                }))
+            },
+        )
+        .on::<QcResultVoided>(
+            |event, _| Some(place(event.subject)),
+            |board, event, _| {
+                Some(board?.change(event.result_id, |result| {
+                    result.status = ResultStatus::Voided;
+                    result.void_reason = Some(event.reason.clone());
+                }))
+            },
+        )
+        .on::<DraftRevised>(
+            |event, _| Some(place_of(SubjectKind::Draft, event.draft_id.0)),
+            |board, event, _| Some(moved(board, SubjectKind::Draft, event.draft_id.0, event.revision)),
+        )
+        .on::<CreativeAssetEdited>(
+            |event, _| Some(place_of(SubjectKind::Asset, event.asset_id.0)),
+            |board, event, _| Some(moved(board, SubjectKind::Asset, event.asset_id.0, event.version)),
+        )
+        .on::<DraftDiscarded>(
+            |event, _| Some(place_of(SubjectKind::Draft, event.draft_id.0)),
+            |board, event, _| {
+                let board = board.unwrap_or_else(|| Board::of(SubjectKind::Draft, event.draft_id.0));
+                Some(Board { gone: true, ..board }.settled())
+            },
+        )
+        .build()
+}
+
+fn fresh(result_id: QcResultId, subject: Subject, status: ResultStatus, score: u32, at: &At) -> QcResult {
+    QcResult {
+        result_id,
+        subject,
+        status,
+        score,
+        checks: Vec::new(),
+        issues: Vec::new(),
+        rules_version: String::new(),
+        at: at.time,
+        waiver: None,
+        void_reason: None,
+        stale: false,
+    }
+}
+
+fn failed_check(issue: &Issue) -> CheckOutcome {
+    let (check, severity, reason) = (issue.check.clone(), issue.severity, issue.reason.clone());
+    let status = if severity == Severity::Warn { CheckStatus::Warn } else { CheckStatus::Fail };
+    CheckOutcome { check, severity, reason, status }
+}
+
+fn judged(board: Option<Board>, result: QcResult) -> Board {
+    let mut board = board.unwrap_or_else(|| Board::of(result.subject.kind, result.subject.id));
+    board.results.push(result);
+    board.settled()
+}
+
+fn moved(board: Option<Board>, kind: SubjectKind, id: Uuid, version: u32) -> Board {
+    let board = board.unwrap_or_else(|| Board::of(kind, id));
+    Board { current: Some(version), ..board }.settled()
+}
+
+/// From a result to its subject.
+pub(super) fn places() -> ProjectionDef {
+    Projection::<Subject>::new(PLACES, 1, &[])
+        .on::<QcPassed>(|event, _| Some(event.result_id.to_string()), |_, event, _| Some(event.subject))
+        .on::<QcFailed>(|event, _| Some(event.result_id.to_string()), |_, event, _| Some(event.subject))
+        .build()
+}
+
+pub(super) async fn result(docs: Docs, asked: ResultOf) -> Result<Option<QcResult>, QueryError> {
+    let board: Option<Board> = docs.get(BOARD, 1, place(asked.subject)).await?;
+    Ok(board.and_then(|board| counting(&board.results, asked.subject.version, facts).cloned()))
+}
+
+pub(super) async fn history(docs: Docs, asked: History) -> Result<Vec<QcResult>, QueryError> {
+    let board: Option<Board> = docs.get(BOARD, 1, place_of(asked.kind, asked.id)).await?;
+    Ok(board.map(|board| board.results).unwrap_or_default())
+}
+
+pub(super) async fn failing(docs: Docs, asked: Failing) -> Result<Vec<FailingSubject>, QueryError> {
+    let mut find = Find {
+        projection: BOARD.to_owned(),
+        version: 1,
+        filters: vec![(1, "yes".to_owned())],
+        order_by: None,
+        descending: false,
+        after: None,
+        limit: FIND_LIMIT_MAX,
+    };
+    let mut subjects = Vec::new();
+    loop {
+        let page: Vec<Board> = docs.find(&find).await?;
+        let full = page.len() == FIND_LIMIT_MAX;
+        find.after = page.last().map(|board| (None, place_of(board.kind, board.id)));
+        subjects.extend(page.into_iter().filter_map(|board| {
+            let result = board.verdict_now()?.clone();
+            Some(FailingSubject { kind: board.kind, id: board.id, result })
+        }));
+        if !full {
+            break;
+        }
+    }
+    subjects.retain(|subject| subject.result.at >= asked.since.unwrap_or(Timestamp(i64::MIN)));
+    subjects.sort_by_key(|subject| (subject.result.at, subject.id));
+    Ok(subjects)
+}

@@ -1,0 +1,3 @@
+//! What strategy tells the world.
+
+pub use ::events::strategy::*;

@@ -1,0 +1,104 @@
+//! Why a saga is stuck: recorded waiting in, ranked causes out. A pure function, the same for every face.
+
+use crate::time::Timestamp;
+use crate::view::{Cause, Likelihood, SagaRow};
+use crate::waiting::{WaitReason, Waiting};
+use std::time::Duration;
+
+/// How many kinds of causes are looked at.
+pub const CAUSES: usize = 12;
+
+/// The causes that hold, the most telling first, and how many were looked at.
+pub fn causes(saga: &SagaRow, now: Timestamp) -> (Vec<Cause>, usize) {
+    let short = saga.id.short();
+    (saga.waiting.iter().map(|waiting| cause(&short, waiting, now)).collect(), CAUSES)
+}
+
+fn cause(saga: &str, waiting: &Waiting, now: Timestamp) -> Cause {
+    let Waiting { step, subject, attempt, until, last, .. } = waiting;
+    let since = age(now.since(waiting.since));
+    let left = until.map(|until| age(until.since(now)));
+    let left = left.unwrap_or_else(|| "no end".to_owned());
+    let undo = if waiting.undo { "the undo of " } else { "" };
+    let (likelihood, says, remedy) = match waiting.reason {
+        WaitReason::NoReply => (
+            Likelihood::VeryLikely,
+            format!(
+                "{undo}{step} was sent to {subject} {since} ago (try {attempt}) and has no answer yet; it is sent again in {left}"
+            ),
+            format!("look at the log of {subject} by the key; nothing is lost, sending again is safe"),
+        ),
+        WaitReason::Backoff => (
+            Likelihood::Certain,
+            format!("{undo}{step} did not work at try {attempt}; the next try comes in {left}"),
+            format!("sagactl saga retry {saga} --step '{step}'"),
+        ),
+        WaitReason::WaitingSignal => (
+            Likelihood::Certain,
+            format!("{step} waits for a decision at the gate {subject:?} since {since}; it turns back in {left}"),
+            format!("sagactl saga signal {saga} {subject} --data '{{…}}'"),
+        ),
+        WaitReason::WaitingTimer => (
+            Likelihood::Certain,
+            format!("{step} is a timer; it is over in {left}"),
+            "nothing: it goes on by itself".to_owned(),
+        ),
+        WaitReason::Paused => (
+            Likelihood::Certain,
+            format!("it was paused by {subject} {since} ago"),
+            format!("sagactl saga resume {saga}"),
+        ),
+        WaitReason::RetriesExhausted => (
+            Likelihood::Certain,
+            format!("{step} got no answer from {subject} in {attempt} tries"),
+            format!(
+                "when {subject} is healthy: sagactl saga retry {saga}; otherwise: sagactl saga cancel {saga} --reason …"
+            ),
+        ),
+        WaitReason::RefusedAfterPivot => (
+            Likelihood::Certain,
+            format!("{subject} refused {step}, and behind the point of no return nothing is undone"),
+            format!("remove the reason, then sagactl saga retry {saga} --step '{step}'"),
+        ),
+        WaitReason::PivotUnknown => (
+            Likelihood::Certain,
+            format!(
+                "the point of no return {step} never answered in {attempt} tries: whether it was passed is not known"
+            ),
+            format!("ask {subject}, then sagactl saga retry {saga} (the same key: it happens at most once)"),
+        ),
+        WaitReason::UndoFailed => (
+            Likelihood::Certain,
+            format!("the undo of {step} by {subject} failed for good"),
+            format!(
+                "look outside first; then sagactl saga retry {saga} --step '{step}', or sagactl saga skip {saga} --undo '{step}' --reason …"
+            ),
+        ),
+        WaitReason::Fault => (
+            Likelihood::Certain,
+            format!("{step} broke: a bug in the saga or in {subject}"),
+            format!("deploy the fix, then sagactl saga retry {saga}"),
+        ),
+        WaitReason::NoDefinition | WaitReason::DigestMismatch => (
+            Likelihood::Certain,
+            format!("its definition {subject} is not registered in this process"),
+            "deploy the program that has this version; an instance keeps the definition it began with".to_owned(),
+        ),
+    };
+    let mut evidence = vec![format!("since {since}")];
+    evidence.extend(waiting.key.map(|key| format!("key {key}")));
+    evidence.extend(last.iter().map(|last| format!("last heard: {last}")));
+    Cause { code: waiting.reason.code().to_owned(), likelihood, says, evidence, remedy }
+}
+
+/// A duration as people say it.
+pub fn age(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 => format!("{}ms", duration.as_millis()),
+        1..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..86_400 => format!("{}h{}m", seconds / 3_600, seconds % 3_600 / 60),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}

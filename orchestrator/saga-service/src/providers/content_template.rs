@@ -1,0 +1,270 @@
+//! Writes drafts and assets from sentences that are there already: no model, no network, the same order the same text.
+//!
+//! What the brief forbids is left out, unless the client demands it in the same brief; what it demands always stands there.
+
+use async_trait::async_trait;
+use frames::{Frame, Script, frame};
+use production::api::dtos::{AssetCopy, BriefEssentials};
+use production::api::ports::{
+    ContentWriter, CopyOrder, DraftOrder, ProviderError, RevisionOrder, RewriteOrder, Written,
+};
+use saga_core::id::StepKey;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+mod frames;
+#[cfg(test)]
+mod tests;
+
+/// The built-in writer.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TemplateContentWriter;
+
+const MODEL: &str = "template-1";
+/// 60 visible characters: quality control wants 50.
+const VISIBLE_MIN: usize = 60;
+/// 20,000 characters: a draft that somebody reads in one go.
+const DRAFT_CHARS_MAX: usize = 20_000;
+/// 20 characters are left free, for line breaks and what a platform adds itself.
+const SPARE_CHARS: usize = 20;
+
+fn written<T>(text: T) -> Result<Written<T>, ProviderError> {
+    Ok(Written { text, model: MODEL.to_owned() })
+}
+
+fn rejected(code: &str) -> ProviderError {
+    ProviderError::Rejected { code: code.to_owned() }
+}
+
+/// The largest number of characters that a platform takes.
+fn limit_of(platform: &str) -> usize {
+    let limit = match platform {
+        "twitter" => 280,
+        "instagram" | "tiktok" => 2_200,
+        "youtube" => 5_000,
+        "facebook" => 63_206,
+        "email" => 100_000,
+        _ => 3_000,
+    };
+    limit - SPARE_CHARS
+}
+
+/// One brief in one language: everything that may be said of it.
+struct Desk<'a> {
+    brief: &'a BriefEssentials,
+    frame: &'static Frame,
+    avoid: Vec<String>,
+}
+
+impl<'a> Desk<'a> {
+    fn new(brief: &'a BriefEssentials, language: &str) -> Self {
+        let avoid = brief.must_avoid.iter().map(|word| folded(word)).filter(|word| !word.is_empty()).collect();
+        Self { brief, frame: frame(language), avoid }
+    }
+    fn allowed(&self, text: &str) -> bool {
+        let text = folded(text);
+        !self.avoid.iter().any(|word| has_word(&text, word))
+    }
+    /// Fills a sentence for the offer of this turn; nothing when a value is missing or a word is forbidden.
+    fn say(&self, pattern: &str, turn: usize) -> Option<String> {
+        let brief = self.brief;
+        let offers = &brief.offers;
+        let offer = if offers.is_empty() { None } else { offers.get(turn % offers.len()) };
+        let name = offer.map_or(brief.client_name.as_str(), |offer| offer.name.as_str());
+        let usp = offer.and_then(|offer| offer.usp.as_deref()).unwrap_or_default();
+        let tone = brief.tone.join(", ");
+        let values = [
+            ("{client}", brief.client_name.as_str()),
+            ("{audience}", brief.audience.as_str()),
+            ("{offer}", name),
+            ("{usp}", usp),
+            ("{goal}", brief.goal.as_str()),
+            ("{tone}", tone.as_str()),
+        ];
+        let mut text = pattern.to_owned();
+        for (mark, value) in values {
+            if text.contains(mark) {
+                let value = value.trim().trim_end_matches(['.', '。', '।', ' ']);
+                if value.is_empty() {
+                    return None;
+                }
+                text = text.replace(mark, value);
+            }
+        }
+        self.allowed(&text).then_some(text)
+    }
+    /// The first line of a variant: no two variants have the same.
+    fn hook(&self, variant: usize) -> String {
+        let turn = variant.saturating_sub(1);
+        let hooks = self.frame.hooks.iter().enumerate();
+        let mut lines: Vec<String> = hooks.filter_map(|(index, hook)| self.say(hook, index)).collect();
+        if lines.is_empty() {
+            let filler = self.frame.fillers.iter().find(|text| self.allowed(text)).map(|text| (*text).to_owned());
+            let demanded = || self.brief.must_include.first().cloned();
+            lines.push(filler.or_else(demanded).unwrap_or_else(|| self.brief.client_name.clone()));
+        }
+        let line = &lines[turn % lines.len()];
+        if turn < lines.len() { line.clone() } else { format!("{line} ({variant})") }
+    }
+    /// The client's own call to action, or the language's.
+    fn call(&self, variant: usize) -> String {
+        let own = self.brief.cta_hints.iter().find(|hint| !hint.trim().is_empty() && self.allowed(hint));
+        let calls = &self.frame.calls;
+        let turn = variant.saturating_sub(1);
+        let ours = || (0..calls.len()).map(|step| calls[(turn + step) % calls.len()]).find(|text| self.allowed(text));
+        own.cloned().or_else(|| ours().map(str::to_owned)).unwrap_or_else(|| calls[0].to_owned())
+    }
+    fn demanded(&self) -> Vec<String> {
+        let closed = |text: &String| {
+            let text = text.trim();
+            let ends = text.ends_with(['.', '!', '?', '。', '！', '？', '؟', '।']);
+            if ends { text.to_owned() } else { format!("{text}{}", self.frame.stop) }
+        };
+        self.brief.must_include.iter().filter(|text| !text.trim().is_empty()).map(closed).collect()
+    }
+    /// What is said beside the first line and the call: as much of the brief as there is room for, and at least what is
+    /// demanded; filled up until it is a text, and a text in its language.
+    fn body(&self, around: &str, of_brief: &[String], limit: usize) -> Result<Vec<String>, ProviderError> {
+        let demanded = self.demanded();
+        let fillers: Vec<_> = self.frame.fillers.iter().filter(|text| self.allowed(text)).collect();
+        let mut last_resort = None;
+        for kept in (0..=of_brief.len()).rev() {
+            let mut body: Vec<String> = of_brief[..kept].iter().chain(&demanded).cloned().collect();
+            for filler in &fillers {
+                if self.is_enough(around, &body) {
+                    break;
+                }
+                body.push((**filler).to_owned());
+            }
+            while length(around, &body) > limit && body.len() > kept + demanded.len() {
+                body.pop();
+            }
+            if length(around, &body) > limit {
+                continue;
+            }
+            if self.is_enough(around, &body) {
+                return Ok(body);
+            }
+            last_resort = last_resort.or(Some(body));
+        }
+        last_resort.ok_or_else(|| rejected("DEMANDS_TOO_LONG"))
+    }
+    fn is_enough(&self, around: &str, body: &[String]) -> bool {
+        let text = format!("{around} {}", body.join(" "));
+        let visible = text.chars().filter(|c| !c.is_whitespace() && !c.is_control()).count();
+        let (own, foreign) = text.chars().filter_map(script_of).fold((0_usize, 0_usize), |(own, foreign), script| {
+            if script == Some(self.frame.script) { (own + 1, foreign) } else { (own, foreign + 1) }
+        });
+        visible >= VISIBLE_MIN && own > foreign
+    }
+}
+
+fn length(around: &str, body: &[String]) -> usize {
+    around.chars().count() + body.iter().map(|text| text.chars().count() + 1).sum::<usize>()
+}
+
+#[async_trait]
+impl ContentWriter for TemplateContentWriter {
+    async fn draft(&self, _: StepKey, order: &DraftOrder) -> Result<Written<String>, ProviderError> {
+        let desk = Desk::new(&order.brief, &order.language);
+        let (title, call) = (desk.hook(1), desk.call(1));
+        let mut of_brief: Vec<String> = Vec::new();
+        for turn in 0..order.brief.offers.len() {
+            of_brief.extend(desk.say(desk.frame.offer, turn).or_else(|| desk.say(desk.frame.offer_plain, turn)));
+        }
+        let said = [desk.frame.hooks[1], desk.frame.audience, desk.frame.goal, desk.frame.tone];
+        of_brief.extend(said.iter().filter_map(|pattern| desk.say(pattern, 0)).map(|text| match text.chars().last() {
+            Some('.' | '。' | '।') => text,
+            Some(_) | None => format!("{text}{}", desk.frame.stop),
+        }));
+        let around = format!("{title} {call}");
+        let mut parts = vec![title];
+        parts.extend(desk.body(&around, &of_brief, DRAFT_CHARS_MAX)?);
+        parts.push(call);
+        written(parts.join("\n\n"))
+    }
+
+    /// A template cannot think of new words, but it can put first what the wishes are about. Words that were not there
+    /// before do not appear, so that nothing forbidden can.
+    async fn revise(&self, _: StepKey, order: &RevisionOrder) -> Result<Written<String>, ProviderError> {
+        let wishes: Vec<String> =
+            order.requests.iter().map(|request| folded(&format!("{} {}", request.section, request.change))).collect();
+        let asked = |part: &str| {
+            let part = folded(part);
+            let words = part.split(' ').filter(|word| word.chars().count() > 3);
+            words.filter(|word| wishes.iter().any(|wish| wish.contains(word))).count()
+        };
+        let parts: Vec<&str> = order.body.split("\n\n").collect();
+        let [title, middle @ .., call] = parts.as_slice() else { return Err(rejected("NOTHING_TO_REVISE")) };
+        let mut moved = middle.to_vec();
+        moved.sort_by_key(|part| std::cmp::Reverse(asked(part)));
+        if moved == middle && !moved.is_empty() {
+            moved.rotate_left(1);
+        }
+        written([&[*title], moved.as_slice(), &[*call]].concat().join("\n\n"))
+    }
+
+    async fn copy(&self, _: StepKey, order: &CopyOrder) -> Result<Written<AssetCopy>, ProviderError> {
+        let desk = Desk::new(&order.brief, &order.spec.language);
+        let variant = usize::try_from(order.spec.variant).unwrap_or(1);
+        let turn = variant.saturating_sub(1) % desk.frame.hooks.len();
+        let (hook, call) = (desk.hook(variant), desk.call(variant));
+        let offer = desk.say(desk.frame.offer, turn).or_else(|| desk.say(desk.frame.offer_plain, turn));
+        let audience = desk.say(desk.frame.audience, turn);
+        let of_brief: Vec<String> = offer.into_iter().chain(audience).collect();
+        let body = desk.body(&format!("{hook} {call}"), &of_brief, limit_of(&order.spec.platform))?;
+        let tone = order.brief.tone.join(", ");
+        let tone = Some(tone).filter(|tone| !tone.is_empty() && tone.chars().count() <= 200);
+        written(AssetCopy { hook, caption: Some(body.join("\n")), cta: Some(call), tone })
+    }
+
+    /// The next line of the caption becomes the hook, and the hook takes its place.
+    async fn rewrite(&self, _: StepKey, order: &RewriteOrder) -> Result<Written<AssetCopy>, ProviderError> {
+        let caption = order.copy.caption.clone().unwrap_or_default();
+        let mut lines: Vec<String> = caption.lines().map(str::to_owned).collect();
+        let next = lines.iter().position(|line| !line.trim().is_empty() && *line != order.copy.hook);
+        let Some(next) = next else { return Err(rejected("NOTHING_ELSE_TO_SAY")) };
+        let hook = std::mem::replace(&mut lines[next], order.copy.hook.clone());
+        lines.rotate_left(1);
+        written(AssetCopy { hook, caption: Some(lines.join("\n")), ..order.copy.clone() })
+    }
+}
+
+/// The script of a letter; `Some(None)` is a letter of a script that no frame is in, `None` no letter.
+fn script_of(c: char) -> Option<Option<Script>> {
+    if !c.is_alphabetic() {
+        return None;
+    }
+    Some(match u32::from(c) {
+        0x41..=0x24f | 0x1e00..=0x1eff => Some(Script::Latin),
+        0x370..=0x3ff | 0x1f00..=0x1fff => Some(Script::Greek),
+        0x400..=0x52f => Some(Script::Cyrillic),
+        0x600..=0x77f | 0x8a0..=0x8ff | 0xfb50..=0xfdff | 0xfe70..=0xfeff => Some(Script::Arabic),
+        0x900..=0x97f => Some(Script::Devanagari),
+        0x3040..=0x30ff | 0x3400..=0x4dbf | 0x4e00..=0x9fff => Some(Script::East),
+        0x1100..=0x11ff | 0x3130..=0x318f | 0xac00..=0xd7af => Some(Script::Hangul),
+        _ => None,
+    })
+}
+
+/// Texts as quality control compares them: normalised, folded, one space for all white space.
+fn folded(text: &str) -> String {
+    let seen = text.chars().filter(|c| !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'));
+    let once: String = caseless::default_case_fold_str(&seen.nfkc().collect::<String>()).nfkc().collect();
+    let twice: String = caseless::default_case_fold_str(&once).nfkc().collect();
+    twice.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether the word stands in the text by itself, or anywhere in scripts without spaces.
+fn has_word(text: &str, word: &str) -> bool {
+    let spaceless = |c: char| {
+        matches!(u32::from(c), 0xe00..=0xeff | 0xf00..=0xfff | 0x1000..=0x109f | 0x1780..=0x17ff | 0x3040..=0x30ff
+            | 0x3100..=0x312f | 0x3400..=0x4dbf | 0x4e00..=0x9fff | 0x20000..=0x3ffff)
+    };
+    let wordly = |c: char| (c.is_alphanumeric() || c == '_' || is_combining_mark(c)) && !spaceless(c);
+    let one = |left: Option<char>, right: Option<char>| left.is_some_and(wordly) && right.is_some_and(wordly);
+    text.match_indices(word).any(|(start, found)| {
+        let (before, after) = (&text[..start], &text[start + found.len()..]);
+        !one(before.chars().next_back(), found.chars().next()) && !one(found.chars().next_back(), after.chars().next())
+    })
+}

@@ -1,0 +1,161 @@
+//! Files below one folder, named by their sha256: written to a temporary file, flushed, then renamed into place.
+
+use async_trait::async_trait;
+use delivery::api::ports::{FileStore, ProviderError, StoredFile};
+use saga_core::envelope::sha256_hex;
+use saga_core::id::StepKey;
+use std::io;
+use std::path::{Path, PathBuf};
+use tokio::fs;
+use tokio::io::AsyncWriteExt;
+
+/// A slow or full disk is asked again after a second.
+const BUSY_MS: u64 = 1_000;
+
+/// A file store in a folder. Layout: `<root>/<first two digits>/<sha256>/<name>`.
+///
+/// A crash leaves a whole file or a `.tmp` that nobody reads. The same bytes again find their file and write nothing.
+#[derive(Debug, Clone)]
+pub struct LocalFiles {
+    root: PathBuf,
+}
+
+impl LocalFiles {
+    /// Files below `root`, which is created when the first file is kept.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+    fn folder(&self, sha256: &str) -> PathBuf {
+        self.root.join(&sha256[..2]).join(sha256)
+    }
+}
+
+/// Hex digits only: an address never leaves the folder.
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
+/// A plain file name, or nothing.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 255 && !name.starts_with('.') && !name.contains(['/', '\\', '\0', ':'])
+}
+
+async fn write_whole(folder: &Path, key: StepKey, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
+    let path = folder.join(name);
+    if fs::try_exists(&path).await? {
+        return Ok(path);
+    }
+    fs::create_dir_all(folder).await?;
+    // Named by the key: two deeds never share a temporary file, and a repeated deed overwrites its own.
+    let temporary = folder.join(format!(".{key}.tmp"));
+    let mut file = fs::File::create(&temporary).await?;
+    file.write_all(bytes).await?;
+    file.sync_all().await?;
+    drop(file);
+    fs::rename(&temporary, &path).await?;
+    // The rename itself has to reach the disk before anybody is told about it.
+    fs::File::open(folder).await?.sync_all().await?;
+    Ok(path)
+}
+
+fn weather(why: &io::Error) -> ProviderError {
+    tracing::warn!(%why, "the file store does not work");
+    match why.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            ProviderError::Rejected { code: "FILES_NOT_WRITABLE".to_owned() }
+        }
+        _ => ProviderError::TryLater { after_ms: BUSY_MS },
+    }
+}
+
+#[async_trait]
+impl FileStore for LocalFiles {
+    async fn put(&self, key: StepKey, name: &str, bytes: &[u8]) -> Result<StoredFile, ProviderError> {
+        if !is_name(name) {
+            return Err(ProviderError::Rejected { code: "FILE_NAME".to_owned() });
+        }
+        let sha256 = sha256_hex(bytes);
+        let path = write_whole(&self.folder(&sha256), key, name, bytes).await.map_err(|why| weather(&why))?;
+        let path = fs::canonicalize(&path).await.map_err(|why| weather(&why))?;
+        Ok(StoredFile { url: format!("file://{}", path.display()), sha256 })
+    }
+    async fn get(&self, sha256: &str) -> Result<Option<Vec<u8>>, ProviderError> {
+        if !is_sha256(sha256) {
+            return Ok(None);
+        }
+        let mut entries = match fs::read_dir(self.folder(sha256)).await {
+            Ok(entries) => entries,
+            Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(why) => return Err(weather(&why)),
+        };
+        while let Some(entry) = entries.next_entry().await.map_err(|why| weather(&why))? {
+            if entry.file_name().to_string_lossy().starts_with('.') {
+                continue;
+            }
+            let bytes = fs::read(entry.path()).await.map_err(|why| weather(&why))?;
+            // A damaged file is as good as none, and worse if it is handed out.
+            if sha256_hex(&bytes) == sha256 {
+                return Ok(Some(bytes));
+            }
+            tracing::error!(sha256, "a file does not have the content that it is named by");
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use saga_core::id::Direction;
+    use uuid::Uuid;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("files-local-{}-{name}", std::process::id()));
+        let _gone = std::fs::remove_dir_all(&folder);
+        folder
+    }
+    fn key(step: &str) -> StepKey {
+        StepKey::derive(Uuid::from_u128(1), step, Direction::Do)
+    }
+
+    #[tokio::test]
+    async fn keeps_a_file_once_under_its_content() {
+        let root = folder("once");
+        let files = LocalFiles::new(&root);
+        assert_eq!(files.get(&"0".repeat(64)).await, Ok(None));
+        let stored = files.put(key("a"), "content_pack.zip", b"pack").await.unwrap();
+        assert_eq!(stored.sha256, sha256_hex(b"pack"));
+        assert_eq!(files.put(key("a"), "content_pack.zip", b"pack").await.unwrap(), stored);
+        assert_eq!(files.put(key("b"), "content_pack.zip", b"pack").await.unwrap(), stored);
+        assert_eq!(LocalFiles::new(&root).get(&stored.sha256).await, Ok(Some(b"pack".to_vec())));
+        let kept = std::fs::read_dir(root.join(&stored.sha256[..2]).join(&stored.sha256)).unwrap().count();
+        assert_eq!(kept, 1, "no temporary file is left");
+        std::fs::remove_dir_all(root).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_torn_or_damaged_file_is_never_handed_out() {
+        let root = folder("torn");
+        let files = LocalFiles::new(&root);
+        let stored = files.put(key("a"), "strategy_doc.pdf", b"whole").await.unwrap();
+        let place = root.join(&stored.sha256[..2]).join(&stored.sha256);
+        std::fs::write(place.join(".crashed.tmp"), b"who").unwrap();
+        std::fs::write(place.join("strategy_doc.pdf"), b"who").unwrap();
+        assert_eq!(files.get(&stored.sha256).await, Ok(None));
+        std::fs::remove_dir_all(root).unwrap();
+    }
+
+    #[tokio::test]
+    async fn no_name_leaves_the_folder() {
+        let root = folder("names");
+        let files = LocalFiles::new(&root);
+        for name in ["", "..", "../up", "a/b", "a\\b", ".hidden", "c:\\x"] {
+            let refused = files.put(key("a"), name, b"x").await;
+            assert_eq!(refused, Err(ProviderError::Rejected { code: "FILE_NAME".to_owned() }), "{name:?}");
+        }
+        for sha256 in ["", "..", "../../etc/passwd", &"A".repeat(64)] {
+            assert_eq!(files.get(sha256).await, Ok(None), "{sha256:?}");
+        }
+        assert!(!root.exists());
+    }
+}

@@ -1,0 +1,249 @@
+//! The one task that writes: it gathers what waits, lets the pure plan decide, submits one transaction, and answers.
+
+use crate::facts;
+use crate::fault::Fault;
+use crate::open;
+use crate::script::Script;
+use crate::store::Shared;
+use futures::StreamExt as _;
+use saga_core::appender::{Facts, Ledger, Plan, Sight, Verdict, Written};
+use saga_core::batch::{Batch, Cause, Commit};
+use saga_core::ports::Clock;
+use sqlx::{AssertSqlSafe, Connection as _, Either, Executor as _, SqliteConnection};
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use tokio::sync::{mpsc, oneshot};
+
+/// 256 batches: beyond this the flush is no longer what a commit costs.
+const GROUP_BATCHES_MAX: usize = 256;
+/// 4 MiB: a group is written within some tens of milliseconds, so that nobody waits long behind a large neighbour.
+const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// A batch and who waits for its answer.
+pub(crate) struct Request {
+    pub(crate) batch: Batch,
+    pub(crate) answer: oneshot::Sender<Commit>,
+}
+
+/// Owns the connection that writes, and the lock.
+pub(crate) struct Appender {
+    pub(crate) connection: SqliteConnection,
+    /// `None` after trouble: then it is read from the file before anything else is decided.
+    pub(crate) ledger: Option<Ledger>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) file: PathBuf,
+    pub(crate) place: String,
+    pub(crate) pages_max: Option<u32>,
+    /// Held until this task ends, never read.
+    #[expect(dead_code, reason = "the lock lives as long as the one who writes")]
+    pub(crate) lock: File,
+}
+
+/// Why a transaction was not acknowledged.
+enum Failure {
+    /// A hopeful plan was refuted by a key or guard; certainly not written.
+    Refuted,
+    /// Certainly not written.
+    NotWritten(String),
+    /// Perhaps written.
+    Unknown(String),
+}
+
+impl Failure {
+    fn answer(&self) -> Commit {
+        match self {
+            Failure::Refuted => Commit::Retryable(Cause("a key was taken that had been read as free".to_owned())),
+            Failure::NotWritten(why) => Commit::Retryable(Cause(why.clone())),
+            Failure::Unknown(why) => Commit::Unknown(Cause(why.clone())),
+        }
+    }
+}
+
+fn bytes_of(batch: &Batch) -> usize {
+    let events = batch.writes.iter().flat_map(|write| &write.events);
+    let events: usize = events.map(|event| event.data.as_str().len() + event.meta.as_str().len()).sum();
+    let bodies = batch.documents.iter().filter_map(|write| write.body.as_ref());
+    let bodies: usize = bodies.map(|body| body.as_str().len()).sum();
+    events + bodies + batch.blobs.iter().map(|blob| blob.bytes.len()).sum::<usize>()
+}
+
+impl Appender {
+    /// Serves until every sender is gone, then leaves a file without a write-ahead log.
+    pub(crate) async fn run(mut self, mut waiting: mpsc::Receiver<Request>) {
+        while let Some(first) = waiting.recv().await {
+            let mut bytes = bytes_of(&first.batch);
+            let (mut batches, mut callers) = (vec![first.batch], vec![first.answer]);
+            // Whoever is here by now travels along; nobody is waited for.
+            while batches.len() < GROUP_BATCHES_MAX && bytes < GROUP_BYTES_MAX {
+                let Ok(next) = waiting.try_recv() else { break };
+                bytes += bytes_of(&next.batch);
+                batches.push(next.batch);
+                callers.push(next.answer);
+            }
+            let answers = self.serve(&batches).await;
+            for (caller, answer) in callers.into_iter().zip(answers) {
+                // A caller who has gone away does not want to know.
+                caller.send(answer).ok();
+            }
+        }
+        if let Err(error) = open::note(&mut self.connection).await {
+            tracing::warn!(store = self.place, %error, "the length of the log was not noted");
+        }
+        if let Err(error) = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await {
+            tracing::warn!(store = self.place, %error, "the write-ahead log stays beside the file");
+        }
+        if let Err(error) = self.connection.close().await {
+            tracing::warn!(store = self.place, %error, "the file was not closed cleanly");
+        }
+    }
+
+    /// An answer for each batch, in their order.
+    async fn serve(&mut self, batches: &[Batch]) -> Vec<Commit> {
+        let mut ledger = match self.ledger.take() {
+            Some(ledger) => ledger,
+            None => match self.reload().await {
+                Ok(ledger) => ledger,
+                Err(why) => return batches.iter().map(|_| Commit::Retryable(Cause(why.clone()))).collect(),
+            },
+        };
+        let mut answers = Vec::with_capacity(batches.len());
+        let failure = match self.pass(&mut ledger, None, batches, &mut answers).await {
+            Ok(()) if answers.len() == batches.len() => None,
+            // The rest, or all if the hope was refuted, is decided on what is read.
+            Ok(()) | Err(Failure::Refuted) => self.carefully(&mut ledger, batches, &mut answers).await.err(),
+            Err(failure) => Some(failure),
+        };
+        match failure {
+            None => self.ledger = Some(ledger),
+            // The ledger is dropped with the failure: what was believed is read again before the next group.
+            Some(failure) => self.give_up(&failure, batches.len(), &mut answers),
+        }
+        answers
+    }
+    fn give_up(&self, failure: &Failure, batches: usize, answers: &mut Vec<Commit>) {
+        let answer = failure.answer();
+        tracing::error!(store = self.place, ?answer, "a group was not committed");
+        answers.resize_with(batches, || failure.answer());
+    }
+
+    async fn carefully(
+        &mut self,
+        ledger: &mut Ledger,
+        batches: &[Batch],
+        answers: &mut Vec<Commit>,
+    ) -> Result<(), Failure> {
+        let rest = batches.get(answers.len()..).unwrap_or_default();
+        let facts = facts::read(&mut self.connection, ledger, rest)
+            .await
+            .map_err(|error| Failure::NotWritten(error.to_string()))?;
+        self.pass(ledger, Some(&facts), rest, answers).await
+    }
+
+    /// Plans as many of the batches as can be decided, writes them, and only then adds their answers.
+    async fn pass(
+        &mut self,
+        ledger: &mut Ledger,
+        facts: Option<&Facts>,
+        batches: &[Batch],
+        answers: &mut Vec<Commit>,
+    ) -> Result<(), Failure> {
+        let sight = facts.map_or(Sight::Hopeful, Sight::Careful);
+        let mut plan = Plan::new(ledger, sight, self.clock.now());
+        let mut decided = Vec::with_capacity(batches.len());
+        for batch in batches {
+            match plan.take(batch) {
+                Verdict::Write(receipt) => decided.push(Commit::Ok(receipt)),
+                Verdict::Answer(answer) => decided.push(answer),
+                Verdict::Look => break,
+            }
+        }
+        if !plan.is_empty() || !plan.absent.is_empty() {
+            self.flush(&plan, ledger).await?;
+        }
+        let written = self.publish(plan.written());
+        ledger.settle(written);
+        answers.append(&mut decided);
+        Ok(())
+    }
+
+    /// Shows what was written to the readers, before its callers hear of it.
+    fn publish(&self, mut written: Written) -> Written {
+        let events = std::mem::take(&mut written.events);
+        let bytes: usize = events.iter().map(|event| event.data.as_str().len() + event.meta.as_str().len()).sum();
+        let counters = &self.shared.counters;
+        counters.commits.fetch_add(written.batches, Ordering::Relaxed);
+        counters.events.fetch_add(events.len() as u64, Ordering::Relaxed);
+        counters.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        if !events.is_empty() {
+            self.shared.ring.write().unwrap_or_else(PoisonError::into_inner).extend(events);
+            self.shared.head.send_replace(written.head.position);
+        }
+        written
+    }
+
+    async fn flush(&mut self, plan: &Plan<'_, '_>, ledger: &Ledger) -> Result<(), Failure> {
+        let Script { sql, arguments, statements } = Script::of(plan).map_err(Failure::NotWritten)?;
+        let mut done = 0;
+        let mut failed = None;
+        {
+            let mut steps = self.connection.fetch_many(sqlx::query_with(AssertSqlSafe(sql), arguments));
+            while let Some(step) = steps.next().await {
+                match step {
+                    Ok(Either::Left(_)) => done += 1,
+                    Ok(Either::Right(_)) => {}
+                    Err(error) => failed = Some(error),
+                }
+            }
+        }
+        let Some(error) = failed else {
+            self.shared.counters.transactions.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        };
+        // For the gravest errors SQLite has rolled back already, and says that there is nothing to roll back.
+        self.connection.execute("ROLLBACK").await.ok();
+        let why = format!("{}: {error}", self.place);
+        let committing = done + 1 >= statements;
+        match Fault::of(&error) {
+            Fault::Constraint => Err(Failure::Refuted),
+            // Full or busy, the frame that commits was never written whole.
+            Fault::Busy | Fault::Full => Err(Failure::NotWritten(why)),
+            Fault::Corrupt | Fault::Io | Fault::Other if !committing && error.as_database_error().is_some() => {
+                Err(Failure::NotWritten(why))
+            }
+            Fault::Corrupt | Fault::Io | Fault::Other => Err(self.settle_fate(ledger, why).await),
+        }
+    }
+    /// A failed `COMMIT` may have left whole frames in the write-ahead log, which a crash would bring to life. Writing
+    /// over them settles it; while that does not work, nobody knows.
+    async fn settle_fate(&mut self, ledger: &Ledger, why: String) -> Failure {
+        let touch = "UPDATE es_head SET id = 1 WHERE id = 1";
+        if let Err(error) = self.connection.execute(touch).await {
+            self.connection.execute("ROLLBACK").await.ok();
+            return Failure::Unknown(format!("{why}; and then: {error}"));
+        }
+        match open::ledger(&mut self.connection, &self.place).await {
+            Ok((head, _)) if head == ledger.head() => Failure::NotWritten(why),
+            Ok(_) => Failure::Unknown(why),
+            Err(error) => Failure::Unknown(format!("{why}; and then: {error}")),
+        }
+    }
+
+    /// Reads the end of the log again, on a new connection if the old one is gone.
+    async fn reload(&mut self) -> Result<Ledger, String> {
+        if self.connection.ping().await.is_err() {
+            let fresh = open::writer(&self.file, &self.place, self.pages_max).await;
+            self.connection = fresh.map_err(|error| error.to_string())?;
+        }
+        let found = open::ledger(&mut self.connection, &self.place).await;
+        let (head, fences) = found.map_err(|error| error.to_string())?;
+        if head.position > *self.shared.head.borrow() {
+            // An unknown commit was written after all. The ring would have a hole: start it anew.
+            *self.shared.ring.write().unwrap_or_else(PoisonError::into_inner) = Default::default();
+            self.shared.head.send_replace(head.position);
+        }
+        Ok(Ledger::new(head, fences))
+    }
+}

@@ -1,0 +1,179 @@
+//! Opening the file: settings that are asked for and read back, and a look at the end of the log before it is trusted.
+
+use crate::decode::{self, EVENT};
+use crate::fault::{open_error, read_error, unreadable};
+use saga_core::appender::Head;
+use saga_core::envelope::{Recorded, chain};
+use saga_core::id::{Epoch, Position};
+use saga_core::ports::{OpenError, ReadError};
+use saga_core::time::Timestamp;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _, SqliteConnection, SqlitePool};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// 1,000 events: what may have been in flight at a crash many times over, and read in a few milliseconds.
+const TAIL_VERIFIED: usize = 1_000;
+/// 256 scripts: every mixture of row counts that is seen in practice; at most some 10 MiB of prepared statements.
+const STATEMENTS_KEPT: usize = 256;
+/// Four: two cores' worth of readers and two that wait for the disk.
+const READERS_MAX: u32 = 4;
+/// 512 rows between the thread of SQLite and the task that decodes: both stay busy, and neither runs far ahead.
+const ROWS_BUFFERED: usize = 512;
+/// 5 s: a backup or a shell may hold the file for a moment.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Every setting that a promise hangs on: its name, what is asked for, what is read back.
+const SETTINGS: &[(&str, &str)] = &[
+    ("journal_mode", "wal"),
+    ("synchronous", "2"),
+    ("foreign_keys", "1"),
+    ("busy_timeout", "5000"),
+    ("trusted_schema", "0"),
+    ("cell_size_check", "1"),
+    // 4,000 pages (16 MiB) between checkpoints: each page that changes often is copied once for many commits.
+    ("wal_autocheckpoint", "4000"),
+    // 64 MiB: the log of a burst does not stay on the disk for ever.
+    ("journal_size_limit", "67108864"),
+];
+
+fn options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .foreign_keys(true)
+        .busy_timeout(BUSY)
+        .pragma("trusted_schema", "OFF")
+        .pragma("cell_size_check", "ON")
+        // 16 MiB of pages for each connection: the leaves of some thousand busy streams at once.
+        .pragma("cache_size", "-16384")
+        .statement_cache_capacity(STATEMENTS_KEPT)
+        .row_buffer_size(ROWS_BUFFERED)
+        .disable_statement_logging()
+}
+
+/// The connection that writes, with its settings read back.
+pub(crate) async fn writer(file: &Path, place: &str, pages_max: Option<u32>) -> Result<SqliteConnection, OpenError> {
+    let options = options(file)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("wal_autocheckpoint", "4000")
+        .pragma("journal_size_limit", "67108864");
+    let mut connection = options.connect().await.map_err(|error| open_error(place, &error))?;
+    for (setting, wanted) in SETTINGS {
+        let sql = AssertSqlSafe(format!("PRAGMA {setting}"));
+        let row = sqlx::query(sql).fetch_one(&mut connection).await.map_err(|error| open_error(place, &error))?;
+        let found = row.try_get::<i64, _>(0).map(|number| number.to_string());
+        let found = found.or_else(|_| row.try_get::<String, _>(0)).unwrap_or_default();
+        if found != *wanted {
+            let (setting, wanted) = ((*setting).to_owned(), (*wanted).to_owned());
+            return Err(OpenError::Unsafe { place: place.to_owned(), setting, found, wanted });
+        }
+    }
+    if let Some(pages) = pages_max {
+        let sql = AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+        sqlx::query(sql).execute(&mut connection).await.map_err(|error| open_error(place, &error))?;
+    }
+    Ok(connection)
+}
+
+/// The connections that read. They cannot write, whatever they are told.
+pub(crate) fn readers(file: &Path) -> SqlitePool {
+    // A file that was closed cleanly has no log beside it, and then nothing may be created beside it either: whoever
+    // verifies a backup may have no right to write there.
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    let frozen = !Path::new(&log).exists();
+    let options = options(file).read_only(true).immutable(frozen).pragma("query_only", "ON");
+    // Connections are neither tested before use nor replaced with age: there is no network in between.
+    SqlitePoolOptions::new()
+        .max_connections(READERS_MAX)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_lazy_with(options)
+}
+
+/// The end of the log and the fences, as the file has them.
+pub(crate) async fn ledger(
+    connection: &mut SqliteConnection,
+    place: &str,
+) -> Result<(Head, BTreeMap<String, Epoch>), ReadError> {
+    let sql = "SELECT position, abs(public_seq), recorded_at, chain FROM es_events ORDER BY position DESC LIMIT 1";
+    let row = sqlx::query(sql).fetch_optional(&mut *connection).await.map_err(|error| read_error(place, &error))?;
+    let decode = |row: SqliteRow| -> Result<Head, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Head {
+            position: Position(row.try_get::<i64, _>(0)?.cast_unsigned()),
+            public_seq: row.try_get::<i64, _>(1)?.cast_unsigned(),
+            recorded_at: Timestamp(row.try_get(2)?),
+            chain: row.try_get::<&[u8], _>(3)?.try_into()?,
+        })
+    };
+    let head = match row {
+        Some(row) => decode::at(|| "the last row of es_events".to_owned(), decode(row))?,
+        None => Head::default(),
+    };
+    let fences: Vec<(String, i64)> = sqlx::query_as("SELECT scope, epoch FROM es_fences")
+        .fetch_all(connection)
+        .await
+        .map_err(|error| read_error(place, &error))?;
+    Ok((head, fences.into_iter().map(|(scope, epoch)| (scope, Epoch(epoch.cast_unsigned()))).collect()))
+}
+
+/// Notes the length of the log, at a close.
+pub(crate) async fn note(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let sql = "UPDATE es_head SET (position, chain) = (SELECT position, chain FROM es_events ORDER BY position DESC \
+               LIMIT 1) WHERE EXISTS (SELECT 1 FROM es_events)";
+    sqlx::query(sql).execute(connection).await.map(drop)
+}
+
+/// Whether the log is as long as it was once noted to be, and its end is without a gap and chained.
+pub(crate) async fn verify(connection: &mut SqliteConnection, place: &str, head: &Head) -> Result<(), OpenError> {
+    let sql = "SELECT position, chain, (SELECT chain FROM es_events WHERE es_events.position = es_head.position) \
+               FROM es_head WHERE id = 1";
+    let noted: (i64, Vec<u8>, Option<Vec<u8>>) = sqlx::query_as(sql)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(|error| unreadable(place, read_error("es_head", &error)))?;
+    let corrupt = |why| OpenError::Corrupt { place: place.to_owned(), why };
+    match (noted.0.cast_unsigned(), noted.1, noted.2) {
+        (0, ..) => {}
+        (length, ..) if length > head.position.0 => {
+            let last = head.position;
+            return Err(corrupt(format!("the log was {length} events long, and now ends at position {last}")));
+        }
+        (length, then, now) if Some(&then) != now.as_ref() => {
+            return Err(corrupt(format!("es_events position {length} is not what it was when it was noted")));
+        }
+        _ => {}
+    }
+    let sql = format!("SELECT CAST({EVENT} AS BLOB) FROM es_events ORDER BY position DESC LIMIT {}", TAIL_VERIFIED + 1);
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .fetch_all(connection)
+        .await
+        .map_err(|error| unreadable(place, read_error("es_events", &error)))?;
+    let mut events = Vec::with_capacity(rows.len());
+    for row in rows.iter().rev() {
+        decode::recorded(row, &mut events).map_err(|error| unreadable(place, error))?;
+    }
+    broken_link(&events).map_or(Ok(()), |why| Err(corrupt(why)))
+}
+
+/// The first thing that is wrong with the end of a log. Pure.
+fn broken_link(events: &[Recorded]) -> Option<String> {
+    // The first one has no predecessor here, unless it is the first of the log.
+    let first = events.first().filter(|event| event.position == Position(1));
+    let origin = first.map(|event| (Position::ZERO, [0; 32], event));
+    let pairs = events.windows(2).filter_map(|pair| match pair {
+        [before, event] => Some((before.position, before.chain, event)),
+        _ => None,
+    });
+    origin.into_iter().chain(pairs).find_map(|(position, before, event)| {
+        if event.position != position.next() {
+            return Some(format!("es_events has no position {}", position.next()));
+        }
+        let expected = chain(&before, event.position, &event.digest());
+        (expected != event.chain).then(|| format!("es_events position {} is not what was written", event.position))
+    })
+}

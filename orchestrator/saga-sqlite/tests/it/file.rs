@@ -1,0 +1,299 @@
+//! What is special about a file: locks, versions, damage, quotas, and tables that defend themselves.
+
+use crate::folder::{Folder, append, clock, stream};
+use saga_core::batch::Commit;
+use saga_core::id::{Position, Version};
+use saga_core::ports::{Clock, EventStore, OpenError, ReadError, Tail};
+use saga_sqlite::SqliteStores;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row, SqliteConnection};
+use std::path::Path;
+
+async fn raw(folder: &Folder, sql: &str) -> Result<Vec<String>, sqlx::Error> {
+    let mut connection = connect(&folder.path().join("m.db")).await;
+    let rows = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).fetch_all(&mut connection).await?;
+    connection.close().await?;
+    Ok(rows.iter().map(|row| row.try_get::<String, _>(0).unwrap_or_default()).collect())
+}
+async fn connect(file: &Path) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(file).create_if_missing(true).connect().await.unwrap()
+}
+async fn filled(folder: &Folder, events: u128) {
+    let stores = SqliteStores::new(folder.path(), clock());
+    let store = stores.open_store("m").await.unwrap();
+    let answer = store.commit(append("a", 0, 1..=events)).await;
+    assert!(matches!(answer, Commit::Ok(_)), "{answer:?}");
+    stores.close().await;
+}
+async fn refusal(folder: &Folder) -> OpenError {
+    match SqliteStores::new(folder.path(), clock()).open_store("m").await {
+        Err(error) => error,
+        Ok(_) => panic!("must not open"),
+    }
+}
+
+#[tokio::test]
+async fn a_second_writer_is_refused_until_the_first_has_closed() {
+    let folder = Folder::new();
+    let first = SqliteStores::new(folder.path(), clock());
+    let store = first.open_store("m").await.unwrap();
+    assert!(matches!(refusal(&folder).await, OpenError::InUse { .. }));
+    store.close().await;
+    let answer = store.commit(append("a", 0, [1])).await;
+    assert!(matches!(answer, Commit::Retryable(_)), "{answer:?}");
+    SqliteStores::new(folder.path(), clock()).open_store("m").await.unwrap();
+}
+
+#[tokio::test]
+async fn one_name_is_one_store_and_two_names_are_two() {
+    let folder = Folder::new();
+    let stores = SqliteStores::new(folder.path(), clock());
+    let (left, right) = (stores.open_store("m").await.unwrap(), stores.open_store("n").await.unwrap());
+    let answer = stores.open_store("m").await.unwrap().commit(append("a", 0, [1])).await;
+    assert!(matches!(answer, Commit::Ok(_)), "{answer:?}");
+    assert_eq!((left.head().await, right.head().await), (Ok(Position(1)), Ok(Position(0))));
+    for name in ["", "../m", "a/b", "M"] {
+        assert!(matches!(stores.open_store(name).await, Err(OpenError::Unavailable { .. })), "{name:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_program_is_refused() {
+    let folder = Folder::new();
+    filled(&folder, 1).await;
+    raw(&folder, "PRAGMA user_version = 99").await.unwrap();
+    assert!(matches!(refusal(&folder).await, OpenError::Newer { found: 99, known: 1, .. }));
+}
+
+#[tokio::test]
+async fn events_are_not_changed_and_not_deleted() {
+    let folder = Folder::new();
+    filled(&folder, 3).await;
+    for sql in [
+        "UPDATE es_events SET data = '{}' WHERE position = 2",
+        "DELETE FROM es_events WHERE position = 3",
+        "INSERT INTO es_guard VALUES (1)",
+        "INSERT INTO es_guard VALUES (NULL)",
+    ] {
+        assert!(raw(&folder, sql).await.is_err(), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn the_schema_is_the_sum_of_the_migrations() {
+    let tables = async |script: &str| {
+        let folder = Folder::new();
+        raw(&folder, script).await.unwrap();
+        raw(&folder, "SELECT type || ' ' || name || ': ' || coalesce(sql, '') FROM sqlite_schema ORDER BY 1")
+            .await
+            .unwrap()
+    };
+    let folder = Folder::new();
+    filled(&folder, 1).await;
+    let migrated =
+        raw(&folder, "SELECT type || ' ' || name || ': ' || coalesce(sql, '') FROM sqlite_schema ORDER BY 1").await;
+    let canonical = tables(include_str!("../../schema.sql")).await;
+    assert_eq!(migrated.unwrap(), canonical);
+    assert!(canonical.len() > 10);
+}
+
+#[tokio::test]
+async fn a_flipped_byte_near_the_end_is_named_at_start() {
+    let folder = Folder::new();
+    filled(&folder, 40).await;
+    let file = folder.path().join("m.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let needle = br#""number":23,"#;
+    let at = bytes.windows(needle.len()).position(|window| window == needle).unwrap();
+    bytes[at + 10] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    match refusal(&folder).await {
+        OpenError::Corrupt { why, .. } => assert_eq!(why, "es_events position 23 is not what was written"),
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_torn_page_is_named_at_start() {
+    let folder = Folder::new();
+    filled(&folder, 40).await;
+    let file = folder.path().join("m.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let needle = br#""number":23,"#;
+    let at = bytes.windows(needle.len()).position(|window| window == needle).unwrap();
+    let page = at / 4096 * 4096;
+    bytes[page..page + 16].fill(0xff);
+    std::fs::write(&file, bytes).unwrap();
+    assert!(matches!(refusal(&folder).await, OpenError::Corrupt { .. }));
+}
+
+#[tokio::test]
+async fn a_cut_tail_and_a_foreign_file_are_named_at_start() {
+    let folder = Folder::new();
+    filled(&folder, 5).await;
+    raw(&folder, "DROP TRIGGER es_events_no_delete; DELETE FROM es_events WHERE position = 5").await.unwrap();
+    match refusal(&folder).await {
+        OpenError::Corrupt { why, .. } => {
+            assert_eq!(why, "the log was 5 events long, and now ends at position 4");
+        }
+        other => panic!("{other}"),
+    }
+    let folder = Folder::new();
+    std::fs::write(folder.path().join("m.db"), "this is a letter, not a database ".repeat(200)).unwrap();
+    assert!(matches!(refusal(&folder).await, OpenError::Corrupt { .. }));
+}
+
+#[tokio::test]
+async fn damage_found_while_reading_is_named() {
+    let folder = Folder::new();
+    filled(&folder, 3).await;
+    let stores = SqliteStores::new(folder.path(), clock());
+    let store = stores.open_store("m").await.unwrap();
+    raw(&folder, "DROP TRIGGER es_events_no_update; UPDATE es_events SET event_id = x'00' WHERE position = 2")
+        .await
+        .unwrap();
+    match store.read_log(Position::ZERO, 10).await {
+        Err(ReadError::Corrupt { place, .. }) => assert_eq!(place, "es_events position 2"),
+        other => panic!("{other:?}"),
+    }
+    raw(&folder, "DROP TRIGGER es_events_no_delete; DELETE FROM es_events WHERE position = 2").await.unwrap();
+    match store.read_log(Position::ZERO, 10).await {
+        Err(ReadError::Corrupt { place, why }) => {
+            assert!(place.ends_with("m.db: es_events position 2") && why == "it is missing", "{place} {why}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_retryable_and_leaves_nothing_half_written() {
+    let folder = Folder::new();
+    let stores = SqliteStores::new(folder.path(), clock()).with_pages_max(60);
+    let store = stores.open_store("m").await.unwrap();
+    let mut written = 0;
+    let refused = loop {
+        let numbers = (0..50).map(|at| u128::from(written) + at + 1);
+        match store.commit(append("a", written, numbers)).await {
+            Commit::Ok(_) => written += 50,
+            Commit::Retryable(cause) => break cause,
+            other => panic!("{other:?}"),
+        }
+        assert!(written < 10_000, "the quota holds");
+    };
+    assert!(refused.0.contains("m.db") && refused.0.contains("full"), "{refused}");
+    // Small things may still fit, and the count goes on where it was.
+    assert_eq!(store.head().await, Ok(Position(written)));
+    stores.close().await;
+    let stores = SqliteStores::new(folder.path(), clock());
+    let store = stores.open_store("m").await.unwrap();
+    let answer = store.commit(append("a", written, [1_000_000])).await;
+    assert!(matches!(answer, Commit::Ok(_)), "{answer:?}");
+    let log = store.read_log(Position::ZERO, usize::MAX).await.unwrap();
+    assert_eq!(log.len() as u64, written + 1);
+    saga_core::laws::store::check_log(&log);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_a_file_is_named() {
+    let folder = Folder::new();
+    let path = folder.path().join("not-a-folder");
+    std::fs::write(&path, "").unwrap();
+    match SqliteStores::new(&path, clock()).open_store("m").await {
+        Err(OpenError::Unavailable { place, .. }) => assert!(place.contains("not-a-folder"), "{place}"),
+        other => panic!("{:?}", other.err()),
+    }
+}
+
+#[tokio::test]
+async fn a_reader_can_look_while_another_process_writes_and_after_it_closed() {
+    let folder = Folder::new();
+    let writing = SqliteStores::new(folder.path(), clock());
+    let store = writing.open_store("m").await.unwrap();
+    let answer = store.commit(append("a", 0, [1, 2])).await;
+    assert!(matches!(answer, Commit::Ok(_)), "{answer:?}");
+    let check = async |expected: u64| {
+        let reading = SqliteStores::read_only(folder.path(), clock());
+        let reader = reading.open_store("m").await.unwrap();
+        assert_eq!(reader.head().await, Ok(Position(expected)));
+        assert_eq!(reader.read_log(Position::ZERO, 10).await.unwrap().len() as u64, expected);
+        assert_eq!(reader.read(&stream("a"), Version(1), 10).await.unwrap().len(), 1);
+        let answer = reader.commit(append("b", 0, [9])).await;
+        assert!(matches!(answer, Commit::Retryable(_)), "{answer:?}");
+        reading.close().await;
+    };
+    check(2).await;
+    let answer = store.commit(append("b", 0, [3])).await;
+    assert!(matches!(answer, Commit::Ok(_)), "{answer:?}");
+    check(3).await;
+    writing.close().await;
+    check(3).await;
+    assert!(!folder.path().join("m.db-wal").exists(), "closing moves the log into the file");
+    let nobody = SqliteStores::read_only(folder.path(), clock()).open_store("none").await;
+    assert!(matches!(nobody, Err(OpenError::Unavailable { .. })));
+}
+
+#[tokio::test]
+async fn a_backward_clock_does_not_turn_back_what_is_recorded() {
+    let folder = Folder::new();
+    let moved = clock();
+    moved.move_to(moved.now().plus(std::time::Duration::from_secs(60)));
+    for (clock, expected, number) in [(moved.clone(), 0, 1), (clock(), 1, 2)] {
+        let stores = SqliteStores::new(folder.path(), clock);
+        let store = stores.open_store("m").await.unwrap();
+        let answer = store.commit(append("a", expected, [number])).await;
+        assert!(matches!(answer, Commit::Ok(_)), "{answer:?}");
+        stores.close().await;
+    }
+    let stores = SqliteStores::new(folder.path(), clock());
+    let log = stores.open_store("m").await.unwrap().read_log(Position::ZERO, 9).await.unwrap();
+    assert_eq!(log.iter().map(|event| event.recorded_at).collect::<Vec<_>>(), [moved.now(); 2]);
+}
+
+#[tokio::test]
+async fn what_was_accepted_is_answered_when_the_store_closes() {
+    let folder = Folder::new();
+    let stores = SqliteStores::new(folder.path(), clock());
+    let store = stores.open_store("m").await.unwrap();
+    let commits = (0..200_u128).map(|at| store.commit(append(&format!("s{at}"), 0, [at + 1])));
+    let close = async {
+        tokio::task::yield_now().await;
+        store.close().await;
+    };
+    let (answers, ()) = tokio::join!(futures::future::join_all(commits), close);
+    let written = answers.iter().filter(|answer| matches!(answer, Commit::Ok(_))).count();
+    assert!(answers.iter().all(|answer| matches!(answer, Commit::Ok(_) | Commit::Retryable(_))), "{answers:?}");
+    let stores = SqliteStores::new(folder.path(), clock());
+    assert_eq!(stores.open_store("m").await.unwrap().head().await, Ok(Position(written as u64)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn waiting_batches_share_a_transaction() {
+    let folder = Folder::new();
+    let stores = SqliteStores::new(folder.path(), clock());
+    let store = stores.open_store("m").await.unwrap();
+    let commits = (0..200_u128).map(|at| store.commit(append(&format!("s{at}"), 0, [at + 1])));
+    let answers = futures::future::join_all(commits).await;
+    assert!(answers.iter().all(|answer| matches!(answer, Commit::Ok(_))), "{answers:?}");
+    let stats = store.stats();
+    assert_eq!((stats.commits, stats.events), (200, 200));
+    assert!(stats.transactions < 100, "{stats:?}");
+}
+
+#[tokio::test]
+async fn the_write_ahead_log_of_a_killed_process_is_read() {
+    // The files as they are at some moment, without a close: what a crash leaves behind.
+    let (folder, copy) = (Folder::new(), Folder::new());
+    let stores = SqliteStores::new(folder.path(), clock());
+    let store = stores.open_store("m").await.unwrap();
+    let answer = store.commit(append("a", 0, [1, 2, 3])).await;
+    assert!(matches!(answer, Commit::Ok(_)), "{answer:?}");
+    for name in ["m.db", "m.db-wal"] {
+        std::fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let stores = SqliteStores::new(copy.path(), clock());
+    let store = stores.open_store("m").await.unwrap();
+    assert_eq!(store.head().await, Ok(Position(3)));
+    let mut connection = connect(&copy.path().join("m.db")).await;
+    connection.execute("PRAGMA integrity_check").await.unwrap();
+    connection.close().await.unwrap();
+}

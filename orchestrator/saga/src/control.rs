@@ -1,0 +1,380 @@
+//! Control inside the process: what people may look at and order, over a running orchestrator.
+
+use crate::board::{Line, find, lines, tail};
+use crate::orchestrator::{Error, Sagas};
+use async_trait::async_trait;
+use saga_core::audit::audit_logs;
+use saga_core::bus::{Bus, Inbox};
+use saga_core::codes;
+use saga_core::control::{
+    AwaitSaga, Control, ControlError, DefinitionRow, Look, Order, PAGE_MAX, Page, Receipt, Selector, Status, View, What,
+};
+use saga_core::envelope::Actor;
+use saga_core::event::EventSet;
+use saga_core::execution::{Accepted, Execution, OrderKind, Ordered};
+use saga_core::fact::{By, SagaFact};
+use saga_core::id::{SagaId, Version};
+use saga_core::journal::stream_of;
+use saga_core::machine::projector::{PARKED, PARKED_VERSION};
+use saga_core::ports::{FIND_LIMIT_MAX, Find};
+use saga_core::view::{HistoryRow, ModuleRow, ProjectionRow, SagaRow, SagaShow, SagaState, Why};
+use saga_core::why::causes;
+use std::time::Duration;
+
+/// Control over the orchestrator of this process.
+#[derive(Clone)]
+pub struct LocalControl {
+    sagas: Sagas,
+    store: String,
+    bus: String,
+}
+
+fn failed(error: Error) -> ControlError {
+    match error {
+        Error::Refused(refusal) => {
+            let answer = ControlError::new(refusal.code, refusal.message);
+            match refusal.hint {
+                Some(hint) => answer.hint(hint),
+                None => answer,
+            }
+        }
+        Error::Stopped => ControlError::new(codes::UNREACHABLE, "the orchestrator is stopping"),
+        Error::Read(why) => ControlError::new(codes::STORE_UNAVAILABLE, why.to_string()),
+        other => ControlError::new(codes::INTERNAL, other.to_string()),
+    }
+}
+
+impl LocalControl {
+    /// Over `sagas`; `store` and `bus` say where it keeps its things.
+    pub fn new(sagas: Sagas, store: impl Into<String>, bus: impl Into<String>) -> Self {
+        Self { sagas, store: store.into(), bus: bus.into() }
+    }
+    /// Finds a saga by full id, by a unique ending of six digits or more, or by `type/key`.
+    async fn resolve(&self, text: &str) -> Result<SagaId, ControlError> {
+        let missing = || ControlError::new(codes::SAGA_NOT_FOUND, format!("there is no saga {text:?}"));
+        if let Ok(id) = text.parse::<SagaId>() {
+            return Ok(id);
+        }
+        if let Some((kind, key)) = text.split_once('/') {
+            let id = crate::orchestrator::keyed(kind, key);
+            let begun = self.sagas.saga(id).await.map_err(failed)?;
+            return begun.map(|_| id).ok_or_else(missing);
+        }
+        let digits = text.to_ascii_lowercase().replace('-', "");
+        if digits.len() < 6 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+            let hint = "give a full id, its last six digits or more, or type/key";
+            return Err(missing().hint(hint));
+        }
+        let ending = digits.clone();
+        let open = self.sagas.look(move |coordinator| {
+            let fits = |exec: &&Execution| exec.saga().0.simple().to_string().ends_with(&ending);
+            coordinator.sagas().filter(fits).map(Execution::saga).collect::<Vec<_>>()
+        });
+        let mut found = open.await.map_err(failed)?;
+        let six = digits[digits.len() - 6..].to_owned();
+        let ended = lines(&self.sagas.inner.store, vec![(3, six)]).await.map_err(|why| failed(why.into()))?;
+        found.extend(ended.into_iter().map(|line| line.id).filter(|id| id.0.simple().to_string().ends_with(&digits)));
+        found.sort_unstable();
+        found.dedup();
+        match found.as_slice() {
+            [one] => Ok(*one),
+            [] => Err(missing()),
+            several => {
+                let ids: Vec<_> = several.iter().map(ToString::to_string).collect();
+                let message = format!("{} sagas end with {text}", several.len());
+                Err(ControlError::new(codes::SAGA_AMBIGUOUS, message).hint(ids.join(" or ")))
+            }
+        }
+    }
+    async fn execution(&self, text: &str) -> Result<Execution, ControlError> {
+        let id = self.resolve(text).await?;
+        let found = self.sagas.saga(id).await.map_err(failed)?;
+        found.ok_or_else(|| ControlError::new(codes::SAGA_NOT_FOUND, format!("there is no saga {text:?}")))
+    }
+    async fn list(&self, selector: Selector) -> Result<Page<SagaRow>, ControlError> {
+        let wanted = selector.clone();
+        let fits_open = move |exec: &Execution| {
+            let row = exec.row();
+            fits(&wanted, &row).then_some(row)
+        };
+        let open = self.sagas.look(move |coordinator| coordinator.sagas().filter_map(fits_open).collect::<Vec<_>>());
+        let mut rows = open.await.map_err(failed)?;
+        let limit = if selector.limit == 0 { PAGE_MAX } else { selector.limit.min(PAGE_MAX) };
+        let ended = selector.all || selector.states.iter().any(|state| state.is_end());
+        let mut next = None;
+        if ended && !selector.attention {
+            (next, rows) = self.list_ended(&selector, limit, rows).await?;
+        }
+        rows.sort_by(|left, right| {
+            (left.state, right.started_at, left.id).cmp(&(right.state, left.started_at, right.id))
+        });
+        rows.dedup_by_key(|row| row.id);
+        let total = rows.len() as u64;
+        let truncated = rows.len() > limit || next.is_some();
+        rows.truncate(limit);
+        Ok(Page { items: rows, total: next.is_none().then_some(total), next, truncated })
+    }
+    async fn list_ended(
+        &self,
+        selector: &Selector,
+        limit: usize,
+        mut rows: Vec<SagaRow>,
+    ) -> Result<(Option<String>, Vec<SagaRow>), ControlError> {
+        let mut filters = Vec::new();
+        filters.extend(selector.kind.clone().map(|kind| (1, kind)));
+        if let [state] = selector.states.as_slice() {
+            filters.push((0, state.word().to_owned()));
+        }
+        let mut question = find(filters, selector.cursor.clone(), FIND_LIMIT_MAX);
+        loop {
+            let page = self.sagas.inner.store.find(&question).await.map_err(|why| failed(why.into()))?;
+            for document in &page {
+                let Ok(line) = document.body.read::<Line>() else { continue };
+                let row = row_of(&line);
+                if row.state.is_end() && fits(selector, &row) {
+                    rows.push(row);
+                }
+                if rows.len() > limit {
+                    return Ok((Some(document.key.clone()), rows));
+                }
+            }
+            match page.last() {
+                Some(last) if page.len() == FIND_LIMIT_MAX => question.after = Some((None, last.key.clone())),
+                Some(_) | None => return Ok((None, rows)),
+            }
+        }
+    }
+    async fn history(&self, text: &str, after: u64, limit: usize) -> Result<Page<HistoryRow>, ControlError> {
+        let saga = self.resolve(text).await?;
+        let internal = || ControlError::new(codes::INTERNAL, "the id does not make a stream name");
+        let stream = stream_of(saga).ok_or_else(internal)?;
+        let limit = if limit == 0 { PAGE_MAX } else { limit.min(PAGE_MAX) };
+        let read = self.sagas.inner.store.read(&stream, Version(after), limit + 1).await;
+        let mut page = read.map_err(|why| failed(why.into()))?;
+        if page.is_empty() && after == 0 {
+            return Err(ControlError::new(codes::SAGA_NOT_FOUND, format!("there is no saga {text:?}")));
+        }
+        let truncated = page.len() > limit;
+        page.truncate(limit);
+        let next = truncated.then(|| page.last().map(|last| last.version.to_string())).flatten();
+        let items = page.iter().map(history_row).collect();
+        Ok(Page { items, next, total: None, truncated })
+    }
+    async fn modules(&self) -> Result<Page<ModuleRow>, ControlError> {
+        let mut items = Vec::new();
+        for host in self.sagas.inner.modules.values() {
+            let module = &host.module;
+            let head = host.store.head().await.map_err(|why| failed(why.into()))?;
+            let mut projections = Vec::new();
+            for def in &module.projections {
+                let mut lag = 0;
+                for source in def.sources() {
+                    let Some(theirs) = self.sagas.inner.modules.get(source) else { continue };
+                    let head = theirs.store.head().await.map_err(|why| failed(why.into()))?;
+                    let at = host.store.checkpoint(&def.consumer(source)).await.map_err(|why| failed(why.into()))?;
+                    lag += head.0.saturating_sub(at.0);
+                }
+                projections.push(ProjectionRow { name: def.name.clone(), version: def.version, lag });
+            }
+            let aside = self.sagas.inner.bus.aside(module.name, PAGE_MAX).await.map_or(0, |aside| aside.len());
+            let parked = Find {
+                projection: PARKED.to_owned(),
+                version: PARKED_VERSION,
+                filters: Vec::new(),
+                order_by: None,
+                descending: false,
+                after: None,
+                limit: FIND_LIMIT_MAX,
+            };
+            let parked = host.store.find(&parked).await.map_err(|why| failed(why.into()))?.len();
+            let lag = self.sagas.inner.bus.waiting(&Inbox::Commands(module.name.to_owned()));
+            items.push(ModuleRow {
+                name: module.name.to_owned(),
+                contract: module.contract.to_owned(),
+                commands: module.commands.keys().map(|(name, version)| format!("{name}@{version}")).collect(),
+                queries: module.queries.keys().map(|(name, version)| format!("{name}@{version}")).collect(),
+                projections,
+                head,
+                lag: lag as u64,
+                parked: (aside + parked) as u64,
+                last_seen: Some(self.sagas.inner.clock.now()),
+                state: if aside + parked == 0 { "up".to_owned() } else { format!("up, {} parked", aside + parked) },
+            });
+        }
+        let total = Some(items.len() as u64);
+        Ok(Page { items, next: None, total, truncated: false })
+    }
+    fn definitions(&self) -> Page<DefinitionRow> {
+        let rows = self.sagas.definitions().values().map(|definition| DefinitionRow {
+            name: definition.name.to_owned(),
+            version: definition.version,
+            digest: definition.digest.clone(),
+            steps: definition.steps().len(),
+            example: definition.example.clone(),
+        });
+        let items: Vec<_> = rows.collect();
+        Page { total: Some(items.len() as u64), items, next: None, truncated: false }
+    }
+    fn status(&self) -> Status {
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            store: self.store.clone(),
+            bus: self.bus.clone(),
+            modules: self.sagas.inner.modules.keys().map(|name| (*name).to_owned()).collect(),
+            sagas: self.sagas.definitions().keys().map(|(name, version)| format!("{name}@{version}")).collect(),
+            ready: true,
+            pid: std::process::id(),
+        }
+    }
+}
+
+fn fits(selector: &Selector, row: &SagaRow) -> bool {
+    let state = if selector.states.is_empty() {
+        selector.all || !row.state.is_end()
+    } else {
+        selector.states.contains(&row.state)
+    };
+    state
+        && selector.kind.as_ref().is_none_or(|kind| *kind == row.kind)
+        && selector.key.as_ref().is_none_or(|pattern| glob(pattern, &row.key))
+        && (!selector.attention || row.state.needs_person())
+        && selector.since.is_none_or(|since| row.started_at >= since)
+}
+
+/// `*` stands for anything.
+fn glob(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let parts: Vec<_> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    for part in middle {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+fn row_of(line: &Line) -> SagaRow {
+    debug_assert_eq!(line.tail, tail(line.id));
+    SagaRow {
+        id: line.id,
+        kind: line.kind.clone(),
+        version: line.version,
+        key: line.key.clone(),
+        state: SagaState::parse(&line.state).unwrap_or(SagaState::Running),
+        step: None,
+        undoing: false,
+        attempt: None,
+        started_at: line.started_at,
+        ended_at: line.ended_at,
+        reason: None,
+        waiting: Vec::new(),
+    }
+}
+
+fn history_row(recorded: &saga_core::envelope::Recorded) -> HistoryRow {
+    let value: serde_json::Value = recorded.data.read().unwrap_or_default();
+    let by = value["by"]["actor"]["id"].as_str().unwrap_or("coordinator").to_owned();
+    HistoryRow {
+        rev: recorded.version.0,
+        position: recorded.position,
+        at: recorded.time,
+        fact: recorded.name.clone(),
+        by,
+        detail: SagaFact::of(recorded).map_or_else(|why| why.to_string(), |fact| detail(&fact, &value)),
+        data: recorded.data.clone(),
+    }
+}
+
+/// One line of words for a fact: the step first, then what else it says, without the large payloads.
+fn detail(fact: &SagaFact, value: &serde_json::Value) -> String {
+    let mut words: Vec<String> = value["step"].as_str().map(str::to_owned).into_iter().collect();
+    if let SagaFact::SagaStarted(started) = fact {
+        words.push(format!("{}@{} key {}", started.definition, started.version, started.key));
+    }
+    if let serde_json::Value::Object(fields) = value {
+        for (name, value) in fields {
+            let shown = match value {
+                _ if matches!(name.as_str(), "step" | "by" | "digest" | "definition" | "version" | "key" | "input") => {
+                    None
+                }
+                serde_json::Value::String(text) => Some(text.clone()),
+                serde_json::Value::Number(number) => Some(format!("{name} {number}")),
+                serde_json::Value::Bool(yes) => yes.then(|| name.clone()),
+                serde_json::Value::Array(items) => Some(format!("{} {name}", items.len())),
+                serde_json::Value::Object(_) | serde_json::Value::Null => None,
+            };
+            words.extend(shown);
+        }
+        words.extend(fields.get("by").and_then(|by| by["reason"].as_str()).map(|reason| format!("{reason:?}")));
+    }
+    words.join("  ").chars().take(200).collect()
+}
+
+#[async_trait]
+impl Control for LocalControl {
+    async fn look(&self, _: &Actor, what: Look) -> Result<View, ControlError> {
+        Ok(match what {
+            Look::Sagas(selector) => View::SagaList(self.list(selector).await?),
+            Look::Saga { id, data } => View::Saga(Box::new(self.execution(&id).await?.show(data))),
+            Look::History { id, after, limit } => View::History(self.history(&id, after, limit).await?),
+            Look::Why { id } => {
+                let exec = self.execution(&id).await?;
+                let row = exec.row();
+                let (causes, checked) = causes(&row, self.sagas.inner.clock.now());
+                View::Why(Box::new(Why { saga: row, causes, checked }))
+            }
+            Look::Modules => View::ModuleList(self.modules().await?),
+            Look::Definitions => View::DefinitionList(self.definitions()),
+            Look::Verify => {
+                let definitions = self.sagas.definitions().clone();
+                let verdicts = audit_logs(definitions, &self.sagas.logs(), false).await;
+                View::Verdicts(verdicts.map_err(|why| failed(why.into()))?)
+            }
+            Look::Status => View::Status(self.status()),
+        })
+    }
+    async fn act(&self, by: &Actor, order: Order) -> Result<Receipt, ControlError> {
+        let request = order.request;
+        let by = By { actor: by.clone(), reason: order.reason, request: Some(request) };
+        let (saga, kind) = match order.what {
+            What::Start { kind, version, key, input } => {
+                // Without a key of its own, a start is named by its request: asking twice starts one saga.
+                let key = key.unwrap_or_else(|| request.short());
+                let begun = self.sagas.start_raw(&kind, version, Some(&key), input, Some(by)).await.map_err(failed)?;
+                return Ok(Receipt { request, saga: begun.saga, repeated: begun.repeated });
+            }
+            What::Signal { saga, gate, data } => (saga, OrderKind::Signal { gate, data }),
+            What::Cancel { saga, abandon } => (saga, OrderKind::Cancel { abandon }),
+            What::Compensate { saga } => (saga, OrderKind::Compensate),
+            What::Pause { saga } => (saga, OrderKind::Pause),
+            What::Resume { saga } => (saga, OrderKind::Resume),
+            What::Retry { saga, step } => (saga, OrderKind::Retry { step }),
+            What::Skip { saga, step, result } => (saga, OrderKind::Skip { step, result }),
+            What::Note { saga, text } => (saga, OrderKind::Note(text)),
+        };
+        let saga = self.resolve(&saga).await?;
+        let accepted = self.sagas.order(saga, Ordered { by, kind }).await.map_err(failed)?;
+        Ok(Receipt { request, saga, repeated: accepted == Accepted::Before })
+    }
+    async fn outcome(&self, _: &Actor, of: AwaitSaga, patience: Duration) -> Result<Option<SagaShow>, ControlError> {
+        let exec = self.execution(&of.id).await?;
+        let done = |exec: &Execution| {
+            let state = exec.state();
+            state.is_end() || state.needs_person() || of.after.is_some_and(|after| exec.rev().0 > after)
+        };
+        if done(&exec) {
+            return Ok(Some(exec.show(false)));
+        }
+        let clock = &self.sagas.inner.clock;
+        let saga = exec.saga();
+        tokio::select! {
+            moved = self.sagas.moved(saga, of.after.map(Version)) => {
+                moved.map_err(failed)?;
+                Ok(Some(self.execution(&saga.to_string()).await?.show(false)))
+            }
+            () = clock.sleep_until(clock.now().plus(patience)) => Ok(None),
+        }
+    }
+}

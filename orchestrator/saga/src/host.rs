@@ -1,0 +1,373 @@
+//! Runs one module: commands in, answers out; its projections and reactors; the relay of its log.
+
+use crate::tasks::Tasks;
+use futures::FutureExt;
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use saga_core::batch::{Batch, Commit, Mark};
+use saga_core::bus::{
+    Bus, CommandMessage, Delivery, EventBus, EventMessage, Inbox, Message, ReplyMessage, Says, Settle,
+};
+use saga_core::catchup::{PROJECTION_PAGE, blocked, fold_page};
+use saga_core::envelope::Recorded;
+use saga_core::host::{Served, serve};
+use saga_core::id::{Direction, Position};
+use saga_core::machine::Machine;
+use saga_core::machine::projector::Parked;
+use saga_core::machine::relay::{In as RelayIn, Out as RelayOut, Relay};
+use saga_core::module::{Module, Reactor};
+use saga_core::outcome::{Answer, Refused};
+use saga_core::ports::{Clock, Ids, SharedStore};
+use saga_core::projection::{At, ProjectionDef};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// 64 commands of one module at once: they share flushes, and a slow provider does not hold up the others.
+pub const HANDLERS_AT_ONCE: usize = 64;
+/// After something did not work, before it is tried again.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Everything around a module.
+#[derive(Clone)]
+pub(crate) struct Host {
+    pub(crate) module: Arc<Module>,
+    pub(crate) store: SharedStore,
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) events: Arc<dyn EventBus>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) tasks: Tasks,
+    /// How long a projection lets events gather before it folds them.
+    pub(crate) gather: Duration,
+}
+
+impl Host {
+    /// Starts everything that the module consists of.
+    pub(crate) fn start(&self) {
+        if !self.module.commands.is_empty() {
+            let host = self.clone();
+            self.tasks.spawn(async move { host.serve().await });
+        }
+        for def in &self.module.projections {
+            for source in def.sources() {
+                let (host, def) = (self.clone(), def.clone());
+                self.tasks.spawn(async move { host.project(def, source).await });
+            }
+        }
+        for reactor in &self.module.reactors {
+            for source in reactor.sources() {
+                let (host, reactor) = (self.clone(), reactor.clone());
+                self.tasks.spawn(async move { host.react(reactor, source).await });
+            }
+        }
+        let host = self.clone();
+        self.tasks.spawn(async move { host.relay().await });
+    }
+    async fn pause(&self) {
+        tokio::select! {
+            () = self.clock.sleep_until(self.clock.now().plus(PAUSE)) => {}
+            () = self.tasks.stopping() => {}
+        }
+    }
+    /// Receives commands and serves up to [`HANDLERS_AT_ONCE`] side by side.
+    async fn serve(&self) {
+        let inbox = Inbox::Commands(self.module.name.to_owned());
+        let mut under_way: FuturesUnordered<BoxFuture<'static, (u64, Settle)>> = FuturesUnordered::new();
+        let mut settled = Vec::new();
+        loop {
+            let room = HANDLERS_AT_ONCE - under_way.len();
+            tokio::select! {
+                biased;
+                () = self.tasks.stopping() => break,
+                Some(done) = under_way.next(), if !under_way.is_empty() => settled.push(done),
+                received = self.bus.receive(&inbox, room.max(1)), if room > 0 => match received {
+                    Ok(received) => {
+                        for delivery in received {
+                            let host = self.clone();
+                            under_way.push(async move { host.delivery(delivery).await }.boxed());
+                        }
+                    }
+                    Err(why) => {
+                        tracing::warn!(module = self.module.name, %why, "no commands can be received now");
+                        self.pause().await;
+                    }
+                },
+            }
+            if !settled.is_empty() {
+                if let Err(why) = self.bus.settle(&inbox, std::mem::take(&mut settled)).await {
+                    tracing::warn!(module = self.module.name, %why, "could not be acknowledged; it comes again");
+                }
+            }
+        }
+        // What is under way may be at its commit: it ends, and what is not acknowledged comes again.
+        while under_way.next().await.is_some() {}
+    }
+    async fn delivery(&self, delivery: Delivery) -> (u64, Settle) {
+        let Message::Command(message) = &delivery.message else {
+            return (delivery.tag, Settle::Park("not a command".to_owned()));
+        };
+        let served = if message.probe { self.probe(message).await } else { self.command(message).await };
+        let (says, settle) = match served {
+            Served::Answered(Answer::Refused(refused)) if refused.code == NOTHING_KNOWN => {
+                (Says::NothingKnown, Settle::Done)
+            }
+            Served::Answered(answer) => (Says::Answer(answer), Settle::Done),
+            Served::Stale { newest } => {
+                tracing::warn!(module = self.module.name, %newest, "a command of a replaced owner was dropped");
+                return (delivery.tag, Settle::Done);
+            }
+            Served::Park(Refused { code, reason, .. }) => {
+                tracing::error!(module = self.module.name, command = message.delivered.command, code, reason, "parked");
+                (Says::Fault { code, reason: reason.clone() }, Settle::Park(reason))
+            }
+        };
+        let deed = &message.delivered.deed;
+        let reply = ReplyMessage {
+            group: message.reply_to,
+            saga: deed.saga,
+            step: deed.step.clone(),
+            direction: deed.direction,
+            attempt: deed.attempt,
+            says,
+        };
+        match self.bus.publish(Message::Reply(reply)).await {
+            Ok(()) => (delivery.tag, settle),
+            Err(why) => {
+                // The answer is in the inbox row: the command comes again and is answered from there.
+                tracing::warn!(%why, "the reply is not on the bus");
+                (delivery.tag, Settle::Later(PAUSE))
+            }
+        }
+    }
+    async fn command(&self, message: &CommandMessage) -> Served {
+        let work = serve(&self.module, &self.store, &self.ids, self.clock.now(), &message.delivered);
+        AssertUnwindSafe(work)
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Served::Park(Refused::new("PANIC", "the handler panicked")))
+    }
+    /// Only says what the inbox remembers.
+    async fn probe(&self, message: &CommandMessage) -> Served {
+        let delivered = &message.delivered;
+        match self.store.answered(delivered.deed.saga, delivered.keys.0, delivered.keys.1).await {
+            Ok(memory) => Served::Answered(memory.deed.map_or_else(
+                || Answer::Refused(Refused::new(NOTHING_KNOWN, "no answer is remembered")),
+                |row| row.answer,
+            )),
+            Err(why) => Served::Answered(Answer::Retry { after_ms: 100, reason: why.to_string() }),
+        }
+    }
+    /// Folds one source into one projection, for ever.
+    async fn project(&self, def: ProjectionDef, source: &'static str) {
+        let consumer = def.consumer(source);
+        let Some((mut at, mut streams)) = self.begin(&consumer).await else { return };
+        loop {
+            let page = tokio::select! {
+                () = self.tasks.stopping() => return,
+                page = self.events.events(source, at, PROJECTION_PAGE) => page,
+            };
+            let folded = match &page {
+                Ok(page) => {
+                    fold_page(&def, &self.store, source, page, &mut streams).await.map_err(|why| why.to_string())
+                }
+                Err(why) => Err(why.to_string()),
+            };
+            match (folded, page) {
+                (Ok(()), Ok(page)) => {
+                    at = page.last().map_or(at, |last| last.position);
+                    if page.len() < PROJECTION_PAGE {
+                        // More events in one page are fewer commits; nobody reads a read model every millisecond.
+                        tokio::select! {
+                            () = self.clock.sleep_until(self.clock.now().plus(self.gather)) => {}
+                            () = self.tasks.stopping() => return,
+                        }
+                    }
+                }
+                (Err(why), _) | (_, Err(saga_core::bus::BusError::Unavailable(why))) => {
+                    tracing::warn!(consumer, why, "the projection waits");
+                    self.pause().await;
+                }
+                (Ok(()), Err(why)) => {
+                    tracing::warn!(consumer, %why, "the projection waits");
+                    self.pause().await;
+                }
+            }
+        }
+    }
+    async fn begin(&self, consumer: &str) -> Option<(Position, std::collections::BTreeSet<saga_core::id::StreamId>)> {
+        loop {
+            if self.tasks.is_stopping() {
+                return None;
+            }
+            match (self.store.checkpoint(consumer).await, blocked(&self.store, consumer).await) {
+                (Ok(at), Ok(streams)) => return Some((at, streams)),
+                (Err(why), _) | (_, Err(why)) => {
+                    tracing::warn!(consumer, %why, "the checkpoint cannot be read");
+                    self.pause().await;
+                }
+            }
+        }
+    }
+    /// Turns one source's events into commands of this module, for ever.
+    async fn react(&self, reactor: Reactor, source: &'static str) {
+        let consumer = reactor.consumer(self.module.name, source);
+        let Some((mut at, _)) = self.begin(&consumer).await else { return };
+        loop {
+            let page = tokio::select! {
+                () = self.tasks.stopping() => return,
+                page = self.events.events(source, at, PROJECTION_PAGE) => page,
+            };
+            let Ok(page) = page else {
+                self.pause().await;
+                continue;
+            };
+            for recorded in &page {
+                match self.reactions(&reactor, source, recorded).await {
+                    Ok(parked) => {
+                        let mark = Mark { consumer: consumer.clone(), position: recorded.position };
+                        let documents = parked.iter().map(Parked::write).collect();
+                        let batch = Batch { marks: vec![mark], documents, ..Batch::default() };
+                        let listens = reactor
+                            .reactions
+                            .iter()
+                            .any(|(module, event, _)| *module == source && *event == recorded.name);
+                        // Events that do not concern it move its checkpoint with the next one that does.
+                        if listens && !matches!(self.store.commit(batch).await, Commit::Ok(_)) {
+                            break;
+                        }
+                        at = recorded.position;
+                    }
+                    Err(why) => {
+                        tracing::warn!(consumer, why, "the reactor waits");
+                        self.pause().await;
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    async fn reactions(&self, reactor: &Reactor, source: &str, recorded: &Recorded) -> Result<Vec<Parked>, String> {
+        let at = At::of(source, recorded);
+        let mut parked = Vec::new();
+        for (module, event, react) in &reactor.reactions {
+            if *module != source || *event != recorded.name {
+                continue;
+            }
+            let aside = |reason: String| Parked {
+                consumer: reactor.consumer(self.module.name, source),
+                module: source.to_owned(),
+                position: recorded.position,
+                stream: recorded.stream.clone(),
+                event: format!("{}@{}", recorded.name, recorded.schema_version),
+                reason,
+            };
+            let reactions = match react(recorded, &at) {
+                Ok(reactions) => reactions,
+                Err(why) => {
+                    parked.push(aside(why.to_string()));
+                    continue;
+                }
+            };
+            for reaction in reactions {
+                let actor = saga_core::envelope::Actor::system(format!("reactor:{}", reactor.name));
+                // The deed is named by event, reactor and command: the same event again is the same deed.
+                let request = uuid::Uuid::new_v5(&recorded.id.0, reactor.name.as_bytes());
+                let delivered =
+                    saga_core::host::direct(reaction.command, reaction.version, reaction.payload, request, actor);
+                debug_assert_eq!(delivered.deed.direction, Direction::Do);
+                match serve(&self.module, &self.store, &self.ids, self.clock.now(), &delivered).await {
+                    Served::Answered(Answer::Done { .. } | Answer::Refused(_)) | Served::Stale { .. } => {}
+                    Served::Answered(Answer::Retry { reason, .. }) => return Err(reason),
+                    Served::Park(why) => parked.push(aside(format!("{}: {}", why.code, why.reason))),
+                }
+            }
+        }
+        Ok(parked)
+    }
+    /// Publishes this module's log, for ever: the machine decides, this performs.
+    async fn relay(&self) {
+        let consumer = "relay".to_owned();
+        let Some((saved, _)) = self.begin(&consumer).await else { return };
+        let mut relay = Relay::default();
+        let saved_seq = public_seq_at(&self.store, saved).await;
+        let last = self.events.last(self.module.name).await.unwrap_or(saved_seq);
+        let mut inputs = vec![RelayIn::Begin { saved, saved_seq, last }];
+        loop {
+            let mut out = Vec::new();
+            for input in inputs.drain(..) {
+                relay.step(self.clock.now(), input, &mut out);
+            }
+            for output in out {
+                match output {
+                    RelayOut::Read(after) => {
+                        tokio::select! {
+                            () = self.tasks.stopping() => return,
+                            _ = self.store.grown(after) => {}
+                        }
+                        match self.store.read_log(after, relay.room()).await {
+                            Ok(page) => inputs.push(RelayIn::Page(page)),
+                            Err(why) => {
+                                tracing::warn!(module = self.module.name, %why, "the log cannot be read");
+                                self.pause().await;
+                                inputs.push(RelayIn::Page(Vec::new()));
+                            }
+                        }
+                    }
+                    RelayOut::Publish(recorded) => {
+                        let seq = recorded.public_seq.unwrap_or(0);
+                        let event = EventMessage { module: self.module.name.to_owned(), recorded };
+                        inputs.push(match self.events.publish_event(event).await {
+                            Ok(got) => RelayIn::Acked { seq, got },
+                            Err(saga_core::bus::BusError::OutOfSequence { last, .. }) => {
+                                RelayIn::Lost { last: Some(last) }
+                            }
+                            Err(_) => RelayIn::Lost { last: None },
+                        });
+                    }
+                    RelayOut::Save(position) => {
+                        let marks = vec![Mark { consumer: consumer.clone(), position }];
+                        let _saved = self.store.commit(Batch { marks, ..Batch::default() }).await;
+                    }
+                    RelayOut::AskLast => {
+                        self.pause().await;
+                        inputs.push(RelayIn::Lost { last: self.events.last(self.module.name).await.ok() });
+                    }
+                    RelayOut::LossFound { from, to } => {
+                        tracing::error!(
+                            module = self.module.name,
+                            from,
+                            to,
+                            "the bus lost events; publishing them again"
+                        );
+                    }
+                    RelayOut::Halt { bus, log } => {
+                        tracing::error!(
+                            module = self.module.name,
+                            bus,
+                            log,
+                            "the bus has what the log does not know; the relay stops"
+                        );
+                        return;
+                    }
+                }
+            }
+            if self.tasks.is_stopping() {
+                return;
+            }
+        }
+    }
+}
+
+/// Inside one process only: a probe that found nothing.
+const NOTHING_KNOWN: &str = "NOTHING_KNOWN";
+
+/// The public sequence of the event at a position; 0 when there is none.
+pub(crate) async fn public_seq_at(store: &SharedStore, position: Position) -> u64 {
+    let Some(before) = position.0.checked_sub(1) else { return 0 };
+    match store.read_log(Position(before), 1).await {
+        Ok(page) => page.first().and_then(|recorded| recorded.public_seq).unwrap_or(0),
+        Err(_) => 0,
+    }
+}

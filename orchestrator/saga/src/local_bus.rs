@@ -1,0 +1,218 @@
+//! The bus inside one process. Commands and replies wait in memory, because the log re-derives them after a crash;
+//! events are not copied at all: they are read from the modules' logs, up to where the relay has published.
+
+use async_trait::async_trait;
+use saga_core::bus::{Aside, Bus, BusError, Delivery, EventBus, EventMessage, Inbox, Message, Settle};
+use saga_core::envelope::Recorded;
+use saga_core::id::Position;
+use saga_core::ports::{Clock, SharedStore};
+use saga_core::time::Timestamp;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+
+/// 100,000 messages in one inbox: past that, senders are told to slow down.
+pub const INBOX_MAX: usize = 100_000;
+/// What is not settled after this long comes back: longer than any handler's patience.
+pub const SETTLE_WITHIN: Duration = Duration::from_secs(120);
+/// Delivered this often without being settled, a message is put aside.
+pub const DELIVERIES_MAX: u32 = 20;
+/// 10,000 messages put aside are kept for a look; what they were for is in the log.
+pub const ASIDE_MAX: usize = 10_000;
+
+#[derive(Default)]
+struct Queue {
+    ready: VecDeque<(Message, u32)>,
+    later: BTreeMap<(Timestamp, u64), (Message, u32)>,
+    in_flight: BTreeMap<u64, (Message, u32, Timestamp)>,
+}
+#[derive(Default)]
+struct State {
+    queues: BTreeMap<Inbox, Queue>,
+    aside: VecDeque<Aside>,
+    next_tag: u64,
+}
+struct Source {
+    store: SharedStore,
+    published: watch::Sender<u64>,
+}
+
+/// The in-process bus.
+pub struct LocalBus {
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+    wakers: Mutex<BTreeMap<Inbox, Arc<Notify>>>,
+    sources: Mutex<BTreeMap<String, Arc<Source>>>,
+}
+
+impl LocalBus {
+    /// An empty bus.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, state: Mutex::default(), wakers: Mutex::default(), sources: Mutex::default() }
+    }
+    /// Lets the bus deliver the events of a module from its log; up to `published` they were published before.
+    pub fn carry(&self, module: &str, store: SharedStore, published: u64) {
+        let source = Arc::new(Source { store, published: watch::Sender::new(published) });
+        lock(&self.sources).insert(module.to_owned(), source);
+    }
+    fn source(&self, module: &str) -> Result<Arc<Source>, BusError> {
+        let found = lock(&self.sources).get(module).cloned();
+        found.ok_or_else(|| BusError::Unavailable(format!("nobody publishes events of {module}")))
+    }
+    fn waker(&self, inbox: &Inbox) -> Arc<Notify> {
+        let mut wakers = lock(&self.wakers);
+        match wakers.get(inbox) {
+            Some(waker) => Arc::clone(waker),
+            None => Arc::clone(wakers.entry(inbox.clone()).or_default()),
+        }
+    }
+    /// How many messages wait in an inbox.
+    pub fn waiting(&self, inbox: &Inbox) -> usize {
+        let state = lock(&self.state);
+        state.queues.get(inbox).map_or(0, |queue| queue.ready.len() + queue.later.len() + queue.in_flight.len())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl State {
+    /// Moves what is due to the ready queue, then takes from it.
+    fn take(&mut self, inbox: &Inbox, max: usize, now: Timestamp) -> (Vec<Delivery>, Option<Timestamp>) {
+        let queue = self.queues.entry(inbox.clone()).or_default();
+        while let Some(entry) = queue.later.first_entry().filter(|entry| entry.key().0 <= now) {
+            queue.ready.push_back(entry.remove());
+        }
+        let overdue: Vec<u64> =
+            queue.in_flight.iter().filter(|(_, (.., due))| *due <= now).map(|(tag, _)| *tag).collect();
+        for (message, times, _) in overdue.iter().filter_map(|tag| queue.in_flight.remove(tag)) {
+            if times >= DELIVERIES_MAX {
+                let reason = format!("delivered {times} times and never settled");
+                self.aside.push_back(Aside { inbox: inbox.clone(), message, times, reason });
+            } else {
+                queue.ready.push_back((message, times));
+            }
+        }
+        let mut taken = Vec::new();
+        while taken.len() < max {
+            let Some((message, times)) = queue.ready.pop_front() else { break };
+            self.next_tag += 1;
+            queue.in_flight.insert(self.next_tag, (message.clone(), times + 1, now.plus(SETTLE_WITHIN)));
+            taken.push(Delivery { tag: self.next_tag, times: times + 1, message });
+        }
+        let later = queue.later.keys().next().map(|(due, _)| *due);
+        let overdue = queue.in_flight.values().map(|(.., due)| *due).min();
+        (taken, later.into_iter().chain(overdue).min())
+    }
+}
+
+#[async_trait]
+impl Bus for LocalBus {
+    async fn publish(&self, message: Message) -> Result<(), BusError> {
+        let inbox = match &message {
+            Message::Command(command) => Inbox::Commands(command.module.clone()),
+            Message::Reply(reply) => Inbox::Replies(reply.group),
+            Message::Event(event) => return self.publish_event(event.clone()).await.map(drop),
+        };
+        {
+            let mut state = lock(&self.state);
+            let queue = state.queues.entry(inbox.clone()).or_default();
+            if queue.ready.len() >= INBOX_MAX {
+                return Err(BusError::Full(queue.ready.len()));
+            }
+            queue.ready.push_back((message, 0));
+        }
+        self.waker(&inbox).notify_one();
+        Ok(())
+    }
+    async fn receive(&self, inbox: &Inbox, max: usize) -> Result<Vec<Delivery>, BusError> {
+        let waker = self.waker(inbox);
+        loop {
+            let (taken, due) = lock(&self.state).take(inbox, max, self.clock.now());
+            if !taken.is_empty() {
+                return Ok(taken);
+            }
+            match due {
+                Some(due) => tokio::select! {
+                    () = waker.notified() => {}
+                    () = self.clock.sleep_until(due) => {}
+                },
+                None => waker.notified().await,
+            }
+        }
+    }
+    async fn settle(&self, inbox: &Inbox, settled: Vec<(u64, Settle)>) -> Result<(), BusError> {
+        let now = self.clock.now();
+        let mut state = lock(&self.state);
+        let mut wake = false;
+        for (tag, how) in settled {
+            let queue = state.queues.entry(inbox.clone()).or_default();
+            let Some((message, times, _)) = queue.in_flight.remove(&tag) else { continue };
+            match how {
+                Settle::Done => {}
+                Settle::Later(pause) => {
+                    queue.later.insert((now.plus(pause), tag), (message, times));
+                    wake = true;
+                }
+                Settle::Park(reason) => {
+                    state.aside.push_back(Aside { inbox: inbox.clone(), message, times, reason });
+                    if state.aside.len() > ASIDE_MAX {
+                        state.aside.pop_front();
+                    }
+                }
+            }
+        }
+        drop(state);
+        if wake {
+            self.waker(inbox).notify_one();
+        }
+        Ok(())
+    }
+    async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
+        let inbox = Inbox::Commands(module.to_owned());
+        let state = lock(&self.state);
+        Ok(state.aside.iter().filter(|aside| aside.inbox == inbox).take(limit).cloned().collect())
+    }
+}
+
+#[async_trait]
+impl EventBus for LocalBus {
+    async fn publish_event(&self, event: EventMessage) -> Result<u64, BusError> {
+        let source = self.source(&event.module)?;
+        let Some(got) = event.recorded.public_seq else { return Ok(*source.published.borrow()) };
+        let last = *source.published.borrow();
+        if got > last + 1 {
+            return Err(BusError::OutOfSequence { module: event.module, last, got });
+        }
+        source.published.send_if_modified(|published| {
+            let grown = got > *published;
+            *published = got.max(*published);
+            grown
+        });
+        Ok(got)
+    }
+    async fn last(&self, module: &str) -> Result<u64, BusError> {
+        Ok(*self.source(module)?.published.borrow())
+    }
+    async fn events(&self, module: &str, after: Position, max: usize) -> Result<Vec<Recorded>, BusError> {
+        let source = self.source(module)?;
+        let mut published = source.published.subscribe();
+        loop {
+            let upto = *published.borrow_and_update();
+            let page = source.store.read_log(after, max).await.map_err(|why| BusError::Unavailable(why.to_string()))?;
+            let open = |recorded: &Recorded| recorded.public_seq.is_none_or(|seq| seq <= upto);
+            let page: Vec<Recorded> = page.into_iter().take_while(open).collect();
+            if !page.is_empty() {
+                return Ok(page);
+            }
+            published.changed().await.map_err(|_| BusError::Unavailable("the bus has ended".to_owned()))?;
+        }
+    }
+    async fn missing(&self, module: &str, head: u64) -> Result<Vec<RangeInclusive<u64>>, BusError> {
+        let last = *self.source(module)?.published.borrow();
+        Ok(if last < head { vec![last + 1..=head] } else { Vec::new() })
+    }
+}

@@ -1,0 +1,324 @@
+//! The loop around the coordinator machine: it performs what the machine says and feeds back what became of it.
+//! It decides nothing.
+
+use crate::tasks::Tasks;
+use futures::FutureExt;
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use saga_core::batch::Commit;
+use saga_core::bus::{Bus, CommandMessage, Delivery, Inbox, Message, Says, Settle};
+use saga_core::definition::CommandName;
+use saga_core::envelope::Actor;
+use saga_core::execution::{Act, Deed, Execution, Signal};
+use saga_core::fact::SagaFact;
+use saga_core::host::{Delivered, group_fence};
+use saga_core::id::{Direction, Epoch, SagaId, Version};
+use saga_core::journal::{self, HistoryError};
+use saga_core::json::Payload;
+use saga_core::machine::Machine;
+use saga_core::machine::coordinator::{Coordinator, In, Out, Ticket, Told};
+use saga_core::outcome::{Answer, Refused};
+use saga_core::ports::{Clock, Ids, SharedStore};
+use saga_core::step::StepError;
+use saga_core::time::Timestamp;
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// 512 inputs in one go: enough to fill a group commit, little enough to answer orders within a millisecond or two.
+const INPUTS_AT_ONCE: usize = 512;
+/// After a read or commit that did not work, the store gets this long to recover.
+const STORE_PAUSE: Duration = Duration::from_millis(100);
+
+/// What reaches the loop.
+pub(crate) enum Input {
+    /// For the machine.
+    Machine(In),
+    /// For the machine, by somebody who waits.
+    Asked(Box<dyn FnOnce(Ticket) -> In + Send>, oneshot::Sender<Told>),
+    /// Wakes when a saga rests (ended, needs a person), or has more facts than this.
+    Await(SagaId, Option<Version>, oneshot::Sender<()>),
+    /// A look at what is in memory.
+    Look(Box<dyn FnOnce(&Coordinator) + Send>),
+}
+
+/// Everything the loop works with.
+pub(crate) struct Shell {
+    pub(crate) coordinator: Coordinator,
+    pub(crate) store: SharedStore,
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) tasks: Tasks,
+    pub(crate) group: u16,
+    pub(crate) epoch: Epoch,
+    pub(crate) back: mpsc::UnboundedSender<Input>,
+    pub(crate) fenced: bool,
+}
+
+#[derive(Default)]
+struct Waiters {
+    tickets: BTreeMap<Ticket, oneshot::Sender<Told>>,
+    next: Ticket,
+    moves: BTreeMap<SagaId, Vec<(Option<Version>, oneshot::Sender<()>)>>,
+}
+enum Stored {
+    Committed(SagaId, Commit),
+    Loaded(SagaId, Result<Vec<(SagaFact, Timestamp)>, HistoryError>),
+}
+type Storing = FuturesUnordered<BoxFuture<'static, Stored>>;
+
+impl Shell {
+    /// Runs until everything should end; what is in flight at the store is waited for.
+    pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>, mut back: mpsc::UnboundedReceiver<Input>) {
+        let mut storing = Storing::new();
+        let mut waiters = Waiters::default();
+        let mut out = Vec::new();
+        let (mut some, mut own) = (Vec::new(), Vec::new());
+        let tasks = self.tasks.clone();
+        let inbox = Inbox::Replies(self.group);
+        loop {
+            let due = self.coordinator.next_due();
+            let clock = Arc::clone(&self.clock);
+            let timer = async move {
+                match due {
+                    Some(due) => clock.sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = tasks.stopping() => break,
+                Some(stored) = storing.next(), if !storing.is_empty() => {
+                    self.stored(stored, &mut waiters, &mut out, &mut storing);
+                    // Whatever else one flush has finished is taken in with it.
+                    while let Some(Some(stored)) = storing.next().now_or_never() {
+                        self.stored(stored, &mut waiters, &mut out, &mut storing);
+                    }
+                }
+                _ = back.recv_many(&mut own, INPUTS_AT_ONCE) => {
+                    for input in own.drain(..) {
+                        self.input(input, &mut waiters, &mut out);
+                    }
+                }
+                replies = self.bus.receive(&inbox, INPUTS_AT_ONCE) => {
+                    let replies = replies.unwrap_or_default();
+                    let settled = replies.iter().map(|delivery| (delivery.tag, Settle::Done)).collect();
+                    for delivery in replies {
+                        self.reply(delivery, &mut out);
+                    }
+                    // A reply is only a message: what it says is asked for again until the fact of it is durable.
+                    let _settled = self.bus.settle(&inbox, settled).await;
+                }
+                n = inputs.recv_many(&mut some, INPUTS_AT_ONCE) => {
+                    if n == 0 {
+                        break;
+                    }
+                    for input in some.drain(..) {
+                        self.input(input, &mut waiters, &mut out);
+                    }
+                }
+                () = timer => self.coordinator.step(self.clock.now(), In::Tick, &mut out),
+            }
+            if self.fenced {
+                break;
+            }
+            self.perform(&mut out, &mut waiters, &mut storing).await;
+        }
+        while storing.next().await.is_some() {}
+    }
+    fn input(&mut self, input: Input, waiters: &mut Waiters, out: &mut Vec<Out>) {
+        match input {
+            Input::Machine(input) => self.coordinator.step(self.clock.now(), input, out),
+            Input::Asked(make, tell) => {
+                waiters.next += 1;
+                waiters.tickets.insert(waiters.next, tell);
+                self.coordinator.step(self.clock.now(), make(waiters.next), out);
+            }
+            Input::Await(saga, after, tell) => {
+                let settled =
+                    self.coordinator.saga(saga).is_none_or(|exec| exec.state().needs_person() && after.is_none());
+                if settled {
+                    let _gone = tell.send(());
+                } else {
+                    waiters.moves.entry(saga).or_default().push((after, tell));
+                }
+            }
+            Input::Look(look) => look(&self.coordinator),
+        }
+    }
+    fn reply(&mut self, delivery: Delivery, out: &mut Vec<Out>) {
+        let Message::Reply(reply) = delivery.message else { return };
+        let (step, direction) = (reply.step, reply.direction);
+        let signal = match reply.says {
+            Says::Answer(answer) => Signal::Answered { step, direction, answer },
+            Says::NothingKnown => Signal::NothingKnown { step },
+            Says::Fault { code, reason: why } => Signal::Faulted { step, direction, code, why },
+        };
+        let input = In::Signal { saga: SagaId(reply.saga), signal, ticket: None };
+        self.coordinator.step(self.clock.now(), input, out);
+    }
+    fn stored(&mut self, stored: Stored, waiters: &mut Waiters, out: &mut Vec<Out>, _: &mut Storing) {
+        let input = match stored {
+            Stored::Committed(saga, Commit::Ok(_)) => In::Committed { saga },
+            Stored::Committed(saga, Commit::Fenced { current }) => {
+                tracing::error!(group = self.group, epoch = %self.epoch, %current, "fenced: another coordinator owns this group");
+                // Everybody who waits hears that this process does not own their sagas any more.
+                waiters.tickets.clear();
+                self.fenced = true;
+                In::NotCommitted { saga }
+            }
+            Stored::Committed(saga, other) => {
+                tracing::warn!(%saga, result = ?other, "the commit did not happen, or nobody knows; reading anew");
+                In::NotCommitted { saga }
+            }
+            Stored::Loaded(saga, Ok(history)) => In::Loaded { saga, history },
+            Stored::Loaded(saga, Err(HistoryError::Read(why))) => {
+                tracing::warn!(%saga, %why, "the history cannot be read now");
+                In::LoadFailed { saga, for_good: None }
+            }
+            Stored::Loaded(saga, Err(why @ HistoryError::Decode { .. })) => {
+                tracing::error!(%saga, %why, "the history cannot be understood; the saga waits for a newer program");
+                In::LoadFailed { saga, for_good: Some(why.to_string()) }
+            }
+        };
+        self.coordinator.step(self.clock.now(), input, out);
+    }
+    async fn perform(&mut self, out: &mut Vec<Out>, waiters: &mut Waiters, storing: &mut Storing) {
+        for output in std::mem::take(out) {
+            match output {
+                Out::Commit { saga, expected, facts } => self.commit(saga, expected, &facts, storing),
+                Out::Load { saga, after_failure } => self.load(saga, after_failure, storing),
+                Out::Perform { saga, act } => self.act(saga, act).await,
+                Out::Tell { ticket, what } => {
+                    if let Some(tell) = waiters.tickets.remove(&ticket) {
+                        let _gone = tell.send(what);
+                    }
+                }
+                Out::Moved { saga, rev, rests } => waiters.moved(saga, rev, rests),
+                Out::Stray { saga, what } => {
+                    tracing::warn!(%saga, what, "a message for a saga that does not exist");
+                    if let Some(batch) = journal::anomaly(saga, &what, &*self.ids, self.clock.now()) {
+                        let store = Arc::clone(&self.store);
+                        self.tasks.spawn(async move {
+                            let _kept = store.commit(batch).await;
+                        });
+                    }
+                }
+            }
+        }
+    }
+    fn commit(&self, saga: SagaId, expected: Version, facts: &[SagaFact], storing: &Storing) {
+        let now = self.clock.now();
+        let batch =
+            journal::events_of(facts, &*self.ids, now).ok().zip(journal::stream_of(saga)).map(|(events, stream)| {
+                journal::batch_of(stream, expected, events, Some(group_fence(self.group, self.epoch)))
+            });
+        let store = Arc::clone(&self.store);
+        let Some(batch) = batch else {
+            let why = saga_core::batch::Cause("a fact cannot be written as JSON".to_owned());
+            return storing.push(async move { Stored::Committed(saga, Commit::Retryable(why)) }.boxed());
+        };
+        storing.push(async move { Stored::Committed(saga, store.commit(batch).await) }.boxed());
+    }
+    fn load(&self, saga: SagaId, after_failure: bool, storing: &Storing) {
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        storing.push(
+            async move {
+                if after_failure {
+                    clock.sleep_until(clock.now().plus(STORE_PAUSE)).await;
+                }
+                Stored::Loaded(saga, journal::history(&store, saga).await)
+            }
+            .boxed(),
+        );
+    }
+    async fn act(&self, saga: SagaId, act: Act) {
+        match &act.deed {
+            Deed::Run => self.call(saga, act),
+            Deed::Send { command, payload } => self.send(saga, &act, command, payload, false).await,
+            Deed::Probe { command, payload } => self.send(saga, &act, command, payload, true).await,
+        }
+    }
+    async fn send(&self, saga: SagaId, act: &Act, command: &CommandName, payload: &Payload, probe: bool) {
+        let key = if act.direction == Direction::Do { act.keys.0 } else { act.keys.1 };
+        let deed = saga_core::module::Deed {
+            saga: saga.0,
+            step: act.step.clone(),
+            key,
+            direction: act.direction,
+            attempt: act.attempt,
+            actor: Actor::saga(saga),
+            correlation: saga.0,
+            causation: key.uuid(),
+            traceparent: None,
+            deadline: Some(act.deadline),
+        };
+        let delivered = Delivered {
+            command: command.name.clone(),
+            version: command.version,
+            payload: payload.clone(),
+            deed,
+            epoch: self.epoch,
+            keys: act.keys,
+        };
+        let (module, delivered) = (command.module.clone(), Arc::new(delivered));
+        let message = CommandMessage { module, delivered, reply_to: self.group, probe };
+        if let Err(why) = self.bus.publish(Message::Command(message)).await {
+            tracing::warn!(%saga, step = act.step, %why, "the command is not on the bus; its patience will end and it is sent again");
+        }
+    }
+    /// Calls a function of the saga in a task of its own: a slow or broken one holds up nobody else.
+    fn call(&self, saga: SagaId, act: Act) {
+        let (step, direction) = (act.step.clone(), act.direction);
+        let work = match self.coordinator.saga(saga).map(|exec: &Execution| exec.call(&act)) {
+            Some(Ok(work)) => work,
+            Some(Err(why)) => {
+                let signal = Signal::Faulted { step, direction, code: "FAULT".to_owned(), why: why.to_string() };
+                let _gone = self.back.send(Input::Machine(In::Signal { saga, signal, ticket: None }));
+                return;
+            }
+            None => return,
+        };
+        let (back, tasks) = (self.back.clone(), self.tasks.clone());
+        self.tasks.spawn(async move {
+            let done = tokio::select! {
+                done = AssertUnwindSafe(work).catch_unwind() => done,
+                () = tasks.stopping() => return,
+            };
+            let answered = |answer| Signal::Answered { step: step.clone(), direction, answer };
+            let signal = match done {
+                Ok(Ok(output)) => answered(Answer::Done { output }),
+                Ok(Err(StepError::Refused { code, reason })) => answered(Answer::Refused(Refused::new(code, reason))),
+                Ok(Err(StepError::Retry { reason })) => answered(Answer::Retry { after_ms: 0, reason }),
+                Err(_) => Signal::Faulted {
+                    step,
+                    direction,
+                    code: "PANIC".to_owned(),
+                    why: "the function panicked".to_owned(),
+                },
+            };
+            let _gone = back.send(Input::Machine(In::Signal { saga, signal, ticket: None }));
+        });
+    }
+}
+
+impl Waiters {
+    fn moved(&mut self, saga: SagaId, rev: Version, rests: bool) {
+        let Some(waiting) = self.moves.remove(&saga) else { return };
+        let mut still = Vec::new();
+        for (after, tell) in waiting {
+            if rests || after.is_some_and(|after| rev > after) {
+                let _gone = tell.send(());
+            } else {
+                still.push((after, tell));
+            }
+        }
+        if !still.is_empty() {
+            self.moves.insert(saga, still);
+        }
+    }
+}
