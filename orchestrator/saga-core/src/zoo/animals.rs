@@ -197,7 +197,12 @@ fn show(animal: &Animal) -> SagaShow {
         input: None,
         steps,
         undo_plan: if open {
-            words(&["production.DiscardAsset", "production.DiscardAsset", "strategy.Discard"])
+            words(&[
+                "production.DiscardAsset (assets[1]/render)",
+                "production.DiscardAsset (assets[0]/render)",
+                "strategy.Discard (generate-strategy)",
+                " (tidy-up)",
+            ])
         } else {
             Vec::new()
         },
@@ -221,7 +226,10 @@ fn possible(animal: &Animal) -> Vec<Possible> {
     let step = Some(animal.step);
     match animal.state {
         SagaState::UndoFailed => {
-            vec![one("try the undo again", "retry", step, false), one("it is undone by hand", "skip", step, true)]
+            vec![
+                one("try the undo again", "retry", step, false),
+                one("it is undone by hand", "skip --undo", step, true),
+            ]
         }
         SagaState::Parked => vec![
             one("retry the step", "retry", None, false),

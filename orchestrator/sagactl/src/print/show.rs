@@ -116,19 +116,22 @@ fn branch(steps: &[StepRow], index: usize, style: &Style) -> String {
     text
 }
 
-/// Equal neighbours are counted: `production.DiscardAsset ×3`.
-fn counted(commands: &[String], style: &Style) -> Vec<String> {
-    let mut groups: Vec<(&String, usize)> = Vec::new();
-    for command in commands {
+/// Equal neighbours are counted: `production.DiscardAsset ×3`. A plan entry is `command (path)`; people see the command, or
+/// the path of a step that has none.
+fn counted(plan: &[String], style: &Style) -> Vec<String> {
+    let mut groups: Vec<(&str, usize)> = Vec::new();
+    for entry in plan {
+        let (command, path) = entry.split_once(" (").unwrap_or((entry, ""));
+        let name = if command.is_empty() { path.trim_end_matches(')') } else { command };
         match groups.last_mut() {
-            Some((last, count)) if *last == command => *count += 1,
-            _ => groups.push((command, 1)),
+            Some((last, count)) if *last == name => *count += 1,
+            _ => groups.push((name, 1)),
         }
     }
     let times = style.sign("×", "x");
-    let word = |(command, count): &(&String, usize)| match count {
-        1 => style.clean(command),
-        many => format!("{} {times}{many}", style.clean(command)),
+    let word = |(name, count): &(&str, usize)| match count {
+        1 => style.clean(name),
+        many => format!("{} {times}{many}", style.clean(name)),
     };
     groups.iter().map(word).collect()
 }
@@ -190,14 +193,15 @@ fn possible(show: &SagaShow, style: &Style) -> String {
 pub fn command(show: &SagaShow, possible: &Possible, style: &Style) -> String {
     let id = show.row.id.short();
     let verb = style.clean(&possible.verb);
-    let mut text = format!("sagactl saga {verb} {id}");
+    // `skip --undo` is one verb: what follows the first word is its flag.
+    let (word, flag) = verb.split_once(' ').unwrap_or((&verb, ""));
+    let mut text = format!("sagactl saga {word} {id}");
     if let Some(at) = &possible.at {
         let place = words::shell(&style.clean(at));
-        let undo_failed = |step: &StepRow| step.path == *at && step.undo == Some(StepState::UndoFailed);
-        text.push_str(&match verb.as_str() {
-            "signal" => format!(" {place} --data @decision.json"),
-            "skip" if show.row.undoing || show.steps.iter().any(undo_failed) => format!(" --undo {place}"),
-            "skip" => format!(" --step {place} --result @output.json"),
+        text.push_str(&match (word, flag) {
+            ("signal", _) => format!(" {place} --data @decision.json"),
+            ("skip", "--undo") => format!(" --undo {place}"),
+            ("skip", _) => format!(" --step {place} --result @output.json"),
             _ => format!(" --step {place}"),
         });
     }
