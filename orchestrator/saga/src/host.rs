@@ -26,6 +26,14 @@ use std::time::Duration;
 
 /// 64 commands of one module at once: they share flushes, and a slow provider does not hold up the others.
 pub const HANDLERS_AT_ONCE: usize = 64;
+/// Weather that promises to be over within 100 ms is waited out beside the handler.
+const SHORT_WAIT_MS: u64 = 100;
+/// It is looked at every 10 ms at least.
+const SHORT_STEP_MS: u64 = 10;
+/// And for ten looks, a tenth of a second in all.
+const SHORT_WAITS: u32 = 10;
+/// How long handlers that are under way may take at a stop; what is cut off then is asked for again.
+const LAST_WORK: Duration = Duration::from_secs(5);
 /// After something did not work, before it is tried again.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -105,7 +113,11 @@ impl Host {
             }
         }
         // What is under way may be at its commit: it ends, and what is not acknowledged comes again.
-        while under_way.next().await.is_some() {}
+        let patience = self.clock.sleep_until(self.clock.now().plus(LAST_WORK));
+        tokio::select! {
+            () = async { while under_way.next().await.is_some() {} } => {}
+            () = patience => {}
+        }
     }
     async fn delivery(&self, delivery: Delivery) -> (u64, Settle) {
         let Message::Command(message) = &delivery.message else {
@@ -144,7 +156,24 @@ impl Host {
             }
         }
     }
+    /// Serves a command. Weather of a few milliseconds (a read model that has not heard yet) is waited out here, where
+    /// it is; only what lasts longer is told to the coordinator.
     async fn command(&self, message: &CommandMessage) -> Served {
+        for _ in 0..SHORT_WAITS {
+            match self.serve_once(message).await {
+                Served::Answered(Answer::Retry { after_ms, .. }) if after_ms <= SHORT_WAIT_MS => {
+                    let due = self.clock.now().plus(Duration::from_millis(after_ms.min(SHORT_STEP_MS)));
+                    tokio::select! {
+                        () = self.clock.sleep_until(due) => {}
+                        () = self.tasks.stopping() => break,
+                    }
+                }
+                served => return served,
+            }
+        }
+        self.serve_once(message).await
+    }
+    async fn serve_once(&self, message: &CommandMessage) -> Served {
         let work = serve(&self.module, &self.store, &self.ids, self.clock.now(), &message.delivered);
         AssertUnwindSafe(work)
             .catch_unwind()

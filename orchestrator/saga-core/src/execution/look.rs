@@ -259,9 +259,9 @@ impl Execution {
                     None => self.rows(body, &format!("{path}[…]/"), depth + 1, data, out),
                 },
                 Node::When { body, .. } => self.rows(body, &format!("{path}/"), depth + 1, data, out),
-                Node::Repeat { body, .. } => {
+                Node::Repeat { body, at_most, .. } => {
                     let (ended, satisfied) = self.rounds.get(&path).copied().unwrap_or((0, false));
-                    let begun = (ended + 1).min(if satisfied { ended } else { u32::MAX });
+                    let begun = if satisfied { ended } else { (ended + 1).min(*at_most) };
                     (1..=begun.max(1))
                         .for_each(|round| self.rows(body, &format!("{path}#{round}/"), depth + 1, data, out));
                 }
@@ -347,8 +347,10 @@ fn output_words(output: &Payload) -> Option<String> {
         Ok(id) => id.simple().to_string()[24..].to_owned(),
         Err(_) => text.chars().take(32).collect(),
     };
+    // Prose and hashes are for `--data`; here stand ids, states and numbers.
+    let brief = |text: &str| text.chars().count() <= 24 && !text.chars().any(char::is_control);
     let words = |value: &serde_json::Value| match value {
-        serde_json::Value::String(text) => Some(short(text)),
+        serde_json::Value::String(text) => Some(short(text)).filter(|text| brief(text)),
         serde_json::Value::Number(number) => Some(number.to_string()),
         serde_json::Value::Bool(yes) => Some(yes.to_string()),
         serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => None,

@@ -5,6 +5,7 @@ use crate::definition::{Node, StepDef};
 use crate::id::{SagaId, StepKey};
 use crate::json::Payload;
 use crate::step::Scope;
+use crate::time::Timestamp;
 use std::sync::Arc;
 
 /// Finds the step that a path names, and its place.
@@ -95,6 +96,9 @@ impl Scope for View<'_> {
     }
     fn key(&self) -> StepKey {
         self.key
+    }
+    fn started_at(&self) -> Timestamp {
+        self.exec.started_at
     }
     fn input(&self) -> Option<Payload> {
         self.exec.started.as_ref().map(|started| started.input.clone())
