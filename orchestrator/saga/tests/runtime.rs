@@ -1,4 +1,5 @@
 //! The runtime over stores in memory: reports, restarts, takeovers, orders. Nothing here sleeps.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what tests share speaks by panicking")]
 
 use saga::core::control::{AwaitSaga, Control, Look, Order, Selector, View, What};
 use saga::core::envelope::Actor;

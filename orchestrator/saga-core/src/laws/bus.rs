@@ -1,5 +1,5 @@
 //! The laws of a bus: at least once, what is not settled comes back, order per module, poison aside, nothing invented.
-#![expect(clippy::panic, clippy::expect_used, reason = "a law is a test that other crates run: it speaks by panicking")]
+#![expect(clippy::expect_used, reason = "a law is a test that other crates run: it speaks by panicking")]
 
 use super::store::{append, breathe, log, ok, stream};
 use crate::bus::{Bus, BusError, Delivery, EventBus, EventMessage, Inbox, Message, ReplyMessage, Says, Settle};
