@@ -380,22 +380,25 @@ impl Control for LocalControl {
         Ok(Receipt { request, saga, repeated: accepted == Accepted::Before })
     }
     async fn outcome(&self, _: &Actor, of: AwaitSaga, patience: Duration) -> Result<Option<SagaShow>, ControlError> {
-        let exec = self.execution(&of.id).await?;
         let done = |exec: &Execution| {
             let state = exec.state();
-            state.is_end() || state.needs_person() || of.after.is_some_and(|after| exec.rev().0 > after)
+            let rests = state.is_end() || state.needs_person() || state == SagaState::Waiting;
+            of.after.map_or(rests, |after| state.is_end() || exec.rev().0 > after)
         };
-        if done(&exec) {
-            return Ok(Some(exec.show(false)));
-        }
+        let mut exec = self.execution(&of.id).await?;
         let clock = &self.sagas.inner.clock;
-        let saga = exec.saga();
-        tokio::select! {
-            moved = self.sagas.moved(saga, of.after.map(Version)) => {
-                moved.map_err(failed)?;
-                Ok(Some(self.execution(&saga.to_string()).await?.show(false)))
+        let until = clock.now().plus(patience);
+        while !done(&exec) {
+            tokio::select! {
+                moved = self.sagas.moved(exec.saga(), Some(exec.rev())) => moved.map_err(failed)?,
+                () = clock.sleep_until(until) => return Ok(None),
             }
-            () = clock.sleep_until(clock.now().plus(patience)) => Ok(None),
+            let rev = exec.rev();
+            exec = self.execution(&exec.saga().to_string()).await?;
+            if exec.rev() == rev {
+                break;
+            }
         }
+        Ok(Some(exec.show(false)))
     }
 }

@@ -23,11 +23,9 @@ impl Execution {
             return SagaState::Compensating;
         }
         let any = |test: fn(&Run) -> bool| self.runs.values().any(test);
-        if self.def.is_none() || any(|run| matches!(run.forward, Forward::Parked { .. })) {
+        if self.def.is_none() || any(|run| run.backward.is_none() && matches!(run.forward, Forward::Parked { .. })) {
             SagaState::Parked
-        } else if any(|run| matches!(run.forward, Forward::RetryWait { .. })) {
-            SagaState::Retrying
-        } else if any(|run| run.in_flight() && run.attempt > run.forgiven + 1) {
+        } else if any(Run::retries) {
             SagaState::Retrying
         } else if any(|run| matches!(run.forward, Forward::Waiting { .. })) && !any(Run::in_flight) {
             SagaState::Waiting
@@ -299,6 +297,13 @@ impl Execution {
     }
 }
 
+impl Run {
+    /// Whether it is tried again, now or soon.
+    fn retries(&self) -> bool {
+        matches!(self.forward, Forward::RetryWait { .. }) || (self.in_flight() && self.attempt > self.forgiven + 1)
+    }
+}
+
 fn step_state(run: &Run) -> StepState {
     match &run.forward {
         Forward::Ready => StepState::Pending,
@@ -356,7 +361,11 @@ fn output_words(output: &Payload) -> Option<String> {
                 fields.iter().filter_map(|(name, value)| Some(format!("{name} {}", words(value)?))).take(2).collect();
             Some(head(&parts.join(", "))).filter(|text| !text.is_empty())
         }
-        other => words(other),
+        other @ (serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_)
+        | serde_json::Value::Array(_)) => words(other),
     }
 }
 
