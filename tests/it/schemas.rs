@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::path::Path;
 use system_tests::compat;
 use system_tests::schemas::{self, Documents, LOCK, Published};
 
@@ -127,6 +128,28 @@ fn only_new_files_are_written_and_the_lock_only_grows() {
     let compact = serde_json::from_str::<Value>(&other.files["qc/QcWaived.v1.json"]).unwrap().to_string();
     other.files.insert("qc/QcWaived.v1.json".to_owned(), compact);
     assert!(!other.additions(&all).contains_key("qc/QcWaived.v1.json"));
+}
+
+#[test]
+fn publishing_adds_once_and_writes_nothing_when_something_is_wrong() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("published-schemas");
+    drop(std::fs::remove_dir_all(&folder));
+    let all = few();
+    let mut old = all.clone();
+    old.retain(|path, _| !path.starts_with("qc/QcWaived"));
+    assert_eq!(schemas::publish(&folder, &old).unwrap().unwrap().len(), old.len() + 1);
+    assert_eq!(schemas::publish(&folder, &old).unwrap(), Ok(vec![]));
+    assert_eq!(Published::read(&folder).unwrap(), published(&old));
+    let touched = folder.join("qc/QcPassed.v1.json");
+    let text = std::fs::read_to_string(&touched).unwrap();
+    std::fs::write(&touched, text.replace("uuid", "text")).unwrap();
+    let faults = schemas::publish(&folder, &all).unwrap().unwrap_err();
+    assert!(faults[0].starts_with("qc/QcPassed.v1.json: changed after it was published"), "{faults:?}");
+    assert!(!folder.join("qc/QcWaived.v1.json").exists());
+    std::fs::write(&touched, text).unwrap();
+    let added = ["lock.json", "qc/QcWaived.v1.example.json", "qc/QcWaived.v1.json"].map(str::to_owned);
+    assert_eq!(schemas::publish(&folder, &all).unwrap(), Ok(added.to_vec()));
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

@@ -1,1 +1,29 @@
-//! Being written.
+//! Orchestration owns the company's sagas: which module is asked for what, in which order, and where there is no way back.
+//!
+//! Invariant: no saga touches a module's data except by a command of that module.
+//! Invariant: what a client handed in before the saga began is never compensated.
+#![deny(clippy::wildcard_enum_match_arm)]
+
+/// What others may know.
+pub mod api {
+    /// `major.minor` of this api.
+    pub const CONTRACT: &str = "1.0";
+    pub mod dtos;
+}
+mod internal {
+    mod client_to_delivery;
+    use saga_core::fact::Orchestration;
+    use saga_core::module::Module;
+    use saga_core::saga::define;
+
+    /// The module: it serves nothing, it owns sagas.
+    pub fn module() -> Module {
+        Module::new::<Orchestration, ()>(crate::api::CONTRACT, ())
+            .saga(define::<crate::api::dtos::ClientToDelivery>())
+            .build()
+    }
+}
+pub use internal::module;
+
+#[cfg(test)]
+mod tests;

@@ -91,6 +91,8 @@ codes! {
     STILL_PENDING = "SG0303", 8, true, "still pending";
     /// Checks have findings.
     FINDINGS = "SG0304", 6, false, "a check has findings";
+    /// Not from there, or not by them.
+    NOT_ALLOWED = "SG0305", 4, false, "not allowed from here";
     /// A bug.
     INTERNAL = "SG0999", 1, false, "something that must not happen";
 }

@@ -579,6 +579,9 @@ impl Scope for View<'_> {
         let latest = listed.last().map(|(block, _)| *block);
         listed.iter().filter(|(block, _)| Some(*block) == latest).map(|(_, output)| (*output).clone()).collect()
     }
+    fn started_at(&self) -> Timestamp {
+        self.exec.started_at
+    }
     fn item(&self) -> Option<Payload> {
         let close = self.path.rfind(']')?;
         let (block, index) = self.path[..close].rsplit_once('[')?;

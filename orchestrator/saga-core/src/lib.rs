@@ -44,6 +44,8 @@ pub mod waiting;
 pub mod why;
 #[cfg(feature = "laws")]
 pub mod world;
+#[cfg(feature = "laws")]
+pub mod zoo;
 
 #[doc(hidden)]
 pub use uuid;

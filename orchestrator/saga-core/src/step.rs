@@ -27,6 +27,10 @@ pub struct Item<T>(pub T);
 #[derive(Debug, Clone, Copy)]
 pub struct Undoing(pub StepKey);
 
+/// When the saga began.
+#[derive(Debug, Clone, Copy)]
+pub struct StartedAt(pub crate::time::Timestamp);
+
 /// How a local step does not succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepError {
@@ -87,6 +91,8 @@ pub trait Scope {
     fn outs(&self, type_name: &'static str) -> Vec<Payload>;
     /// The item of the innermost fan-out.
     fn item(&self) -> Option<Payload>;
+    /// When the saga began.
+    fn started_at(&self) -> crate::time::Timestamp;
 }
 
 /// Why a function could not be called: the definition was checked, so this is a changed type or a bug. The step parks.
@@ -166,6 +172,14 @@ impl Argument for SagaId {
     }
     fn take(scope: &dyn Scope) -> Result<Self, ArgError> {
         Ok(scope.saga())
+    }
+}
+impl Argument for StartedAt {
+    fn need() -> Option<Need> {
+        None
+    }
+    fn take(scope: &dyn Scope) -> Result<Self, ArgError> {
+        Ok(StartedAt(scope.started_at()))
     }
 }
 impl Argument for Undoing {

@@ -324,6 +324,7 @@ impl World {
                 if refused {
                     return Ok(Some(refuse(store, &delivered).await));
                 }
+                self.project().await?;
                 match serve(module, store, &self.ids, self.clock.now(), &delivered).await {
                     Served::Answered(answer) => Ok(Some(answer)),
                     Served::Stale { .. } => Ok(None),
@@ -331,6 +332,18 @@ impl World {
                 }
             }
         }
+    }
+    /// Folds everything recorded so far into every module's read models: here, no read model is ever behind.
+    pub async fn project(&self) -> Result<(), String> {
+        for (module, own) in self.modules.values() {
+            for def in &module.projections {
+                for source in def.sources() {
+                    let Some((_, log)) = self.modules.get(source) else { continue };
+                    crate::catchup::catch_up(def, own, source, log).await.map_err(|why| why.to_string())?;
+                }
+            }
+        }
+        Ok(())
     }
     async fn call(&self, saga: SagaId, act: &Act) -> Option<Answer> {
         let work = self.coordinator.saga(saga)?.call(act).ok()?;

@@ -167,6 +167,13 @@ impl Command for RejectStrategy {
     type Reply = StrategyMoved;
     type Refusal = RejectRefused;
 }
+impl Compensable for RejectStrategy {
+    type Undo = DiscardStrategy;
+    /// A "no" is taken back with the version it was said to; the decision stays in the history.
+    fn undo(&self, _: StepKey) -> DiscardStrategy {
+        DiscardStrategy { brief_id: self.brief_id, strategy_id: self.strategy_id, reason: "taken back".to_owned() }
+    }
+}
 
 /// Writes the next version from an earlier one and a patch; the earlier one stays as it is.
 ///

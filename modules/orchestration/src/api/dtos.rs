@@ -1,0 +1,50 @@
+//! What sagas are started with, and the decisions that people take at their gates.
+
+use onboarding::api::dtos::BriefForm;
+use saga_core::step::Gate;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+/// The input of the saga `client-to-delivery`: a client's brief, as the client filled it in.
+///
+/// Reading it checks every field: a wrong type or an unknown field is refused with its place and what was expected.
+/// The text is kept as it came; normalising it is onboarding's work.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct ClientToDelivery(pub Map<String, Value>);
+
+impl<'de> Deserialize<'de> for ClientToDelivery {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let form = Map::deserialize(deserializer)?;
+        BriefForm::read_strict(&form).map_err(|faults| {
+            let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
+            Error::custom(faults.join("; "))
+        })?;
+        Ok(Self(form))
+    }
+}
+
+impl ClientToDelivery {
+    /// The form as a type; answers that are not there are empty.
+    pub fn form(&self) -> BriefForm {
+        BriefForm::read(&self.0).unwrap_or_default()
+    }
+}
+
+/// Where a person decides about a submitted strategy.
+pub const STRATEGY_APPROVED: Gate<StrategyDecision> = Gate::named("strategy-approved");
+
+/// The decision: approve, or reject with a reason; a rejected strategy is written again, three times at most.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StrategyDecision {
+    /// Yes or no.
+    pub approved: bool,
+    /// Who decided; whoever sends the signal when it is not said.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub by: Option<String>,
+    /// Why; needed for a no.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub note: Option<String>,
+}

@@ -1,0 +1,310 @@
+//! Every look, order, view and error survives the wire, over a real loopback socket.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+use saga_admin::client::AdminClient;
+use saga_admin::owner::{self, Found, OwnerFile};
+use saga_admin::server::Server;
+use saga_core::codes;
+use saga_core::control::{AwaitSaga, Control, ControlError, Look, Order, Selector, What};
+use saga_core::envelope::Actor;
+use saga_core::id::RequestId;
+use saga_core::json::Payload;
+use saga_core::view::SagaState;
+use saga_core::zoo::{NOW, Zoo};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use uuid::Uuid;
+
+const SECOND: Duration = Duration::from_secs(1);
+const TEN: Duration = Duration::from_secs(10);
+
+/// Runs `test` against a served zoo, then stops the server and waits for it.
+async fn served<F, Fut>(test: F)
+where
+    F: FnOnce(Arc<Zoo>, AdminClient) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    let zoo = Arc::new(Zoo::with_findings());
+    let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let client = AdminClient::new(&server.url(), TEN).unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let run = server.run(zoo.clone(), async move {
+        let _ = stopped.await;
+    });
+    let (served, ()) = tokio::join!(run, async {
+        test(zoo, client).await;
+        let _ = stop.send(());
+    });
+    served.unwrap();
+}
+
+fn ann() -> Actor {
+    Actor::operator("Änn O'Neil")
+}
+
+fn looks() -> Vec<Look> {
+    let id = || "client-to-delivery/acme-7".to_owned();
+    let full = Selector {
+        states: vec![SagaState::Parked, SagaState::Completed],
+        kind: Some("client-to-delivery".into()),
+        key: Some("ac*/me &=?%".into()),
+        attention: true,
+        all: true,
+        since: Some(NOW),
+        limit: 7,
+        cursor: Some("1".into()),
+    };
+    vec![
+        Look::Sagas(Selector::default()),
+        Look::Sagas(full),
+        Look::Saga { id: id(), data: false },
+        Look::Saga { id: "9f3ac2d1".into(), data: true },
+        Look::History { id: id(), after: 30, limit: 2 },
+        Look::Why { id: id() },
+        Look::Modules,
+        Look::Definitions,
+        Look::Verify,
+        Look::Status,
+    ]
+}
+
+fn orders() -> Vec<What> {
+    let saga = || "client-to-delivery/acme-7".to_owned();
+    let input = || Payload::parse("{\"n\":9007199254740993,  \"deep\":[[{\"x\":\"\\u00e9✖\"}]]}").unwrap();
+    vec![
+        What::Start { kind: "client-to-delivery".into(), version: Some(4), key: Some("acme-7".into()), input: input() },
+        What::Start { kind: "client-to-delivery/acme-7".into(), version: None, key: None, input: Payload::null() },
+        What::Signal { saga: saga(), gate: "client decides/ä".into(), data: input() },
+        What::Cancel { saga: saga(), abandon: false },
+        What::Cancel { saga: saga(), abandon: true },
+        What::Compensate { saga: saga() },
+        What::Pause { saga: saga() },
+        What::Resume { saga: saga() },
+        What::Retry { saga: saga(), step: None },
+        What::Retry { saga: saga(), step: Some("assets[2]/render".into()) },
+        What::Skip { saga: saga(), step: "assets[2]/render".into(), result: Some(Payload::null()) },
+        What::Skip { saga: saga(), step: "assets[2]/render".into(), result: None },
+        What::Note { saga: saga(), text: "two\nlines \"quoted\"".into() },
+    ]
+}
+
+#[tokio::test]
+async fn every_look_and_its_view_survive() {
+    served(|zoo, client| async move {
+        for look in looks() {
+            let direct = zoo.look(&ann(), look.clone()).await.unwrap();
+            let wired = client.look(&ann(), look.clone()).await.unwrap();
+            assert_eq!(wired, direct, "{look:?}");
+            assert_eq!(zoo.asked().last(), Some(&look));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_order_survives_with_its_reason_request_and_actor() {
+    served(|zoo, client| async move {
+        for (n, what) in orders().into_iter().enumerate() {
+            let request = RequestId(Uuid::from_u128(n as u128 + 1));
+            let reason = (n % 2 == 0).then(|| "client \"withdrew\"\n✖".to_owned());
+            let order = Order { request, reason, what };
+            let first = client.act(&ann(), order.clone()).await.unwrap();
+            let again = client.act(&ann(), order.clone()).await.unwrap();
+            assert_eq!((first.request, first.repeated, again.repeated), (request, false, true));
+            assert_eq!(zoo.ordered().last(), Some(&(ann(), order)));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_error_code_survives_on_every_path() {
+    served(|_, client| async move {
+        for code in codes::ALL {
+            let id = code.id.to_owned();
+            let expected = ControlError::new(*code, format!("scripted: {}", code.title)).hint("one").hint("two");
+            let look = client.look(&ann(), Look::Saga { id: id.clone(), data: false }).await;
+            assert_eq!(look.unwrap_err(), expected);
+            let what = What::Pause { saga: id.clone() };
+            let act = client.act(&ann(), Order { request: RequestId(Uuid::nil()), reason: None, what }).await;
+            assert_eq!(act.unwrap_err(), expected);
+            let outcome = client.outcome(&ann(), AwaitSaga { id, after: None }, SECOND).await;
+            assert_eq!(outcome.unwrap_err(), expected);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_outcome_is_a_saga_or_nothing_yet() {
+    served(|zoo, client| async move {
+        let of = |id: &str| AwaitSaga { id: id.into(), after: Some(3) };
+        let ended = client.outcome(&ann(), of("0c51aa97"), SECOND).await.unwrap();
+        assert_eq!(ended, zoo.outcome(&ann(), of("0c51aa97"), SECOND).await.unwrap());
+        assert_eq!(client.outcome(&ann(), of("e8127f4d"), Duration::from_secs(300)).await.unwrap(), None);
+    })
+    .await;
+}
+
+/// Sends raw bytes and reads the whole answer.
+async fn raw(client: &AdminClient, head: &str, body: &[u8]) -> String {
+    let address = client.url().strip_prefix("http://").unwrap().to_owned();
+    let mut socket = tokio::net::TcpStream::connect(&address).await.unwrap();
+    let host = if head.contains("host:") { String::new() } else { format!("host: {address}\r\n") };
+    let length = body.len();
+    let text = format!("{head}\r\n{host}connection: close\r\ncontent-length: {length}\r\n\r\n");
+    socket.write_all(text.as_bytes()).await.unwrap();
+    // A server that refuses a body early may close before it has read all of it.
+    let _ = socket.write_all(body).await;
+    let mut answer = Vec::new();
+    let _ = socket.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+const ORDER: &str = "content-type: application/json\r\nx-request-id: 0193a1c7-55e2-7c1f-b0aa-41d89f3ac2d1";
+
+#[tokio::test]
+async fn a_bad_body_names_its_place() {
+    let deep = format!("{{\"type\":\"t\",\"input\":{}1{}}}", "[".repeat(1000), "]".repeat(1000));
+    let large = format!("{{\"type\":\"t\",\"input\":\"{}\"}}", "x".repeat(1024 * 1024 + 1));
+    let huge = "x".repeat(2 * 1024 * 1024 + 1);
+    let table: Vec<(&[u8], &str, &str)> = vec![
+        (b"{\"type\":\"t\",\n \"input\": tru}", "SG0101", "/input (line 2"),
+        (b"{\"type\":\"t\",\n \"input\": {\"a\":1,\"a\":2}}", "SG0101", "/input/a (line 2"),
+        (b"{\"type\":\"t\",\"input\":\"a\\u0000\"}", "SG0101", "NUL"),
+        (b"{\"type\":\"\xff\"}", "SG0101", "byte 9"),
+        (b"{\"type\":\n7}", "SG0102", "/type (line 2, column 1)"),
+        (b"{}", "SG0102", "/type"),
+        (b"[]", "SG0102", "an object"),
+        (b"{\"type\":\"t\",\"type\":\"t\"}", "SG0102", "comes twice"),
+        (b"{\"type\":\"t\",\"inputs\":1}", "SG0102", "/inputs"),
+        (deep.as_bytes(), "SG0103", "/input/0/0"),
+        (large.as_bytes(), "SG0103", "1048579 bytes"),
+        (huge.as_bytes(), "SG0103", "2097152"),
+    ];
+    served(|zoo, client| async move {
+        for (body, code, place) in table {
+            let answer = raw(&client, &format!("POST /v1/sagas HTTP/1.1\r\n{ORDER}"), body).await;
+            let shown = &answer[answer.len().saturating_sub(300)..];
+            assert!(answer.starts_with("HTTP/1.1 400"), "{shown}");
+            assert!(answer.contains(&format!("\"code\":\"{code}\"")), "{shown}");
+            assert!(answer.contains(place), "{place} in {shown}");
+        }
+        assert!(zoo.ordered().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn strangers_are_refused_and_every_answer_is_json() {
+    let table = [
+        ("GET /v1/status HTTP/1.1\r\nhost: evil.example:7420", "403", "SG0305"),
+        ("GET /v1/status HTTP/1.1\r\norigin: http://evil.example", "403", "SG0305"),
+        ("POST /v1/sagas/x/pause HTTP/1.1\r\ncontent-type: text/plain", "400", "SG0301"),
+        ("POST /v1/sagas/x/pause HTTP/1.1", "400", "x-request-id"),
+        (
+            "POST /v1/sagas/x/explode HTTP/1.1\r\nx-request-id: 0193a1c7-55e2-7c1f-b0aa-41d89f3ac2d1",
+            "400",
+            "orders are",
+        ),
+        ("DELETE /v1/sagas HTTP/1.1", "400", "SG0301"),
+        ("GET /v2/sagas HTTP/1.1", "400", "SG0301"),
+        ("GET /v1/sagas?stat=x HTTP/1.1", "400", "SG0301"),
+        ("GET /v1/sagas/SG0205 HTTP/1.1", "409", "SG0205"),
+        ("GET /v1/sagas/nothing HTTP/1.1", "404", "SG0201"),
+        ("GET /livez HTTP/1.1", "200", "live"),
+        ("GET /readyz HTTP/1.1", "200", "saga/v1"),
+    ];
+    served(|zoo, client| async move {
+        for (head, status, part) in table {
+            let answer = raw(&client, head, b"").await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{head}: {answer}");
+            assert!(answer.contains("content-type: application/json") && answer.contains(part), "{head}: {answer}");
+        }
+        assert!(zoo.ordered().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_loopback_addresses_are_bound_or_asked() {
+    assert_eq!(Server::bind("0.0.0.0:0".parse().unwrap()).await.unwrap_err().code, "SG0305");
+    assert_eq!(AdminClient::new("http://example.com", SECOND).unwrap_err().code, "SG0301");
+    assert_eq!(AdminClient::new("https://127.0.0.1:1", SECOND).unwrap_err().code, "SG0301");
+}
+
+#[tokio::test]
+async fn nobody_there_is_said_with_a_way_on() {
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let client = AdminClient::new(&format!("http://{free}"), SECOND).unwrap();
+    let error = client.look(&ann(), Look::Status).await.unwrap_err();
+    assert_eq!((error.code.as_str(), error.retryable), ("SG0302", true));
+    assert!(error.hint.iter().any(|hint| hint.contains("sagactl dev")), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_owner_is_found_while_it_answers_and_stale_after() {
+    let data = tempfile::tempdir().unwrap();
+    let path = data.path().to_owned();
+    assert!(matches!(owner::find(&path, SECOND).await.unwrap(), Found::Nobody));
+    let kept = path.clone();
+    served(|_, client| async move {
+        let file = OwnerFile::write(&kept, client.url()).unwrap();
+        match owner::find(&kept, SECOND).await.unwrap() {
+            Found::Alive(owner, found) => {
+                assert_eq!((owner.pid, found.url()), (std::process::id(), client.url()));
+            }
+            other => panic!("{other:?}"),
+        }
+        std::mem::forget(file);
+    })
+    .await;
+    assert!(matches!(owner::find(&path, SECOND).await.unwrap(), Found::Stale(_)));
+    let file = OwnerFile::write(&path, "http://127.0.0.1:1").unwrap();
+    file.remove().unwrap();
+    assert_eq!(std::fs::read_dir(&path).unwrap().count(), 0);
+    std::fs::write(path.join("owner.json"), "{\"pid\":").unwrap();
+    assert!(matches!(owner::find(&path, SECOND).await.unwrap(), Found::Nobody));
+}
+
+#[tokio::test]
+async fn stopping_does_not_wait_for_a_long_poll() {
+    /// Knows one saga that never changes.
+    struct Silent;
+    #[async_trait::async_trait]
+    impl Control for Silent {
+        async fn look(&self, _: &Actor, _: Look) -> Result<saga_core::control::View, ControlError> {
+            Err(ControlError::new(codes::INTERNAL, "not asked"))
+        }
+        async fn act(&self, _: &Actor, _: Order) -> Result<saga_core::control::Receipt, ControlError> {
+            Err(ControlError::new(codes::INTERNAL, "not asked"))
+        }
+        async fn outcome(
+            &self,
+            _: &Actor,
+            _: AwaitSaga,
+            _: Duration,
+        ) -> Result<Option<saga_core::view::SagaShow>, ControlError> {
+            std::future::pending().await
+        }
+    }
+    let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let client = AdminClient::new(&server.url(), TEN).unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let run = server.run(Arc::new(Silent), async move {
+        let _ = stopped.await;
+    });
+    let by = ann();
+    let poll = client.outcome(&by, AwaitSaga { id: "x".into(), after: None }, TEN);
+    let ask = async {
+        tokio::join!(poll, async {
+            assert!(client.is_alive().await);
+            let _ = stop.send(());
+        })
+    };
+    let both = tokio::time::timeout(TEN, async { tokio::join!(run, ask) }).await.unwrap();
+    both.0.unwrap();
+    assert_eq!(both.1.0.unwrap_err().code, "SG0302");
+}

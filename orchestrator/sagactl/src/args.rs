@@ -1,0 +1,221 @@
+//! What can be typed: the commands, and the options that every command takes.
+
+use crate::cmd;
+use crate::failure::Failure;
+use crate::print::style::{ColorWhen, TimeForm};
+use crate::words::parse_duration;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+const AFTER: &str = "\
+Options that every command takes: sagactl options
+First time here?                  sagactl demo
+A code in an error message:       sagactl help SG0205";
+
+/// Start, look at, order and explain sagas.
+#[derive(Debug, Parser)]
+#[command(name = "sagactl", version, after_help = AFTER, disable_help_subcommand = true)]
+#[command(subcommand_required = true, arg_required_else_help = true, max_term_width = 100)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What data is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// For people; tabs and whole values into a pipe.
+    #[default]
+    Table,
+    /// The same with every column.
+    Wide,
+    /// One JSON document.
+    Json,
+    /// One JSON object a line, without envelope.
+    Ndjson,
+    /// One id a line, for xargs.
+    Id,
+}
+
+impl Format {
+    /// Whether a program reads it: errors are JSON then, too.
+    pub fn is_machine(self) -> bool {
+        matches!(self, Format::Json | Format::Ndjson)
+    }
+}
+
+/// Options of every command. The common ones are in every help; all of them in `sagactl options`.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Write data as table, wide, json, ndjson or id
+    #[arg(short, long, global = true, value_enum, default_value_t, env = "SAGACTL_OUTPUT", value_name = "FORMAT")]
+    #[arg(hide_env = true, hide_possible_values = true)]
+    pub output: Format,
+    /// Talk to the sagactl that owns this data folder, or open it (also: --data)
+    #[arg(
+        id = "data_dir",
+        long = "data-dir",
+        global = true,
+        env = "SAGACTL_DATA",
+        default_value = "./.sagactl",
+        value_name = "DIR",
+        hide = true
+    )]
+    pub data: PathBuf,
+    /// Talk to the sagactl at this address instead
+    #[arg(long, global = true, env = "SAGACTL_URL", value_name = "URL", hide = true)]
+    pub url: Option<String>,
+    /// Who orders, for the audit (default: the user's name)
+    #[arg(long = "as", global = true, env = "SAGACTL_ACTOR", value_name = "NAME", hide = true)]
+    pub actor: Option<String>,
+    /// Give up on a request after this time
+    #[arg(long, global = true, value_parser = parse_duration, default_value = "10s", value_name = "TIME", hide = true)]
+    pub timeout: Duration,
+    /// Write times as ages, RFC 3339 or seconds (machine formats: always RFC 3339 in UTC)
+    #[arg(long, global = true, value_enum, value_name = "FORM", hide = true)]
+    pub time: Option<TimeForm>,
+    /// Colour on a terminal; NO_COLOR and TERM=dumb are heard with auto
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN", hide = true)]
+    pub color: ColorWhen,
+    /// Signs in ASCII only
+    #[arg(long, global = true, hide = true)]
+    pub ascii: bool,
+    /// Never cut a cell or leave out a column
+    #[arg(long, global = true, hide = true)]
+    pub no_trunc: bool,
+    /// Never ask; what would need an answer ends with exit code 2
+    #[arg(long, global = true, hide = true)]
+    pub no_input: bool,
+    /// Only ids, or nothing
+    #[arg(short, long, global = true, hide = true)]
+    pub quiet: bool,
+    /// Log to standard error; twice for more
+    #[arg(short, long, global = true, action = ArgAction::Count, hide = true)]
+    pub verbose: u8,
+}
+
+impl Global {
+    /// Who orders.
+    pub fn actor(&self) -> String {
+        let user = || ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
+        let name = self.actor.clone().or_else(user).filter(|name| !name.trim().is_empty());
+        name.unwrap_or_else(|| "operator".to_owned())
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// A one-minute story: sagas complete, are undone, get stuck and are explained
+    Demo(cmd::demo::DemoArgs),
+    /// Run everything in one process, with a store that is kept
+    Dev(cmd::dev::DevArgs),
+    /// Start, list, show, watch, explain and steer sagas
+    #[command(subcommand, visible_alias = "s")]
+    Saga(cmd::saga::SagaCommand),
+    /// Look at the modules
+    #[command(subcommand)]
+    Module(cmd::module::ModuleCommand),
+    /// Look at the registered definitions
+    #[command(subcommand)]
+    Definition(cmd::module::DefinitionCommand),
+    /// Check the logs
+    #[command(subcommand, visible_alias = "ev")]
+    Events(cmd::events::EventsCommand),
+    /// Measure
+    #[command(subcommand)]
+    Bench(cmd::bench::BenchCommand),
+    /// Explain a code, a topic or a command
+    Help(cmd::help::HelpArgs),
+    /// List the options that every command takes
+    Options,
+    /// Print the version
+    Version,
+}
+
+/// What every order takes.
+#[derive(Debug, Clone, Args)]
+pub struct OrderArgs {
+    /// Why; it stands in the saga's history for ever
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Repeat an order safely: the same id twice is one effect (default: a fresh one)
+    #[arg(long, value_name = "UUID")]
+    pub request_id: Option<uuid::Uuid>,
+    /// Do not ask for confirmation
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// For orders whose outcome can be awaited.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct WaitArgs {
+    /// Wait for what becomes of the saga, at most this long
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "5m")]
+    pub wait: Option<Duration>,
+}
+
+/// Reads a command line. `--data DIR` is the data folder everywhere, except behind `saga show` and `saga signal`, where
+/// `--data` belongs to the saga; clap cannot have two meanings of one word, so the folder is `--data-dir` to it.
+pub fn rewrite(argv: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
+    let mut own = false;
+    let mut saga = false;
+    let mut rest = false;
+    let rewritten = argv.into_iter().map(|word| {
+        let Some(text) = word.to_str() else { return word };
+        rest |= text == "--";
+        own |= saga && matches!(text, "show" | "signal");
+        saga |= matches!(text, "saga" | "s");
+        match text.strip_prefix("--data") {
+            Some(tail) if !own && !rest && (tail.is_empty() || tail.starts_with('=')) => {
+                format!("--data-dir{tail}").into()
+            }
+            _ => word,
+        }
+    });
+    rewritten.collect()
+}
+
+/// Whether a command line asks for a machine format, for errors about the command line itself.
+pub fn machine_format(argv: &[std::ffi::OsString]) -> bool {
+    let words: Vec<&str> = argv.iter().filter_map(|word| word.to_str()).collect();
+    let named = words.windows(2).any(|pair| matches!(pair, ["-o" | "--output", "json" | "ndjson"]));
+    let joined = |word: &&str| {
+        matches!(*word, "-ojson" | "-ondjson" | "-o=json" | "-o=ndjson" | "--output=json" | "--output=ndjson")
+    };
+    let env = std::env::var("SAGACTL_OUTPUT").is_ok_and(|format| matches!(format.as_str(), "json" | "ndjson"));
+    named || words.iter().any(joined) || env
+}
+
+/// What clap refuses, as a failure with a code; its own words are kept.
+pub fn refused(error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text).trim();
+    let mut paragraphs = text.split("\n\n");
+    let message = paragraphs.next().unwrap_or(text).lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let mut failure = Failure::usage(message);
+    for paragraph in paragraphs {
+        for line in paragraph.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            failure = failure.hint(without_letters(line.strip_prefix("tip: ").unwrap_or(line)));
+        }
+    }
+    failure
+}
+
+/// A one-letter alias is nobody's typo: it is taken out of what is suggested.
+fn without_letters(hint: &str) -> String {
+    match hint.strip_prefix("some similar subcommands exist: ") {
+        None => hint.to_owned(),
+        Some(list) => {
+            let words: Vec<&str> = list.split(", ").filter(|word| word.trim_matches('\'').len() > 1).collect();
+            format!("did you mean {}", words.join(", "))
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! `sagactl events`: the logs, checked against every promise.
+
+use crate::args::Global;
+use crate::connect;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::print::out::Out;
+use crate::print::verdicts;
+use clap::Subcommand;
+use saga_core::control::{Look, View};
+
+/// What can be done with the logs.
+#[derive(Debug, Clone, Subcommand)]
+pub enum EventsCommand {
+    /// Read every log and check every promise; exit code 6 when something is wrong
+    Verify,
+}
+
+/// Runs it.
+pub async fn run(command: &EventsCommand, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
+    match command {
+        EventsCommand::Verify => {
+            let session = connect::session(global, out).await?;
+            let view = session.look(Look::Verify).await?;
+            let View::Verdicts(found) = &view else { return Err(super::saga::strange(&view)) };
+            out.view(&view, |style| verdicts::render(found, style))?;
+            Ok(if found.findings.is_empty() { Exit::DONE } else { Exit::FINDINGS })
+        }
+    }
+}

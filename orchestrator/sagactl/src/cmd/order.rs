@@ -1,0 +1,392 @@
+//! The orders: each is confirmed as its weight asks, accepted with a receipt, and awaited only if that is wanted.
+
+use crate::args::{Format, Global, OrderArgs, WaitArgs};
+use crate::clock;
+use crate::connect::{self, Session};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::input::{self, Source};
+use crate::print::json;
+use crate::print::out::Out;
+use crate::print::{list, show};
+use crate::words;
+use clap::Args;
+use saga_core::codes;
+use saga_core::control::{AwaitSaga, Look, Order, Receipt, View, What};
+use saga_core::id::RequestId;
+use saga_core::view::{SagaShow, SagaState};
+use std::time::Duration;
+
+/// 250 ms between two looks at a saga that does not change: unnoticed by a person, and nothing to a server.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// `saga signal`.
+#[derive(Debug, Args)]
+pub struct SignalArgs {
+    /// Which saga
+    pub id: String,
+    /// Which gate
+    pub gate: String,
+    /// The decision, one JSON value: a file, @file, or - for standard input
+    #[arg(long, value_name = "FILE", value_parser = Source::parse)]
+    pub data: Source,
+    /// Options of every order.
+    #[command(flatten)]
+    pub order: OrderArgs,
+    /// Options for waiting.
+    #[command(flatten)]
+    pub wait: WaitArgs,
+}
+
+/// `saga retry`.
+#[derive(Debug, Args)]
+pub struct RetryArgs {
+    /// Which saga
+    pub id: String,
+    /// Which step; the parked ones when not given
+    #[arg(long, value_name = "PATH")]
+    pub step: Option<String>,
+    /// Options of every order.
+    #[command(flatten)]
+    pub order: OrderArgs,
+    /// Options for waiting.
+    #[command(flatten)]
+    pub wait: WaitArgs,
+}
+
+/// `saga skip`.
+#[derive(Debug, Args)]
+pub struct SkipArgs {
+    /// Which saga
+    pub id: String,
+    /// Go on without this step; needs --result
+    #[arg(long, value_name = "PATH", requires = "result", required_unless_present = "undo")]
+    pub step: Option<String>,
+    /// The output to go on with, one JSON value: a file, @file, or - for standard input
+    #[arg(long, value_name = "FILE", value_parser = Source::parse)]
+    pub result: Option<Source>,
+    /// Accept the undo of this step as done by hand
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["step", "result"])]
+    pub undo: Option<String>,
+    /// Options of every order.
+    #[command(flatten)]
+    pub order: OrderArgs,
+    /// Options for waiting.
+    #[command(flatten)]
+    pub wait: WaitArgs,
+}
+
+/// `saga compensate`.
+#[derive(Debug, Args)]
+pub struct CompensateArgs {
+    /// Which saga
+    pub id: String,
+    /// Options of every order.
+    #[command(flatten)]
+    pub order: OrderArgs,
+    /// Options for waiting.
+    #[command(flatten)]
+    pub wait: WaitArgs,
+}
+
+/// `saga pause`.
+#[derive(Debug, Args)]
+pub struct PlainArgs {
+    /// Which saga
+    pub id: String,
+    /// Options of every order.
+    #[command(flatten)]
+    pub order: OrderArgs,
+}
+
+/// `saga resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// Which saga
+    pub id: String,
+    /// Options of every order.
+    #[command(flatten)]
+    pub order: OrderArgs,
+    /// Options for waiting.
+    #[command(flatten)]
+    pub wait: WaitArgs,
+}
+
+/// `saga cancel`.
+#[derive(Debug, Args)]
+pub struct CancelArgs {
+    /// Which saga
+    pub id: String,
+    /// Undo nothing: leave everything as it is
+    #[arg(long)]
+    pub abandon: bool,
+    /// Options of every order.
+    #[command(flatten)]
+    pub order: OrderArgs,
+    /// Options for waiting.
+    #[command(flatten)]
+    pub wait: WaitArgs,
+}
+
+/// `saga note`.
+#[derive(Debug, Args)]
+pub struct NoteArgs {
+    /// Which saga
+    pub id: String,
+    /// What to write
+    pub text: String,
+    /// Options of every order.
+    #[command(flatten)]
+    pub order: OrderArgs,
+}
+
+/// An accepted order.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// What was answered.
+    pub receipt: Receipt,
+    /// "started", "paused": what the receipt is about.
+    pub done: &'static str,
+}
+
+/// Answers a gate.
+pub async fn signal(args: &SignalArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
+    let data = input::payload(&args.data)?;
+    let session = connect::session(global, out).await?;
+    let what = What::Signal { saga: args.id.clone(), gate: args.gate.clone(), data };
+    let sent = send(&session, &args.order, what, "signalled", out).await?;
+    finish(&session, sent, args.wait, SagaState::Completed, out).await
+}
+
+/// Tries a step again.
+pub async fn retry(args: &RetryArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
+    let session = connect::session(global, out).await?;
+    let what = What::Retry { saga: args.id.clone(), step: args.step.clone() };
+    let sent = send(&session, &args.order, what, "retrying", out).await?;
+    finish(&session, sent, args.wait, SagaState::Completed, out).await
+}
+
+/// Goes on without a step or an undo.
+pub async fn skip(args: &SkipArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
+    reason_given(&args.order)?;
+    let result = args.result.as_ref().map(input::payload).transpose()?;
+    let Some(step) = args.undo.clone().or_else(|| args.step.clone()) else {
+        return Err(Failure::usage("skip needs --step or --undo"));
+    };
+    let session = connect::session(global, out).await?;
+    let question = match args.undo {
+        Some(_) => format!("Is the undo of {step} really done by hand? [y/N] "),
+        None => format!("Go on without {step}? [y/N] "),
+    };
+    agree(&args.order, &question, out)?;
+    let what = What::Skip { saga: args.id.clone(), step, result };
+    let sent = send(&session, &args.order, what, "skipped", out).await?;
+    let wished = if args.undo.is_some() { SagaState::Compensated } else { SagaState::Completed };
+    finish(&session, sent, args.wait, wished, out).await
+}
+
+/// Undoes everything.
+pub async fn compensate(args: &CompensateArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
+    reason_given(&args.order)?;
+    let session = connect::session(global, out).await?;
+    confirm(&session, &args.id, &args.order, true, out).await?;
+    let what = What::Compensate { saga: args.id.clone() };
+    let sent = send(&session, &args.order, what, "compensating", out).await?;
+    finish(&session, sent, args.wait, SagaState::Compensated, out).await
+}
+
+/// Lets nothing new begin.
+pub async fn pause(args: &PlainArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
+    let session = connect::session(global, out).await?;
+    let sent = send(&session, &args.order, What::Pause { saga: args.id.clone() }, "pausing", out).await?;
+    answered(&sent, out)?;
+    Ok(Exit::DONE)
+}
+
+/// Goes on.
+pub async fn resume(args: &ResumeArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
+    let session = connect::session(global, out).await?;
+    let sent = send(&session, &args.order, What::Resume { saga: args.id.clone() }, "resuming", out).await?;
+    finish(&session, sent, args.wait, SagaState::Completed, out).await
+}
+
+/// Stops it.
+pub async fn cancel(args: &CancelArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
+    reason_given(&args.order)?;
+    let session = connect::session(global, out).await?;
+    confirm(&session, &args.id, &args.order, !args.abandon, out).await?;
+    let what = What::Cancel { saga: args.id.clone(), abandon: args.abandon };
+    let sent = send(&session, &args.order, what, "cancelling", out).await?;
+    finish(&session, sent, args.wait, SagaState::Cancelled, out).await
+}
+
+/// Writes into the history.
+pub async fn note(args: &NoteArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
+    let session = connect::session(global, out).await?;
+    let what = What::Note { saga: args.id.clone(), text: args.text.clone() };
+    let sent = send(&session, &args.order, what, "noted", out).await?;
+    answered(&sent, out)?;
+    Ok(Exit::DONE)
+}
+
+fn reason_given(args: &OrderArgs) -> Result<(), Failure> {
+    if args.reason.as_ref().is_some_and(|reason| !reason.trim().is_empty()) {
+        return Ok(());
+    }
+    Err(Failure::new(codes::REASON_NEEDED, "this order needs a reason; it stands in the history for ever")
+        .hint("--reason \"client withdrew\""))
+}
+
+fn unasked(flag: &str) -> Failure {
+    Failure::usage("this order asks for confirmation, and nobody can be asked here")
+        .hint(format!("consent with {flag}"))
+}
+
+/// A moderate order: yes or no.
+fn agree(args: &OrderArgs, question: &str, out: &mut Out) -> Result<(), Failure> {
+    if args.yes {
+        return Ok(());
+    }
+    if !out.can_ask() {
+        return Err(unasked("--yes"));
+    }
+    match input::ask(out, question).as_deref() {
+        Some("y" | "Y" | "yes") => Ok(()),
+        _ => Err(declined(out)),
+    }
+}
+
+fn declined(out: &mut Out) -> Failure {
+    out.note("nothing was ordered");
+    Failure::said(Exit::INTERRUPTED)
+}
+
+/// A severe order: what will happen is shown, and the saga's key is typed.
+async fn confirm(session: &Session, id: &str, args: &OrderArgs, undoes: bool, out: &mut Out) -> Result<(), Failure> {
+    if args.yes {
+        return Ok(());
+    }
+    if !out.can_ask() {
+        return Err(unasked("--yes"));
+    }
+    let view = session.look(Look::Saga { id: id.to_owned(), data: false }).await?;
+    let View::Saga(saga) = &view else { return Err(super::saga::strange(&view)) };
+    let style = out.note_style.clone();
+    let (kind, key) = (style.clean(&saga.row.kind), style.clean(&saga.row.key));
+    let plan = if undoes { show::undo(saga, &style) } else { "   nothing will be undone\n".to_owned() };
+    out.note(&format!("{kind}@{}  {key}{}{plan}", saga.row.version, if undoes { "" } else { "\n" }));
+    match input::ask(out, &format!("Type the key to go on [{key}]: ")) {
+        Some(typed) if typed == saga.row.key || typed == key => Ok(()),
+        _ => Err(declined(out)),
+    }
+}
+
+/// Sends an order under the given or a fresh request id.
+pub async fn send(
+    session: &Session,
+    args: &OrderArgs,
+    what: What,
+    done: &'static str,
+    out: &mut Out,
+) -> Result<Sent, Failure> {
+    let request = args.request_id.map_or_else(clock::request_id, RequestId);
+    if args.request_id.is_none() {
+        out.request(&format!("request {request}"));
+    }
+    let order = Order { request, reason: args.reason.clone(), what };
+    let receipt = session.control.act(&session.by, order).await.map_err(|error| Failure::from(error).of(request))?;
+    Ok(Sent { receipt, done })
+}
+
+/// Prints the receipt of an order.
+pub fn answered(sent: &Sent, out: &mut Out) -> Result<(), Failure> {
+    let receipt = &sent.receipt;
+    let text = match out.format {
+        Format::Json => json::receipt(receipt)?,
+        Format::Ndjson => json::item(receipt)?,
+        Format::Id => format!("{}\n", receipt.saga),
+        Format::Table | Format::Wide if out.is_quiet() => format!("{}\n", receipt.saga),
+        Format::Table | Format::Wide => {
+            let known = if receipt.repeated { "known already" } else { sent.done };
+            format!("accepted  {}  {known}\n", receipt.saga)
+        }
+    };
+    out.data(&text)
+}
+
+/// Prints the receipt, or waits for what becomes of the saga and prints that. `wished` is what the order is for.
+pub async fn finish(
+    session: &Session,
+    sent: Sent,
+    wait: WaitArgs,
+    wished: SagaState,
+    out: &mut Out,
+) -> Result<Exit, Failure> {
+    let Some(patience) = wait.wait else {
+        answered(&sent, out)?;
+        if out.format == Format::Table {
+            out.footer(&format!("watch it: sagactl saga watch {}", sent.receipt.saga.short()));
+        }
+        return Ok(Exit::DONE);
+    };
+    let request = sent.receipt.request;
+    let found = settle(session, &sent, patience, out).await.map_err(|failure| failure.of(request))?;
+    let state = found.row.state;
+    let view = View::Saga(Box::new(found));
+    let View::Saga(saga) = &view else { return Err(super::saga::strange(&view)) };
+    out.view(&view, |style| ended(saga, style))?;
+    if state == wished {
+        return Ok(Exit::DONE);
+    }
+    Ok(Exit::of_saga(state).unwrap_or(Exit::PENDING))
+}
+
+/// Waits until the saga ends or needs a person. A gate is no end: somebody may answer it meanwhile.
+async fn settle(session: &Session, sent: &Sent, patience: Duration, out: &mut Out) -> Result<SagaShow, Failure> {
+    let id = sent.receipt.saga.to_string();
+    let waited = async {
+        let mut told = false;
+        let mut after = None;
+        loop {
+            let of = AwaitSaga { id: id.clone(), after };
+            let Some(show) = session.control.outcome(&session.by, of, patience).await? else {
+                clock::pause(LOOK_EVERY).await;
+                continue;
+            };
+            if Exit::of_saga(show.row.state).is_some() {
+                return Ok(show);
+            }
+            if !told && show.row.state == SagaState::Waiting {
+                out.note(&format!("waits: {}", list::next(&show.row, &out.note_style)));
+                told = true;
+            }
+            if after == Some(show.rev) {
+                clock::pause(LOOK_EVERY).await;
+            }
+            after = Some(show.rev);
+        }
+    };
+    match tokio::time::timeout(patience, waited).await {
+        Ok(found) => found,
+        Err(_) => {
+            let message = format!("no outcome within {}; the saga goes on", words::duration(patience));
+            Err(Failure::new(codes::STILL_PENDING, message)
+                .hint(format!("watch it    sagactl saga watch {id}"))
+                .hint(format!("or ask why  sagactl saga why-stuck {id}")))
+        }
+    }
+}
+
+/// One line about an outcome, and the way on when a person is needed.
+fn ended(saga: &SagaShow, style: &crate::print::style::Style) -> String {
+    let row = &saga.row;
+    let took = row.ended_at.map(|at| format!(" in {}", words::duration(at.since(row.started_at)))).unwrap_or_default();
+    let state = format!("{} {}{took}", style.saga_sign(row.state), row.state.word());
+    let state = style.paint(crate::print::style::Ink::of_saga(row.state), &state);
+    let reason = row.reason.as_deref().map(|reason| format!(": {}", style.clean(reason))).unwrap_or_default();
+    let mut text = format!("{state}  {}@{} {}{reason}\n", style.clean(&row.kind), row.version, style.clean(&row.key));
+    if row.state.needs_person() {
+        text.push_str(&format!("why: sagactl saga why-stuck {}\n", row.id.short()));
+    }
+    text
+}

@@ -1,0 +1,25 @@
+//! Errors: for people what, where, why and the next command; under a machine format one JSON object.
+
+use crate::failure::Failure;
+use crate::print::style::{Ink, Style};
+use saga_admin::wire::ErrorBody;
+use saga_core::control::ControlError;
+
+/// For people.
+pub fn human(error: &ControlError, style: &Style) -> String {
+    let head = style.paint(Ink::Red, &format!("{} error:", error.code));
+    let mut text = format!("{head} {}\n", style.clean(&error.message));
+    for (index, hint) in error.hint.iter().enumerate() {
+        let label = if index == 0 { style.paint(Ink::Dim, "hint") } else { "    ".to_owned() };
+        text.push_str(&format!("  {label}  {}\n", style.clean(hint)));
+    }
+    text.push_str(&format!("  {}  sagactl help {}\n", style.paint(Ink::Dim, "more"), error.code));
+    text
+}
+
+/// For programs; `None` when there is nothing to say.
+pub fn machine(failure: &Failure) -> Option<String> {
+    let error = failure.error.as_deref()?;
+    let body = ErrorBody::of(error, failure.exit.0, failure.request);
+    crate::print::json::item(&body).ok()
+}

@@ -1,0 +1,78 @@
+//! Machine formats: the same JSON as over HTTP, a line per item, or ids; safe to look at on a terminal.
+
+use crate::failure::Failure;
+use saga_admin::wire;
+use saga_core::control::{Receipt, View};
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// The whole view in its envelope, on one line.
+pub fn envelope(view: &View) -> Result<String, Failure> {
+    line(&wire::encode(view)?)
+}
+
+/// The view as lines: one item each, without envelope.
+pub fn lines(view: &View) -> Result<String, Failure> {
+    match view {
+        View::SagaList(page) => each(&page.items),
+        View::History(page) => each(&page.items),
+        View::ModuleList(page) => each(&page.items),
+        View::DefinitionList(page) => each(&page.items),
+        View::Saga(saga) => each(std::slice::from_ref(saga)),
+        View::Why(why) => each(&why.causes),
+        View::Verdicts(verdicts) => each(&verdicts.findings),
+        View::Status(status) => each(std::slice::from_ref(status)),
+    }
+}
+
+/// One id a line, for `xargs`.
+pub fn ids(view: &View) -> String {
+    let ids: Vec<String> = match view {
+        View::SagaList(page) => page.items.iter().map(|row| row.id.to_string()).collect(),
+        View::Saga(saga) => vec![saga.row.id.to_string()],
+        View::History(page) => page.items.iter().map(|row| row.rev.to_string()).collect(),
+        View::Why(why) => why.causes.iter().map(|cause| cause.code.clone()).collect(),
+        View::ModuleList(page) => page.items.iter().map(|row| row.name.clone()).collect(),
+        View::DefinitionList(page) => page.items.iter().map(|row| format!("{}@{}", row.name, row.version)).collect(),
+        View::Verdicts(verdicts) => verdicts.findings.iter().map(|finding| finding.place.clone()).collect(),
+        View::Status(status) => vec![status.pid.to_string()],
+    };
+    let line = |id: &String| format!("{}\n", crate::print::style::clean(id, '\u{fffd}'));
+    ids.iter().map(line).collect()
+}
+
+/// The answer to an order in its envelope.
+pub fn receipt(receipt: &Receipt) -> Result<String, Failure> {
+    line(&wire::encode_receipt(receipt)?)
+}
+
+/// Anything as one line.
+pub fn item<T: Serialize>(item: &T) -> Result<String, Failure> {
+    line(&serde_json::to_string(item)?)
+}
+
+fn each<T: Serialize>(items: &[T]) -> Result<String, Failure> {
+    items.iter().map(item).collect()
+}
+
+/// One JSON text on one line. Payloads are kept as they came, so a line break between their tokens becomes a space, and
+/// what a terminal could act on, or what hides text, is escaped; both leave the value as it is.
+fn line(text: &str) -> Result<String, Failure> {
+    let mut out = String::with_capacity(text.len() + 1);
+    for character in text.chars() {
+        match character {
+            '\n' | '\r' | '\t' => out.push(' '),
+            '\u{7f}'..='\u{9f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}'
+            | '\u{feff}' => {
+                // Writing into a String cannot fail.
+                let _ = write!(out, "\\u{:04x}", u32::from(character));
+            }
+            other => out.push(other),
+        }
+    }
+    out.push('\n');
+    Ok(out)
+}

@@ -1,0 +1,128 @@
+//! `saga list`: rows, trouble first, and what comes next for each.
+
+use crate::print::style::{Ink, Style};
+use crate::print::table::{Cell, Column, Rendered, Table};
+use crate::words;
+use saga_core::control::Page;
+use saga_core::view::SagaRow;
+use saga_core::waiting::{WaitReason, Waiting};
+
+/// The table. Narrow terminals lose AGE first, then KEY, then TRY; never ID or STATE.
+pub fn render(page: &Page<SagaRow>, style: &Style) -> Rendered {
+    let (id, age) = if style.terminal { ("  ID", "AGE") } else { ("ID", "STARTED") };
+    let mut table = Table::new([
+        Column::new(id),
+        Column::new("TYPE").least(12).drop(5),
+        Column::new("KEY").least(9).drop(2),
+        Column::new("STATE"),
+        Column::new("STEP").least(11).drop(6),
+        Column::new("TRY").drop(3),
+        Column::new(age).drop(1),
+        Column::new("NEXT").least(10).drop(4),
+        Column::new("ENDED").wide(),
+        Column::new("REASON").wide(),
+    ]);
+    for row in &page.items {
+        table.row(cells(row, style));
+    }
+    table.render(style)
+}
+
+fn cells(row: &SagaRow, style: &Style) -> Vec<Cell> {
+    let ink = Ink::of_saga(row.state);
+    let id = match style.terminal {
+        true => format!("{} {}", style.saga_sign(row.state), row.id.short()),
+        false => row.id.short(),
+    };
+    let dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    vec![
+        Cell::ink(id, if row.state.needs_person() { ink } else { Ink::Bold }),
+        Cell::new(style.clean(&format!("{}@{}", row.kind, row.version))),
+        Cell::new(style.clean(&row.key)),
+        Cell::ink(row.state.word(), ink),
+        Cell::new(dash(step(row, style))),
+        Cell::new(attempt(row.attempt)),
+        Cell::ink(style.age(row.started_at), Ink::Dim),
+        Cell::new(next(row, style)),
+        Cell::ink(dash(row.ended_at.map(|at| style.age(at))), Ink::Dim),
+        Cell::new(dash(row.reason.as_deref().map(|reason| style.clean(reason)))),
+    ]
+}
+
+fn step(row: &SagaRow, style: &Style) -> Option<String> {
+    let path = style.clean(row.step.as_deref()?);
+    Some(if row.undoing { format!("{path} {}", style.sign("↩", "<")) } else { path })
+}
+
+/// `3/10`, `3` without a limit, `-` without tries.
+pub fn attempt(attempt: Option<(u32, u32)>) -> String {
+    match attempt {
+        Some((now, 0)) => now.to_string(),
+        Some((now, most)) => format!("{now}/{most}"),
+        None => "-".to_owned(),
+    }
+}
+
+/// What happens next, and who makes it happen.
+pub fn next(row: &SagaRow, style: &Style) -> String {
+    match row.waiting.first() {
+        Some(waiting) => awaited(waiting, style),
+        None if row.state.needs_person() => "a person".to_owned(),
+        None => "-".to_owned(),
+    }
+}
+
+fn awaited(waiting: &Waiting, style: &Style) -> String {
+    let when = |relative: &str, absolute: &str| {
+        let at = waiting.until.map(|until| style.ahead(until));
+        at.map(|at| if style.is_relative() { relative.replace('#', &at) } else { format!("{absolute} {at}") })
+    };
+    let overdue = waiting.until.is_some_and(|until| until < style.now);
+    match waiting.reason {
+        WaitReason::Backoff => when("in #", "at").unwrap_or_else(|| "soon".to_owned()),
+        WaitReason::NoReply => "-".to_owned(),
+        WaitReason::WaitingSignal => {
+            let gate = style.clean(&waiting.subject);
+            match when("# left", "until") {
+                _ if overdue => format!("signal {gate}, overdue"),
+                Some(left) => format!("signal {gate}, {left}"),
+                None => format!("signal {gate}"),
+            }
+        }
+        WaitReason::WaitingTimer => when("timer, in #", "timer, at").unwrap_or_else(|| "timer".to_owned()),
+        WaitReason::Paused => "resume".to_owned(),
+        WaitReason::NoDefinition => "deploy the version".to_owned(),
+        WaitReason::DigestMismatch => "register a new version".to_owned(),
+        WaitReason::RetriesExhausted
+        | WaitReason::RefusedAfterPivot
+        | WaitReason::PivotUnknown
+        | WaitReason::UndoFailed
+        | WaitReason::Fault => "a person".to_owned(),
+    }
+}
+
+/// What the footer says: how many of how many, who needs a person, what was left out, and the next command.
+pub fn footer(page: &Page<SagaRow>, dropped: &[&str], style: &Style) -> String {
+    let shown = u64::try_from(page.items.len()).unwrap_or(u64::MAX);
+    let mut parts = vec![match page.total {
+        Some(total) if page.truncated => {
+            format!("{} of {} shown (--limit 0 shows all)", words::count(shown), words::count(total))
+        }
+        Some(total) => format!("{} of {}", words::count(shown), words::count(total)),
+        None if page.truncated => format!("{} shown, there are more (--limit 0 shows all)", words::count(shown)),
+        None => words::count(shown),
+    }];
+    let troubled: Vec<&SagaRow> = page.items.iter().filter(|row| row.state.needs_person()).collect();
+    match troubled.len() {
+        0 => {}
+        1 => parts.push("1 needs a person".to_owned()),
+        many => parts.push(format!("{many} need a person")),
+    }
+    if !dropped.is_empty() {
+        parts.push(format!("left out: {} (-o wide)", dropped.join(" ")));
+    }
+    if let Some(first) = troubled.first() {
+        parts.push(format!("why: sagactl saga why-stuck {}", first.id.short()));
+    }
+    parts.join(style.sign(" · ", " | "))
+}

@@ -1,0 +1,83 @@
+//! From a command line to an exit code.
+
+use crate::args::{Cli, Command, Global, machine_format, refused, rewrite};
+use crate::cmd;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::print::out::Out;
+use clap::{Parser, error::ErrorKind};
+use std::ffi::OsString;
+
+/// Runs a command line of this process.
+pub async fn main(argv: Vec<OsString>) -> Exit {
+    let argv = rewrite(argv);
+    match Cli::try_parse_from(&argv) {
+        Ok(cli) => {
+            log(cli.global.verbose);
+            let mut out = Out::of_process(&cli.global);
+            let done = Box::pin(command(&cli.command, &cli.global, &mut out)).await;
+            finish(done, &mut out)
+        }
+        Err(error) => unparsed(&error, &argv),
+    }
+}
+
+/// Prints how a command failed, if it did.
+pub fn finish(done: Result<Exit, Failure>, out: &mut Out) -> Exit {
+    done.unwrap_or_else(|failure| {
+        out.failure(&failure);
+        failure.exit
+    })
+}
+
+/// Runs one command.
+pub async fn command(command: &Command, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
+    match command {
+        Command::Demo(args) => cmd::demo::run(args, global, out).await,
+        Command::Dev(args) => cmd::dev::run(args, global, out).await,
+        Command::Bench(args) => cmd::bench::run(args, global, out).await,
+        Command::Saga(args) => cmd::saga::run(args, global, out).await,
+        Command::Module(args) => cmd::module::run(args, global, out).await,
+        Command::Definition(args) => cmd::module::definitions(args, global, out).await,
+        Command::Events(args) => cmd::events::run(args, global, out).await,
+        Command::Help(args) => cmd::help::run(args, out),
+        Command::Options => cmd::help::options(out),
+        Command::Version => cmd::help::version(out),
+    }
+}
+
+/// Help and version are data; everything else that clap says is an error with a code.
+fn unparsed(error: &clap::Error, argv: &[OsString]) -> Exit {
+    let parsed = Cli::try_parse_from(["sagactl", "version", "-o", if machine_format(argv) { "json" } else { "table" }]);
+    let Ok(cli) = parsed else { return Exit::USAGE };
+    let mut out = Out::of_process(&cli.global);
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let styled = error.render();
+            let text = if out.style.colour { styled.ansi().to_string() } else { styled.to_string() };
+            finish(out.data(&text).map(|()| Exit::DONE), &mut out)
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let text = error.render().to_string();
+            out.note(text.trim_end());
+            Exit::USAGE
+        }
+        _ => finish(Err(refused(error)), &mut out),
+    }
+}
+
+/// Logs go to standard error, and only when asked for.
+fn log(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("SAGACTL_LOG").unwrap_or_else(|_| level.into());
+    let made =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).try_init();
+    if made.is_err() {
+        tracing::debug!("logging was set up already");
+    }
+}

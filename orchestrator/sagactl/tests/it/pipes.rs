@@ -1,0 +1,112 @@
+//! What must never reach a pipe, whatever the world outside sends.
+
+use proptest::prelude::*;
+use saga_core::control::{Page, View};
+use saga_core::zoo::{self, NOW};
+use sagactl::args::{Cli, Format};
+use sagactl::failure::Failure;
+use sagactl::print::out::Out;
+use sagactl::print::style::Style;
+use sagactl::print::{history, list, show};
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+/// A writer whose bytes can be looked at.
+#[derive(Clone, Default)]
+pub(crate) struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl Kept {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// An `Out` into memory.
+pub(crate) fn out(format: Format, style: &Style) -> (Out, Kept, Kept) {
+    let mut cli = <Cli as clap::Parser>::try_parse_from(["sagactl", "version"]).unwrap();
+    cli.global.output = format;
+    let (data, notes) = (Kept::default(), Kept::default());
+    let styles = (style.clone(), style.clone());
+    (Out::new(Box::new(data.clone()), Box::new(notes.clone()), styles, &cli.global, false), data, notes)
+}
+
+/// Any text, with more trouble in it than chance alone would bring.
+fn hostile() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        any::<String>(),
+        Just("\u{1b}[31m".to_owned()),
+        Just("\u{9b}2J\u{7}\u{8}".to_owned()),
+        Just("\u{202e}\u{200b}\u{2066}".to_owned()),
+        Just("\r\n\t".to_owned()),
+    ];
+    prop::collection::vec(part, 1..5).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #[test]
+    fn no_control_byte_passes_in_any_format(text in hostile()) {
+        let mut saga = zoo::shows().swap_remove(1);
+        saga.row.key = text.clone();
+        saga.row.kind = text.clone();
+        saga.row.reason = Some(text.clone());
+        saga.digest = text.clone();
+        saga.undo_plan = vec![text.clone(), text.clone()];
+        saga.not_undone = vec![text.clone()];
+        for step in &mut saga.steps {
+            step.path = text.clone();
+            step.module = Some(text.clone());
+            step.result = Some(text.clone());
+        }
+        for possible in &mut saga.possible {
+            possible.words = text.clone();
+            possible.verb = text.clone();
+            possible.at = Some(text.clone());
+        }
+        let page = Page { items: vec![saga.row.clone()], next: Some(text.clone()), total: None, truncated: true };
+        let (list_view, show_view) = (View::SagaList(page.clone()), View::Saga(Box::new(saga.clone())));
+        for format in [Format::Table, Format::Wide, Format::Json, Format::Ndjson, Format::Id] {
+            for style in [Style::pipe(NOW), Style { colour: false, ..Style::terminal(NOW, 80) }] {
+                let (mut out, data, notes) = out(format, &style);
+                out.view(&list_view, |style| list::render(&page, style).text).unwrap();
+                out.view(&show_view, |style| show::render(&saga, style)).unwrap();
+                out.note(&style.clean(&text));
+                out.failure(&Failure::usage(text.clone()).hint(text.clone()));
+                for written in [data.text(), notes.text()] {
+                    let bad = |c: char| c.is_control() && c != '\n' && c != '\t';
+                    prop_assert!(!written.contains(bad), "{format:?}: {written:?}");
+                    prop_assert!(!written.contains(['\u{202e}', '\u{200b}', '\u{2066}']), "{format:?}: {written:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_stays_one_line_with_all_its_columns(text in hostile()) {
+        let mut row = zoo::rows().swap_remove(0);
+        row.key = text.clone();
+        row.reason = Some(text);
+        let page = Page { items: vec![row], next: None, total: None, truncated: false };
+        let piped = list::render(&page, &Style::pipe(NOW)).text;
+        let columns: Vec<usize> = piped.lines().map(|line| line.split('\t').count()).collect();
+        prop_assert_eq!(columns, vec![10, 10]);
+    }
+}
+
+#[test]
+fn even_a_mistake_in_rendering_cannot_colour_a_pipe() {
+    let (mut out, data, notes) = out(Format::Table, &Style::pipe(NOW));
+    out.data("\u{1b}[31mred\u{1b}[0m\n").unwrap();
+    out.note("\u{1b}[31mred");
+    assert!(!data.text().contains('\u{1b}') && !notes.text().contains('\u{1b}'));
+    let page = Page { items: Vec::new(), next: None, total: Some(0), truncated: false };
+    assert_eq!(history::render(&page, &Style::pipe(NOW)).text.lines().count(), 1);
+}
