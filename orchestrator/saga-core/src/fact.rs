@@ -9,6 +9,8 @@ use crate::json::Payload;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+mod examples;
+
 /// The owner of all facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Orchestration {}

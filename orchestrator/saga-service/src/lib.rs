@@ -1,5 +1,6 @@
 //! The composition root: read it top to bottom and you know what runs in one process.
 
+pub mod bench;
 pub mod demo;
 #[cfg(feature = "failpoints")]
 mod failpoints;

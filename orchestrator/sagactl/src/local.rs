@@ -14,7 +14,8 @@ use std::time::Duration;
 ///
 /// For as long as the command runs, this process is the coordinator: open sagas go on meanwhile, as they would in `dev`.
 pub async fn open(data: &Path) -> Result<Arc<dyn Control>, ControlError> {
-    if !data.is_dir() {
+    // Looking at a folder never makes stores in it.
+    if !data.join("orchestration.db").is_file() {
         let message = format!("there is no data in {}", data.display());
         return Err(ControlError::new(saga_core::codes::UNREACHABLE, message)
             .hint("see something first   sagactl demo")

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 fn sagactl(data: &Path, words: &[&str]) -> (i32, String, String) {
     let Output { status, stdout, stderr } =
-        Command::new(env!("CARGO_BIN_EXE_sagactl")).args(words).arg("--data").arg(data).output().unwrap();
+        Command::new(env!("CARGO_BIN_EXE_sagactl")).args(words).env("SAGACTL_DATA", data).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (status.code().unwrap(), text(stdout), text(stderr))
 }
