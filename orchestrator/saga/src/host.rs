@@ -9,7 +9,7 @@ use saga_core::batch::{Batch, Commit, Mark};
 use saga_core::bus::{
     Bus, CommandMessage, Delivery, EventBus, EventMessage, Inbox, Message, ReplyMessage, Says, Settle,
 };
-use saga_core::catchup::{PROJECTION_PAGE, blocked, fold_page};
+use saga_core::catchup::{Kept, PROJECTION_PAGE, blocked, fold_page};
 use saga_core::envelope::Recorded;
 use saga_core::host::{Served, serve};
 use saga_core::id::{Direction, Position};
@@ -163,6 +163,7 @@ impl Host {
     async fn project(&self, def: ProjectionDef, source: &'static str) {
         let consumer = def.consumer(source);
         let Some((mut at, mut streams)) = self.begin(&consumer).await else { return };
+        let mut kept = Kept::default();
         loop {
             let page = tokio::select! {
                 () = self.tasks.stopping() => return,
@@ -170,7 +171,7 @@ impl Host {
             };
             let folded = match &page {
                 Ok(page) => {
-                    fold_page(&def, &self.store, source, page, &mut streams).await.map_err(|why| why.to_string())
+                    fold_page(&def, &self.store, source, page, &mut streams, &mut kept).await.map_err(|why| why.to_string())
                 }
                 Err(why) => Err(why.to_string()),
             };
