@@ -58,7 +58,7 @@ impl StrategyWriter for SilentOnce {
             && !std::mem::replace(&mut *self.asked.lock().unwrap_or_else(PoisonError::into_inner), true);
         if first {
             SystemClock.sleep_until(SystemClock.now().plus(self.patience)).await;
-            return Err(ProviderError::Unknown);
+            return Err(ProviderError::TryLater { after_ms: 500 });
         }
         TemplateStrategyWriter.write(key, brief, context).await
     }
