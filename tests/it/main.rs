@@ -7,6 +7,8 @@ mod compat;
 #[cfg(test)]
 mod contracts;
 #[cfg(test)]
+mod docs;
+#[cfg(test)]
 mod graph;
 #[cfg(test)]
 mod language;

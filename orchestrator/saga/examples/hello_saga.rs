@@ -1,4 +1,4 @@
-//! Hello saga: two steps, one of them refused, the other taken back.
+//! Hello saga: two steps, one of them refused, the other taken back. README.md shows it from `use` on.
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
 use saga::prelude::*;
@@ -7,11 +7,6 @@ use saga::prelude::*;
 struct PublishPost {
     words: u32,
 }
-#[derive(Serialize, Deserialize)]
-struct Slot {
-    held_by: StepKey,
-}
-
 impl Saga for PublishPost {
     const NAME: &'static str = "publish-post";
     const VERSION: u16 = 1;
@@ -19,8 +14,8 @@ impl Saga for PublishPost {
         plan.step("slot", hold_slot, free_slot).pivot("post", post).end()
     }
 }
-async fn hold_slot(key: StepKey) -> Step<Slot> {
-    Ok(Slot { held_by: key })
+async fn hold_slot(key: StepKey) -> Step<StepKey> {
+    Ok(key) // every attempt has the same key: what is held under it is held once
 }
 async fn free_slot(Undoing(key): Undoing) -> Step<()> {
     println!("slot {} is free again", key.short());
@@ -29,7 +24,6 @@ async fn free_slot(Undoing(key): Undoing) -> Step<()> {
 async fn post(In(job): In<PublishPost>) -> Step<()> {
     if job.words > 300 { Err(refuse("too long for this channel")) } else { Ok(()) }
 }
-
 #[tokio::main]
 async fn main() -> Result<(), saga::Error> {
     let sagas = Orchestrator::in_memory().register::<PublishPost>().start().await?;

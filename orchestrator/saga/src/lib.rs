@@ -4,10 +4,9 @@
 //! use saga::prelude::*;
 //!
 //! #[derive(Serialize, Deserialize)]
-//! struct PublishPost { words: u32 }
-//! #[derive(Serialize, Deserialize)]
-//! struct Slot { held_by: StepKey }
-//!
+//! struct PublishPost {
+//!     words: u32,
+//! }
 //! impl Saga for PublishPost {
 //!     const NAME: &'static str = "publish-post";
 //!     const VERSION: u16 = 1;
@@ -15,8 +14,8 @@
 //!         plan.step("slot", hold_slot, free_slot).pivot("post", post).end()
 //!     }
 //! }
-//! async fn hold_slot(key: StepKey) -> Step<Slot> {
-//!     Ok(Slot { held_by: key })
+//! async fn hold_slot(key: StepKey) -> Step<StepKey> {
+//!     Ok(key) // every attempt has the same key: what is held under it is held once
 //! }
 //! async fn free_slot(Undoing(key): Undoing) -> Step<()> {
 //!     println!("slot {} is free again", key.short());
@@ -25,7 +24,6 @@
 //! async fn post(In(job): In<PublishPost>) -> Step<()> {
 //!     if job.words > 300 { Err(refuse("too long for this channel")) } else { Ok(()) }
 //! }
-//!
 //! #[tokio::main]
 //! async fn main() -> Result<(), saga::Error> {
 //!     let sagas = Orchestrator::in_memory().register::<PublishPost>().start().await?;
