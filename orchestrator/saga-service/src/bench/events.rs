@@ -50,12 +50,7 @@ fn event(number: u64) -> Result<NewEvent, BenchError> {
 }
 
 /// One writer appends to its own streams in turn, each time with the version that it knows.
-async fn writer(
-    store: SharedStore,
-    streams: Vec<u64>,
-    appends: u64,
-    batch: u64,
-) -> Result<Vec<Duration>, BenchError> {
+async fn writer(store: SharedStore, streams: Vec<u64>, appends: u64, batch: u64) -> Result<Vec<Duration>, BenchError> {
     let names = streams.iter().map(|stream| StreamId::new(Order::<0>::CATEGORY, format!("{stream:08}")));
     let names = names.collect::<Result<Vec<_>, _>>().map_err(BenchError::broken)?;
     let mut versions = vec![Version::ZERO; names.len()];

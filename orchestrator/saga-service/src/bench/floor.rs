@@ -12,7 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 /// What one append has.
-const TEXT: &str = r#"{"step":"one","output":{"held_by":"b1f35aab-5f8c-5c1e-9f44-2b6d6f0f8f5d","amount":42},"pad":"0123"}"#;
+const TEXT: &str =
+    r#"{"step":"one","output":{"held_by":"b1f35aab-5f8c-5c1e-9f44-2b6d6f0f8f5d","amount":42},"pad":"0123"}"#;
 /// As many rows at most travel in one group.
 const GROUP_MAX: usize = 256;
 
@@ -49,12 +50,7 @@ pub async fn floor(within: &Path, at_once: u64, appends: u64, batch: u64) -> Res
 }
 
 /// One writer: the next append when the last one is durable.
-async fn writes(
-    writer: u64,
-    each: u64,
-    batch: u64,
-    send: &mpsc::Sender<Append>,
-) -> Result<Vec<Duration>, BenchError> {
+async fn writes(writer: u64, each: u64, batch: u64, send: &mpsc::Sender<Append>) -> Result<Vec<Duration>, BenchError> {
     let data: Arc<str> = TEXT.into();
     let mut latencies = Vec::with_capacity(usize::try_from(each).unwrap_or(0));
     for number in 0..each {

@@ -125,7 +125,10 @@ pub fn settings(seed: u64, runs: u64) -> BTreeMap<String, String> {
         ("seed".to_owned(), seed.to_string()),
         ("runs".to_owned(), format!("{runs} (medians)")),
         ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-        ("build".to_owned(), if cfg!(debug_assertions) { "debug: these numbers mean nothing" } else { "release" }.to_owned()),
+        (
+            "build".to_owned(),
+            if cfg!(debug_assertions) { "debug: these numbers mean nothing" } else { "release" }.to_owned(),
+        ),
     ]);
     settings.extend(cpu.map(|cpu| ("cpu".to_owned(), cpu)));
     settings.extend(read("/proc/sys/kernel/osrelease").map(|text| ("kernel".to_owned(), text.trim().to_owned())));

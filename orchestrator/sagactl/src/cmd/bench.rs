@@ -251,9 +251,7 @@ pub async fn run(command: &BenchCommand, _global: &Global, out: &mut Out) -> Res
     let rows = all.iter().filter_map(|runs| Row::median(runs)).collect();
     let report = Report { bench: command.name().to_owned(), rows, settings };
     let text = match out.format {
-        Format::Json => {
-            json::item(&Envelope { api_version: API_VERSION, kind: "BenchReport", report: &report })?
-        }
+        Format::Json => json::item(&Envelope { api_version: API_VERSION, kind: "BenchReport", report: &report })?,
         Format::Ndjson => report.rows.iter().map(json::item).collect::<Result<String, _>>()?,
         Format::Table | Format::Wide | Format::Id => table(&report, &out.style),
     };
