@@ -16,6 +16,11 @@ impl Owner for ClientReview {
 /// Every version of every event, alphabetical.
 pub const CATALOGUE: &[(&str, u16)] = &[("ApprovalRevoked", 1), ("ClientApproved", 1)];
 
+saga_core::event_set! {
+    /// The story of one review package.
+    pub enum ReviewEvent of ClientReview { ClientApproved, ApprovalRevoked }
+}
+
 /// The client said yes to one revision of one draft.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]

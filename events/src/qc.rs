@@ -101,6 +101,7 @@ pub struct QcPassedV1 {
     pub result_id: QcResultId,
     pub draft_id: DraftId,
     /// From 0 to 1, as decimal text.
+    #[cfg_attr(feature = "schemas", schemars(regex(pattern = r"^(0(\.[0-9]*)?|1(\.0*)?)$")))]
     pub score: String,
 }
 impl QcPassedV1 {

@@ -159,7 +159,7 @@ fn command_fault(line: &str, exists: &dyn Fn(&str) -> bool, known: &[String]) ->
 fn is_path(span: &str) -> bool {
     let plain = span.chars().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c));
     let ends = [".rs", ".toml", ".md", ".txt", ".sql", ".json"].iter().any(|end| span.ends_with(end));
-    plain && !span.starts_with(['/', '-']) && (span.contains('/') || ends)
+    plain && !span.starts_with(['/', '-', '.']) && (span.contains('/') || ends)
 }
 
 /// The paths in a document that lead nowhere. A heading that names a folder is the base of the paths below it.
@@ -354,7 +354,12 @@ fn exists(path: &str) -> bool {
 /// The parts that `tests/run --help` lists.
 fn test_parts(script: &str) -> Vec<String> {
     let list = script.split("\nparts\n").nth(1).and_then(|rest| rest.split("\nHELP").next()).unwrap_or_default();
-    let mut parts: Vec<_> = list.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
+    let mut parts: Vec<_> = list
+        .lines()
+        .filter(|line| !line.starts_with("    "))
+        .filter_map(|line| line.split_whitespace().next())
+        .map(str::to_owned)
+        .collect();
     parts.push("--help".to_owned());
     parts
 }

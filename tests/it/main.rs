@@ -1,11 +1,21 @@
 //! The one integration binary: the house checks itself, and checks that its checks can fail.
 
 #[cfg(test)]
+mod canvas;
+#[cfg(test)]
+mod compat;
+#[cfg(test)]
+mod contracts;
+#[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod graph;
 #[cfg(test)]
 mod language;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod schemas;
 #[cfg(test)]
 mod tidy;
 

@@ -131,12 +131,9 @@ impl Audit {
         at_rest: bool,
         keys: &mut BTreeMap<StepKey, (SagaId, String, Direction)>,
     ) {
-        let definition = facts.first().and_then(|(fact, _)| match fact {
-            SagaFact::SagaStarted(started) => {
-                self.definitions.get(&(started.definition.clone(), started.version)).cloned()
-            }
-            _ => None,
-        });
+        let started = facts.first().and_then(|(fact, _)| fact.as_start());
+        let definition =
+            started.and_then(|started| self.definitions.get(&(started.definition.clone(), started.version))).cloned();
         let known = definition.is_some();
         let mut exec = Execution::new(saga, definition, 0);
         let mut story = Story::default();
@@ -256,7 +253,27 @@ impl Story {
             }
             SagaFact::StepCompensated(fact) => *self.undone.entry(fact.step.clone()).or_default() += 1,
             SagaFact::CompensationSkipped(fact) => *self.undone.entry(fact.step.clone()).or_default() += 1,
-            _ => {}
+            SagaFact::SagaStarted(_)
+            | SagaFact::StepFailed(_)
+            | SagaFact::StepRetryScheduled(_)
+            | SagaFact::StepProbed(_)
+            | SagaFact::ListRecorded(_)
+            | SagaFact::ConditionRecorded(_)
+            | SagaFact::RoundEnded(_)
+            | SagaFact::WaitStarted(_)
+            | SagaFact::SignalReceived(_)
+            | SagaFact::TimerFired(_)
+            | SagaFact::CompensationStarted(_)
+            | SagaFact::CompensationFailed(_)
+            | SagaFact::SagaParked(_)
+            | SagaFact::SagaPaused(_)
+            | SagaFact::SagaResumed(_)
+            | SagaFact::RetryOrdered(_)
+            | SagaFact::OperatorNote(_)
+            | SagaFact::LateReplyRecorded(_)
+            | SagaFact::SagaCompleted(_)
+            | SagaFact::SagaCompensated(_)
+            | SagaFact::SagaCancelled(_) => {}
         }
         wrong
     }

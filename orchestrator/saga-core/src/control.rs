@@ -224,7 +224,8 @@ pub enum What {
         saga: String,
         /// Which step.
         step: String,
-        /// The output to go on with; `None` skips the step's undo.
+        /// The output to go on with, which may be `null`; without it the step's undo is skipped.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::json::present")]
         result: Option<Payload>,
     },
     /// Write something into the history.

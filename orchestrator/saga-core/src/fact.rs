@@ -9,6 +9,8 @@ use crate::json::Payload;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+mod examples;
+
 /// The owner of all facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Orchestration {}
@@ -409,6 +411,10 @@ crate::event_set! {
 }
 
 impl SagaFact {
+    /// The first fact of a saga, if this is one.
+    pub fn as_start(&self) -> Option<&SagaStarted> {
+        if let SagaFact::SagaStarted(started) = self { Some(started) } else { None }
+    }
     /// Whether nothing but notes and late replies may follow.
     pub fn is_terminal(&self) -> bool {
         matches!(self, SagaFact::SagaCompleted(_) | SagaFact::SagaCompensated(_) | SagaFact::SagaCancelled(_))

@@ -158,6 +158,10 @@ pub async fn take_over(store: &SharedStore, group: u16) -> Result<Epoch, String>
     };
     match store.commit(batch).await {
         Commit::Ok(_) => Ok(epoch),
-        other => Err(format!("{other:?}")),
+        other @ (Commit::Conflict(_)
+        | Commit::Fenced { .. }
+        | Commit::Rejected(_)
+        | Commit::Retryable(_)
+        | Commit::Unknown(_)) => Err(format!("{other:?}")),
     }
 }

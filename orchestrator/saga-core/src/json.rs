@@ -66,9 +66,44 @@ impl Serialize for Payload {
 }
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Ok(Self(Box::<str>::from(raw).into()))
+        // Asked for under this name, a JSON reader hands out the text as it stands. One that has only a buffered value
+        // left (inside of tagged and flattened types) does not know the name, and the text is written anew.
+        deserializer.deserialize_newtype_struct(RAW_VALUE, Text)
     }
+}
+
+/// The name under which `serde_json` hands out raw text. If it ever changes, texts are written anew: a test notices.
+const RAW_VALUE: &str = "$serde_json::private::RawValue";
+
+struct Text;
+impl<'de> Visitor<'de> for Text {
+    type Value = Payload;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Payload, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        Payload::of(&value).map_err(serde::de::Error::custom)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Payload, A::Error> {
+        match entries.next_key::<String>()? {
+            Some(name) if name == RAW_VALUE => entries.next_value::<RawText>().map(|text| Payload(text.0.into())),
+            Some(_) | None => Err(serde::de::Error::custom("not the text of a JSON value")),
+        }
+    }
+}
+
+/// The text itself, however the reader hands it over.
+struct RawText(String);
+impl<'de> Deserialize<'de> for RawText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(RawText)
+    }
+}
+
+/// For optional fields in which `null` is a value: what is there is `Some`.
+pub(crate) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Payload>, D::Error> {
+    Payload::deserialize(deserializer).map(Some)
 }
 
 #[cfg(feature = "schemas")]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// An answer. Silence is not among them: no answer by the deadline is the *Unknown* of the step, and evidence of nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[serde(tag = "outcome", rename_all = "snake_case", try_from = "Flat")]
 pub enum Answer {
     /// It is done.
     Done {
@@ -21,6 +21,45 @@ pub enum Answer {
         /// What the weather is.
         reason: String,
     },
+}
+
+/// An answer as it is read: all fields side by side, so that outputs keep their text to the last digit.
+#[derive(Deserialize)]
+struct Flat {
+    outcome: Outcome,
+    #[serde(default, deserialize_with = "crate::json::present")]
+    output: Option<Payload>,
+    code: Option<String>,
+    reason: Option<String>,
+    #[serde(default)]
+    fields: Option<Payload>,
+    after_ms: Option<u64>,
+}
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Outcome {
+    Done,
+    Refused,
+    Retry,
+}
+impl TryFrom<Flat> for Answer {
+    type Error = String;
+    fn try_from(flat: Flat) -> Result<Self, String> {
+        fn there<T>(name: &str, field: Option<T>) -> Result<T, String> {
+            field.ok_or_else(|| format!("missing field `{name}`"))
+        }
+        Ok(match flat.outcome {
+            Outcome::Done => Answer::Done { output: there("output", flat.output)? },
+            Outcome::Refused => Answer::Refused(Refused {
+                code: there("code", flat.code)?,
+                reason: there("reason", flat.reason)?,
+                fields: flat.fields,
+            }),
+            Outcome::Retry => {
+                Answer::Retry { after_ms: there("after_ms", flat.after_ms)?, reason: there("reason", flat.reason)? }
+            }
+        })
+    }
 }
 
 /// A refusal as data: what sagas and people read.

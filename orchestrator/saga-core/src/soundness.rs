@@ -54,8 +54,10 @@ pub fn check(definition: &Definition) -> Vec<PlanFault> {
     if check.steps > STEPS_MAX {
         check.fault(codes::PLAN_LIMIT, format!("{} steps, at most {STEPS_MAX} are allowed", check.steps));
     }
-    let canonical = definition.canonical();
-    check.faults.extend(check_graph(&canonical));
+    // The graph is drawn by names: while one stands twice, it would show cycles that are not there.
+    if check.faults.iter().all(|fault| fault.code != codes::PLAN_NAME_TWICE) {
+        check.faults.extend(check_graph(&definition.canonical()));
+    }
     check.faults
 }
 
@@ -68,15 +70,19 @@ impl Check<'_> {
         let mut names = BTreeSet::new();
         for node in nodes {
             let path = format!("{prefix}{}", node.name());
-            if !names.insert(node.name()) {
-                self.fault(codes::PLAN_NAME_TWICE, format!("the name {path:?} stands twice"));
-            }
-            if node.name().is_empty() || node.name().contains(['/', '#', '[', '~']) {
-                self.fault(codes::PLAN_MALFORMED, format!("{path:?} is not a name: `/ # [ ~` belong to paths"));
-            }
+            self.name(&mut names, node.name(), &path);
             known = self.node(node, &path, known, items);
         }
         known
+    }
+    /// A path names one step: the names beside each other differ and hold none of the signs that paths are made of.
+    fn name(&mut self, names: &mut BTreeSet<&'static str>, name: &'static str, path: &str) {
+        if !names.insert(name) {
+            self.fault(codes::PLAN_NAME_TWICE, format!("the name {path:?} stands twice"));
+        }
+        if name.is_empty() || name.contains(['/', '#', '[', '~']) {
+            self.fault(codes::PLAN_MALFORMED, format!("{path:?} is not a name: `/ # [ ~` belong to paths"));
+        }
     }
     fn node(&mut self, node: &Node, path: &str, mut known: Known, items: &[&'static str]) -> Known {
         match node {
@@ -88,7 +94,9 @@ impl Check<'_> {
             }
             Node::All { branches, .. } => {
                 let mut after = known.clone();
+                let mut names = BTreeSet::new();
                 for (name, body) in branches {
+                    self.name(&mut names, name, &format!("{path}/{name}"));
                     let inside = self.body(body, &format!("{path}/{name}/"), known.clone(), items);
                     merge(&mut after, inside, |sure| sure);
                 }

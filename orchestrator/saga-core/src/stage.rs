@@ -116,10 +116,20 @@ impl Stage {
         direction: Direction,
         actor: Actor,
     ) -> Served {
-        let payload = match Payload::of(command) {
-            Ok(payload) => payload,
-            Err(why) => return Served::Park(Refused::new("BAD_COMMAND", why.to_string())),
-        };
+        match Payload::of(command) {
+            Ok(payload) => self.serve_payload::<C>(payload, saga, step, direction, actor),
+            Err(why) => Served::Park(Refused::new("BAD_COMMAND", why.to_string())),
+        }
+    }
+    /// Delivers the JSON of a command `C` as it is.
+    pub fn serve_payload<C: Command>(
+        &mut self,
+        payload: Payload,
+        saga: Uuid,
+        step: &str,
+        direction: Direction,
+        actor: Actor,
+    ) -> Served {
         let keys = (StepKey::derive(saga, step, Direction::Do), StepKey::derive(saga, step, Direction::Undo));
         let key = if direction == Direction::Do { keys.0 } else { keys.1 };
         let deed = Deed {

@@ -45,7 +45,7 @@ pub struct Faults {
 enum Work {
     In(In),
     Deliver(SagaId, Act),
-    Reply(SagaId, String, Direction, Answer),
+    Reply(SagaId, String, Direction, u32, Answer),
 }
 
 /// A world with the given sagas and modules.
@@ -56,6 +56,8 @@ pub struct World {
     pub faults: Faults,
     /// How many times a fault was reached: a test that injects one asserts that this is not zero.
     pub reached: u64,
+    /// Seeds the order in which what is under way happens; `None`: first come, first served.
+    pub shuffle: Option<u64>,
     /// What people who waited were told, by ticket.
     pub told: BTreeMap<u64, Told>,
     ids: Arc<dyn Ids>,
@@ -110,6 +112,7 @@ impl World {
             clock,
             faults: Faults::default(),
             reached: 0,
+            shuffle: None,
             told: BTreeMap::new(),
             ids: Arc::new(CountedIds::default()),
             stores,
@@ -161,23 +164,48 @@ impl World {
     }
     /// Puts a reply on its way, as if a module had sent it.
     pub fn reply(&mut self, saga: SagaId, step: &str, direction: Direction, answer: Answer) {
-        self.work.push_back(Work::Reply(saga, step.to_owned(), direction, answer));
+        self.work.push_back(Work::Reply(saga, step.to_owned(), direction, 0, answer));
     }
     /// Runs until nothing moves any more: every saga ended, waits for a person, or waits for a signal.
     pub async fn run(&mut self) -> Result<(), String> {
-        for _ in 0..TURNS_MAX {
-            match self.work.pop_front() {
+        if self.run_for(TURNS_MAX).await? { Ok(()) } else { Err("the world does not come to rest".to_owned()) }
+    }
+    /// Runs for so many turns, or until nothing moves any more: then it is true.
+    pub async fn run_for(&mut self, turns: u32) -> Result<bool, String> {
+        for _ in 0..turns {
+            match self.next_work() {
                 Some(work) => self.turn(work).await?,
                 None => match self.next_due_without_gates() {
                     Some(due) => {
                         self.clock.move_to(due);
                         self.work.push_back(Work::In(In::Tick));
                     }
-                    None => return Ok(()),
+                    None => return Ok(true),
                 },
             }
         }
-        Err("the world does not come to rest".to_owned())
+        Ok(self.work.is_empty() && self.next_due_without_gates().is_none())
+    }
+    /// The next piece of work: the oldest, or any at all when the order is shuffled.
+    fn next_work(&mut self) -> Option<Work> {
+        let Some(dice) = &mut self.shuffle else { return self.work.pop_front() };
+        // An odd step through all 64-bit numbers, and their upper half: even enough to try every order.
+        *dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let waiting = u64::try_from(self.work.len()).unwrap_or(u64::MAX).max(1);
+        self.work.remove(usize::try_from((*dice >> 32) % waiting).unwrap_or(0))
+    }
+    /// Whether what the coordinator has in memory is the fold of its log, for every open saga.
+    pub async fn agrees_with_its_log(&self) -> Result<(), String> {
+        if !self.coordinator.is_quiet() {
+            return Ok(());
+        }
+        for live in self.coordinator.sagas() {
+            let (live, folded) = (format!("{live:#?}"), format!("{:#?}", self.saga(live.saga()).await?));
+            if live != folded {
+                return Err(format!("in memory: {live}\nin the log: {folded}"));
+            }
+        }
+        Ok(())
     }
     /// Lets the next deadline pass, whatever it is.
     pub async fn let_deadline_pass(&mut self) -> Result<(), String> {
@@ -207,11 +235,11 @@ impl World {
                     }
                 }
                 if let Some(answer) = served {
-                    self.work.push_back(Work::Reply(saga, act.step, act.direction, answer));
+                    self.work.push_back(Work::Reply(saga, act.step, act.direction, act.attempt, answer));
                 }
                 self.point().await
             }
-            Work::Reply(saga, step, direction, answer) => {
+            Work::Reply(saga, step, direction, attempt, answer) => {
                 let silent = self.faults.silence.as_ref().is_some_and(|(at, _)| *at == step);
                 if silent && self.reached < SILENCES_MAX && direction == Direction::Do {
                     self.reached += 1;
@@ -219,7 +247,7 @@ impl World {
                 }
                 for _ in 0..=u8::from(self.faults.twice) {
                     let (step, answer) = (step.clone(), answer.clone());
-                    let signal = Signal::Answered { step, direction, answer };
+                    let signal = Signal::Answered { step, direction, attempt, answer };
                     self.feed(In::Signal { saga, signal, ticket: None }).await?;
                 }
                 self.point().await
@@ -246,8 +274,7 @@ impl World {
         self.epoch = journal::take_over(&self.journal, 0).await?;
         let found = journal::recover(&self.journal, Default::default(), Position::ZERO).await;
         for saga in found.map_err(|why| why.to_string())?.open {
-            let history = journal::history(&self.journal, saga).await.map_err(|why| why.to_string())?;
-            self.work.push_back(Work::In(In::Loaded { saga, history }));
+            self.work.push_back(Work::In(In::Recover { saga }));
         }
         Ok(())
     }
@@ -258,14 +285,13 @@ impl World {
             self.coordinator.step(self.clock.now(), input, &mut out);
             for output in out {
                 match output {
-                    Out::Commit { saga, expected, facts } => {
-                        let now = self.clock.now();
-                        let events = journal::events_of(&facts, &*self.ids, now).map_err(|why| why.to_string())?;
+                    Out::Commit { saga, expected, facts, at } => {
+                        let events = journal::events_of(&facts, &*self.ids, at).map_err(|why| why.to_string())?;
                         let stream = journal::stream_of(saga).ok_or("no stream")?;
                         let fence = Some(group_fence(0, self.epoch));
                         let commit = self.journal.commit(journal::batch_of(stream, expected, events, fence)).await;
                         self.commits += 1;
-                        let lost = self.faults.unknown_every.is_some_and(|every| self.commits % every == 0);
+                        let lost = self.faults.unknown_every.is_some_and(|every| self.commits.is_multiple_of(every));
                         self.reached += u64::from(lost);
                         let points = self.points;
                         let crashed_before = self.epoch;
@@ -275,10 +301,8 @@ impl World {
                             return Box::pin(self.crash()).await;
                         }
                         debug_assert_eq!(crashed_before, self.epoch);
-                        inputs.push_back(match commit {
-                            Commit::Ok(_) if !lost => In::Committed { saga },
-                            _ => In::NotCommitted { saga },
-                        });
+                        let committed = matches!(commit, Commit::Ok(_)) && !lost;
+                        inputs.push_back(if committed { In::Committed { saga } } else { In::NotCommitted { saga } });
                     }
                     Out::Load { saga, .. } => {
                         let history = journal::history(&self.journal, saga).await.map_err(|why| why.to_string())?;
@@ -373,12 +397,9 @@ impl World {
     /// A saga as its facts tell it.
     pub async fn saga(&self, saga: SagaId) -> Result<Execution, String> {
         let history = journal::history(&self.journal, saga).await.map_err(|why| why.to_string())?;
-        let definition = history.first().and_then(|(fact, _)| match fact {
-            crate::fact::SagaFact::SagaStarted(started) => {
-                self.definitions.get(&(started.definition.clone(), started.version)).cloned()
-            }
-            _ => None,
-        });
+        let started = history.first().and_then(|(fact, _)| fact.as_start());
+        let definition =
+            started.and_then(|started| self.definitions.get(&(started.definition.clone(), started.version))).cloned();
         let mut exec = Execution::new(saga, definition, 7);
         history.iter().for_each(|(fact, at)| exec.evolve(fact, *at));
         Ok(exec)

@@ -8,6 +8,7 @@ mod decode;
 mod documents;
 mod facts;
 mod fault;
+mod floor;
 mod migrate;
 mod open;
 mod ring;
@@ -15,5 +16,6 @@ mod script;
 mod store;
 mod stores;
 
+pub use floor::{Floor, FloorRow, durability};
 pub use store::{SqliteStore, Stats};
 pub use stores::SqliteStores;

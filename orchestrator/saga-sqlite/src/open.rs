@@ -25,7 +25,7 @@ const ROWS_BUFFERED: usize = 512;
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Every setting that a promise hangs on: its name, what is asked for, what is read back.
-const SETTINGS: &[(&str, &str)] = &[
+pub(crate) const SETTINGS: &[(&str, &str)] = &[
     ("journal_mode", "wal"),
     ("synchronous", "2"),
     ("foreign_keys", "1"),

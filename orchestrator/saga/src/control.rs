@@ -1,6 +1,6 @@
 //! Control inside the process: what people may look at and order, over a running orchestrator.
 
-use crate::board::{Line, find, lines, tail};
+use crate::board::{Line, OPEN, find, lines, tail};
 use crate::orchestrator::{Error, Sagas};
 use async_trait::async_trait;
 use saga_core::audit::audit_logs;
@@ -86,6 +86,23 @@ impl LocalControl {
             }
         }
     }
+    /// An input that does not fit is told what fits: the field in an example that does.
+    fn with_example(&self, error: ControlError, kind: &str, version: Option<u16>) -> ControlError {
+        if error.code != codes::INPUT_REFUSED.id {
+            return error;
+        }
+        let example = self.sagas.definition(kind, version).and_then(|definition| definition.example.clone());
+        let Some(example) = example.and_then(|example| example.read::<serde_json::Value>().ok()) else { return error };
+        let pointer = error.message.split(": ").find(|part| part.starts_with('/')).unwrap_or_default().to_owned();
+        // The nearest place that the example has: an unknown field is answered with its neighbours.
+        let mut place = pointer.as_str();
+        while !place.is_empty() && example.pointer(place).is_none() {
+            place = place.rsplit_once('/').map_or("", |(before, _)| before);
+        }
+        let shown: String = example.pointer(place).unwrap_or(&example).to_string().chars().take(300).collect();
+        let place = if place.is_empty() { "the whole input" } else { place };
+        error.hint(format!("for example {place}: {shown}")).hint("a whole example: sagactl definition list -o json")
+    }
     async fn execution(&self, text: &str) -> Result<Execution, ControlError> {
         let id = self.resolve(text).await?;
         let found = self.sagas.saga(id).await.map_err(failed)?;
@@ -122,15 +139,18 @@ impl LocalControl {
     ) -> Result<(Option<String>, Vec<SagaRow>), ControlError> {
         let mut filters = Vec::new();
         filters.extend(selector.kind.clone().map(|kind| (1, kind)));
-        if let [state] = selector.states.as_slice() {
-            filters.push((0, state.word().to_owned()));
-        }
         let mut question = find(filters, selector.cursor.clone(), FIND_LIMIT_MAX);
         loop {
             let page = self.sagas.inner.store.find(&question).await.map_err(|why| failed(why.into()))?;
             for document in &page {
                 let Ok(line) = document.body.read::<Line>() else { continue };
-                let row = row_of(&line);
+                // The board folds many facts at a time: a saga that it still calls open may have ended by now.
+                let row = if line.state == OPEN {
+                    let exec = self.sagas.saga(line.id).await.map_err(failed)?;
+                    exec.map_or_else(|| row_of(&line), |exec| exec.row())
+                } else {
+                    row_of(&line)
+                };
                 if row.state.is_end() && fits(selector, &row) {
                     rows.push(row);
                 }
@@ -342,7 +362,8 @@ impl Control for LocalControl {
             What::Start { kind, version, key, input } => {
                 // Without a key of its own, a start is named by its request: asking twice starts one saga.
                 let key = key.unwrap_or_else(|| request.short());
-                let begun = self.sagas.start_raw(&kind, version, Some(&key), input, Some(by)).await.map_err(failed)?;
+                let begun = self.sagas.start_raw(&kind, version, Some(&key), input, Some(by)).await;
+                let begun = begun.map_err(|why| self.with_example(failed(why), &kind, version))?;
                 return Ok(Receipt { request, saga: begun.saga, repeated: begun.repeated });
             }
             What::Signal { saga, gate, data } => (saga, OrderKind::Signal { gate, data }),
@@ -359,22 +380,25 @@ impl Control for LocalControl {
         Ok(Receipt { request, saga, repeated: accepted == Accepted::Before })
     }
     async fn outcome(&self, _: &Actor, of: AwaitSaga, patience: Duration) -> Result<Option<SagaShow>, ControlError> {
-        let exec = self.execution(&of.id).await?;
         let done = |exec: &Execution| {
             let state = exec.state();
-            state.is_end() || state.needs_person() || of.after.is_some_and(|after| exec.rev().0 > after)
+            let rests = state.is_end() || state.needs_person() || state == SagaState::Waiting;
+            of.after.map_or(rests, |after| state.is_end() || exec.rev().0 > after)
         };
-        if done(&exec) {
-            return Ok(Some(exec.show(false)));
-        }
+        let mut exec = self.execution(&of.id).await?;
         let clock = &self.sagas.inner.clock;
-        let saga = exec.saga();
-        tokio::select! {
-            moved = self.sagas.moved(saga, of.after.map(Version)) => {
-                moved.map_err(failed)?;
-                Ok(Some(self.execution(&saga.to_string()).await?.show(false)))
+        let until = clock.now().plus(patience);
+        while !done(&exec) {
+            tokio::select! {
+                moved = self.sagas.moved(exec.saga(), Some(exec.rev())) => moved.map_err(failed)?,
+                () = clock.sleep_until(until) => return Ok(None),
             }
-            () = clock.sleep_until(clock.now().plus(patience)) => Ok(None),
+            let rev = exec.rev();
+            exec = self.execution(&exec.saga().to_string()).await?;
+            if exec.rev() == rev {
+                break;
+            }
         }
+        Ok(Some(exec.show(false)))
     }
 }

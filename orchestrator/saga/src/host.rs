@@ -26,6 +26,14 @@ use std::time::Duration;
 
 /// 64 commands of one module at once: they share flushes, and a slow provider does not hold up the others.
 pub const HANDLERS_AT_ONCE: usize = 64;
+/// Weather that promises to be over within 100 ms is waited out beside the handler.
+const SHORT_WAIT_MS: u64 = 100;
+/// It is looked at every 10 ms at least.
+const SHORT_STEP_MS: u64 = 10;
+/// And for ten looks, a tenth of a second in all.
+const SHORT_WAITS: u32 = 10;
+/// How long handlers that are under way may take at a stop; what is cut off then is asked for again.
+const LAST_WORK: Duration = Duration::from_secs(5);
 /// After something did not work, before it is tried again.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -51,9 +59,11 @@ impl Host {
             self.tasks.spawn(async move { host.serve().await });
         }
         for def in &self.module.projections {
+            // One at a time: two sources may fold into the same document, and each reads it before it writes it.
+            let turn = Arc::new(tokio::sync::Mutex::new(()));
             for source in def.sources() {
-                let (host, def) = (self.clone(), def.clone());
-                self.tasks.spawn(async move { host.project(def, source).await });
+                let (host, def, turn) = (self.clone(), def.clone(), Arc::clone(&turn));
+                self.tasks.spawn(async move { host.project(def, source, &turn).await });
             }
         }
         for reactor in &self.module.reactors {
@@ -95,14 +105,19 @@ impl Host {
                     }
                 },
             }
-            if !settled.is_empty() {
-                if let Err(why) = self.bus.settle(&inbox, std::mem::take(&mut settled)).await {
-                    tracing::warn!(module = self.module.name, %why, "could not be acknowledged; it comes again");
-                }
+            if settled.is_empty() {
+                continue;
+            }
+            if let Err(why) = self.bus.settle(&inbox, std::mem::take(&mut settled)).await {
+                tracing::warn!(module = self.module.name, %why, "could not be acknowledged; it comes again");
             }
         }
         // What is under way may be at its commit: it ends, and what is not acknowledged comes again.
-        while under_way.next().await.is_some() {}
+        let patience = self.clock.sleep_until(self.clock.now().plus(LAST_WORK));
+        tokio::select! {
+            () = async { while under_way.next().await.is_some() {} } => {}
+            () = patience => {}
+        }
     }
     async fn delivery(&self, delivery: Delivery) -> (u64, Settle) {
         let Message::Command(message) = &delivery.message else {
@@ -141,7 +156,24 @@ impl Host {
             }
         }
     }
+    /// Serves a command. Weather of a few milliseconds (a read model that has not heard yet) is waited out here, where
+    /// it is; only what lasts longer is told to the coordinator.
     async fn command(&self, message: &CommandMessage) -> Served {
+        for _ in 0..SHORT_WAITS {
+            match self.serve_once(message).await {
+                Served::Answered(Answer::Retry { after_ms, .. }) if after_ms <= SHORT_WAIT_MS => {
+                    let due = self.clock.now().plus(Duration::from_millis(after_ms.min(SHORT_STEP_MS)));
+                    tokio::select! {
+                        () = self.clock.sleep_until(due) => {}
+                        () = self.tasks.stopping() => break,
+                    }
+                }
+                served => return served,
+            }
+        }
+        self.serve_once(message).await
+    }
+    async fn serve_once(&self, message: &CommandMessage) -> Served {
         let work = serve(&self.module, &self.store, &self.ids, self.clock.now(), &message.delivered);
         AssertUnwindSafe(work)
             .catch_unwind()
@@ -160,7 +192,7 @@ impl Host {
         }
     }
     /// Folds one source into one projection, for ever.
-    async fn project(&self, def: ProjectionDef, source: &'static str) {
+    async fn project(&self, def: ProjectionDef, source: &'static str, turn: &tokio::sync::Mutex<()>) {
         let consumer = def.consumer(source);
         let Some((mut at, mut streams)) = self.begin(&consumer).await else { return };
         loop {
@@ -170,6 +202,7 @@ impl Host {
             };
             let folded = match &page {
                 Ok(page) => {
+                    let _turn = turn.lock().await;
                     fold_page(&def, &self.store, source, page, &mut streams).await.map_err(|why| why.to_string())
                 }
                 Err(why) => Err(why.to_string()),
@@ -235,6 +268,7 @@ impl Host {
                             .any(|(module, event, _)| *module == source && *event == recorded.name);
                         // Events that do not concern it move its checkpoint with the next one that does.
                         if listens && !matches!(self.store.commit(batch).await, Commit::Ok(_)) {
+                            self.pause().await;
                             break;
                         }
                         at = recorded.position;
@@ -250,7 +284,7 @@ impl Host {
     }
     async fn reactions(&self, reactor: &Reactor, source: &str, recorded: &Recorded) -> Result<Vec<Parked>, String> {
         let at = At::of(source, recorded);
-        let mut parked = Vec::new();
+        let (mut parked, mut number) = (Vec::new(), 0);
         for (module, event, react) in &reactor.reactions {
             if *module != source || *event != recorded.name {
                 continue;
@@ -271,9 +305,9 @@ impl Host {
                 }
             };
             for reaction in reactions {
+                let request = request_of(recorded, reactor.name, number);
+                number += 1;
                 let actor = saga_core::envelope::Actor::system(format!("reactor:{}", reactor.name));
-                // The deed is named by event, reactor and command: the same event again is the same deed.
-                let request = uuid::Uuid::new_v5(&recorded.id.0, reactor.name.as_bytes());
                 let delivered =
                     saga_core::host::direct(reaction.command, reaction.version, reaction.payload, request, actor);
                 debug_assert_eq!(delivered.deed.direction, Direction::Do);
@@ -358,6 +392,12 @@ impl Host {
             }
         }
     }
+}
+
+/// The request id of a reaction: the same event again is the same deed, and two commands that follow from it are two.
+fn request_of(recorded: &Recorded, reactor: &str, number: u32) -> uuid::Uuid {
+    let first = uuid::Uuid::new_v5(&recorded.id.0, reactor.as_bytes());
+    if number == 0 { first } else { uuid::Uuid::new_v5(&first, &number.to_be_bytes()) }
 }
 
 /// Inside one process only: a probe that found nothing.

@@ -79,6 +79,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn put_aside(kept: &mut VecDeque<Aside>, aside: Aside) {
+    kept.push_back(aside);
+    if kept.len() > ASIDE_MAX {
+        kept.pop_front();
+    }
+}
+
 impl State {
     /// Moves what is due to the ready queue, then takes from it.
     fn take(&mut self, inbox: &Inbox, max: usize, now: Timestamp) -> (Vec<Delivery>, Option<Timestamp>) {
@@ -91,7 +98,7 @@ impl State {
         for (message, times, _) in overdue.iter().filter_map(|tag| queue.in_flight.remove(tag)) {
             if times >= DELIVERIES_MAX {
                 let reason = format!("delivered {times} times and never settled");
-                self.aside.push_back(Aside { inbox: inbox.clone(), message, times, reason });
+                put_aside(&mut self.aside, Aside { inbox: inbox.clone(), message, times, reason });
             } else {
                 queue.ready.push_back((message, times));
             }
@@ -135,12 +142,11 @@ impl Bus for LocalBus {
             if !taken.is_empty() {
                 return Ok(taken);
             }
-            match due {
-                Some(due) => tokio::select! {
-                    () = waker.notified() => {}
-                    () = self.clock.sleep_until(due) => {}
-                },
-                None => waker.notified().await,
+            // Without anything due, somebody else may take a message and never settle it: look again in time.
+            let due = due.unwrap_or_else(|| self.clock.now().plus(SETTLE_WITHIN));
+            tokio::select! {
+                () = waker.notified() => {}
+                () = self.clock.sleep_until(due) => {}
             }
         }
     }
@@ -158,10 +164,7 @@ impl Bus for LocalBus {
                     wake = true;
                 }
                 Settle::Park(reason) => {
-                    state.aside.push_back(Aside { inbox: inbox.clone(), message, times, reason });
-                    if state.aside.len() > ASIDE_MAX {
-                        state.aside.pop_front();
-                    }
+                    put_aside(&mut state.aside, Aside { inbox: inbox.clone(), message, times, reason });
                 }
             }
         }

@@ -190,12 +190,10 @@ fn checked(definitions: &[Arc<Definition>]) -> Result<Definitions, Error> {
     for definition in definitions {
         faults.extend(definition.check().err().unwrap_or_default());
         let name = (definition.name.to_owned(), definition.version);
-        if let Some(other) = known.insert(name, Arc::clone(definition)) {
-            if other.digest != definition.digest {
-                let says = format!("version {} is registered twice with different content", definition.version);
-                let (code, saga) = (saga_core::codes::PLAN_DIGEST, definition.name.to_owned());
-                faults.push(PlanFault { code, saga, says });
-            }
+        if known.insert(name, Arc::clone(definition)).is_some_and(|other| other.digest != definition.digest) {
+            let says = format!("version {} is registered twice with different content", definition.version);
+            let (code, saga) = (saga_core::codes::PLAN_DIGEST, definition.name.to_owned());
+            faults.push(PlanFault { code, saga, says });
         }
     }
     if faults.is_empty() { Ok(known) } else { Err(Error::Plan(faults)) }

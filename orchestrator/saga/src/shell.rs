@@ -17,7 +17,7 @@ use saga_core::id::{Direction, Epoch, SagaId, Version};
 use saga_core::journal::{self, HistoryError};
 use saga_core::json::Payload;
 use saga_core::machine::Machine;
-use saga_core::machine::coordinator::{Coordinator, In, Out, Ticket, Told};
+use saga_core::machine::coordinator::{Coordinator, In, Out, Standing, Ticket, Told};
 use saga_core::outcome::{Answer, Refused};
 use saga_core::ports::{Clock, Ids, SharedStore};
 use saga_core::step::StepError;
@@ -63,8 +63,10 @@ pub(crate) struct Shell {
 struct Waiters {
     tickets: BTreeMap<Ticket, oneshot::Sender<Told>>,
     next: Ticket,
-    moves: BTreeMap<SagaId, Vec<(Option<Version>, oneshot::Sender<()>)>>,
+    moves: BTreeMap<SagaId, Vec<Awaiting>>,
 }
+/// Somebody who waits for more facts than this, or for rest.
+type Awaiting = (Option<Version>, oneshot::Sender<()>);
 enum Stored {
     Committed(SagaId, Commit),
     Loaded(SagaId, Result<Vec<(SagaFact, Timestamp)>, HistoryError>),
@@ -139,8 +141,13 @@ impl Shell {
                 self.coordinator.step(self.clock.now(), make(waiters.next), out);
             }
             Input::Await(saga, after, tell) => {
-                let settled =
-                    self.coordinator.saga(saga).is_none_or(|exec| exec.state().needs_person() && after.is_none());
+                let settled = match (self.coordinator.standing(saga), after) {
+                    (Standing::Away, _) => true,
+                    // What is in memory may be ahead of the log: whoever waits is told when it is durable.
+                    (Standing::Moving, _) => false,
+                    (Standing::At { rests, .. }, None) => rests,
+                    (Standing::At { rev, .. }, Some(after)) => rev > after,
+                };
                 if settled {
                     let _gone = tell.send(());
                 } else {
@@ -152,9 +159,9 @@ impl Shell {
     }
     fn reply(&mut self, delivery: Delivery, out: &mut Vec<Out>) {
         let Message::Reply(reply) = delivery.message else { return };
-        let (step, direction) = (reply.step, reply.direction);
+        let (step, direction, attempt) = (reply.step, reply.direction, reply.attempt);
         let signal = match reply.says {
-            Says::Answer(answer) => Signal::Answered { step, direction, answer },
+            Says::Answer(answer) => Signal::Answered { step, direction, attempt, answer },
             Says::NothingKnown => Signal::NothingKnown { step },
             Says::Fault { code, reason: why } => Signal::Faulted { step, direction, code, why },
         };
@@ -169,6 +176,8 @@ impl Shell {
                 // Everybody who waits hears that this process does not own their sagas any more.
                 waiters.tickets.clear();
                 self.fenced = true;
+                // Hosts, relays and projections of this process step down with their coordinator.
+                self.tasks.end();
                 In::NotCommitted { saga }
             }
             Stored::Committed(saga, other) => {
@@ -190,7 +199,7 @@ impl Shell {
     async fn perform(&mut self, out: &mut Vec<Out>, waiters: &mut Waiters, storing: &mut Storing) {
         for output in std::mem::take(out) {
             match output {
-                Out::Commit { saga, expected, facts } => self.commit(saga, expected, &facts, storing),
+                Out::Commit { saga, expected, facts, at } => self.commit(saga, expected, (&facts, at), storing),
                 Out::Load { saga, after_failure } => self.load(saga, after_failure, storing),
                 Out::Perform { saga, act } => self.act(saga, act).await,
                 Out::Tell { ticket, what } => {
@@ -211,10 +220,9 @@ impl Shell {
             }
         }
     }
-    fn commit(&self, saga: SagaId, expected: Version, facts: &[SagaFact], storing: &Storing) {
-        let now = self.clock.now();
+    fn commit(&self, saga: SagaId, expected: Version, (facts, at): (&[SagaFact], Timestamp), storing: &Storing) {
         let batch =
-            journal::events_of(facts, &*self.ids, now).ok().zip(journal::stream_of(saga)).map(|(events, stream)| {
+            journal::events_of(facts, &*self.ids, at).ok().zip(journal::stream_of(saga)).map(|(events, stream)| {
                 journal::batch_of(stream, expected, events, Some(group_fence(self.group, self.epoch)))
             });
         let store = Arc::clone(&self.store);
@@ -289,7 +297,8 @@ impl Shell {
                 done = AssertUnwindSafe(work).catch_unwind() => done,
                 () = tasks.stopping() => return,
             };
-            let answered = |answer| Signal::Answered { step: step.clone(), direction, answer };
+            let attempt = act.attempt;
+            let answered = |answer| Signal::Answered { step: step.clone(), direction, attempt, answer };
             let signal = match done {
                 Ok(Ok(output)) => answered(Answer::Done { output }),
                 Ok(Err(StepError::Refused { code, reason })) => answered(Answer::Refused(Refused::new(code, reason))),

@@ -25,9 +25,13 @@ impl Tasks {
     pub fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
     }
+    /// Asks everything to end.
+    pub fn end(&self) {
+        self.stop.cancel();
+    }
     /// Asks everything to end and waits until it has.
     pub async fn stop(&self) {
-        self.stop.cancel();
+        self.end();
         self.tracker.close();
         self.tracker.wait().await;
     }

@@ -14,6 +14,8 @@ pub enum Source {
     Stdin,
     /// A file: `FILE` or `@FILE`.
     File(String),
+    /// The JSON itself: an argument that begins like an object, a list or a text.
+    Inline(String),
 }
 
 impl Source {
@@ -22,6 +24,7 @@ impl Source {
         match text.strip_prefix('@').unwrap_or(text) {
             "" => Err("a file name is missing after @".to_owned()),
             "-" => Ok(Source::Stdin),
+            json if json.starts_with(['{', '[', '"']) => Ok(Source::Inline(json.to_owned())),
             name => Ok(Source::File(name.to_owned())),
         }
     }
@@ -29,6 +32,7 @@ impl Source {
         match self {
             Source::Stdin => "standard input",
             Source::File(name) => name,
+            Source::Inline(_) => "the argument",
         }
     }
 }
@@ -37,6 +41,7 @@ impl Source {
 pub fn payload(source: &Source) -> Result<Payload, Failure> {
     let bytes = match source {
         Source::Stdin => limited(io::stdin().lock(), source.name())?,
+        Source::Inline(json) => json.clone().into_bytes(),
         Source::File(name) => {
             let kind = std::fs::metadata(name).map_err(|error| unreadable(name, &error))?;
             if kind.is_dir() {

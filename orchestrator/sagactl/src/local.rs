@@ -1,20 +1,77 @@
-//! The seam to the composition root: with the three commands that run everything, the only file that may name it.
+//! The seam to the composition root: with the commands that run everything, the only file that may name it.
 
-use crate::failure::Failure;
-use saga_core::codes;
-use saga_core::control::{Control, ControlError};
+use async_trait::async_trait;
+use saga_core::control::{AwaitSaga, Control, ControlError, Look, Order, Receipt, View};
+use saga_core::envelope::Actor;
+use saga_core::view::{SagaShow, SagaState};
+use saga_service::Service;
+use saga_service::modules::Replaced;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Opens the stores under `data` in this process, for looking and ordering when nobody runs on them.
+///
+/// For as long as the command runs, this process is the coordinator: open sagas go on meanwhile, as they would in `dev`.
 pub async fn open(data: &Path) -> Result<Arc<dyn Control>, ControlError> {
-    Err(ControlError::new(codes::UNREACHABLE, format!("nobody runs on {}", data.display()))
-        .hint("start one             sagactl dev")
-        .hint("or name another one   --url http://127.0.0.1:PORT, or --data DIR"))
+    // Looking at a folder never makes stores in it.
+    if !data.join("orchestration.db").is_file() {
+        let message = format!("there is no data in {}", data.display());
+        return Err(ControlError::new(saga_core::codes::UNREACHABLE, message)
+            .hint("see something first   sagactl demo")
+            .hint("start one             sagactl dev")
+            .hint("or name another one   --url http://127.0.0.1:PORT, or --data DIR"));
+    }
+    let service = Service::open(data, Replaced::default(), 0).await?;
+    // The stores are closed by the end of the process: every commit is durable when it is answered.
+    Ok(Arc::new(Here { control: service.control() }))
 }
 
-/// What a command that needs the composition root says until it is there.
-pub fn not_wired(what: &str) -> Failure {
-    Failure::new(codes::INTERNAL, format!("{what} is not wired yet: this build has no orchestrator inside"))
-        .hint("commands that talk to a running one work: --url http://127.0.0.1:PORT")
+/// Control of this process, which ends with the command: after an order it stays until the saga rests.
+struct Here {
+    control: Arc<dyn Control>,
+}
+
+/// Ten seconds for a saga to come to its next rest; what is not done by then goes on with the next command.
+const REST_WITHIN: Duration = Duration::from_secs(10);
+
+impl Here {
+    /// Waits until the saga ended, waits for somebody, or is put on hold.
+    async fn rest(&self, by: &Actor, receipt: &Receipt) -> Result<(), ControlError> {
+        let id = receipt.saga.to_string();
+        let mut after = 0;
+        let waiting = async {
+            loop {
+                let of = AwaitSaga { id: id.clone(), after: Some(after) };
+                let Some(show) = self.control.outcome(by, of, REST_WITHIN).await? else { return Ok(()) };
+                let moves =
+                    matches!(show.row.state, SagaState::Running | SagaState::Retrying | SagaState::Compensating);
+                if !moves {
+                    return Ok(());
+                }
+                after = show.rev;
+            }
+        };
+        tokio::time::timeout(REST_WITHIN, waiting).await.unwrap_or(Ok(()))
+    }
+}
+
+#[async_trait]
+impl Control for Here {
+    async fn look(&self, by: &Actor, what: Look) -> Result<View, ControlError> {
+        self.control.look(by, what).await
+    }
+    async fn act(&self, by: &Actor, order: Order) -> Result<Receipt, ControlError> {
+        let receipt = self.control.act(by, order).await?;
+        self.rest(by, &receipt).await?;
+        Ok(receipt)
+    }
+    async fn outcome(&self, by: &Actor, of: AwaitSaga, patience: Duration) -> Result<Option<SagaShow>, ControlError> {
+        self.control.outcome(by, of, patience).await
+    }
+}
+
+/// What a command says that is not in this build yet.
+pub fn not_wired(what: &str) -> crate::failure::Failure {
+    crate::failure::Failure::new(saga_core::codes::INTERNAL, format!("{what} is not wired yet"))
 }

@@ -23,11 +23,9 @@ impl Execution {
             return SagaState::Compensating;
         }
         let any = |test: fn(&Run) -> bool| self.runs.values().any(test);
-        if self.def.is_none() || any(|run| matches!(run.forward, Forward::Parked { .. })) {
+        if self.def.is_none() || any(|run| run.backward.is_none() && matches!(run.forward, Forward::Parked { .. })) {
             SagaState::Parked
-        } else if any(|run| matches!(run.forward, Forward::RetryWait { .. })) {
-            SagaState::Retrying
-        } else if any(|run| run.in_flight() && run.attempt > run.forgiven + 1) {
+        } else if any(Run::retries) {
             SagaState::Retrying
         } else if any(|run| matches!(run.forward, Forward::Waiting { .. })) && !any(Run::in_flight) {
             SagaState::Waiting
@@ -261,9 +259,9 @@ impl Execution {
                     None => self.rows(body, &format!("{path}[…]/"), depth + 1, data, out),
                 },
                 Node::When { body, .. } => self.rows(body, &format!("{path}/"), depth + 1, data, out),
-                Node::Repeat { body, .. } => {
+                Node::Repeat { body, at_most, .. } => {
                     let (ended, satisfied) = self.rounds.get(&path).copied().unwrap_or((0, false));
-                    let begun = (ended + 1).min(if satisfied { ended } else { u32::MAX });
+                    let begun = if satisfied { ended } else { (ended + 1).min(*at_most) };
                     (1..=begun.max(1))
                         .for_each(|round| self.rows(body, &format!("{path}#{round}/"), depth + 1, data, out));
                 }
@@ -296,6 +294,13 @@ impl Execution {
             output: run.filter(|_| data).and_then(|run| run.output.clone()),
             pivot: step.role == Role::Pivot,
         }
+    }
+}
+
+impl Run {
+    /// Whether it is tried again, now or soon.
+    fn retries(&self) -> bool {
+        matches!(self.forward, Forward::RetryWait { .. }) || (self.in_flight() && self.attempt > self.forgiven + 1)
     }
 }
 
@@ -342,8 +347,10 @@ fn output_words(output: &Payload) -> Option<String> {
         Ok(id) => id.simple().to_string()[24..].to_owned(),
         Err(_) => text.chars().take(32).collect(),
     };
+    // Prose and hashes are for `--data`; here stand ids, states and numbers.
+    let brief = |text: &str| text.chars().count() <= 24 && !text.chars().any(char::is_control);
     let words = |value: &serde_json::Value| match value {
-        serde_json::Value::String(text) => Some(short(text)),
+        serde_json::Value::String(text) => Some(short(text)).filter(|text| brief(text)),
         serde_json::Value::Number(number) => Some(number.to_string()),
         serde_json::Value::Bool(yes) => Some(yes.to_string()),
         serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => None,
@@ -354,7 +361,11 @@ fn output_words(output: &Payload) -> Option<String> {
                 fields.iter().filter_map(|(name, value)| Some(format!("{name} {}", words(value)?))).take(2).collect();
             Some(head(&parts.join(", "))).filter(|text| !text.is_empty())
         }
-        other => words(other),
+        other @ (serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_)
+        | serde_json::Value::Array(_)) => words(other),
     }
 }
 

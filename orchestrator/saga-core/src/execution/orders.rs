@@ -118,6 +118,10 @@ impl Deciding<'_> {
         if self.exec.has_ended() {
             return no(codes::WRONG_STATE, format!("the saga has ended: {}", self.exec.state().word()));
         }
+        let blind = matches!(kind, OrderKind::Pause | OrderKind::Resume | OrderKind::Cancel { abandon: true });
+        if self.exec.def.is_none() && !blind {
+            return no(codes::NO_DEFINITION, "the saga's definition is not registered here");
+        }
         match kind {
             OrderKind::Signal { gate, data } => self.order_signal(&gate, data, by),
             OrderKind::Cancel { abandon: true } => {
@@ -175,7 +179,15 @@ impl Deciding<'_> {
                     .as_ref()
                     .is_some_and(|def| matches!(&def.performer, Performer::Gate { gate: theirs, .. } if theirs == gate))
         });
-        let again = step.is_none() && decided && !in_rounds(&def.nodes, gate);
+        let many = in_rounds(&def.nodes, gate);
+        if step.is_none() && many && name != *gate {
+            // Kept for later, it would answer whichever round or branch asks first.
+            return no(
+                codes::WRONG_STATE,
+                format!("{name:?} does not wait now; only the gate {gate:?} can be answered early"),
+            );
+        }
+        let again = step.is_none() && decided && !many;
         if again {
             return no(codes::WRONG_STATE, format!("the gate {gate:?} was decided already"));
         }
@@ -237,13 +249,13 @@ impl Deciding<'_> {
             return no(codes::WRONG_STATE, "it is going back; only an undo can be skipped");
         }
         let Some(run) = self.exec.runs.get(&step) else { return self.no_such(&step) };
-        match &run.forward {
-            Forward::Parked { .. } | Forward::RetryWait { .. } if run.role() != Role::Pivot => {
-                self.emit(StepSkipped { step, output, by });
-                Ok(Accepted::Now)
-            }
-            _ => no(codes::WRONG_STATE, format!("the step {step:?} is neither parked nor waiting for its next try")),
+        let stands = matches!(run.forward, Forward::Parked { .. } | Forward::RetryWait { .. });
+        if !stands || run.role() == Role::Pivot {
+            let message = format!("the step {step:?} is neither parked nor waiting for its next try");
+            return no(codes::WRONG_STATE, message);
         }
+        self.emit(StepSkipped { step, output, by });
+        Ok(Accepted::Now)
     }
     fn order_skip_undo(&mut self, step: String, by: By) -> Result<Accepted, OrderRefused> {
         let Some(run) = self.exec.runs.get(&step) else { return self.no_such(&step) };

@@ -35,32 +35,24 @@ impl Deciding<'_> {
     }
     /// Whether nothing is in flight any more. A step whose next try lies ahead will not be tried: it may have happened.
     fn settled(&mut self) -> bool {
-        let waiting: Vec<(String, String)> = self
-            .exec
-            .runs
-            .iter()
-            .filter_map(|(path, run)| match &run.forward {
-                Forward::RetryWait { reason, .. } => Some((path.clone(), reason.clone())),
-                Forward::Ready
-                | Forward::Dispatched { .. }
-                | Forward::Probing { .. }
-                | Forward::Waiting { .. }
-                | Forward::Done
-                | Forward::Skipped
-                | Forward::Refused { .. }
-                | Forward::Unknown { .. }
-                | Forward::Parked { .. } => None,
-            })
-            .collect();
-        for (path, reason) in waiting {
+        self.give_up_retries("");
+        !self.exec.runs.values().any(super::Run::in_flight)
+    }
+    fn give_up_retries(&mut self, prefix: &str) {
+        let inside = self.exec.runs.range(prefix.to_owned()..).take_while(|(path, _)| path.starts_with(prefix));
+        let waiting = inside.filter_map(|(path, run)| run.next_try().map(|reason| (path.clone(), reason.to_owned())));
+        for (path, reason) in waiting.collect::<Vec<_>>() {
             self.unknown(&path, &reason);
         }
-        !self.exec.runs.values().any(super::Run::in_flight)
     }
     /// Undoes a failed branch of a fan-out while the rest goes forward. True when nothing of it is left.
     pub(super) fn undo_branch(&mut self, body: &[Node], prefix: &str, begin: bool) -> bool {
-        let in_flight = self.exec.runs.range(prefix.to_owned()..).take_while(|(path, _)| path.starts_with(prefix));
-        if in_flight.into_iter().any(|(_, run)| run.in_flight() || matches!(run.forward, Forward::RetryWait { .. })) {
+        if begin {
+            // What would be tried again is not: it may have happened, and is undone.
+            self.give_up_retries(prefix);
+        }
+        let mut inside = self.exec.runs.range(prefix.to_owned()..).take_while(|(path, _)| path.starts_with(prefix));
+        if inside.any(|(_, run)| run.in_flight() || matches!(run.forward, Forward::RetryWait { .. })) {
             return false;
         }
         self.undo_body(body, prefix, begin)
@@ -119,8 +111,11 @@ impl Deciding<'_> {
             None => self.undo_failed(path, "FAULT".to_owned(), "the undo was not recorded with the deed".to_owned()),
         }
     }
-    pub(super) fn undo_answered(&mut self, step: &str, answer: Answer) {
+    pub(super) fn undo_answered(&mut self, step: &str, attempt: u32, answer: Answer) {
         let Some(run) = self.exec.runs.get(step) else { return self.strange(step, "no such step", &answer) };
+        if run.undo_round > 0 && (1..=run.undo_forgiven).contains(&attempt) {
+            return self.strange(step, "answers an earlier round of the undo", &answer);
+        }
         let open = match &run.backward {
             Some(Backward::Dispatched { .. } | Backward::RetryWait { .. } | Backward::Failed { .. }) => true,
             Some(Backward::Undone { .. }) => {
@@ -259,6 +254,10 @@ impl Execution {
     }
 }
 impl super::Run {
+    /// What its last try said, when the next one lies ahead.
+    fn next_try(&self) -> Option<&str> {
+        if let Forward::RetryWait { reason, .. } = &self.forward { Some(reason) } else { None }
+    }
     fn is_undone(&self) -> bool {
         matches!(self.backward, Some(Backward::Undone { .. } | Backward::Skipped))
     }

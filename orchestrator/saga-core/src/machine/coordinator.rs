@@ -93,6 +93,8 @@ pub enum Out {
         expected: Version,
         /// What.
         facts: Vec<SagaFact>,
+        /// When it was decided: the time of the facts, so that the fold of the log is the state that decided.
+        at: Timestamp,
     },
     /// Do something; its fact is durable.
     Perform {
@@ -123,6 +125,22 @@ pub enum Out {
         saga: SagaId,
         /// What, in one line.
         what: String,
+    },
+}
+
+/// Where a saga durably stands, as far as the coordinator knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is not in memory: it has ended, or never began.
+    Away,
+    /// It is being read or written: [`Out::Moved`] follows.
+    Moving,
+    /// It stands.
+    At {
+        /// How many facts it has.
+        rev: Version,
+        /// Whether it ended, or needs a person.
+        rests: bool,
     },
 }
 
@@ -176,6 +194,16 @@ impl Coordinator {
     /// The saga, if it is in memory and its history is read. It may be one commit ahead of the store.
     pub fn saga(&self, saga: SagaId) -> Option<&Execution> {
         self.sagas.get(&saga)?.exec.as_ref()
+    }
+    /// Where a saga durably stands.
+    pub fn standing(&self, saga: SagaId) -> Standing {
+        match self.sagas.get(&saga) {
+            None => Standing::Away,
+            Some(Entry { exec: Some(exec), in_flight: false, .. }) => {
+                Standing::At { rev: exec.rev(), rests: rests(exec) }
+            }
+            Some(_) => Standing::Moving,
+        }
     }
     /// All sagas in memory.
     pub fn sagas(&self) -> impl Iterator<Item = &Execution> {
@@ -238,6 +266,7 @@ impl Coordinator {
         let expected = exec.rev();
         let mut facts = Vec::new();
         for (signal, ticket) in std::mem::take(&mut entry.queue) {
+            entry.deciding.push((signal.clone(), ticket));
             if expected > Version::ZERO || exec.started().is_some() {
                 if let Signal::Begun(started) = &signal {
                     let told = begun_again(exec, started);
@@ -245,11 +274,11 @@ impl Coordinator {
                     continue;
                 }
             } else if !matches!(signal, Signal::Begun(_)) {
+                entry.deciding.pop();
                 stray(saga, &signal, ticket, out);
                 continue;
             }
             let begins = matches!(signal, Signal::Begun(_));
-            entry.deciding.push((signal.clone(), ticket));
             let decision = exec.decide(signal, now);
             facts.extend(decision.facts);
             entry.acts.extend(decision.acts);
@@ -269,7 +298,7 @@ impl Coordinator {
             return self.rest(saga);
         }
         entry.in_flight = true;
-        out.push(Out::Commit { saga, expected, facts });
+        out.push(Out::Commit { saga, expected, facts, at: now });
     }
     /// Sets the saga's timer, or forgets the saga when it has ended.
     fn rest(&mut self, saga: SagaId) {
@@ -292,8 +321,7 @@ impl Coordinator {
         entry.deciding.clear();
         out.extend(entry.acts.drain(..).map(|act| Out::Perform { saga, act }));
         out.extend(entry.answers.drain(..).map(|(ticket, what)| Out::Tell { ticket, what }));
-        let rests = exec.has_ended() || exec.state().needs_person();
-        out.push(Out::Moved { saga, rev: exec.rev(), rests });
+        out.push(Out::Moved { saga, rev: exec.rev(), rests: rests(exec) });
         if entry.queue.is_empty() { self.rest(saga) } else { self.turn(now, saga, out) }
     }
     fn not_committed(&mut self, saga: SagaId, out: &mut Vec<Out>) {
@@ -309,10 +337,7 @@ impl Coordinator {
         out.push(Out::Load { saga, after_failure: true });
     }
     fn loaded(&mut self, now: Timestamp, saga: SagaId, history: Vec<(SagaFact, Timestamp)>, out: &mut Vec<Out>) {
-        let definition = history.iter().find_map(|(fact, _)| match fact {
-            SagaFact::SagaStarted(started) => self.definition(started),
-            _ => None,
-        });
+        let definition = history.iter().find_map(|(fact, _)| self.definition(fact.as_start()?));
         let entry = self.sagas.entry(saga).or_default();
         if entry.exec.is_some() {
             return;
@@ -320,7 +345,12 @@ impl Coordinator {
         let fresh = history.is_empty();
         let begun = entry.queue.iter().find_map(|(signal, _)| match signal {
             Signal::Begun(started) if fresh => Some(started.clone()),
-            _ => None,
+            Signal::Begun(_)
+            | Signal::Answered { .. }
+            | Signal::Faulted { .. }
+            | Signal::NothingKnown { .. }
+            | Signal::Due
+            | Signal::Ordered(_) => None,
         });
         let definition = definition.or_else(|| begun.and_then(|started| self.definition(&started)));
         let mut exec = Execution::new(saga, definition, self.seed);
@@ -329,6 +359,7 @@ impl Coordinator {
         }
         let acts = exec.resume();
         if let Some(entry) = self.sagas.get_mut(&saga) {
+            out.push(Out::Moved { saga, rev: exec.rev(), rests: rests(&exec) });
             out.extend(acts.into_iter().map(|act| Out::Perform { saga, act }));
             entry.exec = Some(exec);
             // Time may have passed, and a crash may have come between two facts: look once.
@@ -343,6 +374,7 @@ impl Coordinator {
             return out.push(Out::Load { saga, after_failure: true });
         };
         let Some(entry) = self.sagas.remove(&saga) else { return };
+        out.push(Out::Moved { saga, rev: Version::ZERO, rests: true });
         let waiting = entry.queue.into_iter().chain(entry.deciding).filter_map(|(_, ticket)| ticket);
         for ticket in waiting {
             tell(out, Some(ticket), refused(codes::STORE_CORRUPT, why.clone()));
@@ -360,6 +392,9 @@ impl Coordinator {
     }
 }
 
+fn rests(exec: &Execution) -> bool {
+    exec.started().is_none() || exec.has_ended() || exec.state().needs_person()
+}
 fn refused(code: Code, message: String) -> Told {
     Told::Refused(OrderRefused { code, message, hint: None })
 }
@@ -383,7 +418,7 @@ fn same_start(first: &SagaStarted, again: &SagaStarted) -> bool {
 }
 fn stray(saga: SagaId, signal: &Signal, ticket: Option<Ticket>, out: &mut Vec<Out>) {
     let what = match signal {
-        Signal::Answered { step, direction, answer } => {
+        Signal::Answered { step, direction, answer, .. } => {
             let answer = match answer {
                 Answer::Done { .. } => "done",
                 Answer::Refused(_) => "refused",

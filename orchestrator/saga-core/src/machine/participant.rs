@@ -143,7 +143,7 @@ mod tests {
         let (act, undo) = (arrival(Direction::Do), arrival(Direction::Undo));
         let answer_of = |verdict| match verdict {
             Verdict::Record(entry) => entry.answer,
-            other => panic!("{other:?}"),
+            other @ (Verdict::Answer(_) | Verdict::Decide | Verdict::Stale { .. }) => panic!("{other:?}"),
         };
         // 1 a duplicate gets the first answer, whatever the epoch
         assert_eq!(judge(&act, &memory(row(done()), None, 9)), Verdict::Answer(done()));

@@ -3,10 +3,18 @@
 use crate::args::Global;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::local;
 use crate::print::out::Out;
 use clap::Args;
+use saga_admin::owner::OwnerFile;
+use saga_admin::server::Server;
+use saga_core::codes;
+use saga_core::control::{Look, View};
+use saga_core::envelope::Actor;
+use saga_service::Service;
+use saga_service::modules::Replaced;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// What `dev` takes.
 #[derive(Debug, Clone, Args)]
@@ -17,9 +25,61 @@ pub struct DevArgs {
     /// Keep nothing: use a temporary folder
     #[arg(long)]
     pub ephemeral: bool,
+    /// The jitter of all retries comes from this number
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
 }
 
-/// Runs until it is told to stop.
-pub async fn run(_args: &DevArgs, _global: &Global, _out: &mut Out) -> Result<Exit, Failure> {
-    Err(local::not_wired("dev"))
+/// Runs until it is told to stop: ctrl-C or SIGTERM.
+pub async fn run(args: &DevArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
+    let data = if args.ephemeral {
+        std::env::temp_dir().join(format!("sagactl-{}", std::process::id()))
+    } else {
+        global.data.clone()
+    };
+    let server = Server::bind(args.listen).await.map_err(Failure::from)?;
+    let service = Service::open(&data, Replaced::default(), args.seed).await.map_err(Failure::from)?;
+    let owner = OwnerFile::write(&data, &server.url())
+        .map_err(|why| Failure::new(codes::STORE_UNAVAILABLE, format!("{}: {why}", data.display())))?;
+    banner(args, &data, &server.url(), &service, out).await?;
+    let stop = stopping()?;
+    let served = server.run(service.control(), stop).await;
+    out.note("stopping: what is at its commit is finished, the rest goes on at the next start");
+    service.close().await;
+    drop(owner);
+    if args.ephemeral {
+        // The folder was made by this process for itself.
+        let _removed = std::fs::remove_dir_all(&data);
+    }
+    served.map_err(|why| Failure::new(codes::INTERNAL, format!("the admin API ended: {why}")))?;
+    Ok(Exit(0))
+}
+
+/// Resolves at ctrl-C or SIGTERM.
+pub(crate) fn stopping() -> Result<impl Future<Output = ()> + Send, Failure> {
+    let of =
+        |kind| signal(kind).map_err(|why| Failure::new(codes::INTERNAL, format!("signals cannot be heard: {why}")));
+    let (mut interrupt, mut terminate) = (of(SignalKind::interrupt())?, of(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+async fn banner(args: &DevArgs, data: &PathBuf, url: &str, service: &Service, out: &mut Out) -> Result<(), Failure> {
+    let status = service.control().look(&Actor::operator("dev"), Look::Status).await.map_err(Failure::from)?;
+    let View::Status(status) = status else { return Ok(()) };
+    let kept = if args.ephemeral { "removed at the end" } else { "one file per module, kept between runs" };
+    out.note(&format!(
+        "sagactl {} dev\n  api      {url}/v1\n  bus      {}\n  store    {}/*.db   {kept}\n  modules  {}\n  sagas    {}\n\
+         next: sagactl saga start client-to-delivery --example      sagactl saga list",
+        status.version,
+        status.bus,
+        data.display(),
+        status.modules.join(" "),
+        status.sagas.join(" "),
+    ));
+    Ok(())
 }

@@ -97,6 +97,10 @@ impl Out {
         };
         self.data(&text)
     }
+    /// Whether [`Out::repaint`] makes sense: data goes to a terminal that can be drawn over.
+    pub fn paints(&self) -> bool {
+        self.style.terminal && !self.format.is_machine() && !self.quiet
+    }
     /// Draws over what was drawn last, if it changed; on a terminal only. What would not fit the screen is left out, because
     /// a line that scrolled away cannot be drawn over.
     pub fn repaint(&mut self, text: &str) -> Result<(), Failure> {

@@ -172,12 +172,3 @@ fn quiet_is_ids_or_nothing() {
     assert_eq!((lines.len(), stderr.as_str()), (2, ""));
     assert!(lines.iter().all(|line| line.len() == 36), "{stdout}");
 }
-
-#[test]
-fn what_is_not_wired_says_so() {
-    for words in [&["demo"][..], &["dev"], &["bench", "floor"]] {
-        let (exit, stdout, stderr) = run(sagactl(words));
-        assert_eq!((exit, stdout.as_str()), (1, ""));
-        assert!(stderr.contains("not wired yet"), "{stderr}");
-    }
-}

@@ -8,3 +8,4 @@ mod machine;
 mod pipes;
 mod render;
 mod served;
+mod stores;

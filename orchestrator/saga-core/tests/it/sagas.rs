@@ -1,106 +1,22 @@
 //! The heart, from outside: every word of a plan, both directions, orders, time, strangers, and the laws over them.
 
-#[path = "common/ledger.rs"]
-mod ledger;
-
-use ledger::{Put, Taken, ledger};
+use crate::everything::{everything, free, hold};
+use crate::linear::{Linear, approve, linear};
 use saga_core::execution::OrderKind;
-use saga_core::id::{Direction, SagaId, StepKey};
+use saga_core::id::{Direction, SagaId};
 use saga_core::json::Payload;
 use saga_core::laws::saga::Case;
 use saga_core::machine::coordinator::Told;
 use saga_core::outcome::Answer;
-use saga_core::policy::{AtMost, Deadline, OnUnknown, Retry};
+use saga_core::policy::AtMost;
 use saga_core::saga::{Plan, Saga, define};
 use saga_core::saga_laws;
 use saga_core::stage::ready;
-use saga_core::step::{Gate, In, Item, Maybe, Out, Outs, Step, Undoing, refuse};
+use saga_core::step::{Item, Outs, Step, refuse};
 use saga_core::view::SagaState;
 use saga_core::world::{Faults, World};
 use serde::{Deserialize, Serialize};
 
-const APPROVAL: Gate<Approval> = Gate::named("approval");
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Approval {
-    yes: bool,
-}
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Slot {
-    held_by: StepKey,
-}
-
-/// Uses every word: local steps, asks, a read, a gate, parallel branches, a fan-out, a condition, rounds, pivot, then.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Everything {
-    items: Vec<u32>,
-}
-impl Saga for Everything {
-    const NAME: &'static str = "everything";
-    const VERSION: u16 = 1;
-    fn plan(plan: Plan) -> saga_core::definition::Definition {
-        plan.step("slot", hold, free)
-            .read("look", look)
-            .all("both", |all| {
-                all.branch("left", |p| p.ask("put-left", put_first).ask("put-more", put_second))
-                    .branch("right", |p| p.step("hold-right", hold, free))
-            })
-            .repeat("rounds", AtMost(3), good_enough, |p| {
-                p.ask("try", put_round).wait("approved", APPROVAL, Deadline::days(1))
-            })
-            .when("has-items", has_items, |p| p.each("items", items, AtMost(2), |p| p.ask("put", put_item)))
-            .pivot("commit", commit)
-            .then("tell", put_last)
-            .end()
-    }
-}
-async fn hold(key: StepKey) -> Step<Slot> {
-    Ok(Slot { held_by: key })
-}
-async fn free(Undoing(_): Undoing) -> Step<()> {
-    Ok(())
-}
-async fn look(Out(slot): Out<Slot>) -> Step<String> {
-    Ok(slot.held_by.short())
-}
-fn put_first(In(_): In<Everything>) -> Put {
-    Put::of("first")
-}
-fn put_second(Out(taken): Out<Taken>) -> Put {
-    Put::of(format!("after {}", taken.what))
-}
-fn put_round(Maybe(answer): Maybe<Approval>) -> Put {
-    Put::of(format!("round, last answer {answer:?}"))
-}
-fn good_enough(Out(answer): Out<Approval>) -> bool {
-    answer.yes
-}
-fn has_items(In(job): In<Everything>) -> bool {
-    !job.items.is_empty()
-}
-fn items(In(job): In<Everything>) -> Vec<u32> {
-    job.items
-}
-fn put_item(Item(item): Item<u32>, In(job): In<Everything>) -> Put {
-    Put::of(format!("item {item} of {}", job.items.len()))
-}
-async fn commit(Outs(items): Outs<Taken>) -> Step<usize> {
-    Ok(items.len())
-}
-fn put_last(Out(count): Out<usize>) -> Put {
-    Put::of(format!("{count} items"))
-}
-
-/// Says no to the first round and yes to the second.
-fn answer(world: &mut World, saga: SagaId) {
-    let rounds = ready(world.story(saga)).unwrap().iter().filter(|fact| fact.starts_with("RoundEnded")).count();
-    let data = Payload::of(&Approval { yes: rounds > 0 }).unwrap();
-    world.order(saga, OrderKind::Signal { gate: "approval".to_owned(), data });
-}
-async fn everything() -> Case {
-    let mut world = World::new(vec![define::<Everything>()], vec![ledger()]).await.unwrap();
-    let saga = world.start(&Everything { items: vec![1, 2, 3] }).unwrap();
-    Case { world, saga, answer }
-}
 saga_laws!(the_laws, everything);
 
 #[test]
@@ -114,40 +30,6 @@ fn the_ledger_is_as_before_after_a_refusal() {
     assert_eq!((names("PutDown"), names("TakenBack")), (7, 7));
 }
 
-/// A linear saga whose steps are made by hand for the tables below.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Linear {
-    note: u32,
-}
-impl Saga for Linear {
-    const NAME: &'static str = "linear";
-    const VERSION: u16 = 1;
-    fn plan(plan: Plan) -> saga_core::definition::Definition {
-        plan.ask("a", put_a)
-            .ask("b", put_a)
-            .retry(Retry::brief())
-            .wait("gate", APPROVAL, Deadline::days(2))
-            .ask("c", put_a)
-            .on_unknown(OnUnknown::Probe)
-            .ask("d", put_a)
-            .on_unknown(OnUnknown::Park)
-            .pivot("p", put_a)
-            .then("t", put_a)
-            .end()
-    }
-}
-fn put_a(In(job): In<Linear>) -> Put {
-    Put::of(format!("note {}", job.note))
-}
-fn approve(world: &mut World, saga: SagaId) {
-    let data = Payload::of(&Approval { yes: true }).unwrap();
-    world.order(saga, OrderKind::Signal { gate: "approval".to_owned(), data });
-}
-async fn linear() -> Case {
-    let mut world = World::new(vec![define::<Linear>()], vec![ledger()]).await.unwrap();
-    let saga = world.start(&Linear { note: 7 }).unwrap();
-    Case { world, saga, answer: approve }
-}
 saga_laws!(linear_laws, linear);
 
 fn undone(story: &[String]) -> Vec<&str> {

@@ -1,5 +1,4 @@
 //! A module for tests: puts notes down and takes them back. Its state is what lies there now.
-#![expect(unreachable_pub, reason = "shared by test binaries")]
 
 use saga_core::aggregate::Aggregate;
 use saga_core::command::{Command, Common, Compensable};
@@ -8,14 +7,14 @@ use saga_core::id::StepKey;
 use saga_core::module::{Cx, Handled, Module, OrRetry};
 use serde::{Deserialize, Serialize};
 
-pub enum Ledger {}
+pub(crate) enum Ledger {}
 impl Owner for Ledger {
     const MODULE: &'static str = "ledger";
 }
 macro_rules! event {
     ($name:ident { $($field:ident: $type:ty),* }) => {
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        pub struct $name { $(pub $field: $type),* }
+        pub(crate) struct $name { $(pub(crate) $field: $type),* }
         impl Event for $name {
             type Owner = Ledger;
             const NAME: &'static str = stringify!($name);
@@ -26,10 +25,10 @@ macro_rules! event {
 }
 event!(PutDown { what: String });
 event!(TakenBack {});
-saga_core::event_set! { pub enum NoteEvent of Ledger { PutDown, TakenBack } }
+saga_core::event_set! { pub(crate) enum NoteEvent of Ledger { PutDown, TakenBack } }
 
 #[derive(Default)]
-pub struct Note {
+pub(crate) struct Note {
     lies: bool,
 }
 impl Aggregate for Note {
@@ -41,21 +40,21 @@ impl Aggregate for Note {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Put {
-    pub what: String,
+pub(crate) struct Put {
+    pub(crate) what: String,
 }
 impl Put {
-    pub fn of(what: impl Into<String>) -> Self {
+    pub(crate) fn of(what: impl Into<String>) -> Self {
         Put { what: what.into() }
     }
 }
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Taken {
-    pub what: String,
+pub(crate) struct Taken {
+    pub(crate) what: String,
 }
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct TakeBack {
-    pub deed: StepKey,
+pub(crate) struct TakeBack {
+    pub(crate) deed: StepKey,
 }
 impl Command for Put {
     const MODULE: &'static str = "ledger";
@@ -76,7 +75,7 @@ impl Compensable for Put {
     }
 }
 
-pub fn ledger() -> Module {
+pub(crate) fn ledger() -> Module {
     Module::new::<Ledger, ()>("1.0", ()).command(put).command(take_back).build()
 }
 async fn put(cx: Cx<()>, cmd: Put) -> Handled<Put> {

@@ -1,0 +1,269 @@
+//! Going forward: a walk through the plan that begins whatever may begin now. Each part is done, busy or failed.
+
+use super::decide::{Deciding, Failure, Flow, guarded};
+use super::scope::View;
+use super::{Forward, Place};
+use crate::definition::{ConditionFn, ListFn, Node, Performer, StepDef};
+use crate::fact::{
+    BranchFailed, Cause, ConditionRecorded, ListRecorded, RoundEnded, SagaParked, SignalReceived, StepDispatched,
+    WaitStarted,
+};
+use crate::id::Direction;
+use crate::json::Payload;
+use crate::policy::ITEMS_MAX;
+use crate::step::{ArgError, Prepared};
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Deciding<'_> {
+    pub(super) fn advance(&mut self, nodes: &[Node], walk: &mut Walk) -> Flow {
+        for (index, node) in nodes.iter().enumerate() {
+            walk.order.push(Place::Seq(u32::try_from(index).unwrap_or(u32::MAX)));
+            let mark = walk.path.len();
+            walk.path.push_str(node.name());
+            let flow = self.advance_node(node, walk);
+            walk.path.truncate(mark);
+            walk.order.pop();
+            match flow {
+                Flow::Done => {}
+                Flow::Busy | Flow::Failed(_) => return flow,
+            }
+        }
+        Flow::Done
+    }
+    fn advance_node(&mut self, node: &Node, walk: &mut Walk) -> Flow {
+        if !matches!(node, Node::Step(_)) {
+            // A block whose own function broke waits for a person like a step does.
+            match self.exec.runs.get(&walk.path).map(|run| &run.forward) {
+                Some(Forward::Parked { .. }) => return Flow::Busy,
+                Some(Forward::Skipped) => return Flow::Done,
+                Some(_) | None => {}
+            }
+        }
+        match node {
+            Node::Step(step) => self.advance_step(step, walk),
+            Node::All { branches, .. } => {
+                let mut all = Flow::Done;
+                for (index, (name, body)) in branches.iter().enumerate() {
+                    let place = Place::Branch(u32::try_from(index).unwrap_or(u32::MAX));
+                    match walk.into(&format!("/{name}/"), place, |walk| self.advance(body, walk)) {
+                        Flow::Done => {}
+                        Flow::Busy => all = Flow::Busy,
+                        failed @ Flow::Failed(_) => return failed,
+                    }
+                }
+                all
+            }
+            Node::Each { list, at_most, may_fail, body, .. } => match self.listed(list, walk) {
+                Flow::Done => self.advance_each(*at_most, *may_fail, body, walk),
+                flow @ (Flow::Busy | Flow::Failed(_)) => flow,
+            },
+            Node::When { condition, body, .. } => {
+                let path = walk.path.clone();
+                if !self.exec.conditions.contains_key(&path) {
+                    if !walk.begin {
+                        return Flow::Busy;
+                    }
+                    match self.scoped(walk, |view| guarded(|| condition(view))) {
+                        Ok(taken) => self.emit(ConditionRecorded { step: path.clone(), taken }),
+                        Err(why) => return self.park(walk, &why),
+                    }
+                }
+                match self.exec.conditions.get(&path) {
+                    Some(true) => walk.within("/", |walk| self.advance(body, walk)),
+                    Some(false) | None => Flow::Done,
+                }
+            }
+            Node::Repeat { until, at_most, body, .. } => self.advance_repeat(until, *at_most, body, walk),
+        }
+    }
+    /// Makes the list of a fan-out and records it, once.
+    fn listed(&mut self, list: &ListFn, walk: &Walk) -> Flow {
+        if self.exec.lists.contains_key(&walk.path) {
+            return Flow::Done;
+        }
+        if !walk.begin {
+            return Flow::Busy;
+        }
+        match self.scoped(walk, |view| guarded(|| list(view))) {
+            Ok(items) if items.len() <= ITEMS_MAX => {
+                self.emit(ListRecorded { step: walk.path.clone(), items });
+                Flow::Done
+            }
+            Ok(items) => {
+                let why = format!("{} items, at most {ITEMS_MAX} are allowed", items.len());
+                self.park(walk, &ArgError(why))
+            }
+            Err(why) => self.park(walk, &why),
+        }
+    }
+    fn advance_repeat(&mut self, until: &ConditionFn, at_most: u32, body: &[Node], walk: &mut Walk) -> Flow {
+        let path = walk.path.clone();
+        loop {
+            let (ended, satisfied) = self.exec.rounds.get(&path).copied().unwrap_or((0, false));
+            if satisfied {
+                return Flow::Done;
+            }
+            if ended >= at_most {
+                return Flow::Failed(Failure {
+                    cause: Cause::Refused,
+                    step: path,
+                    code: "ROUNDS_EXHAUSTED".to_owned(),
+                    message: format!("{at_most} rounds did not bring it about"),
+                });
+            }
+            let round = ended + 1;
+            match walk.into(&format!("#{round}/"), Place::Round(round), |walk| self.advance(body, walk)) {
+                Flow::Done if walk.begin => {
+                    // The condition is asked from behind the round: everything in it is earlier.
+                    walk.order.push(Place::Round(round + 1));
+                    let satisfied = self.scoped(walk, |view| guarded(|| until(view)));
+                    walk.order.pop();
+                    match satisfied {
+                        Ok(satisfied) => self.emit(RoundEnded { step: path.clone(), round, satisfied }),
+                        Err(why) => return self.park(walk, &why),
+                    }
+                }
+                Flow::Done => return Flow::Busy,
+                flow @ (Flow::Busy | Flow::Failed(_)) => return flow,
+            }
+        }
+    }
+    fn advance_each(&mut self, at_most: u32, may_fail: u32, body: &[Node], walk: &mut Walk) -> Flow {
+        let path = walk.path.clone();
+        let count = self.exec.lists.get(&path).map_or(0, Vec::len);
+        let failed = (0..count).filter(|index| self.exec.failed_branches.contains_key(&format!("{path}[{index}]")));
+        let mut failed = u32::try_from(failed.count()).unwrap_or(u32::MAX);
+        let (mut busy, mut all) = (0, Flow::Done);
+        for index in 0..count {
+            let branch = format!("{path}[{index}]");
+            let place = Place::Item(u32::try_from(index).unwrap_or(u32::MAX));
+            if self.exec.failed_branches.contains_key(&branch) {
+                if !self.undo_branch(body, &format!("{branch}/"), walk.begin) {
+                    (busy, all) = (busy + 1, Flow::Busy);
+                }
+                continue;
+            }
+            let begun = self.exec.runs.range(format!("{branch}/")..).next();
+            let begun = begun.is_some_and(|(path, _)| path.starts_with(&branch));
+            if !begun && busy >= at_most {
+                return Flow::Busy;
+            }
+            match walk.into(&format!("[{index}]/"), place, |walk| self.advance(body, walk)) {
+                Flow::Done => {}
+                Flow::Busy => (busy, all) = (busy + 1, Flow::Busy),
+                Flow::Failed(failure) if failed < may_fail => {
+                    failed += 1;
+                    (busy, all) = (busy + 1, Flow::Busy);
+                    if walk.begin {
+                        let Failure { code, message, .. } = failure;
+                        self.emit(BranchFailed { step: branch.clone(), code, message });
+                        if self.undo_branch(body, &format!("{branch}/"), true) {
+                            busy -= 1;
+                        }
+                    }
+                }
+                failed @ Flow::Failed(_) => return failed,
+            }
+        }
+        if busy == 0 { Flow::Done } else { all }
+    }
+    fn advance_step(&mut self, step: &Arc<StepDef>, walk: &mut Walk) -> Flow {
+        let path = walk.path.clone();
+        let failure = |cause, code: &str, message: &str| {
+            Flow::Failed(Failure { cause, step: path.clone(), code: code.to_owned(), message: message.to_owned() })
+        };
+        match self.exec.runs.get(&path).map(|run| &run.forward) {
+            Some(Forward::Done | Forward::Skipped) => Flow::Done,
+            Some(
+                Forward::Dispatched { .. }
+                | Forward::RetryWait { .. }
+                | Forward::Probing { .. }
+                | Forward::Waiting { .. }
+                | Forward::Parked { .. },
+            ) => Flow::Busy,
+            Some(Forward::Refused { code, message }) => failure(Cause::Refused, code, message),
+            Some(Forward::Unknown { reason }) => failure(Cause::Unknown, "OUTCOME_UNKNOWN", reason),
+            None | Some(Forward::Ready) if !walk.begin => Flow::Busy,
+            None | Some(Forward::Ready) => self.begin_step(step, walk),
+        }
+    }
+    fn begin_step(&mut self, step: &Arc<StepDef>, walk: &Walk) -> Flow {
+        let path = walk.path.clone();
+        match &step.performer {
+            Performer::Gate { gate, deadline_ms, .. } => {
+                let early = self.exec.early.get(*gate).and_then(|kept| kept.first()).cloned();
+                if let Some(early) = early {
+                    let (data, by) = (early.data, early.by);
+                    self.emit(SignalReceived { gate: (*gate).to_owned(), step: Some(path), data, by });
+                    return Flow::Done;
+                }
+                let deadline = self.now.plus(Duration::from_millis(*deadline_ms));
+                self.emit(WaitStarted { step: path, gate: (*gate).to_owned(), deadline });
+            }
+            Performer::Here { .. } => self.dispatch(path, None, None),
+            Performer::There { request, .. } => {
+                let known = self.exec.runs.get(&path).and_then(|run| run.command.clone());
+                if known.is_some() {
+                    self.dispatch(path, None, None);
+                } else {
+                    match self.scoped(walk, |view| guarded(|| request(view))) {
+                        Ok(Prepared { payload, undo }) => self.dispatch(path, Some(payload), undo),
+                        Err(why) => return self.park(walk, &why),
+                    }
+                }
+            }
+        }
+        Flow::Busy
+    }
+    pub(super) fn dispatch_again(&mut self, path: &str) {
+        self.dispatch(path.to_owned(), None, None);
+    }
+    fn dispatch(&mut self, step: String, command: Option<Payload>, undo: Option<Payload>) {
+        let attempt = self.exec.runs.get(&step).map_or(0, |run| run.attempt) + 1;
+        self.emit(StepDispatched { step: step.clone(), attempt, command, undo });
+        let act = self.exec.runs.get(&step).and_then(|run| {
+            let deadline = self.now.plus(run.patience());
+            self.exec.act(&step, run, Direction::Do, deadline, false)
+        });
+        self.out.acts.extend(act);
+    }
+    /// A function of the saga broke: this saga waits for a person, all others go on.
+    fn park(&mut self, walk: &Walk, why: &ArgError) -> Flow {
+        let (code, message) = ("FAULT".to_owned(), why.to_string());
+        self.emit(SagaParked { step: walk.path.clone(), code, message });
+        Flow::Busy
+    }
+    fn scoped<T>(&self, walk: &Walk, call: impl FnOnce(&View<'_>) -> Result<T, ArgError>) -> Result<T, ArgError> {
+        let key = self.exec.keys(&walk.path).0;
+        call(&View { exec: self.exec, key, order: &walk.order, path: &walk.path })
+    }
+}
+
+/// Where a walk through the plan stands, and whether it may begin steps or only looks.
+pub(super) struct Walk {
+    path: String,
+    order: Vec<Place>,
+    begin: bool,
+}
+impl Walk {
+    pub(super) fn looking() -> Self {
+        Walk { path: String::new(), order: Vec::new(), begin: false }
+    }
+    pub(super) fn beginning() -> Self {
+        Walk { begin: true, ..Walk::looking() }
+    }
+    fn within<T>(&mut self, suffix: &str, visit: impl FnOnce(&mut Walk) -> T) -> T {
+        let mark = self.path.len();
+        self.path.push_str(suffix);
+        let out = visit(self);
+        self.path.truncate(mark);
+        out
+    }
+    fn into<T>(&mut self, suffix: &str, place: Place, visit: impl FnOnce(&mut Walk) -> T) -> T {
+        self.order.push(place);
+        let out = self.within(suffix, visit);
+        self.order.pop();
+        out
+    }
+}

@@ -1,0 +1,148 @@
+//! Answers, and their absence: what each means for the step that was asked.
+
+use super::decide::{Deciding, REFUSED_AFTER_PIVOT, head};
+use super::{Forward, Mode};
+use crate::definition::Role;
+use crate::fact::{
+    LateReplyRecorded, PivotPassed, SagaParked, StepFailed, StepOutcomeUnknown, StepProbed, StepRetryScheduled,
+    StepSucceeded,
+};
+use crate::id::Direction;
+use crate::outcome::{Answer, Refused};
+use crate::policy::OnUnknown;
+use std::time::Duration;
+
+impl Deciding<'_> {
+    pub(super) fn answered(&mut self, step: &str, attempt: u32, answer: Answer) {
+        let Some(run) = self.exec.runs.get(step) else { return self.strange(step, "no such step", &answer) };
+        if (1..=run.answered_no()).contains(&attempt) {
+            // A person ordered a further round since: that is another deed, with another key.
+            return self.strange(step, "answers an earlier round", &answer);
+        }
+        let role = run.role();
+        let open = match &run.forward {
+            Forward::Dispatched { .. } | Forward::Probing { .. } | Forward::RetryWait { .. } => true,
+            Forward::Parked { code, message, .. } if code == REFUSED_AFTER_PIVOT => {
+                let same = matches!(&answer, Answer::Refused(refused) if message.starts_with(&refused.code));
+                if !same {
+                    self.strange(step, "contradicts the first answer", &answer);
+                }
+                return;
+            }
+            // What is parked for want of an answer goes on when the answer comes.
+            Forward::Parked { code, .. } => code == "PIVOT_UNKNOWN" || code == "RETRIES_EXHAUSTED",
+            Forward::Done => {
+                let same = matches!(&answer, Answer::Done { output } if Some(output) == run.output.as_ref());
+                if !same {
+                    self.strange(step, "contradicts the first answer", &answer);
+                }
+                return;
+            }
+            Forward::Refused { code, .. } => {
+                let same = matches!(&answer, Answer::Refused(refused) if refused.code == *code);
+                if !same {
+                    self.strange(step, "contradicts the first answer", &answer);
+                }
+                return;
+            }
+            Forward::Ready | Forward::Waiting { .. } | Forward::Skipped | Forward::Unknown { .. } => false,
+        };
+        if self.exec.has_ended() || !open {
+            return match answer {
+                Answer::Retry { .. } => {}
+                Answer::Done { .. } | Answer::Refused(_) => self.strange(step, "too late", &answer),
+            };
+        }
+        match answer {
+            Answer::Done { output } => {
+                self.emit(StepSucceeded { step: step.to_owned(), output });
+                if role == Role::Pivot {
+                    self.emit(PivotPassed { step: step.to_owned() });
+                }
+            }
+            Answer::Refused(Refused { code, reason, .. }) => self.refused(step, role, code, reason),
+            Answer::Retry { after_ms, reason } => {
+                if matches!(self.exec.runs.get(step).map(|run| &run.forward), Some(Forward::Dispatched { .. })) {
+                    self.again(step, &reason, Duration::from_millis(after_ms));
+                }
+            }
+        }
+    }
+    fn refused(&mut self, step: &str, role: Role, code: String, message: String) {
+        if role == Role::Then {
+            let message = format!("{code}: {message}");
+            return self.emit(SagaParked { step: step.to_owned(), code: REFUSED_AFTER_PIVOT.to_owned(), message });
+        }
+        let attempt = self.exec.runs.get(step).map_or(1, |run| run.attempt);
+        let class = "refused".to_owned();
+        self.emit(StepFailed { saga_id: None, step: step.to_owned(), code, class, message, attempt });
+    }
+    /// A try did not work: the next one gets its time, or silence gets its meaning.
+    pub(super) fn again(&mut self, step: &str, reason: &str, at_least: Duration) {
+        let Some(run) = self.exec.runs.get(step) else { return };
+        let Some(policy) = run.def.as_ref().map(|def| def.policy) else { return };
+        let backward = self.exec.mode != Mode::Forward;
+        let (attempt, tries) = (run.attempt, run.attempt.saturating_sub(run.forgiven));
+        if backward || !policy.retry.allows_after(tries) {
+            return self.exhausted(step, reason);
+        }
+        let pause = policy.retry.pause(tries, self.exec.keys(step).0, self.exec.seed).max(at_least);
+        let due = self.now.plus(pause);
+        self.emit(StepRetryScheduled { step: step.to_owned(), attempt, due, reason: reason.to_owned(), undo: false });
+    }
+    fn exhausted(&mut self, step: &str, reason: &str) {
+        let Some(run) = self.exec.runs.get(step) else { return };
+        let probing = matches!(run.forward, Forward::Probing { .. });
+        let policy = run.def.as_ref().map_or(OnUnknown::Compensate, |def| def.policy.on_unknown);
+        let message = format!("{} tries: {reason}", run.attempt);
+        let park = |code: &str| SagaParked { step: step.to_owned(), code: code.to_owned(), message: message.clone() };
+        match (run.role(), policy) {
+            (Role::Pivot, _) => self.emit(park("PIVOT_UNKNOWN")),
+            (Role::Then, _) => self.emit(park("RETRIES_EXHAUSTED")),
+            (Role::Ordinary | Role::Read | Role::Wait, OnUnknown::Park) if self.exec.mode == Mode::Forward => {
+                self.emit(park("RETRIES_EXHAUSTED"));
+            }
+            (Role::Ordinary | Role::Read | Role::Wait, OnUnknown::Probe) if !probing => self.probe(step),
+            (Role::Ordinary | Role::Read | Role::Wait, _) => self.unknown(step, reason),
+        }
+    }
+    fn probe(&mut self, step: &str) {
+        self.emit(StepProbed { step: step.to_owned() });
+        let act = self.exec.runs.get(step).and_then(|run| match &run.forward {
+            Forward::Probing { deadline, .. } => self.exec.act(step, run, Direction::Do, *deadline, true),
+            Forward::Ready
+            | Forward::Dispatched { .. }
+            | Forward::RetryWait { .. }
+            | Forward::Waiting { .. }
+            | Forward::Done
+            | Forward::Skipped
+            | Forward::Refused { .. }
+            | Forward::Unknown { .. }
+            | Forward::Parked { .. } => None,
+        });
+        self.out.acts.extend(act);
+    }
+    pub(super) fn unknown(&mut self, step: &str, reason: &str) {
+        let attempt = self.exec.runs.get(step).map_or(0, |run| run.attempt);
+        self.emit(StepOutcomeUnknown { step: step.to_owned(), attempt, reason: reason.to_owned() });
+    }
+    pub(super) fn faulted(&mut self, step: String, direction: Direction, code: String, message: String) {
+        let Some(run) = self.exec.runs.get(&step) else { return };
+        if self.exec.has_ended() {
+            return;
+        }
+        match direction {
+            Direction::Do if run.in_flight() => self.emit(SagaParked { step, code, message }),
+            Direction::Undo => self.undo_failed(&step, code, message),
+            Direction::Do => {}
+        }
+    }
+    pub(super) fn strange(&mut self, step: &str, kind: &str, answer: &Answer) {
+        let answer = match answer {
+            Answer::Done { output } => format!("done {}", head(output.as_str())),
+            Answer::Refused(refused) => format!("refused {}: {}", refused.code, head(&refused.reason)),
+            Answer::Retry { reason, .. } => format!("retry: {}", head(reason)),
+        };
+        self.emit(LateReplyRecorded { step: step.to_owned(), kind: kind.to_owned(), answer });
+    }
+}

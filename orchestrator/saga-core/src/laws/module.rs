@@ -1,0 +1,142 @@
+//! The laws of a module: what is done and undone leaves its business state as before, in whatever order and how often.
+#![expect(clippy::panic, reason = "a law is a test that other crates run: it speaks by panicking")]
+
+use crate::command::{Command, Compensable};
+use crate::envelope::Actor;
+use crate::host::Served;
+use crate::id::Direction;
+use crate::json::Payload;
+use crate::outcome::{Answer, KEY_REUSED, TOMBSTONED};
+use crate::stage::Stage;
+use std::fmt::Debug;
+
+const STEP: &str = "law";
+
+fn check(holds: bool, law: &str) {
+    if !holds {
+        panic!("{law}");
+    }
+}
+fn same<S: PartialEq + Debug>(left: &S, right: &S, law: &str) {
+    check(left == right, &format!("{law}: {left:?} is not {right:?}"));
+}
+fn done<C: Command>(stage: &mut Stage, command: &C, saga: uuid::Uuid, direction: Direction) -> Payload {
+    match stage.serve(command, saga, STEP, direction, Actor::saga(saga)) {
+        Served::Answered(Answer::Done { output }) => output,
+        other @ (Served::Answered(Answer::Refused(_) | Answer::Retry { .. })
+        | Served::Stale { .. }
+        | Served::Park(_)) => {
+            panic!("{} must be done, but: {other:?}", C::NAME)
+        }
+    }
+}
+fn refused_as<C: Command>(stage: &mut Stage, payload: Payload, saga: uuid::Uuid, code: &str) {
+    let served = stage.serve_payload::<C>(payload, saga, STEP, Direction::Do, Actor::saga(saga));
+    let right = matches!(&served, Served::Answered(Answer::Refused(refused)) if refused.code == code);
+    check(right, &format!("{} must be refused as {code}, but: {served:?}", C::NAME));
+}
+fn payload<C: Command>(command: &C) -> Payload {
+    Payload::of(command).unwrap_or_else(|why| panic!("{} is not JSON: {why}", C::NAME))
+}
+fn undo_of<C: Compensable>(command: &C, saga: uuid::Uuid) -> C::Undo {
+    command.undo(crate::id::StepKey::derive(saga, STEP, Direction::Do))
+}
+
+/// Do, undo: as before.
+pub fn an_undo_leaves_it_as_before<C: Compensable, S: PartialEq + Debug>(
+    mut stage: Stage,
+    command: impl FnOnce(&mut Stage) -> C,
+    state: impl Fn(&Stage) -> S,
+) {
+    let command = command(&mut stage);
+    let (saga, _) = stage.deed(STEP);
+    let before = state(&stage);
+    done(&mut stage, &command, saga, Direction::Do);
+    check(state(&stage) != before, "the deed changes the state that is looked at, or the law proves nothing");
+    done(&mut stage, &undo_of(&command, saga), saga, Direction::Undo);
+    same(&state(&stage), &before, "after the undo");
+}
+
+/// Undo first: a tombstone, and the deed that comes after it is refused.
+pub fn a_deed_after_its_undo_is_refused<C: Compensable, S: PartialEq + Debug>(
+    mut stage: Stage,
+    command: impl FnOnce(&mut Stage) -> C,
+    state: impl Fn(&Stage) -> S,
+) {
+    let command = command(&mut stage);
+    let (saga, _) = stage.deed(STEP);
+    let before = state(&stage);
+    done(&mut stage, &undo_of(&command, saga), saga, Direction::Undo);
+    refused_as::<C>(&mut stage, payload(&command), saga, TOMBSTONED);
+    same(&state(&stage), &before, "after an undo and its late deed");
+}
+
+/// The same deed twice is once, with one answer.
+pub fn a_deed_happens_once<C: Compensable, S: PartialEq + Debug>(
+    mut stage: Stage,
+    command: impl FnOnce(&mut Stage) -> C,
+    state: impl Fn(&Stage) -> S,
+) {
+    let command = command(&mut stage);
+    let (saga, _) = stage.deed(STEP);
+    let first = done(&mut stage, &command, saga, Direction::Do);
+    let (after, log) = (state(&stage), stage.names());
+    same(&done(&mut stage, &command, saga, Direction::Do), &first, "the answer of the second delivery");
+    same(&state(&stage), &after, "after the second delivery");
+    same(&stage.names(), &log, "the log after the second delivery");
+}
+
+/// The same undo twice is once.
+pub fn an_undo_happens_once<C: Compensable, S: PartialEq + Debug>(
+    mut stage: Stage,
+    command: impl FnOnce(&mut Stage) -> C,
+    state: impl Fn(&Stage) -> S,
+) {
+    let command = command(&mut stage);
+    let (saga, _) = stage.deed(STEP);
+    let before = state(&stage);
+    done(&mut stage, &command, saga, Direction::Do);
+    let undo = undo_of(&command, saga);
+    done(&mut stage, &undo, saga, Direction::Undo);
+    let log = stage.names();
+    done(&mut stage, &undo, saga, Direction::Undo);
+    same(&state(&stage), &before, "after the second undo");
+    same(&stage.names(), &log, "the log after the second undo");
+}
+
+/// A known key with another payload is refused and changes nothing.
+pub fn another_payload_under_a_known_key_is_refused<C: Compensable, S: PartialEq + Debug>(
+    mut stage: Stage,
+    command: impl FnOnce(&mut Stage) -> C,
+    state: impl Fn(&Stage) -> S,
+) {
+    let command = command(&mut stage);
+    let (saga, _) = stage.deed(STEP);
+    done(&mut stage, &command, saga, Direction::Do);
+    let (after, log) = (state(&stage), stage.names());
+    // The barrier compares bytes: a space more is another payload.
+    let other = Payload::trusted(format!("{} ", payload(&command)));
+    refused_as::<C>(&mut stage, other, saga, KEY_REUSED);
+    same(&state(&stage), &after, "after another payload");
+    same(&stage.names(), &log, "the log after another payload");
+}
+
+/// Writes the law tests of one compensable command: `$stage` prepares a [`Stage`](crate::stage::Stage), `$command` makes
+/// the command on it, `$state` gives the business state that an undo brings back (without the declared residue).
+#[macro_export]
+macro_rules! module_laws {
+    ($name:ident, $stage:expr, $command:expr, $state:expr) => {
+        $crate::module_laws! { $name, $stage, $command, $state;
+            an_undo_leaves_it_as_before, a_deed_after_its_undo_is_refused, a_deed_happens_once, an_undo_happens_once,
+            another_payload_under_a_known_key_is_refused }
+    };
+    ($name:ident, $stage:expr, $command:expr, $state:expr; $($law:ident),+) => {
+        mod $name {
+            use super::*;
+            $(#[test]
+            fn $law() {
+                $crate::laws::module::$law($stage(), $command, $state);
+            })+
+        }
+    };
+}

@@ -1,0 +1,11 @@
+//! The core from outside: its stores, its sagas, its plans and its modules.
+
+mod chaos;
+mod definitions;
+mod everything;
+mod laws;
+mod ledger;
+mod linear;
+mod modules;
+mod sagas;
+mod wire;

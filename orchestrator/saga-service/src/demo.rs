@@ -1,0 +1,226 @@
+//! The demo: real briefs through five modules at once. One is taken back because quality control refuses it, one meets a
+//! provider that does not answer and is tried again. It tells what happens; how that looks is the caller's business.
+
+use crate::modules::Replaced;
+use crate::providers::strategy_template::TemplateStrategyWriter;
+use async_trait::async_trait;
+use orchestration::api::dtos::StrategyDecision;
+use saga::{Sagas, SystemClock, keyed};
+use saga_core::audit::audit_logs;
+use saga_core::control::ControlError;
+use saga_core::envelope::Actor;
+use saga_core::execution::{OrderKind, Ordered};
+use saga_core::fact::{By, SagaFact};
+use saga_core::id::SagaId;
+use saga_core::json::Payload;
+use saga_core::ports::Clock;
+use saga_core::view::{SagaShow, SagaState, StepState, Verdicts};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use strategy::api::dtos::{BriefSnapshot, Outline};
+use strategy::api::ports::{ProviderError, StrategyWriter};
+
+/// The saga that the demo runs.
+pub const KIND: &str = "client-to-delivery";
+/// The client whose writer is silent at first.
+const SILENT_FOR: &str = "03-";
+
+macro_rules! briefs {
+    ($($name:literal),+ $(,)?) => {
+        /// The project's own briefs: `(key, text)`.
+        pub const BRIEFS: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("../../../tests/data/briefs/", $name, ".json")))),+];
+    };
+}
+briefs! {
+    "01-lanternfold-tents", "02-radhaus-tannert", "03-polyarny-khleb", "04-thalassini-avli", "05-dar-alnakheel",
+    "06-gyan-setu", "07-torrealta-contradiction", "08-qingshan-bamboo", "09-hoshikawa-onsen", "10-narae-pottery",
+}
+
+/// A writer that does not answer the first time it is asked for one client.
+struct SilentOnce {
+    client: String,
+    patience: Duration,
+    asked: Mutex<bool>,
+}
+
+#[async_trait]
+impl StrategyWriter for SilentOnce {
+    async fn write(
+        &self,
+        key: saga_core::id::StepKey,
+        brief: &BriefSnapshot,
+        context: &BTreeMap<String, String>,
+    ) -> Result<Outline, ProviderError> {
+        let first = brief.client_name == self.client
+            && !std::mem::replace(&mut *self.asked.lock().unwrap_or_else(PoisonError::into_inner), true);
+        if first {
+            SystemClock.sleep_until(SystemClock.now().plus(self.patience)).await;
+            return Err(ProviderError::TryLater { after_ms: 500 });
+        }
+        TemplateStrategyWriter.write(key, brief, context).await
+    }
+}
+
+/// The demo's providers: built in, but for one silence of this length.
+pub fn providers(patience: Duration) -> Replaced {
+    let silent = BRIEFS.iter().find(|(key, _)| key.starts_with(SILENT_FOR)).map(|(_, text)| *text).unwrap_or("{}");
+    let form: serde_json::Value = serde_json::from_str(silent).unwrap_or_default();
+    let client = form["client"]["name"].as_str().unwrap_or_default().to_owned();
+    Replaced { strategy_writer: Some(Arc::new(SilentOnce { client, patience, asked: Mutex::default() })) }
+}
+
+/// Removes what an earlier demo left in the folder: stores and artifacts, and nothing else.
+pub fn clear(data: &Path) -> std::io::Result<()> {
+    let Ok(entries) = std::fs::read_dir(data) else { return Ok(()) };
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let ours = [".db", ".db-wal", ".db-shm"].iter().any(|ending| name.ends_with(ending));
+        if ours {
+            std::fs::remove_file(&path)?;
+        } else if name == "files" && path.is_dir() {
+            std::fs::remove_dir_all(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Something worth a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// A saga began.
+    Began {
+        /// Its key.
+        key: String,
+    },
+    /// A step changed its state.
+    Step {
+        /// The saga's key.
+        key: String,
+        /// The step's path.
+        step: String,
+        /// Its sign.
+        sign: &'static str,
+        /// In words.
+        words: String,
+    },
+    /// A strategy was approved.
+    Approved {
+        /// The saga's key.
+        key: String,
+    },
+    /// A saga ended, or waits for a person.
+    Ended {
+        /// The saga, whole.
+        show: Box<SagaShow>,
+    },
+}
+
+/// A running demo.
+pub struct Demo {
+    sagas: Sagas,
+    open: BTreeMap<SagaId, String>,
+    seen: BTreeMap<SagaId, BTreeMap<String, (StepState, Option<StepState>, u32)>>,
+    approved: BTreeSet<SagaId>,
+    pause: Duration,
+}
+
+/// How often the demo looks: often enough to see most steps, rarely enough to cost nothing.
+const LOOK_EVERY: Duration = Duration::from_millis(40);
+
+impl Demo {
+    /// Starts every brief; strategies are approved `pause` after they are submitted.
+    pub async fn start(sagas: Sagas, pause: Duration) -> Result<(Self, Vec<Told>), ControlError> {
+        let mut demo = Demo { sagas, open: BTreeMap::new(), seen: BTreeMap::new(), approved: BTreeSet::new(), pause };
+        let mut told = Vec::new();
+        for (key, text) in BRIEFS {
+            let input = Payload::parse(text)
+                .map_err(|why| ControlError::new(saga_core::codes::INPUT_MALFORMED, format!("{key}: {why}")))?;
+            let begun = demo.sagas.start_raw(KIND, None, Some(key), input, None).await;
+            let begun = begun.map_err(|why| crate::service::fault(&why))?;
+            debug_assert_eq!(begun.saga, keyed(KIND, key));
+            demo.open.insert(begun.saga, (*key).to_owned());
+            told.push(Told::Began { key: (*key).to_owned() });
+        }
+        Ok((demo, told))
+    }
+    /// Whether every saga has ended or waits for a person.
+    pub fn is_over(&self) -> bool {
+        self.open.is_empty()
+    }
+    /// Looks once: what happened since the last look. Approves what waits for it.
+    pub async fn look(&mut self) -> Result<Vec<Told>, ControlError> {
+        SystemClock.sleep_until(SystemClock.now().plus(LOOK_EVERY)).await;
+        let mut told = Vec::new();
+        for (saga, key) in self.open.clone() {
+            let exec = self.sagas.saga(saga).await.map_err(|why| crate::service::fault(&why))?;
+            let Some(exec) = exec else { continue };
+            let show = exec.show(false);
+            self.steps(saga, &key, &show, &mut told);
+            if show.row.state.is_end() || show.row.state.needs_person() {
+                self.open.remove(&saga);
+                told.push(Told::Ended { show: Box::new(show) });
+            } else if show.row.state == SagaState::Waiting && self.waited(&show) && self.approved.insert(saga) {
+                self.approve(saga).await?;
+                told.push(Told::Approved { key });
+            }
+        }
+        Ok(told)
+    }
+    fn waited(&self, show: &SagaShow) -> bool {
+        let since = show.row.waiting.first().map(|waiting| waiting.since);
+        since.is_some_and(|since| SystemClock.now().since(since) >= self.pause)
+    }
+    fn steps(&mut self, saga: SagaId, key: &str, show: &SagaShow, told: &mut Vec<Told>) {
+        let seen = self.seen.entry(saga).or_default();
+        for step in &show.steps {
+            let now = (step.state, step.undo, step.attempt.map_or(0, |(attempt, _)| attempt));
+            let before = seen.insert(step.path.clone(), now);
+            let untold = matches!(step.state, StepState::Pending | StepState::NotNeeded | StepState::Running);
+            if before == Some(now) || (untold && step.undo.is_none()) {
+                continue;
+            }
+            let (sign, words) = match step.undo {
+                Some(undo) => {
+                    let command = step.undo_command.clone().unwrap_or_default();
+                    (undo.sign(), format!("{} {command}", undo.word()))
+                }
+                None => {
+                    let result = step.result.as_ref().map(|result| format!("  {result}")).unwrap_or_default();
+                    (step.state.sign(), format!("{}{result}", step.state.word()))
+                }
+            };
+            told.push(Told::Step { key: key.to_owned(), step: step.path.clone(), sign, words });
+        }
+    }
+    async fn approve(&self, saga: SagaId) -> Result<(), ControlError> {
+        let decision = StrategyDecision { approved: true, by: Some("operator".to_owned()), note: None };
+        let data =
+            Payload::of(&decision).map_err(|why| ControlError::new(saga_core::codes::INTERNAL, why.to_string()))?;
+        let by = By { actor: Actor::operator("operator"), reason: None, request: None };
+        let kind = OrderKind::Signal { gate: "strategy-approved".to_owned(), data };
+        let order = self.sagas.order(saga, Ordered { by, kind }).await;
+        order.map(drop).map_err(|why| crate::service::fault(&why))
+    }
+    /// The undo of a saga as it happened, first to last: `(step, undo command)`.
+    pub async fn undo_of(&self, show: &SagaShow) -> Vec<(String, String)> {
+        let Some((_, journal)) = self.sagas.logs().into_iter().next() else { return Vec::new() };
+        let history = saga_core::journal::history(&journal, show.row.id).await.unwrap_or_default();
+        let command = |path: &str| show.steps.iter().find(|step| step.path == path)?.undo_command.clone();
+        let undone = history.into_iter().filter_map(|(fact, _)| match fact {
+            SagaFact::StepCompensated(fact) => Some(fact.step),
+            _ => None,
+        });
+        undone.map(|step| (step.clone(), command(&step).unwrap_or_default())).collect()
+    }
+    /// Checks every promise on the logs of this run.
+    pub async fn verdicts(&self) -> Result<Verdicts, ControlError> {
+        let logs = self.sagas.logs();
+        audit_logs(self.sagas.definitions().clone(), &logs, true)
+            .await
+            .map_err(|why| ControlError::new(saga_core::codes::STORE_UNAVAILABLE, why.to_string()))
+    }
+}

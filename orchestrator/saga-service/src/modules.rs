@@ -1,0 +1,44 @@
+//! The modules of this process, a line each, with the providers that they get.
+
+use crate::providers::artifacts::FilePacker;
+use crate::providers::content_template::TemplateContentWriter;
+use crate::providers::files_local::LocalFiles;
+use crate::providers::renderer_svg::SvgRenderer;
+use crate::providers::social_dry_run::DryRunPublisher;
+use crate::providers::strategy_template::TemplateStrategyWriter;
+use crate::providers::workspace_local::LocalWorkspaces;
+use saga_core::module::Module;
+use std::path::Path;
+use std::sync::Arc;
+use strategy::api::ports::StrategyWriter;
+
+/// Providers that a caller replaces; the rest is built in.
+#[derive(Default)]
+pub struct Replaced {
+    /// Writes strategies.
+    pub strategy_writer: Option<Arc<dyn StrategyWriter>>,
+}
+
+/// Every module there is, with files below `data`.
+pub fn modules(data: &Path, replaced: Replaced) -> Vec<Module> {
+    let writer = replaced.strategy_writer.unwrap_or_else(|| Arc::new(TemplateStrategyWriter));
+    let publisher = Arc::new(DryRunPublisher::default());
+    vec![
+        onboarding::module(onboarding::api::ports::Needs {
+            workspace: Arc::new(LocalWorkspaces::new("https://workspace.example")),
+        }),
+        strategy::module(strategy::api::ports::Needs { writer, fallback: None }),
+        production::module(production::api::ports::Needs {
+            writer: Arc::new(TemplateContentWriter),
+            renderer: Arc::new(SvgRenderer),
+        }),
+        qc::module(qc::api::ports::Needs { forcing: qc::api::ports::Forcing::Forbidden }),
+        delivery::module(delivery::api::ports::Needs {
+            publisher: publisher.clone(),
+            rehearsal: publisher,
+            files: Arc::new(LocalFiles::new(data.join("files"))),
+            packer: Arc::new(FilePacker),
+        }),
+        orchestration::module(),
+    ]
+}

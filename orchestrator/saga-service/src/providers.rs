@@ -1,0 +1,10 @@
+//! What the modules need from outside, as it is built in: templates, local files, dry runs. Nothing here posts or pays.
+
+pub mod artifacts;
+pub mod content_template;
+pub mod document;
+pub mod files_local;
+pub mod renderer_svg;
+pub mod social_dry_run;
+pub mod strategy_template;
+pub mod workspace_local;
