@@ -27,6 +27,7 @@ mod internal {
     mod project;
     mod projections;
     mod queries;
+    mod sagas;
     mod stages;
     use crate::api::{CONTRACT, events, ports::Needs};
     use saga_core::module::Module;
@@ -53,6 +54,7 @@ mod internal {
             .projection(projections::briefs())
             .projection(projections::projects())
             .projection(stages::nodes())
+            .projection(sagas::sagas())
             .build()
     }
 }

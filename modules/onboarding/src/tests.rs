@@ -16,6 +16,7 @@ mod laws;
 mod machine;
 mod normalizing;
 mod refusals;
+mod stages;
 mod upcasts;
 mod views;
 

@@ -5,7 +5,10 @@ use crate::api::events::*;
 use crate::api::fakes::harness;
 use crate::api::ports::{EvaluateContent, Failing, History, Needs, Result as ResultOf, VoidQcResult, WaiveQc};
 use events::ids::{AssetId, DraftId, QcResultId};
-use events::production::{AssetPatch, CreativeAssetEdited, DraftDiscarded, DraftRevised, RevisionId};
+use events::production::{
+    AssetPatch, CreativeAssetDiscarded, CreativeAssetEdited, DraftDiscarded, DraftRevised, DraftRevisionReverted,
+    RevisionId,
+};
 use saga_core::command::{Command, Compensable};
 use saga_core::envelope::{Actor, ActorKind};
 use saga_core::event::{DecodeError, Event, Origin};
@@ -330,8 +333,16 @@ fn results_become_stale_when_production_moves_on() {
     let second = EvaluateContent { subject: subject(SubjectKind::Draft, 0xd1, 2), ..forced(Force::Fail) };
     stage.send(&second, mia()).unwrap();
     assert_eq!(failing(&stage), 2);
+    let undone = DraftRevisionReverted { draft_id: draft, revision: 1, ..DraftRevisionReverted::example() };
+    stage.hear("production_draft", draft, &undone).unwrap();
+    assert_eq!(result_now(&stage).map(|(_, _, stale)| stale), Some(false), "and so does a revision");
+    assert_eq!(failing(&stage), 2);
     stage.hear("production_draft", draft, &DraftDiscarded { draft_id: draft, reason: "undone".into() }).unwrap();
     assert_eq!(failing(&stage), 1);
+    stage
+        .hear("production_asset", asset, &CreativeAssetDiscarded { asset_id: asset, reason: "undone".into() })
+        .unwrap();
+    assert_eq!(failing(&stage), 0);
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub mod api {
     pub mod events;
     pub mod fakes;
     pub mod ports;
+    pub mod refusals;
 }
 mod internal {
     mod contract;

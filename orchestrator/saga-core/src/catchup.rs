@@ -3,6 +3,7 @@
 use crate::batch::Commit;
 use crate::envelope::Recorded;
 use crate::id::{Position, StreamId};
+use crate::json::Payload;
 use crate::machine::projector::{PARKED, PARKED_VERSION, Parked, fold, keys};
 use crate::ports::{FIND_LIMIT_MAX, Find, ReadError, SharedStore};
 use crate::projection::ProjectionDef;
@@ -46,6 +47,34 @@ pub async fn blocked(own: &SharedStore, consumer: &str) -> Result<BTreeSet<Strea
     }
 }
 
+/// 4,096 documents in each of two generations: those that the next page is likely to touch again.
+pub const DOCUMENTS_KEPT: usize = 4_096;
+
+/// The documents that were written last, so that they are not read back. Only for projections of one source: those of
+/// several are written by several loops.
+#[derive(Debug, Default)]
+pub struct Kept {
+    now: BTreeMap<String, Option<Payload>>,
+    before: BTreeMap<String, Option<Payload>>,
+}
+
+impl Kept {
+    /// The document as it was written, if that is known; `Some(None)` was removed.
+    fn document(&self, key: &str) -> Option<Option<Payload>> {
+        self.now.get(key).or_else(|| self.before.get(key)).cloned()
+    }
+    fn with(mut self, def: &ProjectionDef, written: Vec<(String, Option<Payload>)>) -> Self {
+        if def.sources().len() > 1 {
+            return self;
+        }
+        if self.now.len() + written.len() > DOCUMENTS_KEPT {
+            self.before = std::mem::take(&mut self.now);
+        }
+        self.now.extend(written);
+        self
+    }
+}
+
 /// Folds one page into the documents of `own` and moves the checkpoint with them, in one commit.
 pub async fn fold_page(
     def: &ProjectionDef,
@@ -53,17 +82,25 @@ pub async fn fold_page(
     module: &str,
     page: &[Recorded],
     blocked: &mut BTreeSet<StreamId>,
+    kept: &mut Kept,
 ) -> Result<(), CatchUpError> {
     let mut documents = BTreeMap::new();
     for key in keys(def, module, page) {
-        if let Some(document) = own.get(&def.name, def.version, &key).await? {
+        if let Some(known) = kept.document(&key) {
+            documents.extend(known.map(|body| (key, body)));
+        } else if let Some(document) = own.get(&def.name, def.version, &key).await? {
             documents.insert(key, document.body);
         }
     }
     let folded = fold(def, module, page, documents, blocked.clone());
+    // What is known is only what is durable: it goes before the commit and comes back with its answer.
+    let before = std::mem::take(kept);
+    let own_documents = folded.batch.documents.iter().filter(|write| write.projection == def.name);
+    let written: Vec<_> = own_documents.map(|write| (write.key.clone(), write.body.clone())).collect();
     match own.commit(folded.batch).await {
         Commit::Ok(_) => {
             *blocked = folded.blocked;
+            *kept = before.with(def, written);
             Ok(())
         }
         Commit::Conflict(conflict) => Err(CatchUpError::Write(conflict.to_string())),
@@ -84,11 +121,12 @@ pub async fn catch_up(
     let consumer = def.consumer(module);
     let mut at = own.checkpoint(&consumer).await?;
     let mut streams = blocked(own, &consumer).await?;
+    let mut kept = Kept::default();
     loop {
         let page = source.read_log(at, PROJECTION_PAGE).await?;
         let Some(last) = page.last() else { return Ok(at) };
         let end = last.position;
-        fold_page(def, own, module, &page, &mut streams).await?;
+        fold_page(def, own, module, &page, &mut streams, &mut kept).await?;
         at = end;
     }
 }

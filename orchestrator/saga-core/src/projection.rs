@@ -65,6 +65,8 @@ pub struct Fold {
     pub module: &'static str,
     /// The event's name.
     pub event: &'static str,
+    /// Whether the document begins with this event: whatever stood there is not looked at, and so not read.
+    pub begins: bool,
     /// Which document it changes; `None` when it does not concern this projection.
     pub key: KeyFn,
     /// The new document.
@@ -113,6 +115,7 @@ impl<Doc: Serialize + DeserializeOwned + Send + Sync + 'static> Projection<Doc> 
         self.def.folds.push(Fold {
             module: E::Owner::MODULE,
             event: E::NAME,
+            begins: false,
             key: Arc::new(move |recorded, at| Ok(key(&decode::<E>(recorded)?, at))),
             fold: Arc::new(move |document, recorded, at| {
                 let bad = |why: serde_json::Error| FoldError::Document(why.to_string());
@@ -121,6 +124,19 @@ impl<Doc: Serialize + DeserializeOwned + Send + Sync + 'static> Projection<Doc> 
                 folded.map(|document| Payload::of(&document)).transpose().map_err(bad)
             }),
         });
+        self
+    }
+    /// For an event `E` that a document begins with: nothing before it, in this stream or another, has changed that one.
+    #[must_use]
+    pub fn begin<E: Event>(
+        mut self,
+        key: impl Fn(&E, &At) -> Option<String> + Send + Sync + 'static,
+        fold: impl Fn(&E, &At) -> Option<Doc> + Send + Sync + 'static,
+    ) -> Self {
+        self = self.on::<E>(key, move |_, event, at| fold(event, at));
+        if let Some(fold) = self.def.folds.last_mut() {
+            fold.begins = true;
+        }
         self
     }
     /// The projection as data.

@@ -4,6 +4,7 @@ use crate::facts;
 use crate::fault::Fault;
 use crate::open;
 use crate::script::Script;
+use crate::seen::Seen;
 use crate::store::Shared;
 use futures::StreamExt as _;
 use saga_core::appender::{Facts, Ledger, Plan, Sight, Verdict, Written};
@@ -125,6 +126,7 @@ impl Appender {
     }
     fn give_up(&self, failure: &Failure, batches: usize, answers: &mut Vec<Commit>) {
         let answer = failure.answer();
+        self.seen(Seen::forget_deeds);
         tracing::error!(store = self.place, ?answer, "a group was not committed");
         answers.resize_with(batches, || failure.answer());
     }
@@ -160,13 +162,21 @@ impl Appender {
                 Verdict::Look => break,
             }
         }
+        let fresh = self.seen(|seen| seen.expect(&plan));
+        // A saga that the inbox has not known before has no undo in it: nothing needs to be guarded.
+        plan.absent.retain(|(saga, _)| fresh.binary_search(saga).is_err());
         if !plan.is_empty() || !plan.absent.is_empty() {
             self.flush(&plan, ledger).await?;
         }
+        self.seen(|seen| seen.written(fresh, plan.inbox.values().copied()));
         let written = self.publish(plan.written());
         ledger.settle(written);
         answers.append(&mut decided);
         Ok(())
+    }
+
+    fn seen<T>(&self, change: impl FnOnce(&mut Seen) -> T) -> T {
+        change(&mut self.shared.seen.write().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Shows what was written to the readers, before its callers hear of it.

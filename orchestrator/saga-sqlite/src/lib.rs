@@ -13,6 +13,7 @@ mod migrate;
 mod open;
 mod ring;
 mod script;
+mod seen;
 mod store;
 mod stores;
 

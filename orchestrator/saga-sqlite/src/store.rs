@@ -4,6 +4,7 @@ use crate::appender::{Appender, Request};
 use crate::decode::{self, EVENT, EVENTS_PER_VALUE, INBOX_COLUMNS};
 use crate::fault::read_error;
 use crate::ring::Ring;
+use crate::seen::Seen;
 use async_trait::async_trait;
 use futures::TryStreamExt as _;
 use saga_core::batch::{Batch, Cause, Commit};
@@ -27,6 +28,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// What the appender and the readers of one store share.
 pub(crate) struct Shared {
     pub(crate) ring: RwLock<Ring>,
+    pub(crate) seen: RwLock<Seen>,
     pub(crate) head: watch::Sender<Position>,
     pub(crate) counters: Counters,
 }
@@ -54,9 +56,9 @@ pub struct Stats {
 }
 
 impl Shared {
-    pub(crate) fn new(head: Position) -> Self {
+    pub(crate) fn new(head: Position, seen: Seen) -> Self {
         let (head, _) = watch::channel(head);
-        Self { ring: RwLock::default(), head, counters: Counters::default() }
+        Self { ring: RwLock::default(), seen: RwLock::new(seen), head, counters: Counters::default() }
     }
 }
 
@@ -103,7 +105,7 @@ impl SqliteStore {
     }
     pub(crate) fn readable(readers: SqlitePool, place: String, clock: Arc<dyn Clock>) -> Self {
         Self {
-            shared: Arc::new(Shared::new(Position::ZERO)),
+            shared: Arc::new(Shared::new(Position::ZERO, Seen::default())),
             readers,
             place,
             clock,
@@ -139,6 +141,9 @@ impl SqliteStore {
     pub(crate) fn failed(&self, error: &sqlx::Error) -> ReadError {
         read_error(&self.place, error)
     }
+    fn seen<T>(&self, look: impl FnOnce(&Seen) -> T) -> T {
+        look(&self.shared.seen.read().unwrap_or_else(PoisonError::into_inner))
+    }
     fn near_head<T>(&self, look: impl FnOnce(&Ring) -> Option<T>) -> Option<T> {
         look(&self.shared.ring.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -170,6 +175,9 @@ impl EventStore for SqliteStore {
     async fn read(&self, stream: &StreamId, after: Version, limit: usize) -> Result<Vec<Recorded>, ReadError> {
         if let Some(events) = self.near_head(|ring| ring.stream(stream, after, limit)) {
             return Ok(events);
+        }
+        if self.seen(|seen| seen.lacks_stream(stream.as_str())) {
+            return Ok(Vec::new());
         }
         let sql = format!(
             "SELECT CAST(group_concat(event, '') AS BLOB) FROM (SELECT {EVENT} AS event FROM es_events \
@@ -222,6 +230,9 @@ impl EventStore for SqliteStore {
         }
     }
     async fn answered(&self, saga: Uuid, deed: StepKey, undo: StepKey) -> Result<Recollection, ReadError> {
+        if let Some(recollection) = self.seen(|seen| seen.recall(saga, deed, undo)) {
+            return Ok(recollection);
+        }
         // One statement, so that the three answers are of one moment.
         let sql = format!(
             "SELECT {INBOX_COLUMNS}, (SELECT max(epoch) FROM es_inbox WHERE saga = ?1) FROM (SELECT 1) \

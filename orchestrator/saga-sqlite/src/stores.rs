@@ -81,7 +81,8 @@ impl SqliteStores {
         migrate::migrate(&mut connection, &name).await?;
         let (head, fences) = open::ledger(&mut connection, &name).await.map_err(|error| unreadable(&name, error))?;
         open::verify(&mut connection, &name, &head).await?;
-        let shared = Arc::new(Shared::new(head.position));
+        let seen = open::seen(&mut connection, &name).await?;
+        let shared = Arc::new(Shared::new(head.position, seen));
         let appender = Appender {
             connection,
             ledger: Some(Ledger::new(head, fences)),

@@ -47,9 +47,9 @@ pub(crate) fn board() -> ProjectionDef {
         line.map(|line| Line { state: state.word().to_owned(), ended_at: Some(at), ..line })
     }
     Projection::<Line>::new(BOARD, BOARD_VERSION, &["state", "type", "key", "tail"])
-        .on::<SagaStarted>(
+        .begin::<SagaStarted>(
             |_, at| Some(at.stream.clone()),
-            |_, fact, at| {
+            |fact, at| {
                 let id: SagaId = at.stream.parse().ok()?;
                 Some(Line {
                     id,

@@ -9,7 +9,7 @@ use saga_core::batch::{Batch, Commit, Mark};
 use saga_core::bus::{
     Bus, CommandMessage, Delivery, EventBus, EventMessage, Inbox, Message, ReplyMessage, Says, Settle,
 };
-use saga_core::catchup::{PROJECTION_PAGE, blocked, fold_page};
+use saga_core::catchup::{Kept, PROJECTION_PAGE, blocked, fold_page};
 use saga_core::envelope::Recorded;
 use saga_core::host::{Served, serve};
 use saga_core::id::{Direction, Position};
@@ -195,6 +195,7 @@ impl Host {
     async fn project(&self, def: ProjectionDef, source: &'static str, turn: &tokio::sync::Mutex<()>) {
         let consumer = def.consumer(source);
         let Some((mut at, mut streams)) = self.begin(&consumer).await else { return };
+        let mut kept = Kept::default();
         loop {
             let page = tokio::select! {
                 () = self.tasks.stopping() => return,
@@ -203,7 +204,8 @@ impl Host {
             let folded = match &page {
                 Ok(page) => {
                     let _turn = turn.lock().await;
-                    fold_page(&def, &self.store, source, page, &mut streams).await.map_err(|why| why.to_string())
+                    let folded = fold_page(&def, &self.store, source, page, &mut streams, &mut kept).await;
+                    folded.map_err(|why| why.to_string())
                 }
                 Err(why) => Err(why.to_string()),
             };

@@ -231,7 +231,7 @@ pub(super) fn decide_posted(
     let tries = job.tries + 1;
     let mut events = vec![started.into()];
     match answer {
-        Ok(publications) => events.push(completed(work, publications, now)),
+        Ok(publications) => events.push(completed(work, dry_run, publications, now)),
         Err(ProviderError::Rejected { code }) => {
             let message = format!("{} said no", work.destination.platform);
             events.push(failed(work, code, FailureClass::Permanent, message, tries));
@@ -249,7 +249,7 @@ pub(super) fn decide_posted(
 /// What the platform's word about an unknown post comes to.
 pub(super) fn decide_asked(job: &Job, work: &Work, status: PostStatus, now: Timestamp) -> Vec<JobEvent> {
     match status {
-        PostStatus::Posted(publications) => vec![completed(work, publications, now)],
+        PostStatus::Posted(publications) => vec![completed(work, job.dry_run, publications, now)],
         PostStatus::NotPosted => {
             let mut events = vec![absent(job, work)];
             events.extend(retry(work, job.tries, 0, now));
@@ -262,7 +262,7 @@ pub(super) fn decide_asked(job: &Job, work: &Work, status: PostStatus, now: Time
 /// The same for somebody who wants it gone: what is not out is not tried again either.
 pub(super) fn decide_found(job: &Job, work: &Work, status: PostStatus, now: Timestamp) -> Vec<JobEvent> {
     match status {
-        PostStatus::Posted(publications) => vec![completed(work, publications, now)],
+        PostStatus::Posted(publications) => vec![completed(work, job.dry_run, publications, now)],
         PostStatus::NotPosted => vec![absent(job, work)],
         PostStatus::Unknown => Vec::new(),
     }
@@ -273,8 +273,14 @@ fn absent(job: &Job, work: &Work) -> JobEvent {
     failed(work, "NOT_POSTED".to_owned(), FailureClass::Retryable, message, job.tries)
 }
 
-fn completed(work: &Work, publications: Vec<Publication>, at: Timestamp) -> JobEvent {
-    PublishCompleted { job_id: work.job_id, publications, at, asset_id: work.asset_id }.into()
+fn completed(work: &Work, dry_run: bool, publications: Vec<Publication>, at: Timestamp) -> JobEvent {
+    PublishCompleted { job_id: work.job_id, publications, at, asset_id: told(work, dry_run) }.into()
+}
+
+/// Whose owner is told that it is out or gone. A rehearsal is nobody else's business: an asset must not count as
+/// published when nothing left the house.
+fn told(work: &Work, dry_run: bool) -> Option<AssetId> {
+    work.asset_id.filter(|_| !dry_run)
 }
 
 fn failed(work: &Work, code: String, class: FailureClass, message: String, tries: u32) -> JobEvent {
@@ -323,7 +329,7 @@ pub(super) fn cancelled(work: &Work, reason: &str) -> JobEvent {
 /// A post that left without a record: the record is made up for.
 pub(super) fn found_out(work: &Work, dry_run: bool, publications: Vec<Publication>, now: Timestamp) -> Vec<JobEvent> {
     let started = PublishStarted { job_id: work.job_id, package_id: work.package_id, dry_run };
-    vec![started.into(), completed(work, publications, now)]
+    vec![started.into(), completed(work, dry_run, publications, now)]
 }
 
 /// Whether what is out on this platform can be taken back.
@@ -333,9 +339,14 @@ pub(super) fn retractable(work: &Work) -> Result<(), PublishRefused> {
 }
 
 /// What the answer to a retraction comes to: `Err` is no, for good, and leaves work for a person.
-pub(super) fn retracted(work: &Work, publications: Vec<Publication>, answer: Result<(), String>) -> JobEvent {
+pub(super) fn retracted(
+    work: &Work,
+    dry_run: bool,
+    publications: Vec<Publication>,
+    answer: Result<(), String>,
+) -> JobEvent {
     match answer {
-        Ok(()) => PublishRetracted { job_id: work.job_id, publications, asset_id: work.asset_id }.into(),
+        Ok(()) => PublishRetracted { job_id: work.job_id, publications, asset_id: told(work, dry_run) }.into(),
         Err(code) => {
             let urls: Vec<_> = publications.iter().map(|publication| publication.url.as_str()).collect();
             let manual_task = format!("remove by hand: {}", urls.join(", "));
@@ -354,6 +365,7 @@ pub(super) fn decide_retry(work: &Work, status: JobStatus, now: Timestamp) -> Re
 
 /// A person ends an unknown outcome.
 pub(super) fn decide_resolve(
+    job: &Job,
     work: &Work,
     status: JobStatus,
     command: &ResolvePublish,
@@ -378,7 +390,7 @@ pub(super) fn decide_resolve(
     };
     let mut events = vec![resolved.into()];
     if out {
-        events.push(completed(work, command.publications.clone(), now));
+        events.push(completed(work, job.dry_run, command.publications.clone(), now));
     }
     Ok(events)
 }

@@ -225,8 +225,8 @@ async fn take_back(
     publications: Vec<Publication>,
 ) -> Result<JobEvent, Halted> {
     match publisher(cx, state.dry_run).retract(state.effect(work.job_id), &publications).await {
-        Ok(()) => Ok(job::retracted(work, publications, Ok(()))),
-        Err(ProviderError::Rejected { code }) => Ok(job::retracted(work, publications, Err(code))),
+        Ok(()) => Ok(job::retracted(work, state.dry_run, publications, Ok(()))),
+        Err(ProviderError::Rejected { code }) => Ok(job::retracted(work, state.dry_run, publications, Err(code))),
         Err(ProviderError::TryLater { after_ms }) => {
             Err(Halt::Retry { after_ms, reason: format!("{} is busy", work.destination.platform) })
         }
@@ -249,7 +249,7 @@ pub(super) async fn resolve(cx: Cx<Needs>, command: ResolvePublish) -> Handled<R
     let actor = person(&cx.deed().actor).or_refuse()?;
     let story = cx.load::<Job>(command.job_id).await.or_retry()?;
     let (work, status) = story.state.known(command.job_id).or_refuse()?;
-    let events = job::decide_resolve(work, status, &command, &actor, cx.now()).or_refuse()?;
+    let events = job::decide_resolve(&story.state, work, status, &command, &actor, cx.now()).or_refuse()?;
     Ok(cx.done(moved(&story, command.job_id, &events)).append(&story, events))
 }
 

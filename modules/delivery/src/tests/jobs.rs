@@ -125,6 +125,9 @@ fn a_dry_run_posts_nothing_and_is_marked() {
     stage.send(&settings(true, false, &CHANNELS), mia()).unwrap();
     stage.send(&RetractPublish { job_id, reason: "rehearsed".to_owned() }, mia()).unwrap();
     assert_eq!((fakes.publisher.calls().len(), fakes.rehearsal.posts()), (0, 0));
+    // The owner of the asset hears nothing of it: the asset was never out.
+    assert_eq!(stage.events::<PublishCompleted>()[0].asset_id, None);
+    assert_eq!(stage.events::<PublishRetracted>()[0].asset_id, None);
 }
 
 #[test]

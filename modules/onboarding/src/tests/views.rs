@@ -1,18 +1,13 @@
-//! What the queries answer, also after events of other modules, and whether a rebuild comes to the same.
+//! What the queries answer.
 
-use super::{CLIENT, COMPLETE, NOBODY, answers, captured, mia, next, saga, stage};
-use crate::api::dtos::{BriefStatus, ClientStatus, FunnelView, OnboardingStage, ProjectStage, ProjectStatus};
+use super::{CLIENT, COMPLETE, NOBODY, answers, captured, mia, next, stage};
+use crate::api::dtos::{BriefStatus, ClientStatus, FunnelView, OnboardingStage, ProjectStatus};
 use crate::api::events::intake_of;
 use crate::api::ports::{
     CancelBrief, CloseProject, CreateProject, Funnel, GetBrief, GetIntake, GetProject, ListBriefs, NormalizeBrief,
     Status, ValidateBrief,
 };
-use events::ids::{BriefId, ProjectId, StrategyId};
-use events::strategy::{
-    StrategyApprovalRevoked, StrategyApproved, StrategyDiscarded, StrategyGenerated, StrategyRejected,
-    StrategySuperseded,
-};
-use saga_core::envelope::Actor;
+use events::ids::{BriefId, ProjectId};
 use saga_core::stage::Stage;
 use uuid::Uuid;
 
@@ -84,44 +79,4 @@ fn lists_are_filtered_and_paged_and_counted() {
     assert_eq!(list(None, None, 2), ids[..2]);
     assert_eq!(list(None, Some(ids[1]), 2), ids[2..4]);
     assert_eq!(list(None, Some(ids[3]), 2), ids[4..]);
-}
-
-#[test]
-fn the_stage_of_a_project_follows_from_the_events_of_others() {
-    let mut stage = stage();
-    let brief_id = captured(&mut stage, answers(COMPLETE)).brief_id;
-    let project = CreateProject { client_id: CLIENT, brief_id: Some(brief_id) };
-    let project_id = stage.send(&project, mia()).unwrap().project_id;
-    let shown = |stage: &Stage| {
-        let card = stage.query(&GetBrief { brief_id }).unwrap().stage;
-        assert_eq!(stage.query(&GetProject { project_id }).unwrap().stage, card);
-        card
-    };
-    assert_eq!(shown(&stage), ProjectStage::Intake);
-    stage.send(&NormalizeBrief { brief_id, notes: None }, mia()).unwrap();
-    stage.send(&ValidateBrief { brief_id }, mia()).unwrap();
-    assert_eq!(shown(&stage), ProjectStage::Strategy);
-    let (first, second) = (StrategyId(Uuid::from_u128(1)), StrategyId(Uuid::from_u128(2)));
-    for (strategy_id, version) in [(first, 1), (second, 2)] {
-        let generated = StrategyGenerated { strategy_id, brief_id, version, ..StrategyGenerated::example() };
-        stage.hear("strategy_document", brief_id, &generated).unwrap();
-    }
-    assert_eq!(shown(&stage), ProjectStage::Strategy);
-    let approved = |strategy_id| StrategyApproved { strategy_id, brief_id, ..StrategyApproved::example() };
-    stage.hear("strategy_document", brief_id, &approved(first)).unwrap();
-    assert_eq!(shown(&stage), ProjectStage::StrategyApproved);
-    stage.hear("strategy_document", brief_id, &StrategySuperseded { strategy_id: first, by: second }).unwrap();
-    assert_eq!(shown(&stage), ProjectStage::Strategy);
-    stage.hear("strategy_document", brief_id, &approved(second)).unwrap();
-    assert_eq!(shown(&stage), ProjectStage::StrategyApproved);
-    let (reason, actor) = (String::new(), Actor::saga(saga(1)));
-    let revoked = StrategyApprovalRevoked { strategy_id: second, reason: reason.clone(), actor: actor.clone() };
-    stage.hear("strategy_document", brief_id, &revoked).unwrap();
-    stage
-        .hear("strategy_document", brief_id, &StrategyRejected { strategy_id: first, reason: reason.clone(), actor })
-        .unwrap();
-    assert_eq!(shown(&stage), ProjectStage::Strategy);
-    stage.hear("strategy_document", brief_id, &StrategyDiscarded { strategy_id: second, reason }).unwrap();
-    stage.send(&CancelBrief { brief_id }, mia()).unwrap();
-    assert_eq!(shown(&stage), ProjectStage::Cancelled);
 }

@@ -7,7 +7,9 @@ use crate::api::events::{
 };
 use crate::api::ports::{Failing, History, Result as ResultOf};
 use events::ids::QcResultId;
-use events::production::{CreativeAssetEdited, DraftDiscarded, DraftRevised};
+use events::production::{
+    CreativeAssetDiscarded, CreativeAssetEdited, DraftDiscarded, DraftRevised, DraftRevisionReverted,
+};
 use saga_core::module::{Docs, QueryError};
 use saga_core::ports::{FIND_LIMIT_MAX, Find};
 use saga_core::projection::{At, Projection, ProjectionDef};
@@ -17,6 +19,8 @@ use uuid::Uuid;
 
 /// One document per subject.
 const BOARD: &str = "qc.board";
+/// 2: a revision that is taken back makes the result of the one before it count again, and a dropped asset is gone.
+const BOARD_VERSION: u16 = 2;
 /// Which subject a result belongs to.
 pub(super) const PLACES: &str = "qc.places";
 
@@ -68,7 +72,7 @@ fn facts(result: &QcResult) -> (u32, ResultStatus) {
 
 /// The board of judgements: by subject, with what is stale.
 pub(super) fn board() -> ProjectionDef {
-    Projection::<Board>::new(BOARD, 1, &["kind", "failing"])
+    Projection::<Board>::new(BOARD, BOARD_VERSION, &["kind", "failing"])
         .on::<QcPassed>(
             |event, _| Some(place(event.subject)),
             |board, event, at| {
@@ -110,16 +114,21 @@ pub(super) fn board() -> ProjectionDef {
             |event, _| Some(place_of(SubjectKind::Draft, event.draft_id.0)),
             |board, event, _| Some(moved(board, SubjectKind::Draft, event.draft_id.0, event.revision)),
         )
+        .on::<DraftRevisionReverted>(
+            |event, _| Some(place_of(SubjectKind::Draft, event.draft_id.0)),
+            |board, event, _| Some(moved(board, SubjectKind::Draft, event.draft_id.0, event.revision)),
+        )
         .on::<CreativeAssetEdited>(
             |event, _| Some(place_of(SubjectKind::Asset, event.asset_id.0)),
             |board, event, _| Some(moved(board, SubjectKind::Asset, event.asset_id.0, event.version)),
         )
         .on::<DraftDiscarded>(
             |event, _| Some(place_of(SubjectKind::Draft, event.draft_id.0)),
-            |board, event, _| {
-                let board = board.unwrap_or_else(|| Board::of(SubjectKind::Draft, event.draft_id.0));
-                Some(Board { gone: true, ..board }.settled())
-            },
+            |board, event, _| Some(dropped(board, SubjectKind::Draft, event.draft_id.0)),
+        )
+        .on::<CreativeAssetDiscarded>(
+            |event, _| Some(place_of(SubjectKind::Asset, event.asset_id.0)),
+            |board, event, _| Some(dropped(board, SubjectKind::Asset, event.asset_id.0)),
         )
         .build()
 }
@@ -157,6 +166,11 @@ fn moved(board: Option<Board>, kind: SubjectKind, id: Uuid, version: u32) -> Boa
     Board { current: Some(version), ..board }.settled()
 }
 
+fn dropped(board: Option<Board>, kind: SubjectKind, id: Uuid) -> Board {
+    let board = board.unwrap_or_else(|| Board::of(kind, id));
+    Board { gone: true, ..board }.settled()
+}
+
 /// From a result to its subject.
 pub(super) fn places() -> ProjectionDef {
     Projection::<Subject>::new(PLACES, 1, &[])
@@ -166,19 +180,19 @@ pub(super) fn places() -> ProjectionDef {
 }
 
 pub(super) async fn result(docs: Docs, asked: ResultOf) -> Result<Option<QcResult>, QueryError> {
-    let board: Option<Board> = docs.get(BOARD, 1, place(asked.subject)).await?;
+    let board: Option<Board> = docs.get(BOARD, BOARD_VERSION, place(asked.subject)).await?;
     Ok(board.and_then(|board| counting(&board.results, asked.subject.version, facts).cloned()))
 }
 
 pub(super) async fn history(docs: Docs, asked: History) -> Result<Vec<QcResult>, QueryError> {
-    let board: Option<Board> = docs.get(BOARD, 1, place_of(asked.kind, asked.id)).await?;
+    let board: Option<Board> = docs.get(BOARD, BOARD_VERSION, place_of(asked.kind, asked.id)).await?;
     Ok(board.map(|board| board.results).unwrap_or_default())
 }
 
 pub(super) async fn failing(docs: Docs, asked: Failing) -> Result<Vec<FailingSubject>, QueryError> {
     let mut find = Find {
         projection: BOARD.to_owned(),
-        version: 1,
+        version: BOARD_VERSION,
         filters: vec![(1, "yes".to_owned())],
         order_by: None,
         descending: false,

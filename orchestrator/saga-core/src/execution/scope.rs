@@ -5,6 +5,7 @@ use crate::definition::{Node, StepDef};
 use crate::id::{SagaId, StepKey};
 use crate::json::Payload;
 use crate::step::Scope;
+use crate::time::Timestamp;
 use std::sync::Arc;
 
 /// Finds the step that a path names, and its place.
@@ -96,6 +97,9 @@ impl Scope for View<'_> {
     fn key(&self) -> StepKey {
         self.key
     }
+    fn started_at(&self) -> Timestamp {
+        self.exec.started_at
+    }
     fn input(&self) -> Option<Payload> {
         self.exec.started.as_ref().map(|started| started.input.clone())
     }
@@ -117,9 +121,6 @@ impl Scope for View<'_> {
         // Only the latest fan-out counts: an earlier round's list is history.
         let latest = listed.last().map(|(block, _)| *block);
         listed.iter().filter(|(block, _)| Some(*block) == latest).map(|(_, output)| (*output).clone()).collect()
-    }
-    fn started_at(&self) -> crate::time::Timestamp {
-        self.exec.started_at
     }
     fn item(&self) -> Option<Payload> {
         let close = self.path.rfind(']')?;

@@ -45,11 +45,16 @@ impl Parked {
 
 /// The documents that folding this page will read.
 pub fn keys(def: &ProjectionDef, module: &str, page: &[Recorded]) -> BTreeSet<String> {
-    let mut keys = BTreeSet::new();
+    let (mut keys, mut begun) = (BTreeSet::new(), BTreeSet::new());
     for recorded in page {
         let at = At::of(module, recorded);
         for fold in def.folds.iter().filter(|fold| fold.module == module && fold.event == recorded.name) {
-            keys.extend((fold.key)(recorded, &at).ok().flatten());
+            let Some(key) = (fold.key)(recorded, &at).ok().flatten() else { continue };
+            if fold.begins && !keys.contains(&key) {
+                begun.insert(key);
+            } else if !begun.contains(&key) {
+                keys.insert(key);
+            }
         }
     }
     keys

@@ -1,4 +1,5 @@
 //! The ledger keeps the laws of modules.
+#![expect(clippy::unwrap_used, reason = "what tests share speaks by panicking")]
 
 use crate::ledger::{Put, ledger};
 use saga_core::stage::Stage;

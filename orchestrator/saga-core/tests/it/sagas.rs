@@ -1,14 +1,15 @@
 //! The heart, from outside: every word of a plan, both directions, orders, time, strangers, and the laws over them.
+#![expect(clippy::unwrap_used, reason = "what tests share speaks by panicking")]
 
-use crate::everything::{everything, free, hold};
-use crate::linear::{Linear, approve, linear};
+use crate::everything::{Slot, everything, free, hold};
+use crate::linear::{APPROVAL, Approval, Linear, approve, linear};
 use saga_core::execution::OrderKind;
 use saga_core::id::{Direction, SagaId};
 use saga_core::json::Payload;
 use saga_core::laws::saga::Case;
 use saga_core::machine::coordinator::Told;
 use saga_core::outcome::Answer;
-use saga_core::policy::AtMost;
+use saga_core::policy::{AtMost, Deadline};
 use saga_core::saga::{Plan, Saga, define};
 use saga_core::saga_laws;
 use saga_core::stage::ready;
@@ -271,4 +272,67 @@ fn the_fold_of_the_log_is_the_state_that_decided() {
     let exec = ready(case.world.saga(case.saga)).unwrap();
     assert_eq!(exec.state(), SagaState::Completed);
     assert!(exec.show(true).steps.iter().all(|step| step.output.is_some()), "{:#?}", exec.show(true).steps);
+}
+
+/// Behind the point of no return somebody still decides.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct DecidedLate;
+impl Saga for DecidedLate {
+    const NAME: &'static str = "decided-late";
+    const VERSION: u16 = 1;
+    fn plan(plan: Plan) -> saga_core::definition::Definition {
+        plan.step("hold", hold, free)
+            .pivot("end", hold)
+            .wait("gate", APPROVAL, Deadline::days(1))
+            .then("tell", hold)
+            .end()
+    }
+}
+
+#[test]
+fn a_deadline_behind_the_pivot_waits_for_a_person_and_undoes_nothing() {
+    for skip in [false, true] {
+        let mut world = ready(World::new(vec![define::<DecidedLate>()], vec![])).unwrap();
+        let saga = world.start(&DecidedLate).unwrap();
+        ready(world.run()).unwrap();
+        ready(world.let_deadline_pass()).unwrap();
+        assert_eq!(ready(world.state(saga)).unwrap(), SagaState::Parked);
+        assert!(undone(&ready(world.story(saga)).unwrap()).is_empty());
+        if skip {
+            let result = Some(Payload::of(&Approval { yes: true }).unwrap());
+            world.order(saga, OrderKind::Skip { step: "gate".to_owned(), result });
+        } else {
+            world.order(saga, OrderKind::Retry { step: None });
+            ready(world.run()).unwrap();
+            approve(&mut world, saga);
+        }
+        ready(world.run()).unwrap();
+        assert_eq!(ready(world.state(saga)).unwrap(), SagaState::Completed);
+    }
+}
+
+/// What a failed branch did before it failed is no output.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Counted;
+impl Saga for Counted {
+    const NAME: &'static str = "counted";
+    const VERSION: u16 = 1;
+    fn plan(plan: Plan) -> saga_core::definition::Definition {
+        plan.each("each", three, AtMost(3), |p| p.step("hold", hold, free).step("work", work, free))
+            .may_fail(1)
+            .pivot("end", count_slots)
+            .end()
+    }
+}
+async fn count_slots(Outs(slots): Outs<Slot>) -> Step<usize> {
+    Ok(slots.len())
+}
+
+#[test]
+fn a_branch_that_was_taken_back_gives_nothing() {
+    let mut world = ready(World::new(vec![define::<Counted>()], vec![])).unwrap();
+    let saga = world.start(&Counted).unwrap();
+    ready(world.run()).unwrap();
+    let shown = ready(world.saga(saga)).unwrap().show(true);
+    assert_eq!(shown.steps.last().unwrap().output, Some(Payload::of(&2).unwrap()));
 }

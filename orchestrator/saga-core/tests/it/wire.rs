@@ -1,4 +1,5 @@
 //! What crosses a process boundary comes back as it went, also where types are tagged and flattened.
+#![expect(clippy::unwrap_used, reason = "what tests share speaks by panicking")]
 
 use saga_core::control::{DefinitionRow, Order, Page, View, What};
 use saga_core::id::RequestId;

@@ -54,7 +54,8 @@ async fn writes(writer: u64, each: u64, batch: u64, send: &mpsc::Sender<Append>)
     let data: Arc<str> = TEXT.into();
     let mut latencies = Vec::with_capacity(usize::try_from(each).unwrap_or(0));
     for number in 0..each {
-        let stream: Arc<str> = format!("orchestration_saga-{writer:016x}{number:016x}").into();
+        // In the order of time, as the ids of sagas are: neighbours in the index are written together.
+        let stream: Arc<str> = format!("orchestration_saga-{number:016x}{writer:016x}").into();
         let row = |version| FloorRow { stream: Arc::clone(&stream), version, data: Arc::clone(&data) };
         let rows = (1..=batch.cast_signed()).map(row).collect();
         let (answer, answered) = oneshot::channel();

@@ -132,7 +132,7 @@ fn each_decision_knows_the_states_it_works_in() {
         assert_eq!(decide_release(status, released).is_ok(), status == Held, "release {status:?}");
         assert_eq!(decide_retry(&work(), status, NOW).is_ok(), status == Failed, "retry {status:?}");
         let actor = Actor::operator("mia");
-        let resolved = decide_resolve(&work(), status, &requeue, &actor, NOW);
+        let resolved = decide_resolve(&queued(), &work(), status, &requeue, &actor, NOW);
         assert_eq!(resolved.is_ok(), status == OutcomeUnknown, "resolve {status:?}");
         let cancelling = match status {
             Held | Queued => Ok(Cancelling::Waiting),

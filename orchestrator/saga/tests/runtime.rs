@@ -1,0 +1,198 @@
+//! The runtime over stores in memory: reports, restarts, takeovers, orders. Nothing here sleeps.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what tests share speaks by panicking")]
+
+use saga::core::control::{AwaitSaga, Control, Look, Order, Selector, View, What};
+use saga::core::envelope::Actor;
+use saga::core::id::RequestId;
+use saga::core::json::Payload;
+use saga::core::memory::MemoryStores;
+use saga::core::ports::Stores;
+use saga::core::uuid::Uuid;
+use saga::core::view::SagaState;
+use saga::prelude::*;
+use saga::{Error, LocalControl, SystemClock};
+use std::sync::Arc;
+use std::time::Duration;
+
+const YES: Gate<bool> = Gate::named("yes");
+
+#[derive(Serialize, Deserialize)]
+struct Gated {
+    words: u32,
+}
+#[derive(Serialize, Deserialize)]
+struct Slot {
+    held_by: StepKey,
+}
+impl Saga for Gated {
+    const NAME: &'static str = "gated";
+    const VERSION: u16 = 1;
+    fn plan(plan: Plan) -> Definition {
+        plan.step("slot", hold, free).wait("approval", YES, Deadline::days(9)).pivot("post", post).end()
+    }
+}
+#[derive(Serialize, Deserialize)]
+struct Direct {
+    words: u32,
+}
+impl Saga for Direct {
+    const NAME: &'static str = "direct";
+    const VERSION: u16 = 1;
+    fn plan(plan: Plan) -> Definition {
+        plan.step("slot", hold, free).pivot("post", direct).end()
+    }
+}
+async fn hold(key: StepKey) -> Step<Slot> {
+    Ok(Slot { held_by: key })
+}
+async fn free(Undoing(_): Undoing) -> Step<()> {
+    Ok(())
+}
+async fn post(In(job): In<Gated>) -> Step<u32> {
+    Ok(job.words)
+}
+async fn direct(In(job): In<Direct>) -> Step<u32> {
+    match job.words {
+        0 => panic!("a bug"),
+        words if words > 300 => Err(refuse("too long for this channel")),
+        words => Ok(words),
+    }
+}
+
+fn stores() -> Arc<dyn Stores> {
+    Arc::new(MemoryStores::new(Arc::new(SystemClock)))
+}
+async fn on(stores: &Arc<dyn Stores>) -> Sagas {
+    Orchestrator::on(Arc::clone(stores)).register::<Gated>().register::<Direct>().start().await.unwrap()
+}
+fn input(words: u32) -> Payload {
+    Payload::of(&Gated { words }).unwrap()
+}
+fn control(sagas: &Sagas) -> LocalControl {
+    LocalControl::new(sagas.clone(), "memory", "in process")
+}
+fn dana() -> Actor {
+    Actor::operator("dana")
+}
+fn order(number: u128, what: What) -> Order {
+    Order { request: RequestId(Uuid::from_u128(number)), reason: Some("because".to_owned()), what }
+}
+/// Waits until the saga stands at its gate, ended, or needs a person.
+async fn rest(sagas: &Sagas, id: &str) -> SagaState {
+    let of = AwaitSaga { id: id.to_owned(), after: None };
+    let show = control(sagas).outcome(&dana(), of, Duration::from_secs(60)).await.unwrap();
+    show.expect("it rests within a minute").row.state
+}
+fn signal(saga: &str) -> What {
+    What::Signal { saga: saga.to_owned(), gate: "yes".to_owned(), data: Payload::of(&true).unwrap() }
+}
+
+#[tokio::test]
+async fn a_report_is_a_small_tree() {
+    let sagas = on(&stores()).await;
+    let report = sagas.run(Direct { words: 400 }).await.unwrap();
+    let text = report.to_string().replace(&report.0.row.id.short(), "<id>");
+    assert_eq!(
+        text,
+        "direct  <id>  ↺ compensated: too long for this channel\n\
+         ├─ slot  ✔ done      ↺ undone\n\
+         └─ post  ✖ refused"
+    );
+    sagas.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_start_is_one_by_its_key() {
+    let sagas = on(&stores()).await;
+    let first = sagas.start_raw("gated", None, Some("k"), input(7), None).await.unwrap();
+    let again = sagas.start_raw("gated", None, Some("k"), input(7), None).await.unwrap();
+    assert_eq!((first.saga, first.repeated, again.repeated), (again.saga, false, true));
+    let other = sagas.start_raw("gated", None, Some("k"), input(8), None).await;
+    assert!(matches!(other, Err(Error::Refused(refusal)) if refusal.code.id == "SG0203"));
+    sagas.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn open_sagas_go_on_after_a_restart() {
+    let stores = stores();
+    let sagas = on(&stores).await;
+    let waiting = sagas.start_raw("gated", None, Some("waits"), input(7), None).await.unwrap().saga;
+    let at_once = sagas.start_raw("gated", None, Some("in flight"), input(8), None).await.unwrap().saga;
+    assert_eq!(rest(&sagas, "gated/waits").await, SagaState::Waiting);
+    sagas.shutdown().await.unwrap();
+    assert!(matches!(sagas.wait(waiting).await, Err(Error::Stopped)));
+    let sagas = on(&stores).await;
+    for (number, saga) in [(1, waiting), (2, at_once)] {
+        assert_eq!(rest(&sagas, &saga.to_string()).await, SagaState::Waiting);
+        control(&sagas).act(&dana(), order(number, signal(&saga.to_string()))).await.unwrap();
+        // Waiting right after the start, while the history may still be read, waits for the end all the same.
+        sagas.wait(saga).await.unwrap();
+        assert_eq!(sagas.state(saga).await.unwrap(), Some(SagaState::Completed));
+    }
+    sagas.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_is_replaced_steps_down_and_says_so() {
+    let stores = stores();
+    let old = on(&stores).await;
+    let saga = old.start_raw("gated", None, Some("k"), input(7), None).await.unwrap().saga;
+    assert_eq!(rest(&old, "gated/k").await, SagaState::Waiting);
+    let new = on(&stores).await;
+    let late = control(&old).act(&dana(), order(1, signal("gated/k"))).await;
+    assert_eq!(late.unwrap_err().code, "SG0302");
+    assert!(matches!(old.wait(saga).await, Err(Error::Stopped)));
+    control(&new).act(&dana(), order(2, signal("gated/k"))).await.unwrap();
+    new.wait(saga).await.unwrap();
+    assert_eq!(new.state(saga).await.unwrap(), Some(SagaState::Completed));
+    new.shutdown().await.unwrap();
+    old.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_step_that_panics_parks_its_saga_only() {
+    let sagas = on(&stores()).await;
+    let broken = sagas.run(Direct { words: 0 }).await.unwrap();
+    assert_eq!(broken.0.row.state, SagaState::Parked);
+    assert_eq!(sagas.run(Direct { words: 5 }).await.unwrap().0.row.state, SagaState::Completed);
+    let View::Verdicts(verdicts) = control(&sagas).look(&dana(), Look::Verify).await.unwrap() else {
+        panic!("verdicts were asked for");
+    };
+    assert_eq!(verdicts.findings, []);
+    sagas.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn control_finds_lists_explains_and_orders_once() {
+    let sagas = on(&stores()).await;
+    let control = control(&sagas);
+    let id = sagas.start_raw("gated", None, Some("k"), input(7), None).await.unwrap().saga;
+    assert_eq!(rest(&sagas, "gated/k").await, SagaState::Waiting);
+    let digits = id.0.simple().to_string();
+    for name in [id.to_string(), "gated/k".to_owned(), digits[24..].to_owned()] {
+        let View::Saga(show) = control.look(&dana(), Look::Saga { id: name, data: true }).await.unwrap() else {
+            panic!("a saga was asked for");
+        };
+        assert_eq!(show.row.id, id);
+    }
+    for name in ["gated/none", "123456", "xyz"] {
+        let missing = control.look(&dana(), Look::Saga { id: name.to_owned(), data: false }).await;
+        assert_eq!(missing.unwrap_err().code, "SG0201", "{name}");
+    }
+    let View::Why(why) = control.look(&dana(), Look::Why { id: id.to_string() }).await.unwrap() else {
+        panic!("causes were asked for");
+    };
+    assert_eq!(why.causes[0].code, "WAITING_SIGNAL");
+    let first = control.act(&dana(), order(1, signal("gated/k"))).await.unwrap();
+    sagas.wait(id).await.unwrap();
+    let again = control.act(&dana(), order(1, signal("gated/k"))).await.unwrap();
+    assert_eq!((first.repeated, again.repeated), (false, true));
+    let all = Look::Sagas(Selector { states: vec![SagaState::Waiting], ..Selector::default() });
+    let View::SagaList(page) = control.look(&dana(), all).await.unwrap() else { panic!("a list was asked for") };
+    assert!(page.items.is_empty());
+    let history = Look::History { id: id.to_string(), after: 0, limit: 0 };
+    let View::History(page) = control.look(&dana(), history).await.unwrap() else { panic!("facts were asked for") };
+    assert_eq!(page.items.first().map(|row| row.fact.as_str()), Some("SagaStarted"));
+    assert_eq!(page.items.last().map(|row| row.fact.as_str()), Some("SagaCompleted"));
+    sagas.shutdown().await.unwrap();
+}
