@@ -147,7 +147,7 @@ fn command_fault(line: &str, exists: &dyn Fn(&str) -> bool, known: &[String]) ->
                     (!exists(&path)).then(|| format!("no file {path}"))
                 }
                 (_, None, Some("run")) => unparsed(words.get(cut + 1..).unwrap_or_default()),
-                (_, _, Some("add" | "deny" | "doc" | "house" | "test")) => None,
+                (_, _, Some("add" | "deny" | "doc" | "house" | "install" | "test")) => None,
                 _ => Some("not a command that is used here".to_owned()),
             }
         }
