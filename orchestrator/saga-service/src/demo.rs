@@ -119,11 +119,14 @@ pub enum Told {
     },
 }
 
+/// How a step stood at the last look: forward, backward, and at which try.
+type Seen = (StepState, Option<StepState>, u32);
+
 /// A running demo.
 pub struct Demo {
     sagas: Sagas,
     open: BTreeMap<SagaId, String>,
-    seen: BTreeMap<SagaId, BTreeMap<String, (StepState, Option<StepState>, u32)>>,
+    seen: BTreeMap<SagaId, BTreeMap<String, Seen>>,
     approved: BTreeSet<SagaId>,
     pause: Duration,
 }

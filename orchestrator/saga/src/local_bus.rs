@@ -203,13 +203,21 @@ impl EventBus for LocalBus {
     async fn events(&self, module: &str, after: Position, max: usize) -> Result<Vec<Recorded>, BusError> {
         let source = self.source(module)?;
         let mut published = source.published.subscribe();
+        let mut after = after;
         loop {
             let upto = *published.borrow_and_update();
             let page = source.store.read_log(after, max).await.map_err(|why| BusError::Unavailable(why.to_string()))?;
             let open = |recorded: &Recorded| recorded.public_seq.is_none_or(|seq| seq <= upto);
-            let page: Vec<Recorded> = page.into_iter().take_while(open).collect();
+            let read: Vec<Recorded> = page.into_iter().take_while(open).collect();
+            let last = read.last().map(|last| last.position);
+            // What is private stays with its module; what lies between two public events is only read past.
+            let page: Vec<Recorded> = read.into_iter().filter(|recorded| recorded.public_seq.is_some()).collect();
             if !page.is_empty() {
                 return Ok(page);
+            }
+            if let Some(last) = last {
+                after = last;
+                continue;
             }
             published.changed().await.map_err(|_| BusError::Unavailable("the bus has ended".to_owned()))?;
         }

@@ -151,10 +151,7 @@ impl Orchestrator {
         let epoch = journal::take_over(&store, 0).await.map_err(Error::Data)?;
         let open = open_sagas(&store).await?;
         let (inputs, receiver) = mpsc::channel(INPUTS_MAX);
-        let (back, own) = mpsc::unbounded_channel();
-        for saga in open {
-            let _kept = back.send(Input::Machine(In::Recover { saga }));
-        }
+        let (back, own) = mpsc::channel(INPUTS_MAX);
         let shell = Shell {
             coordinator: Coordinator::new(Arc::clone(&definitions), self.seed),
             store: Arc::clone(&store),
@@ -167,7 +164,7 @@ impl Orchestrator {
             back,
             fenced: false,
         };
-        tasks.spawn(shell.run(receiver, own));
+        tasks.spawn(shell.run(open, receiver, own));
         modules.values().for_each(Host::start);
         let inner = Inner {
             inputs,

@@ -55,7 +55,7 @@ pub(crate) struct Shell {
     pub(crate) tasks: Tasks,
     pub(crate) group: u16,
     pub(crate) epoch: Epoch,
-    pub(crate) back: mpsc::UnboundedSender<Input>,
+    pub(crate) back: mpsc::Sender<Input>,
     pub(crate) fenced: bool,
 }
 
@@ -75,10 +75,19 @@ type Storing = FuturesUnordered<BoxFuture<'static, Stored>>;
 
 impl Shell {
     /// Runs until everything should end; what is in flight at the store is waited for.
-    pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>, mut back: mpsc::UnboundedReceiver<Input>) {
+    pub(crate) async fn run(
+        mut self,
+        open: Vec<SagaId>,
+        mut inputs: mpsc::Receiver<Input>,
+        mut back: mpsc::Receiver<Input>,
+    ) {
         let mut storing = Storing::new();
         let mut waiters = Waiters::default();
         let mut out = Vec::new();
+        for saga in open {
+            self.coordinator.step(self.clock.now(), In::Recover { saga }, &mut out);
+        }
+        self.perform(&mut out, &mut waiters, &mut storing).await;
         let (mut some, mut own) = (Vec::new(), Vec::new());
         let tasks = self.tasks.clone();
         let inbox = Inbox::Replies(self.group);
@@ -286,8 +295,11 @@ impl Shell {
             Some(Ok(work)) => work,
             Some(Err(why)) => {
                 let signal = Signal::Faulted { step, direction, code: "FAULT".to_owned(), why: why.to_string() };
-                let _gone = self.back.send(Input::Machine(In::Signal { saga, signal, ticket: None }));
-                return;
+                // Not sent from here: this loop is the one that empties the queue.
+                let back = self.back.clone();
+                return self.tasks.spawn(async move {
+                    let _gone = back.send(Input::Machine(In::Signal { saga, signal, ticket: None })).await;
+                });
             }
             None => return,
         };
@@ -310,7 +322,7 @@ impl Shell {
                     why: "the function panicked".to_owned(),
                 },
             };
-            let _gone = back.send(Input::Machine(In::Signal { saga, signal, ticket: None }));
+            let _gone = back.send(Input::Machine(In::Signal { saga, signal, ticket: None })).await;
         });
     }
 }

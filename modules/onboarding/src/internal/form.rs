@@ -1,6 +1,7 @@
 //! Checks a form at the door and keeps it as it was said. Pure.
 
 use crate::api::dtos::{BriefForm, FormFault, IntakeForm};
+use crate::api::events::Attachment;
 use crate::api::ports::CaptureRefused;
 use events::values::{Money, TEXT_BYTES_MAX, Text};
 use saga_core::command::Common;
@@ -14,6 +15,8 @@ const FORM_NEWEST: u32 = 2;
 const NAME_CHARS_MAX: usize = 200;
 /// 2,048 characters: what browsers and mail programs pass on.
 const URL_CHARS_MAX: usize = 2_048;
+/// 254 bytes: the longest address that mail can be sent to.
+const EMAIL_BYTES_MAX: usize = 254;
 
 /// The answers as they will be recorded, and the long texts that are kept beside the log.
 #[derive(Debug, PartialEq)]
@@ -49,6 +52,7 @@ pub(super) fn check(form: &IntakeForm) -> Result<Checked, CaptureRefused> {
         invalid(&format!("form.responses{field}"), why)
     })?;
     check_limits(&answers)?;
+    check_attachments(&form.attachments)?;
     Ok(Checked { responses, kept })
 }
 
@@ -90,21 +94,43 @@ fn clean(value: &Value, at: &str) -> Result<Value, CaptureRefused> {
 
 fn check_limits(answers: &BriefForm) -> Result<(), CaptureRefused> {
     let client = &answers.client;
+    let contact = client.contact.clone().unwrap_or_default();
     let limits = [
         ("client/name", &client.name, NAME_CHARS_MAX),
         ("client/legal_name", &client.legal_name, NAME_CHARS_MAX),
         ("brief/brand/brand_name", &answers.brief.brand.brand_name, NAME_CHARS_MAX),
         ("client/website", &client.website, URL_CHARS_MAX),
+        ("client/contact/name", &contact.name, NAME_CHARS_MAX),
     ];
     for (field, answer, most) in limits {
         if answer.as_ref().is_some_and(|text| text.chars().count() > most) {
             return Err(invalid(&format!("form.responses/{field}"), format!("longer than {most} characters")));
         }
     }
+    if contact.email.is_some_and(|email| email.len() > EMAIL_BYTES_MAX) {
+        let why = format!("longer than {EMAIL_BYTES_MAX} bytes");
+        return Err(invalid("form.responses/client/contact/email", why));
+    }
     let value = answers.contract.as_ref().and_then(|contract| contract.value.as_ref());
     for (field, money) in [("budget", answers.budget.as_ref()), ("contract/value", value)] {
         if let Some(why) = money.and_then(money_fault) {
             return Err(invalid(&format!("form.responses/{field}"), why.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+fn check_attachments(attachments: &[Attachment]) -> Result<(), CaptureRefused> {
+    for (index, attachment) in attachments.iter().enumerate() {
+        let limits = [
+            ("name", attachment.name.as_str(), NAME_CHARS_MAX),
+            ("url", attachment.url.as_deref().unwrap_or_default(), URL_CHARS_MAX),
+        ];
+        if let Some((field, _, most)) = limits.into_iter().find(|(_, text, most)| text.chars().count() > *most) {
+            return Err(invalid(
+                &format!("form.attachments/{index}/{field}"),
+                format!("longer than {most} characters"),
+            ));
         }
     }
     Ok(())

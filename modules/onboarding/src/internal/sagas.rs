@@ -2,7 +2,7 @@
 
 use crate::api::dtos::CapturedIntake;
 use events::ids::BriefId;
-use saga_core::fact::{SagaCancelled, SagaCompensated, SagaPaused, SagaResumed, StepSkipped, StepSucceeded};
+use events::orchestration::{SagaCancelled, SagaCompensated, SagaPaused, SagaResumed, StepSkipped, StepSucceeded};
 use saga_core::json::Payload;
 use saga_core::module::Docs;
 use saga_core::ports::{FIND_LIMIT_MAX, Find, ReadError};

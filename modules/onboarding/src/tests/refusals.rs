@@ -1,7 +1,7 @@
 //! Every code at least once, with the fields that travel beside it.
 
 use super::{CLIENT, COMPLETE, NOBODY, answers, call, capture, captured, mia, next, saga, stage, with};
-use crate::api::events::intake_of;
+use crate::api::events::{Attachment, intake_of};
 use crate::api::fakes::FakeWorkspaces;
 use crate::api::ports::{
     CancelBrief, CaptureIntake, CaptureRefused, CloseProject, CreateProject, Needs, NormalizeBrief, ProviderError,
@@ -22,6 +22,12 @@ fn forms_that_cannot_be_kept_are_refused() {
         command.form.schema_version = text.to_owned();
         command
     };
+    let contact = |name: &str, email: &str| capture(with("/client/contact", json!({"name": name, "email": email})));
+    let attached = |name: String, url: String| {
+        let mut command = capture(answers(COMPLETE));
+        command.form.attachments = vec![Attachment { name, url: Some(url), sha256: None }];
+        command
+    };
     let long = "x".repeat(65_537);
     let table: Vec<(CaptureIntake, &str, &str)> = vec![
         (version("1"), "FORM_TOO_OLD", ""),
@@ -31,6 +37,10 @@ fn forms_that_cannot_be_kept_are_refused() {
         (capture(with("/client/name", json!(7))), "INVALID_FIELD", "form.responses/client/name"),
         (capture(with("/client/name", json!("x".repeat(201)))), "INVALID_FIELD", "form.responses/client/name"),
         (capture(with("/client/website", json!("x".repeat(2_049)))), "INVALID_FIELD", "form.responses/client/website"),
+        (contact(&"x".repeat(201), "ida@fjordlys.example"), "INVALID_FIELD", "form.responses/client/contact/name"),
+        (contact("Ida", &"x".repeat(255)), "INVALID_FIELD", "form.responses/client/contact/email"),
+        (attached("x".repeat(201), String::new()), "INVALID_FIELD", "form.attachments/0/name"),
+        (attached("logo".to_owned(), "x".repeat(2_049)), "INVALID_FIELD", "form.attachments/0/url"),
         (
             capture(with("/brief/goal/primary_goal", json!(long))),
             "INVALID_FIELD",

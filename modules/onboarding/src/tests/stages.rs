@@ -6,6 +6,7 @@ use crate::api::ports::{CancelBrief, CreateProject, GetBrief, GetProject, Normal
 use events::client_review::{ApprovalRevoked, ClientApproved};
 use events::delivery::{Delivered, PackageCreated, PackageWithdrawn};
 use events::ids::{AssetId, BriefId, BundleId, DeliveryPackageId, DraftId, QcResultId, ReviewPackageId, StrategyId};
+use events::orchestration::{SagaCancelled, SagaCompensated, SagaPaused, SagaResumed, StepSkipped, StepSucceeded};
 use events::production::{
     BundleAssembled, BundleDiscarded, CreativeAssetArchived, CreativeAssetCreated, CreativeAssetDiscarded,
     DraftDiscarded, DraftReady,
@@ -17,9 +18,7 @@ use events::strategy::{
 };
 use saga_core::envelope::Actor;
 use saga_core::event::Event;
-use saga_core::fact::{
-    By, SAGA_CATEGORY, SagaCancelled, SagaCompensated, SagaPaused, SagaResumed, StepSkipped, StepSucceeded,
-};
+use saga_core::fact::{By, SAGA_CATEGORY};
 use saga_core::json::Payload;
 use saga_core::stage::Stage;
 use uuid::Uuid;

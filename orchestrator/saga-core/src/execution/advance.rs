@@ -109,7 +109,7 @@ impl Deciding<'_> {
                     cause: Cause::Refused,
                     step: path,
                     code: "ROUNDS_EXHAUSTED".to_owned(),
-                    message: format!("{at_most} rounds did not bring it about"),
+                    message: format!("not satisfied after {at_most} rounds"),
                 });
             }
             let round = ended + 1;

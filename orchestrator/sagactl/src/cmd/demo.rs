@@ -81,10 +81,8 @@ async fn tell(service: &Service, args: &DemoArgs, pause: Duration, out: &mut Out
                 ended.insert(show.row.key.clone(), (**show).clone());
             }
             let line = board.take(&one);
-            if !out.paints() {
-                if let Some(line) = line {
-                    out.data(&format!("{line}\n"))?;
-                }
+            if let Some(line) = line.filter(|_| !out.paints()) {
+                out.data(&format!("{line}\n"))?;
             }
         }
         if out.paints() {

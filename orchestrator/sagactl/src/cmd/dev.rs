@@ -13,7 +13,7 @@ use saga_core::envelope::Actor;
 use saga_service::Service;
 use saga_service::modules::Replaced;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// What `dev` takes.
@@ -68,7 +68,7 @@ pub(crate) fn stopping() -> Result<impl Future<Output = ()> + Send, Failure> {
     })
 }
 
-async fn banner(args: &DevArgs, data: &PathBuf, url: &str, service: &Service, out: &mut Out) -> Result<(), Failure> {
+async fn banner(args: &DevArgs, data: &Path, url: &str, service: &Service, out: &mut Out) -> Result<(), Failure> {
     let status = service.control().look(&Actor::operator("dev"), Look::Status).await.map_err(Failure::from)?;
     let View::Status(status) = status else { return Ok(()) };
     let kept = if args.ephemeral { "removed at the end" } else { "one file per module, kept between runs" };
