@@ -208,13 +208,13 @@ impl Demo {
         let order = self.sagas.order(saga, Ordered { by, kind }).await;
         order.map(drop).map_err(|why| crate::service::fault(&why))
     }
-    /// The undo of a saga as it happened, first to last: `(step, undo command)`.
+    /// The undo of a saga as it was sent, first to last: `(step, undo command)`. Branches side by side answer in any order.
     pub async fn undo_of(&self, show: &SagaShow) -> Vec<(String, String)> {
         let Some((_, journal)) = self.sagas.logs().into_iter().next() else { return Vec::new() };
         let history = saga_core::journal::history(&journal, show.row.id).await.unwrap_or_default();
         let command = |path: &str| show.steps.iter().find(|step| step.path == path)?.undo_command.clone();
         let undone = history.into_iter().filter_map(|(fact, _)| match fact {
-            SagaFact::StepCompensated(fact) => Some(fact.step),
+            SagaFact::CompensationDispatched(fact) if fact.attempt == 1 => Some(fact.step),
             _ => None,
         });
         undone.map(|step| (step.clone(), command(&step).unwrap_or_default())).collect()
