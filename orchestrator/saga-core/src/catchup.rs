@@ -1,6 +1,6 @@
 //! Brings a projection up to a page of a log: load, fold (pure), commit once. Replay and rebuild run through here too.
 
-use crate::batch::Commit;
+use crate::batch::{Commit, DOCUMENTS_PER_BATCH_MAX};
 use crate::envelope::Recorded;
 use crate::id::{Position, StreamId};
 use crate::json::Payload;
@@ -9,8 +9,8 @@ use crate::ports::{FIND_LIMIT_MAX, Find, ReadError, SharedStore};
 use crate::projection::ProjectionDef;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// 500 events a page: one commit of at most as many documents, and the writer is free again within milliseconds.
-pub const PROJECTION_PAGE: usize = 500;
+/// 2,000 events a page: what begins and ends within it is written once. What one commit cannot hold waits for the next.
+pub const PROJECTION_PAGE: usize = 2_000;
 
 /// Why a page was not folded. Nothing of it was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +75,22 @@ impl Kept {
     }
 }
 
+/// Cuts a page to what one commit can hold: each folding writes one document at most. Whether something was left over,
+/// or may follow.
+pub fn cut(def: &ProjectionDef, module: &str, page: &mut Vec<Recorded>) -> bool {
+    let mut room = DOCUMENTS_PER_BATCH_MAX;
+    let fits = page.iter().take_while(|recorded| {
+        let folds = def.folds.iter().filter(|fold| fold.module == module && fold.event == recorded.name).count();
+        let left = room.checked_sub(folds);
+        room = left.unwrap_or(room);
+        left.is_some()
+    });
+    let fits = fits.count().max(1);
+    let more = page.len() >= PROJECTION_PAGE.min(fits + 1);
+    page.truncate(fits);
+    more
+}
+
 /// Folds one page into the documents of `own` and moves the checkpoint with them, in one commit.
 pub async fn fold_page(
     def: &ProjectionDef,
@@ -123,7 +139,8 @@ pub async fn catch_up(
     let mut streams = blocked(own, &consumer).await?;
     let mut kept = Kept::default();
     loop {
-        let page = source.read_log(at, PROJECTION_PAGE).await?;
+        let mut page = source.read_log(at, PROJECTION_PAGE).await?;
+        cut(def, module, &mut page);
         let Some(last) = page.last() else { return Ok(at) };
         let end = last.position;
         fold_page(def, own, module, &page, &mut streams, &mut kept).await?;

@@ -9,7 +9,7 @@ use saga_core::batch::{Batch, Commit, Mark};
 use saga_core::bus::{
     Bus, CommandMessage, Delivery, EventBus, EventMessage, Inbox, Message, ReplyMessage, Says, Settle,
 };
-use saga_core::catchup::{Kept, PROJECTION_PAGE, blocked, fold_page};
+use saga_core::catchup::{Kept, PROJECTION_PAGE, blocked, cut, fold_page};
 use saga_core::envelope::Recorded;
 use saga_core::host::{Served, serve};
 use saga_core::id::{Direction, Position};
@@ -197,10 +197,11 @@ impl Host {
         let Some((mut at, mut streams)) = self.begin(&consumer).await else { return };
         let mut kept = Kept::default();
         loop {
-            let page = tokio::select! {
+            let mut page = tokio::select! {
                 () = self.tasks.stopping() => return,
                 page = self.events.events(source, at, PROJECTION_PAGE) => page,
             };
+            let more = page.as_mut().is_ok_and(|page| cut(&def, source, page));
             let folded = match &page {
                 Ok(page) => {
                     let _turn = turn.lock().await;
@@ -212,7 +213,7 @@ impl Host {
             match (folded, page) {
                 (Ok(()), Ok(page)) => {
                     at = page.last().map_or(at, |last| last.position);
-                    if page.len() < PROJECTION_PAGE {
+                    if !more {
                         // More events in one page are fewer commits; nobody reads a read model every millisecond.
                         tokio::select! {
                             () = self.clock.sleep_until(self.clock.now().plus(self.gather)) => {}
