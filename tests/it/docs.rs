@@ -91,8 +91,10 @@ fn commands(text: &str) -> Vec<String> {
         let line = line.trim_start_matches("$ ").replace("   ", "|").replace("&&", "|");
         line.split('|').map(|piece| piece.trim().to_owned()).collect::<Vec<_>>()
     });
-    let ours = ["sagactl ", "cargo ", "tests/run"];
-    pieces.filter(|piece| ours.iter().any(|start| piece.starts_with(start))).collect()
+    let ours = ["sagactl", "cargo", "tests/run"];
+    pieces
+        .filter(|piece| piece.split(' ').next().is_some_and(|word| ours.contains(&word)) && piece != "sagactl")
+        .collect()
 }
 
 /// The words of a command line, as a shell splits them; a redirection ends it.
@@ -147,7 +149,7 @@ fn command_fault(line: &str, exists: &dyn Fn(&str) -> bool, known: &[String]) ->
                     (!exists(&path)).then(|| format!("no file {path}"))
                 }
                 (_, None, Some("run")) => unparsed(words.get(cut + 1..).unwrap_or_default()),
-                (_, _, Some("add" | "deny" | "doc" | "house" | "test")) => None,
+                (_, _, Some("add" | "deny" | "doc" | "house" | "install" | "test")) => None,
                 _ => Some("not a command that is used here".to_owned()),
             }
         }
@@ -159,7 +161,7 @@ fn command_fault(line: &str, exists: &dyn Fn(&str) -> bool, known: &[String]) ->
 fn is_path(span: &str) -> bool {
     let plain = span.chars().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c));
     let ends = [".rs", ".toml", ".md", ".txt", ".sql", ".json"].iter().any(|end| span.ends_with(end));
-    plain && !span.starts_with(['/', '-']) && (span.contains('/') || ends)
+    plain && !span.starts_with(['/', '-', '.']) && (span.contains('/') || ends)
 }
 
 /// The paths in a document that lead nowhere. A heading that names a folder is the base of the paths below it.
@@ -169,7 +171,7 @@ fn path_faults(file: &File, exists: &dyn Fn(&str) -> bool) -> Vec<String> {
     for line in parts(&file.text).prose {
         let named = spans(std::slice::from_ref(&line));
         if line.starts_with('#') {
-            base = named.first().filter(|span| is_path(span) && exists(span)).cloned().unwrap_or_default();
+            base = named.first().filter(|span| exists(span)).cloned().unwrap_or_default();
         }
         let links = line.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
         let links = links.filter(|link| !link.is_empty() && !link.contains("://")).map(str::to_owned);
@@ -262,7 +264,7 @@ fn doc_example(source: &str) -> String {
     parts(&text).blocks.into_iter().next().map(|block| block.text).unwrap_or_default()
 }
 
-/// A text without what differs from run to run: ids, durations, times and the width of gaps.
+/// A text without what differs from run to run: ids, durations, counts, rows of signs, and the width of gaps.
 fn masked(text: &str) -> String {
     let word = |word: &str| {
         let core = word.trim_matches(|c: char| !c.is_alphanumeric());
@@ -272,22 +274,57 @@ fn masked(text: &str) -> String {
             core.len() >= 8 && core.contains(':') && core.chars().all(|c| c.is_ascii_digit() || ":-TZ.".contains(c));
         let number = core.trim_end_matches(['m', 's', 'h', 'µ']);
         let span = number != core && number.parse::<f64>().is_ok();
+        let count = !core.is_empty() && core.chars().all(|c| c.is_ascii_digit());
+        let signs = word.chars().count() > 3 && word.chars().all(|c| !c.is_ascii() && !c.is_alphanumeric());
         match (id, clock || span) {
             (true, _) => word.replace(core, "ID"),
             (_, true) => word.replace(core, "TIME"),
+            _ if count => word.replace(core, "N"),
+            _ if signs => "SIGNS".to_owned(),
             _ => word.to_owned(),
         }
     };
     text.lines().map(|line| line.split_whitespace().map(word).collect::<Vec<_>>().join(" ") + "\n").collect()
 }
 
-/// The blocks between `<!-- run: COMMAND -->` and `<!-- end -->`: command, and the text shown.
-fn runs(text: &str) -> Vec<(String, String)> {
+/// A picture in a document: what was run, the first and the last line of its output that are shown, and these lines.
+#[derive(Debug, PartialEq, Eq)]
+struct Picture {
+    command: String,
+    from: String,
+    to: String,
+    text: String,
+}
+
+impl Picture {
+    /// As it stands in the document.
+    fn block(&self, text: &str) -> String {
+        let Picture { command, from, to, .. } = self;
+        format!("<!-- run: {command}; from: {from}; to: {to} -->\n```text\n{text}```\n<!-- end -->")
+    }
+    /// The lines of an output that are shown.
+    fn cut(&self, output: &str) -> String {
+        let mut shown = String::new();
+        for line in output.lines().skip_while(|line| !line.trim_start().starts_with(&self.from)) {
+            shown.push_str(line);
+            shown.push('\n');
+            if line.trim_start().starts_with(&self.to) {
+                break;
+            }
+        }
+        shown
+    }
+}
+
+/// The pictures of a document.
+fn pictures(text: &str) -> Vec<Picture> {
     let starts = text.split("<!-- run: ").skip(1);
     let whole = starts.filter_map(|rest| {
-        let (command, rest) = rest.split_once(" -->\n```text\n")?;
-        let (shown, _) = rest.split_once("```\n<!-- end -->")?;
-        Some((command.to_owned(), shown.to_owned()))
+        let (head, rest) = rest.split_once(" -->\n```text\n")?;
+        let (text, _) = rest.split_once("```\n<!-- end -->")?;
+        let (command, lines) = head.split_once("; from: ")?;
+        let (from, to) = lines.split_once("; to: ")?;
+        Some(Picture { command: command.to_owned(), from: from.to_owned(), to: to.to_owned(), text: text.to_owned() })
     });
     whole.collect()
 }
@@ -306,10 +343,11 @@ impl Write for Sink {
     }
 }
 
-/// What a command line prints where no terminal is.
+/// What a command line prints where no terminal is, in a data folder of its own.
 async fn printed(line: &str) -> String {
     let argv = words(line).into_iter().map(Into::into).collect();
-    let cli = Cli::try_parse_from(rewrite(argv)).unwrap();
+    let mut cli = Cli::try_parse_from(rewrite(argv)).unwrap();
+    cli.global.data = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("picture");
     let now = sagactl::clock::now();
     let style = Style {
         terminal: false,
@@ -354,7 +392,12 @@ fn exists(path: &str) -> bool {
 /// The parts that `tests/run --help` lists.
 fn test_parts(script: &str) -> Vec<String> {
     let list = script.split("\nparts\n").nth(1).and_then(|rest| rest.split("\nHELP").next()).unwrap_or_default();
-    let mut parts: Vec<_> = list.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
+    let mut parts: Vec<_> = list
+        .lines()
+        .filter(|line| !line.starts_with("    "))
+        .filter_map(|line| line.split_whitespace().next())
+        .map(str::to_owned)
+        .collect();
     parts.push("--help".to_owned());
     parts
 }
@@ -379,17 +422,20 @@ fn hello_prints_what_the_readme_says() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_picture_is_what_a_run_prints() {
-    let mut readme = text_of("README.md");
-    let shown = runs(&readme);
-    assert!(!shown.is_empty());
-    for (command, text) in shown {
-        let now = printed(&command).await;
-        if masked(&now) != masked(&text) && std::env::var_os("UPDATE").is_some() {
-            let block = |text: &str| format!("<!-- run: {command} -->\n```text\n{text}```\n");
-            readme = readme.replace(&block(&text), &block(&now));
-            std::fs::write(tree::root().join("README.md"), &readme).unwrap();
+    let readme = text_of("README.md");
+    let shown = pictures(&readme);
+    assert_eq!(shown.len(), 1);
+    for picture in shown {
+        let output = printed(&picture.command).await;
+        let now = picture.cut(&output);
+        assert!(now.lines().count() > 10, "{output}");
+        let same = masked(&now) == masked(&picture.text);
+        if !same && std::env::var_os("UPDATE").is_some() {
+            let updated = readme.replace(&picture.block(&picture.text), &picture.block(&now));
+            std::fs::write(tree::root().join("README.md"), updated).unwrap();
         } else {
-            assert_eq!(masked(&now), masked(&text), "`{command}` prints something else: run this with UPDATE=1");
+            let advice = format!("`{}` prints something else: run this with UPDATE=1", picture.command);
+            assert_eq!(masked(&now), masked(&picture.text), "{advice}");
         }
     }
 }
@@ -546,8 +592,14 @@ fn another_hello_is_seen() {
 }
 
 #[test]
-fn shown_runs_are_found() {
-    let text = "x\n<!-- run: sagactl version -->\n```text\na\nb\n```\n<!-- end -->\n";
-    assert_eq!(runs(text), [("sagactl version".to_owned(), "a\nb\n".to_owned())]);
-    assert_eq!(runs("<!-- run: sagactl version -->\nno block\n"), []);
+fn another_picture_is_seen() {
+    let text = "x\n<!-- run: sagactl version; from: a; to: c -->\n```text\na\nb\n```\n<!-- end -->\n";
+    let found = pictures(text);
+    assert_eq!(found.len(), 1);
+    assert!(text.contains(&found[0].block("a\nb\n")));
+    assert_eq!(found[0].cut("0\na 1\nb\nc 2\nd\n"), "a 1\nb\nc 2\n");
+    assert_eq!(found[0].cut("0\n1\n"), "");
+    assert_eq!(masked("x ✔✔✔◔ 560 ms, 7 events\n"), masked("x  ✔↩↩✔✔✔  9 ms, 12 events\n"));
+    assert_ne!(masked("x ✔✔✔◔ completed\n"), masked("x ✔✔✔◔ parked\n"));
+    assert_eq!(pictures("<!-- run: sagactl version -->\nno block\n"), []);
 }

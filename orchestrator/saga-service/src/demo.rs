@@ -72,20 +72,40 @@ pub fn providers(patience: Duration) -> Replaced {
     Replaced { strategy_writer: Some(Arc::new(SilentOnce { client, patience, asked: Mutex::default() })) }
 }
 
-/// Removes what an earlier demo left in the folder: stores and artifacts, and nothing else.
-pub fn clear(data: &Path) -> std::io::Result<()> {
-    let Ok(entries) = std::fs::read_dir(data) else { return Ok(()) };
-    for entry in entries {
-        let path = entry?.path();
+/// Says that the data beside it are a demo's, and may be cleared by the next one.
+const MARK: &str = "demo";
+
+/// Removes what an earlier demo left in the folder: stores and artifacts, and nothing else. False, and nothing is touched,
+/// when there are stores that are not a demo's.
+pub fn clear(data: &Path) -> std::io::Result<bool> {
+    let mark = data.join(MARK);
+    let paths = std::fs::read_dir(data)?.map(|entry| entry.map(|entry| entry.path()));
+    let paths = paths.collect::<std::io::Result<Vec<_>>>()?;
+    let is_store = |path: &&std::path::PathBuf| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let ours = [".db", ".db-wal", ".db-shm"].iter().any(|ending| name.ends_with(ending));
-        if ours {
-            std::fs::remove_file(&path)?;
-        } else if name == "files" && path.is_dir() {
-            std::fs::remove_dir_all(&path)?;
-        }
+        [".db", ".db-wal", ".db-shm"].iter().any(|ending| name.ends_with(ending))
+    };
+    let stores: Vec<_> = paths.iter().filter(is_store).collect();
+    if !stores.is_empty() && !mark.exists() {
+        return Ok(false);
     }
-    Ok(())
+    for store in &stores {
+        std::fs::remove_file(store)?;
+    }
+    let files = data.join("files");
+    if !stores.is_empty() && files.is_dir() {
+        std::fs::remove_dir_all(files)?;
+    }
+    std::fs::write(mark, "The stores in this folder are a demo's; the next demo clears them.\n")?;
+    Ok(true)
+}
+
+/// Keeps the data in the folder: whoever works on them does not lose them to the next demo.
+pub fn keep(data: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(data.join(MARK)) {
+        Err(why) if why.kind() != std::io::ErrorKind::NotFound => Err(why),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Something worth a line.
@@ -208,13 +228,13 @@ impl Demo {
         let order = self.sagas.order(saga, Ordered { by, kind }).await;
         order.map(drop).map_err(|why| crate::service::fault(&why))
     }
-    /// The undo of a saga as it happened, first to last: `(step, undo command)`.
+    /// The undo of a saga as it was sent, first to last: `(step, undo command)`. Branches side by side answer in any order.
     pub async fn undo_of(&self, show: &SagaShow) -> Vec<(String, String)> {
         let Some((_, journal)) = self.sagas.logs().into_iter().next() else { return Vec::new() };
         let history = saga_core::journal::history(&journal, show.row.id).await.unwrap_or_default();
         let command = |path: &str| show.steps.iter().find(|step| step.path == path)?.undo_command.clone();
         let undone = history.into_iter().filter_map(|(fact, _)| match fact {
-            SagaFact::StepCompensated(fact) => Some(fact.step),
+            SagaFact::CompensationDispatched(fact) if fact.attempt == 1 => Some(fact.step),
             _ => None,
         });
         undone.map(|step| (step.clone(), command(&step).unwrap_or_default())).collect()

@@ -70,8 +70,3 @@ impl Control for Here {
         self.control.outcome(by, of, patience).await
     }
 }
-
-/// What a command says that is not in this build yet.
-pub fn not_wired(what: &str) -> crate::failure::Failure {
-    crate::failure::Failure::new(saga_core::codes::INTERNAL, format!("{what} is not wired yet"))
-}

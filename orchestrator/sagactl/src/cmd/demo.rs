@@ -37,8 +37,15 @@ pub async fn run(args: &DemoArgs, global: &Global, out: &mut Out) -> Result<Exit
     };
     std::fs::create_dir_all(data).map_err(|why| unusable(data, &why))?;
     // Whoever has the lock of a store is asked first: a running process keeps its data.
-    Service::open(data, providers(silence), args.seed).await.map_err(Failure::from)?.close().await;
-    clear(data).map_err(|why| unusable(data, &why))?;
+    if data.join("orchestration.db").is_file() {
+        Service::open(data, providers(silence), args.seed).await.map_err(Failure::from)?.close().await;
+    }
+    if !clear(data).map_err(|why| unusable(data, &why))? {
+        let message = format!("{} holds data that are not a demo's; a demo would clear them", data.display());
+        return Err(Failure::new(codes::WRONG_STATE, message)
+            .hint("name another folder   sagactl demo --data DIR")
+            .hint("look at what is there sagactl saga list --all"));
+    }
     let service = Service::open(data, providers(silence), args.seed).await.map_err(Failure::from)?;
     let server = Server::bind(([127, 0, 0, 1], 0).into()).await.map_err(Failure::from)?;
     let owner = OwnerFile::write(data, &server.url()).map_err(|why| unusable(data, &why))?;

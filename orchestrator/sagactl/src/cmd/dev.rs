@@ -39,6 +39,8 @@ pub async fn run(args: &DevArgs, global: &Global, out: &mut Out) -> Result<Exit,
     };
     let server = Server::bind(args.listen).await.map_err(Failure::from)?;
     let service = Service::open(&data, Replaced::default(), args.seed).await.map_err(Failure::from)?;
+    saga_service::demo::keep(&data)
+        .map_err(|why| Failure::new(codes::STORE_UNAVAILABLE, format!("{}: {why}", data.display())))?;
     let owner = OwnerFile::write(&data, &server.url())
         .map_err(|why| Failure::new(codes::STORE_UNAVAILABLE, format!("{}: {why}", data.display())))?;
     banner(args, &data, &server.url(), &service, out).await?;

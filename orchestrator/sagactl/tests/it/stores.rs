@@ -53,6 +53,18 @@ fn the_demo_ends_well_and_its_data_can_be_looked_at() {
     refused(damaged.path(), &["saga", "list"], "SG0005", 1, "orchestration");
 }
 
+#[test]
+fn a_demo_clears_only_what_a_demo_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = ["demo", "--fast"];
+    assert_eq!(sagactl(folder.path(), &demo).0, 0);
+    assert_eq!(sagactl(folder.path(), &demo).0, 0, "a second demo starts afresh");
+    fs::remove_file(folder.path().join("demo")).unwrap();
+    let before = fs::read(folder.path().join("qc.db")).unwrap();
+    refused(folder.path(), &demo, "SG0205", 5, "not a demo's");
+    assert_eq!(fs::read(folder.path().join("qc.db")).unwrap(), before);
+}
+
 fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
