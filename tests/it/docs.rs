@@ -347,7 +347,8 @@ impl Write for Sink {
 async fn printed(line: &str) -> String {
     let argv = words(line).into_iter().map(Into::into).collect();
     let mut cli = Cli::try_parse_from(rewrite(argv)).unwrap();
-    cli.global.data = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("picture");
+    let folder = tempfile::tempdir().unwrap();
+    folder.path().clone_into(&mut cli.global.data);
     let now = sagactl::clock::now();
     let style = Style {
         terminal: false,
