@@ -120,7 +120,8 @@ impl Audit {
         Verdicts {
             events: self.logs.iter().map(|(module, log)| (module.clone(), log.head.0)).collect(),
             sagas: sagas.len() as u64,
-            promises: PROMISES.iter().map(|id| (*id).to_owned()).collect(),
+            // S1 speaks of sagas at rest: while some are under way it is not checked, and not claimed.
+            promises: PROMISES.iter().filter(|id| at_rest || **id != "S1").map(|id| (*id).to_owned()).collect(),
             findings: self.findings,
         }
     }

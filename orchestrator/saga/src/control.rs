@@ -13,7 +13,7 @@ use saga_core::envelope::Actor;
 use saga_core::event::EventSet;
 use saga_core::execution::{Accepted, Execution, OrderKind, Ordered};
 use saga_core::fact::{By, SagaFact};
-use saga_core::id::{SagaId, Version};
+use saga_core::id::{Position, SagaId, Version};
 use saga_core::journal::stream_of;
 use saga_core::machine::projector::{PARKED, PARKED_VERSION};
 use saga_core::ports::{FIND_LIMIT_MAX, Find};
@@ -185,6 +185,9 @@ impl LocalControl {
         for host in self.sagas.inner.modules.values() {
             let module = &host.module;
             let head = host.store.head().await.map_err(|why| failed(why.into()))?;
+            // What a module last did is the last thing in its log.
+            let last = host.store.read_log(Position(head.0.saturating_sub(1)), 1).await;
+            let last_seen = last.map_err(|why| failed(why.into()))?.first().map(|recorded| recorded.recorded_at);
             let mut projections = Vec::new();
             for def in &module.projections {
                 let mut lag = 0;
@@ -217,7 +220,7 @@ impl LocalControl {
                 head,
                 lag: lag as u64,
                 parked: (aside + parked) as u64,
-                last_seen: Some(self.sagas.inner.clock.now()),
+                last_seen,
                 state: if aside + parked == 0 { "up".to_owned() } else { format!("up, {} parked", aside + parked) },
             });
         }
@@ -235,16 +238,16 @@ impl LocalControl {
         let items: Vec<_> = rows.collect();
         Page { total: Some(items.len() as u64), items, next: None, truncated: false }
     }
-    fn status(&self) -> Status {
-        Status {
+    async fn status(&self) -> Result<Status, ControlError> {
+        Ok(Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             store: self.store.clone(),
             bus: self.bus.clone(),
             modules: self.sagas.inner.modules.keys().map(|name| (*name).to_owned()).collect(),
             sagas: self.sagas.definitions().keys().map(|(name, version)| format!("{name}@{version}")).collect(),
-            ready: true,
+            ready: self.sagas.is_ready().await.map_err(failed)?,
             pid: std::process::id(),
-        }
+        })
     }
 }
 
@@ -352,7 +355,7 @@ impl Control for LocalControl {
                 let verdicts = audit_logs(definitions, &self.sagas.logs(), false).await;
                 View::Verdicts(verdicts.map_err(|why| failed(why.into()))?)
             }
-            Look::Status => View::Status(self.status()),
+            Look::Status => View::Status(self.status().await?),
         })
     }
     async fn act(&self, by: &Actor, order: Order) -> Result<Receipt, ControlError> {

@@ -127,7 +127,8 @@ async fn fifty_sagas_survive_thirty_kills_and_keep_every_promise() {
     assert!(stop.success() && child.wait().unwrap().success(), "SIGTERM ends it well");
     let (exit, said, errors) = sagactl(data, &["events", "verify"]);
     assert_eq!(exit, Some(0), "{said}{errors}");
-    for promise in ["S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S10", "X1", "L1", "L2", "L3", "L8"] {
+    // S1 is shown by the fifty endings above; the command checks the others, because sagas may be under way then.
+    for promise in ["S2", "S3", "S4", "S5", "S6", "S7", "S8", "S10", "X1", "L1", "L2", "L3", "L8"] {
         assert!(said.contains(promise), "{promise} was not checked: {said}");
     }
 }
