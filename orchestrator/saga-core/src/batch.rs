@@ -63,12 +63,13 @@ pub struct InboxEntry {
     pub answer: Answer,
 }
 
-/// How far a consumer has come in the log of one source.
+/// How far a consumer has come in one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
     /// `<consumer>@<source module>`.
     pub consumer: String,
-    /// Everything up to here has had its effect.
+    /// Everything up to here has had its effect. A consumer of events counts in the public sequence of its source, which
+    /// is the same on every bus; only a module's relay, which reads its own log, counts in positions.
     pub position: Position,
 }
 

@@ -2,10 +2,13 @@
 
 use crate::envelope::Recorded;
 use crate::host::Delivered;
-use crate::id::{Direction, Position};
-use crate::outcome::Answer;
+use crate::id::{Direction, EventId};
+use crate::json::Payload;
+use crate::outcome::{Answer, Refused};
 use async_trait::async_trait;
+use std::future::Future;
 use std::ops::RangeInclusive;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -56,24 +59,28 @@ pub enum Says {
     },
 }
 
-/// A committed public event on its way to everybody.
+/// A CloudEvent that somebody outside published for the sagas of this system.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventMessage {
-    /// The module that recorded it.
-    pub module: String,
-    /// The event.
-    pub recorded: Recorded,
+pub struct OutsideMessage {
+    /// `ce-id`: with the source, what makes a repeated one the same.
+    pub id: String,
+    /// `ce-source`.
+    pub source: String,
+    /// `ce-type`.
+    pub kind: String,
+    /// The JSON body.
+    pub data: Payload,
 }
 
-/// Everything that travels.
+/// Everything that travels, events apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
     /// To one module.
     Command(CommandMessage),
     /// To one coordinator group.
     Reply(ReplyMessage),
-    /// To everybody, by the relay of its module only.
-    Event(EventMessage),
+    /// From outside, to whoever coordinates.
+    Outside(OutsideMessage),
 }
 
 /// Where something is received.
@@ -83,6 +90,8 @@ pub enum Inbox {
     Commands(String),
     /// The replies to one coordinator group.
     Replies(u16),
+    /// What comes from outside.
+    Outside,
 }
 
 /// Something received; it comes back unless it is settled.
@@ -155,15 +164,66 @@ pub trait Bus: Send + Sync {
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError>;
 }
 
-/// Events: one dense sequence per module, published by its relay alone.
+/// The last event that a bus has of a module.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tip {
+    /// Its sequence; 0 when there is none.
+    pub seq: u64,
+    /// Its id; `None` when there is no event, or when what stands there is not one of ours.
+    pub id: Option<EventId>,
+}
+
+/// Events: one dense sequence per module, published by its relay alone. The sequence of an event on the bus is its
+/// `public_seq`.
 #[async_trait]
 pub trait EventBus: Send + Sync {
-    /// Publishes the event after the last one of its module; a repeated one (same sequence, same id) is harmless.
-    async fn publish_event(&self, event: EventMessage) -> Result<u64, BusError>;
-    /// The last sequence of a module.
-    async fn last(&self, module: &str) -> Result<u64, BusError>;
-    /// Waits for events of `module` after `after` and takes at most `max`, in order. The cursor belongs to the caller.
-    async fn events(&self, module: &str, after: Position, max: usize) -> Result<Vec<Recorded>, BusError>;
-    /// Which sequences up to `head` the bus does not have.
+    /// Publishes public events of a module, which follow one another, after its last one. Many may be in flight; the
+    /// answer is the last sequence, once the bus has them all. A repeated one (same sequence, same id) is harmless.
+    async fn publish_events(&self, module: &str, events: &[Recorded]) -> Result<u64, BusError>;
+    /// The last event of a module.
+    async fn tip(&self, module: &str) -> Result<Tip, BusError>;
+    /// Waits for events of `module` whose `public_seq` is larger than `after` and takes at most `max`, in order and
+    /// without a gap. The cursor belongs to the caller. Cancelling loses nothing.
+    async fn events(&self, module: &str, after: u64, max: usize) -> Result<Vec<Recorded>, BusError>;
+    /// Which sequences up to `head` the bus does not have at its end.
     async fn missing(&self, module: &str, head: u64) -> Result<Vec<RangeInclusive<u64>>, BusError>;
 }
+
+/// Where a question is answered.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Line {
+    /// The owner of a coordinator group.
+    Group(u16),
+    /// A query of a module.
+    Query {
+        /// The module.
+        module: String,
+        /// Name of the query.
+        name: String,
+        /// Its version.
+        version: u16,
+    },
+}
+
+/// Answers the questions of a line.
+pub type Answerer =
+    Arc<dyn Fn(Payload) -> Pin<Box<dyn Future<Output = Result<Payload, Refused>> + Send>> + Send + Sync>;
+
+/// Questions and answers: nothing of them is kept, and whoever asks may ask again.
+#[async_trait]
+pub trait Calls: Send + Sync {
+    /// Answers questions until it is dropped; ends only when the bus does. Several may serve one line: one of them
+    /// gets each question.
+    async fn serve(&self, lines: Vec<(Line, Answerer)>) -> Result<(), BusError>;
+    /// Asks once. `Unavailable` when nobody answers within `patience`.
+    async fn call(
+        &self,
+        line: &Line,
+        question: &Payload,
+        patience: Duration,
+    ) -> Result<Result<Payload, Refused>, BusError>;
+}
+
+/// Everything that a bus is.
+pub trait AnyBus: Bus + EventBus + Calls {}
+impl<T: Bus + EventBus + Calls> AnyBus for T {}

@@ -4,7 +4,7 @@ use crate::batch::{Commit, DOCUMENTS_PER_BATCH_MAX};
 use crate::envelope::Recorded;
 use crate::id::{Position, StreamId};
 use crate::json::Payload;
-use crate::machine::projector::{PARKED, PARKED_VERSION, Parked, fold, keys};
+use crate::machine::projector::{PARKED, PARKED_VERSION, Parked, fold, keys, public_place};
 use crate::ports::{FIND_LIMIT_MAX, Find, ReadError, SharedStore};
 use crate::projection::ProjectionDef;
 use std::collections::{BTreeMap, BTreeSet};
@@ -127,7 +127,29 @@ pub async fn fold_page(
     }
 }
 
-/// Catches up with everything in the source's log. Returns how far it came.
+/// The position of the event with this public sequence; of the end of the log if it has fewer. One read where everything
+/// is public, few otherwise.
+pub async fn place(log: &SharedStore, public: u64) -> Result<Position, ReadError> {
+    let Some(before) = public.checked_sub(1) else { return Ok(Position::ZERO) };
+    // A sequence is never larger than the position of its event, so the search never begins past it.
+    let (mut after, mut limit) = (Position(before), 1);
+    loop {
+        let page = log.read_log(after, limit).await?;
+        if let Some(found) = page.iter().find(|recorded| recorded.public_seq == Some(public)) {
+            return Ok(found.position);
+        }
+        let Some(last) = page.last() else {
+            return log.head().await;
+        };
+        // What is missing still takes at least that many positions.
+        let missing = page.iter().rev().find_map(|recorded| recorded.public_seq).map_or(1, |seq| public - seq);
+        (after, limit) = (Position(last.position.0 + missing - 1), PLACE_PAGE);
+    }
+}
+/// Where one looks first is nearly always right; then a short page does.
+const PLACE_PAGE: usize = 64;
+
+/// Catches up with everything public in the source's log. Returns how far it came.
 pub async fn catch_up(
     def: &ProjectionDef,
     own: &SharedStore,
@@ -138,12 +160,20 @@ pub async fn catch_up(
     let mut at = own.checkpoint(&consumer).await?;
     let mut streams = blocked(own, &consumer).await?;
     let mut kept = Kept::default();
+    let mut position = place(source, at.0).await?;
     loop {
-        let mut page = source.read_log(at, PROJECTION_PAGE).await?;
+        let read = source.read_log(position, PROJECTION_PAGE).await?;
+        let Some(end) = read.last().map(|last| last.position) else { return Ok(at) };
+        let mut page: Vec<_> = read.into_iter().filter(|recorded| recorded.public_seq.is_some()).collect();
+        let whole = page.len();
         cut(def, module, &mut page);
-        let Some(last) = page.last() else { return Ok(at) };
-        let end = last.position;
-        fold_page(def, own, module, &page, &mut streams, &mut kept).await?;
-        at = end;
+        position = match page.last() {
+            Some(last) if page.len() < whole => last.position,
+            Some(_) | None => end,
+        };
+        if let Some(last) = page.last() {
+            at = public_place(last);
+            fold_page(def, own, module, &page, &mut streams, &mut kept).await?;
+        }
     }
 }

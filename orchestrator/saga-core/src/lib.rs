@@ -26,6 +26,7 @@ pub mod journal;
 pub mod json;
 #[cfg(feature = "laws")]
 pub mod laws;
+pub mod leases;
 pub mod machine;
 pub mod memory;
 pub mod module;

@@ -4,9 +4,10 @@ use crate::batch::{Batch, Commit, Conflict, Receipt, Snapshot};
 use crate::envelope::{Recorded, chain};
 use crate::id::{Epoch, Position, StepKey, StreamId, Version};
 use crate::json::Payload;
+use crate::leases::LeaseBook;
 use crate::ports::{
-    Cached, Clock, Document, Documents, EventStore, FIND_LIMIT_MAX, Find, OpenError, ReadError, Recollection,
-    Remembered, SharedStore, Stores, Tail,
+    Cached, Claim, Clock, Document, Documents, EventStore, FIND_LIMIT_MAX, Find, Lease, Leases, OpenError, ReadError,
+    Recollection, Remembered, SharedStore, Stores, Tail,
 };
 use crate::time::Timestamp;
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 use uuid::Uuid;
 
 #[derive(Default)]
@@ -28,6 +30,7 @@ struct State {
     blobs: BTreeMap<[u8; 32], Vec<u8>>,
     snapshots: BTreeMap<StreamId, Snapshot>,
     fences: BTreeMap<String, Epoch>,
+    leases: LeaseBook,
     recorded_at: Timestamp,
     wakers: Vec<Waker>,
 }
@@ -251,6 +254,19 @@ impl Tail for MemoryStore {
             Poll::Pending
         })
         .await
+    }
+}
+
+#[async_trait]
+impl Leases for MemoryStore {
+    async fn lease(&self, owner: Uuid, claim: &Claim, ttl: Duration) -> Result<Vec<Lease>, ReadError> {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let state = &mut *state;
+        let taken = state.leases.weigh(owner, claim, now, |scope| state.fences.get(scope).copied().unwrap_or_default());
+        state.fences.extend(taken.clone());
+        state.leases.settle(owner, claim, taken, now, ttl);
+        Ok(state.leases.list(now))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::outcome::Answer;
 use crate::time::Timestamp;
 use async_trait::async_trait;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// A read that did not work. Nothing was changed.
@@ -130,9 +131,43 @@ pub trait Tail: Send + Sync {
     async fn grown(&self, after: Position) -> Position;
 }
 
+/// A lease: who may try to own a scope, and until when. Time only decides who tries; that the epoch is checked in
+/// every write with a [`Fence`](crate::batch::Fence) of the scope is what keeps two owners apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// What is owned, for example `group:7`.
+    pub scope: String,
+    /// Who took it last.
+    pub owner: Uuid,
+    /// Grows at every change of hands, and never otherwise.
+    pub epoch: Epoch,
+    /// How long it still holds, by the store's clock; zero when it ran out or was given back.
+    pub left: Duration,
+}
+
+/// What an owner asks of the leases of a store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Claim {
+    /// Scopes to take or to keep.
+    pub want: Vec<String>,
+    /// Scopes to give back, so that another owner need not wait.
+    pub leave: Vec<String>,
+}
+
+/// Ownership of parts of a store among several processes.
+#[async_trait]
+pub trait Leases: Send + Sync {
+    /// In one transaction: gives back what is left (only if it is the owner's), then takes or renews for `ttl` every
+    /// wanted scope that is free, has run out, or is the owner's already. Taking a scope from another owner, also from
+    /// one whose lease has run out or who gave it back, raises its epoch and with it the scope's fence: from that commit
+    /// on no older epoch can write. Renewing keeps the epoch. Answers with every lease of the store as it then is.
+    /// Repeating it is harmless.
+    async fn lease(&self, owner: Uuid, claim: &Claim, ttl: Duration) -> Result<Vec<Lease>, ReadError>;
+}
+
 /// Everything that one module's store is.
-pub trait Store: EventStore + Documents + Tail {}
-impl<T: EventStore + Documents + Tail> Store for T {}
+pub trait Store: EventStore + Documents + Tail + Leases {}
+impl<T: EventStore + Documents + Tail + Leases> Store for T {}
 
 /// A store, shared.
 pub type SharedStore = Arc<dyn Store>;

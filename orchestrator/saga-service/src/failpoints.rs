@@ -8,10 +8,12 @@ use saga_core::envelope::Recorded;
 use saga_core::id::{Position, StepKey, StreamId, Version};
 use saga_core::json::Payload;
 use saga_core::ports::{
-    Cached, Document, Documents, EventStore, Find, OpenError, ReadError, Recollection, SharedStore, Stores, Tail,
+    Cached, Claim, Document, Documents, EventStore, Find, Lease, Leases, OpenError, ReadError, Recollection,
+    SharedStore, Stores, Tail,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use uuid::Uuid;
 
 struct Point {
@@ -91,6 +93,12 @@ impl Documents for Armed {
     }
     async fn cached(&self, what: &Cached) -> Result<Option<Payload>, ReadError> {
         self.store.cached(what).await
+    }
+}
+#[async_trait]
+impl Leases for Armed {
+    async fn lease(&self, owner: Uuid, claim: &Claim, ttl: Duration) -> Result<Vec<Lease>, ReadError> {
+        self.store.lease(owner, claim, ttl).await
     }
 }
 #[async_trait]

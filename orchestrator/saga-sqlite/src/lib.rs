@@ -9,6 +9,7 @@ mod documents;
 mod facts;
 mod fault;
 mod floor;
+mod leases;
 mod migrate;
 mod open;
 mod ring;

@@ -10,6 +10,7 @@ use futures::TryStreamExt as _;
 use saga_core::batch::{Batch, Cause, Commit};
 use saga_core::envelope::Recorded;
 use saga_core::id::{Epoch, Position, StepKey, StreamId, Version};
+use saga_core::leases::LeaseBook;
 use saga_core::ports::{Clock, EventStore, ReadError, Recollection, Tail};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row as _, SqlitePool};
@@ -67,7 +68,9 @@ pub struct SqliteStore {
     shared: Arc<Shared>,
     pub(crate) readers: SqlitePool,
     pub(crate) place: String,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Held in memory: another process cannot have one while this one has the file.
+    pub(crate) leases: tokio::sync::Mutex<LeaseBook>,
     reads: Reads,
     requests: Mutex<Option<mpsc::Sender<Request>>>,
     appender: tokio::sync::Mutex<Option<JoinHandle<()>>>,
@@ -98,6 +101,7 @@ impl SqliteStore {
             readers,
             place,
             clock,
+            leases: tokio::sync::Mutex::default(),
             reads: Reads::Ours,
             requests: Mutex::new(Some(requests)),
             appender: tokio::sync::Mutex::new(Some(appender)),
@@ -109,6 +113,7 @@ impl SqliteStore {
             readers,
             place,
             clock,
+            leases: tokio::sync::Mutex::default(),
             reads: Reads::Foreign,
             requests: Mutex::new(None),
             appender: tokio::sync::Mutex::new(None),

@@ -6,16 +6,12 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use saga_core::batch::{Batch, Commit, Mark};
-use saga_core::bus::{
-    Bus, CommandMessage, Delivery, EventBus, EventMessage, Inbox, Message, ReplyMessage, Says, Settle,
-};
+use saga_core::bus::{AnyBus, CommandMessage, Delivery, Inbox, Message, ReplyMessage, Says, Settle};
 use saga_core::catchup::{Kept, PROJECTION_PAGE, blocked, cut, fold_page};
 use saga_core::envelope::Recorded;
 use saga_core::host::{Served, serve};
 use saga_core::id::{Direction, Position};
-use saga_core::machine::Machine;
-use saga_core::machine::projector::Parked;
-use saga_core::machine::relay::{In as RelayIn, Out as RelayOut, Relay};
+use saga_core::machine::projector::{Parked, public_place};
 use saga_core::module::{Module, Reactor};
 use saga_core::outcome::{Answer, Refused};
 use saga_core::ports::{Clock, Ids, SharedStore};
@@ -42,8 +38,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(crate) struct Host {
     pub(crate) module: Arc<Module>,
     pub(crate) store: SharedStore,
-    pub(crate) bus: Arc<dyn Bus>,
-    pub(crate) events: Arc<dyn EventBus>,
+    pub(crate) bus: Arc<dyn AnyBus>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) tasks: Tasks,
@@ -75,7 +70,7 @@ impl Host {
         let host = self.clone();
         self.tasks.spawn(async move { host.relay().await });
     }
-    async fn pause(&self) {
+    pub(crate) async fn pause(&self) {
         tokio::select! {
             () = self.clock.sleep_until(self.clock.now().plus(PAUSE)) => {}
             () = self.tasks.stopping() => {}
@@ -199,7 +194,7 @@ impl Host {
         loop {
             let mut page = tokio::select! {
                 () = self.tasks.stopping() => return,
-                page = self.events.events(source, at, PROJECTION_PAGE) => page,
+                page = self.bus.events(source, at.0, PROJECTION_PAGE) => page,
             };
             let more = page.as_mut().is_ok_and(|page| cut(&def, source, page));
             let folded = match &page {
@@ -212,7 +207,7 @@ impl Host {
             };
             match (folded, page) {
                 (Ok(()), Ok(page)) => {
-                    at = page.last().map_or(at, |last| last.position);
+                    at = page.last().map_or(at, public_place);
                     if !more {
                         // More events in one page are fewer commits; nobody reads a read model every millisecond.
                         tokio::select! {
@@ -253,7 +248,7 @@ impl Host {
         loop {
             let page = tokio::select! {
                 () = self.tasks.stopping() => return,
-                page = self.events.events(source, at, PROJECTION_PAGE) => page,
+                page = self.bus.events(source, at.0, PROJECTION_PAGE) => page,
             };
             let Ok(page) = page else {
                 self.pause().await;
@@ -262,7 +257,7 @@ impl Host {
             for recorded in &page {
                 match self.reactions(&reactor, source, recorded).await {
                     Ok(parked) => {
-                        let mark = Mark { consumer: consumer.clone(), position: recorded.position };
+                        let mark = Mark { consumer: consumer.clone(), position: public_place(recorded) };
                         let documents = parked.iter().map(Parked::write).collect();
                         let batch = Batch { marks: vec![mark], documents, ..Batch::default() };
                         let listens = reactor
@@ -274,7 +269,7 @@ impl Host {
                             self.pause().await;
                             break;
                         }
-                        at = recorded.position;
+                        at = public_place(recorded);
                     }
                     Err(why) => {
                         tracing::warn!(consumer, why, "the reactor waits");
@@ -323,78 +318,6 @@ impl Host {
         }
         Ok(parked)
     }
-    /// Publishes this module's log, for ever: the machine decides, this performs.
-    async fn relay(&self) {
-        let consumer = "relay".to_owned();
-        let Some((saved, _)) = self.begin(&consumer).await else { return };
-        let mut relay = Relay::default();
-        let saved_seq = public_seq_at(&self.store, saved).await;
-        let last = self.events.last(self.module.name).await.unwrap_or(saved_seq);
-        let mut inputs = vec![RelayIn::Begin { saved, saved_seq, last }];
-        loop {
-            let mut out = Vec::new();
-            for input in inputs.drain(..) {
-                relay.step(self.clock.now(), input, &mut out);
-            }
-            for output in out {
-                match output {
-                    RelayOut::Read(after) => {
-                        tokio::select! {
-                            () = self.tasks.stopping() => return,
-                            _ = self.store.grown(after) => {}
-                        }
-                        match self.store.read_log(after, relay.room()).await {
-                            Ok(page) => inputs.push(RelayIn::Page(page)),
-                            Err(why) => {
-                                tracing::warn!(module = self.module.name, %why, "the log cannot be read");
-                                self.pause().await;
-                                inputs.push(RelayIn::Page(Vec::new()));
-                            }
-                        }
-                    }
-                    RelayOut::Publish(recorded) => {
-                        let seq = recorded.public_seq.unwrap_or(0);
-                        let event = EventMessage { module: self.module.name.to_owned(), recorded };
-                        inputs.push(match self.events.publish_event(event).await {
-                            Ok(got) => RelayIn::Acked { seq, got },
-                            Err(saga_core::bus::BusError::OutOfSequence { last, .. }) => {
-                                RelayIn::Lost { last: Some(last) }
-                            }
-                            Err(_) => RelayIn::Lost { last: None },
-                        });
-                    }
-                    RelayOut::Save(position) => {
-                        let marks = vec![Mark { consumer: consumer.clone(), position }];
-                        let _saved = self.store.commit(Batch { marks, ..Batch::default() }).await;
-                    }
-                    RelayOut::AskLast => {
-                        self.pause().await;
-                        inputs.push(RelayIn::Lost { last: self.events.last(self.module.name).await.ok() });
-                    }
-                    RelayOut::LossFound { from, to } => {
-                        tracing::error!(
-                            module = self.module.name,
-                            from,
-                            to,
-                            "the bus lost events; publishing them again"
-                        );
-                    }
-                    RelayOut::Halt { bus, log } => {
-                        tracing::error!(
-                            module = self.module.name,
-                            bus,
-                            log,
-                            "the bus has what the log does not know; the relay stops"
-                        );
-                        return;
-                    }
-                }
-            }
-            if self.tasks.is_stopping() {
-                return;
-            }
-        }
-    }
 }
 
 /// The request id of a reaction: the same event again is the same deed, and two commands that follow from it are two.
@@ -405,12 +328,3 @@ fn request_of(recorded: &Recorded, reactor: &str, number: u32) -> uuid::Uuid {
 
 /// Inside one process only: a probe that found nothing.
 const NOTHING_KNOWN: &str = "NOTHING_KNOWN";
-
-/// The public sequence of the event at a position; 0 when there is none.
-pub(crate) async fn public_seq_at(store: &SharedStore, position: Position) -> u64 {
-    let Some(before) = position.0.checked_sub(1) else { return 0 };
-    match store.read_log(Position(before), 1).await {
-        Ok(page) => page.first().and_then(|recorded| recorded.public_seq).unwrap_or(0),
-        Err(_) => 0,
-    }
-}

@@ -2,9 +2,12 @@
 //! events are not copied at all: they are read from the modules' logs, up to where the relay has published.
 
 use async_trait::async_trait;
-use saga_core::bus::{Aside, Bus, BusError, Delivery, EventBus, EventMessage, Inbox, Message, Settle};
+use saga_core::bus::{Answerer, Aside, Bus, BusError, Calls, Delivery, EventBus, Inbox, Line, Message, Settle, Tip};
+use saga_core::catchup::place;
 use saga_core::envelope::Recorded;
 use saga_core::id::Position;
+use saga_core::json::Payload;
+use saga_core::outcome::Refused;
 use saga_core::ports::{Clock, SharedStore};
 use saga_core::time::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
@@ -45,12 +48,14 @@ pub struct LocalBus {
     state: Mutex<State>,
     wakers: Mutex<BTreeMap<Inbox, Arc<Notify>>>,
     sources: Mutex<BTreeMap<String, Arc<Source>>>,
+    lines: Mutex<BTreeMap<Line, Answerer>>,
 }
 
 impl LocalBus {
     /// An empty bus.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, state: Mutex::default(), wakers: Mutex::default(), sources: Mutex::default() }
+        let (wakers, sources, lines) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { clock, state: Mutex::default(), wakers, sources, lines }
     }
     /// Lets the bus deliver the events of a module from its log; up to `published` they were published before.
     pub fn carry(&self, module: &str, store: SharedStore, published: u64) {
@@ -122,7 +127,7 @@ impl Bus for LocalBus {
         let inbox = match &message {
             Message::Command(command) => Inbox::Commands(command.module.clone()),
             Message::Reply(reply) => Inbox::Replies(reply.group),
-            Message::Event(event) => return self.publish_event(event.clone()).await.map(drop),
+            Message::Outside(_) => Inbox::Outside,
         };
         {
             let mut state = lock(&self.state);
@@ -181,43 +186,64 @@ impl Bus for LocalBus {
     }
 }
 
+impl Source {
+    /// The position of the last event up to this public sequence.
+    async fn place(&self, public: u64) -> Result<Position, BusError> {
+        place(&self.store, public).await.map_err(|why| BusError::Unavailable(why.to_string()))
+    }
+}
+
 #[async_trait]
 impl EventBus for LocalBus {
-    async fn publish_event(&self, event: EventMessage) -> Result<u64, BusError> {
-        let source = self.source(&event.module)?;
-        let Some(got) = event.recorded.public_seq else { return Ok(*source.published.borrow()) };
+    async fn publish_events(&self, module: &str, events: &[Recorded]) -> Result<u64, BusError> {
+        let source = self.source(module)?;
         let last = *source.published.borrow();
-        if got > last + 1 {
-            return Err(BusError::OutOfSequence { module: event.module, last, got });
+        let Some(first) = events.first().and_then(|first| first.public_seq) else { return Ok(last) };
+        if first > last + 1 {
+            return Err(BusError::OutOfSequence { module: module.to_owned(), last, got: first });
         }
+        let upto = events.last().and_then(|last| last.public_seq).unwrap_or(first);
         source.published.send_if_modified(|published| {
-            let grown = got > *published;
-            *published = got.max(*published);
+            let grown = upto > *published;
+            *published = upto.max(*published);
             grown
         });
-        Ok(got)
+        Ok(upto)
     }
-    async fn last(&self, module: &str) -> Result<u64, BusError> {
-        Ok(*self.source(module)?.published.borrow())
+    async fn tip(&self, module: &str) -> Result<Tip, BusError> {
+        let source = self.source(module)?;
+        let seq = *source.published.borrow();
+        let Position(at) = source.place(seq).await?;
+        let last = source.store.read_log(Position(at.saturating_sub(1)), 1).await;
+        let last = last.map_err(|why| BusError::Unavailable(why.to_string()))?;
+        let of_seq = last.first().filter(|recorded| seq > 0 && recorded.public_seq == Some(seq));
+        Ok(Tip { seq, id: of_seq.map(|recorded| recorded.id) })
     }
-    async fn events(&self, module: &str, after: Position, max: usize) -> Result<Vec<Recorded>, BusError> {
+    async fn events(&self, module: &str, after: u64, max: usize) -> Result<Vec<Recorded>, BusError> {
         let source = self.source(module)?;
         let mut published = source.published.subscribe();
-        let mut after = after;
+        let mut read_to = None;
         loop {
             let upto = *published.borrow_and_update();
-            let page = source.store.read_log(after, max).await.map_err(|why| BusError::Unavailable(why.to_string()))?;
-            let open = |recorded: &Recorded| recorded.public_seq.is_none_or(|seq| seq <= upto);
-            let read: Vec<Recorded> = page.into_iter().take_while(open).collect();
-            let last = read.last().map(|last| last.position);
-            // What is private stays with its module; what lies between two public events is only read past.
-            let page: Vec<Recorded> = read.into_iter().filter(|recorded| recorded.public_seq.is_some()).collect();
-            if !page.is_empty() {
-                return Ok(page);
-            }
-            if let Some(last) = last {
-                after = last;
-                continue;
+            if upto > after {
+                let from = match read_to {
+                    Some(from) => from,
+                    None => source.place(after).await?,
+                };
+                let page = source.store.read_log(from, max).await;
+                let page = page.map_err(|why| BusError::Unavailable(why.to_string()))?;
+                let open = |recorded: &Recorded| recorded.public_seq.is_none_or(|seq| seq <= upto);
+                let read: Vec<Recorded> = page.into_iter().take_while(open).collect();
+                let end = read.last().map(|last| last.position);
+                // What is private stays with its module; what lies between two public events is only read past.
+                let page: Vec<Recorded> = read.into_iter().filter(|recorded| recorded.public_seq.is_some()).collect();
+                if !page.is_empty() {
+                    return Ok(page);
+                }
+                if end.is_some() {
+                    read_to = end;
+                    continue;
+                }
             }
             published.changed().await.map_err(|_| BusError::Unavailable("the bus has ended".to_owned()))?;
         }
@@ -225,5 +251,41 @@ impl EventBus for LocalBus {
     async fn missing(&self, module: &str, head: u64) -> Result<Vec<RangeInclusive<u64>>, BusError> {
         let last = *self.source(module)?.published.borrow();
         Ok(if last < head { vec![last + 1..=head] } else { Vec::new() })
+    }
+}
+
+#[async_trait]
+impl Calls for LocalBus {
+    async fn serve(&self, lines: Vec<(Line, Answerer)>) -> Result<(), BusError> {
+        let _serving = Serving { bus: self, lines: lines.iter().map(|(line, _)| line.clone()).collect() };
+        lock(&self.lines).extend(lines);
+        std::future::pending().await
+    }
+    async fn call(
+        &self,
+        line: &Line,
+        question: &Payload,
+        patience: Duration,
+    ) -> Result<Result<Payload, Refused>, BusError> {
+        let answer = lock(&self.lines).get(line).cloned();
+        let answer = answer.ok_or_else(|| BusError::Unavailable(format!("nobody answers {line:?}")))?;
+        tokio::select! {
+            answered = answer(question.clone()) => Ok(answered),
+            () = self.clock.sleep_until(self.clock.now().plus(patience)) => {
+                Err(BusError::Unavailable(format!("{line:?} did not answer within {patience:?}")))
+            }
+        }
+    }
+}
+
+/// Takes its lines down when the one who serves them is gone.
+struct Serving<'a> {
+    bus: &'a LocalBus,
+    lines: Vec<Line>,
+}
+impl Drop for Serving<'_> {
+    fn drop(&mut self) {
+        let mut lines = lock(&self.bus.lines);
+        self.lines.iter().for_each(|line| drop(lines.remove(line)));
     }
 }

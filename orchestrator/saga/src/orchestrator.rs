@@ -1,13 +1,14 @@
 //! Builds, starts and stops an orchestrator; [`Sagas`] is the cheap handle to a running one.
 
 use crate::board::{BOARD, BOARD_VERSION, OPEN, board, lines};
-use crate::host::{Host, public_seq_at};
+use crate::host::Host;
 use crate::local_bus::LocalBus;
+use crate::relay::{RELAY, public_seq_at};
 use crate::report::Report;
 use crate::shell::{Input, Shell};
 use crate::system::{FreshIds, SystemClock};
 use crate::tasks::Tasks;
-use saga_core::bus::{Bus, EventBus};
+use saga_core::bus::AnyBus;
 use saga_core::command::{Command, Query};
 use saga_core::definition::Definition;
 use saga_core::envelope::Actor;
@@ -128,8 +129,8 @@ impl Orchestrator {
         }
         for mut module in hosted {
             let store = self.stores.open(module.name).await?;
-            let saved = store.checkpoint("relay").await?;
-            bus.carry(module.name, Arc::clone(&store), public_seq_at(&store, saved).await);
+            let saved = store.checkpoint(RELAY).await?;
+            bus.carry(module.name, Arc::clone(&store), public_seq_at(&store, saved).await?);
             let journal = module.name == JOURNAL;
             if journal {
                 module.projections.push(board());
@@ -137,8 +138,7 @@ impl Orchestrator {
             let host = Host {
                 module: Arc::new(module),
                 store: Arc::clone(&store),
-                bus: Arc::clone(&bus) as Arc<dyn Bus>,
-                events: Arc::clone(&bus) as Arc<dyn EventBus>,
+                bus: Arc::clone(&bus) as Arc<dyn AnyBus>,
                 clock: Arc::clone(&self.clock),
                 ids: Arc::clone(&self.ids),
                 tasks: tasks.clone(),
@@ -155,7 +155,7 @@ impl Orchestrator {
         let shell = Shell {
             coordinator: Coordinator::new(Arc::clone(&definitions), self.seed),
             store: Arc::clone(&store),
-            bus: Arc::clone(&bus) as Arc<dyn Bus>,
+            bus: Arc::clone(&bus) as Arc<dyn AnyBus>,
             clock: Arc::clone(&self.clock),
             ids: Arc::clone(&self.ids),
             tasks: tasks.clone(),

@@ -7,7 +7,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use saga_core::batch::Commit;
-use saga_core::bus::{Bus, CommandMessage, Delivery, Inbox, Message, Says, Settle};
+use saga_core::bus::{AnyBus, CommandMessage, Delivery, Inbox, Message, Says, Settle};
 use saga_core::definition::CommandName;
 use saga_core::envelope::Actor;
 use saga_core::execution::{Act, Deed, Execution, Signal};
@@ -49,7 +49,7 @@ pub(crate) enum Input {
 pub(crate) struct Shell {
     pub(crate) coordinator: Coordinator,
     pub(crate) store: SharedStore,
-    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) bus: Arc<dyn AnyBus>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) tasks: Tasks,

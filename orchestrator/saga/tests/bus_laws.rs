@@ -13,12 +13,15 @@ async fn local() -> BusCase {
     let bus = Arc::new(LocalBus::new(Arc::clone(&clock) as Arc<dyn Clock>));
     bus.carry("law", Arc::clone(&store), 0);
     BusCase {
-        bus: Arc::clone(&bus) as _,
-        events: bus,
+        bus,
         store,
-        pass: Box::new(move |duration| clock.move_to(clock.now().plus(duration))),
+        pass: Box::new(move |duration| {
+            clock.move_to(clock.now().plus(duration));
+            Box::pin(std::future::ready(()))
+        }),
         settle_within: SETTLE_WITHIN,
         deliveries_max: DELIVERIES_MAX,
+        keep: Box::new(()),
     }
 }
 saga::core::bus_laws!(local);

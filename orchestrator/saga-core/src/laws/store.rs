@@ -5,6 +5,7 @@
 pub mod barrier;
 pub mod commit;
 pub mod documents;
+pub mod leases;
 pub mod log;
 
 use crate::batch::{Batch, Commit, InboxEntry, Receipt, StreamWrite};
@@ -42,6 +43,9 @@ macro_rules! store_laws {
                 documents_are_found_by_filter, documents_are_ordered, every_page_size_gives_the_same_list,
                 a_removed_document_vanishes, versions_of_a_projection_are_apart, blobs_are_kept_by_hash,
                 the_last_snapshot_of_the_right_type_is_kept;
+            leases: a_scope_has_one_owner_at_a_time, a_lease_that_ran_out_changes_hands_and_fences,
+                nobody_between_means_the_same_epoch, only_the_owner_gives_back, a_race_for_a_scope_has_one_winner,
+                epochs_survive_reopening;
         }
     };
     ($make:path; $($part:ident: $($law:ident),+;)+) => { $($(

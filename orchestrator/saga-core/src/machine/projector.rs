@@ -60,6 +60,12 @@ pub fn keys(def: &ProjectionDef, module: &str, page: &[Recorded]) -> BTreeSet<St
     keys
 }
 
+/// Where a consumer of events stands after this one.
+pub fn public_place(recorded: &Recorded) -> Position {
+    // Only public events reach a consumer.
+    recorded.public_seq.map_or(recorded.position, Position)
+}
+
 /// What folding a page comes to.
 #[derive(Debug, Clone)]
 pub struct Folded {
@@ -118,7 +124,7 @@ pub fn fold(
     }
     batch.documents.extend(changed.iter().map(|key| def.write(key, documents.get(key).cloned())));
     if let Some(last) = page.last() {
-        batch.marks.push(Mark { consumer, position: last.position });
+        batch.marks.push(Mark { consumer, position: public_place(last) });
     }
     Folded { batch, blocked }
 }

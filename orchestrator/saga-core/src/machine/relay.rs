@@ -7,39 +7,42 @@ use super::Machine;
 use crate::envelope::Recorded;
 use crate::id::Position;
 use crate::time::Timestamp;
-use std::collections::VecDeque;
 
 /// 512 publishes in flight: enough to hide a network, few enough that acknowledgements do not starve the connection.
 pub const WINDOW: usize = 512;
 /// The cursor is saved every this many events, or when the log is caught up: it only saves reading after a restart.
 pub const SAVE_EVERY: u64 = 10_000;
 
+/// What the log says of the last event that the bus has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// It is ours: the log has the same event under this sequence. 0 is a bus without events.
+    Ours(u64),
+    /// The log has another event under this sequence, or none: a phantom, or somebody else publishes here.
+    Foreign(u64),
+}
+
 /// What can happen to a relay.
 #[derive(Debug)]
 pub enum In {
-    /// It begins: everything up to the saved cursor was acknowledged once; the bus has this last sequence.
+    /// It begins: everything up to the saved cursor was acknowledged once.
     Begin {
         /// The saved cursor.
         saved: Position,
-        /// Public sequence of the event at the saved cursor (0 when there is none).
+        /// Public sequence of the last public event at or before the saved cursor (0 when there is none).
         saved_seq: u64,
-        /// The last sequence that the bus has now.
-        last: u64,
+        /// What the bus has now.
+        tip: Known,
     },
     /// A page of the log that was asked for; empty when the log is caught up.
     Page(Vec<Recorded>),
-    /// The bus has the event at this sequence.
-    Acked {
-        /// The event's own sequence.
-        seq: u64,
-        /// The sequence that the bus gave it.
-        got: u64,
+    /// The bus has everything that was published, up to this sequence.
+    Published {
+        /// The sequence that the bus gave to the last event.
+        last: u64,
     },
-    /// The bus refused or is away; it has this last sequence, if it says so.
-    Lost {
-        /// Its last sequence.
-        last: Option<u64>,
-    },
+    /// The bus refused or is away; what it has, if it says so. Also the periodic look at a bus that says nothing.
+    Tip(Option<Known>),
 }
 
 /// What a relay wants done.
@@ -47,12 +50,12 @@ pub enum In {
 pub enum Out {
     /// Read the log after this position and wait if there is nothing.
     Read(Position),
-    /// Publish this event.
-    Publish(Recorded),
+    /// Publish these events, which follow one another.
+    Publish(Vec<Recorded>),
     /// Save the cursor.
     Save(Position),
-    /// Ask the bus for its last sequence.
-    AskLast,
+    /// Ask the bus for its last event, after a pause.
+    AskTip,
     /// The bus lost acknowledged events; they are published again.
     LossFound {
         /// The first that is missing.
@@ -64,7 +67,7 @@ pub enum Out {
     Halt {
         /// The last sequence on the bus.
         bus: u64,
-        /// The last sequence of the log.
+        /// The last sequence that this relay had published.
         log: u64,
     },
 }
@@ -73,10 +76,10 @@ pub enum Out {
 #[derive(Debug, Default)]
 pub struct Relay {
     read_to: Position,
-    acked_to: Position,
     acked: u64,
     saved: u64,
-    in_flight: VecDeque<(u64, Position)>,
+    /// Sequence of the last event in flight, and how far the log was read with it.
+    in_flight: Option<(u64, Position)>,
     halted: bool,
 }
 
@@ -85,21 +88,37 @@ impl Relay {
     pub fn acked(&self) -> u64 {
         self.acked
     }
-    /// How many publishes may still go out.
-    pub fn room(&self) -> usize {
-        WINDOW.saturating_sub(self.in_flight.len())
+    /// Whether it has stopped because the bus has what the log does not know.
+    pub fn is_halted(&self) -> bool {
+        self.halted
     }
-    fn rewind(&mut self, last: u64, out: &mut Vec<Out>) {
-        self.in_flight.clear();
-        if last < self.acked {
-            out.push(Out::LossFound { from: last + 1, to: self.acked });
+    fn halt(&mut self, bus: u64, out: &mut Vec<Out>) {
+        self.halted = true;
+        out.push(Out::Halt { bus, log: self.acked });
+    }
+    /// Goes on behind what the bus has.
+    fn follow(&mut self, bus: u64, out: &mut Vec<Out>) {
+        self.in_flight = None;
+        if bus < self.acked {
+            out.push(Out::LossFound { from: bus + 1, to: self.acked });
         }
-        // Positions and sequences run side by side only when everything is public, so a repair reads from the start
-        // of the log that could hold the lost event: the sequence is never larger than the position.
-        self.acked = last;
-        self.read_to = Position(last);
-        self.acked_to = self.read_to;
+        // The sequence of an event is never larger than its position: reading from there passes nothing by, and what
+        // the bus still has is read past.
+        self.read_to = self.read_to.min(Position(bus));
+        self.acked = bus;
         out.push(Out::Read(self.read_to));
+    }
+    fn tip(&mut self, tip: Known, out: &mut Vec<Out>) {
+        match tip {
+            Known::Ours(seq) => self.follow(seq, out),
+            Known::Foreign(seq) => self.halt(seq, out),
+        }
+    }
+    fn save(&mut self, at_least: u64, out: &mut Vec<Out>) {
+        if self.acked >= self.saved + at_least {
+            self.saved = self.acked;
+            out.push(Out::Save(self.read_to));
+        }
     }
 }
 
@@ -111,55 +130,40 @@ impl Machine for Relay {
             return;
         }
         match input {
-            In::Begin { saved, saved_seq, last } => {
-                (self.read_to, self.acked_to, self.acked, self.saved) = (saved, saved, saved_seq, saved_seq);
-                if last < saved_seq { self.rewind(last, out) } else { out.push(Out::Read(saved)) }
+            In::Begin { saved, saved_seq, tip } => {
+                (self.read_to, self.acked, self.saved) = (saved, saved_seq, saved_seq);
+                self.tip(tip, out);
             }
             In::Page(page) => {
-                for recorded in page {
-                    self.read_to = recorded.position;
-                    let Some(seq) = recorded.public_seq else { continue };
-                    // After a rewind, what the bus still has is read past.
-                    if seq > self.acked {
-                        self.in_flight.push_back((seq, recorded.position));
-                        out.push(Out::Publish(recorded));
+                let Some(end) = page.last().map(|last| last.position) else {
+                    // Caught up: a good moment to save, because nothing else happens.
+                    self.save(1, out);
+                    return out.push(Out::Read(self.read_to));
+                };
+                let unseen = |recorded: &Recorded| recorded.public_seq.is_some_and(|seq| seq > self.acked);
+                let events: Vec<_> = page.into_iter().filter(unseen).collect();
+                match events.last().and_then(|last| last.public_seq) {
+                    Some(last) => {
+                        self.in_flight = Some((last, end));
+                        out.push(Out::Publish(events));
+                    }
+                    None => {
+                        self.read_to = end;
+                        out.push(Out::Read(end));
                     }
                 }
-                if self.in_flight.is_empty() {
-                    self.acked_to = self.read_to;
-                    if self.acked > self.saved {
-                        self.saved = self.acked;
-                        out.push(Out::Save(self.acked_to));
-                    }
-                    out.push(Out::Read(self.read_to));
-                }
             }
-            In::Acked { seq, got } => {
-                if got != seq {
-                    self.halted = true;
-                    return out.push(Out::Halt { bus: got, log: seq });
+            In::Published { last } => {
+                let Some((sent, end)) = self.in_flight.take() else { return out.push(Out::AskTip) };
+                if last != sent {
+                    return self.halt(last, out);
                 }
-                while let Some((sent, position)) = self.in_flight.front().copied().filter(|(sent, _)| *sent <= seq) {
-                    self.in_flight.pop_front();
-                    (self.acked, self.acked_to) = (sent, position);
-                }
-                if self.acked >= self.saved + SAVE_EVERY {
-                    self.saved = self.acked;
-                    out.push(Out::Save(self.acked_to));
-                }
-                if self.in_flight.is_empty() {
-                    out.push(Out::Read(self.read_to));
-                }
+                (self.acked, self.read_to) = (sent, end);
+                self.save(SAVE_EVERY, out);
+                out.push(Out::Read(end));
             }
-            In::Lost { last: None } => out.push(Out::AskLast),
-            In::Lost { last: Some(last) } => {
-                let sent = self.in_flight.back().map_or(self.acked, |(seq, _)| *seq);
-                if last > sent {
-                    self.halted = true;
-                    return out.push(Out::Halt { bus: last, log: sent });
-                }
-                self.rewind(last, out);
-            }
+            In::Tip(None) => out.push(Out::AskTip),
+            In::Tip(Some(tip)) => self.tip(tip, out),
         }
     }
 }
@@ -169,14 +173,17 @@ mod tests {
     use super::*;
     use crate::id::{EventId, StreamId, Version};
     use crate::json::Payload;
+    use std::collections::VecDeque;
 
-    fn event(seq: u64) -> Recorded {
+    /// A log whose every third event is private.
+    fn event(position: u64) -> Recorded {
+        let seq = position - position / 3;
         Recorded {
-            position: Position(seq),
-            public_seq: Some(seq),
+            position: Position(position),
+            public_seq: (!position.is_multiple_of(3)).then_some(seq),
             stream: StreamId::parse("a-b").unwrap(),
-            version: Version(seq),
-            id: EventId(uuid::Uuid::from_u128(u128::from(seq))),
+            version: Version(position),
+            id: EventId(uuid::Uuid::from_u128(u128::from(position))),
             name: "E".to_owned(),
             schema_version: 1,
             data: Payload::null(),
@@ -186,28 +193,34 @@ mod tests {
             chain: [0; 32],
         }
     }
-    /// A bus that keeps sequences and may lose its tail; drives the machine until it waits for the log.
+    fn public(log: u64) -> u64 {
+        log - log / 3
+    }
+    /// A bus that keeps sequences and may lose its tail; drives the machine until it waits for the log. Each publish is
+    /// cut short once: the answer is lost, the bus has half of it.
     fn drive(relay: &mut Relay, log: u64, bus: &mut Vec<u64>, first: In) -> Vec<Out> {
-        let (mut inputs, mut seen) = (VecDeque::from([first]), Vec::new());
+        let (mut inputs, mut seen, mut cut) = (VecDeque::from([first]), Vec::new(), false);
         while let Some(input) = inputs.pop_front() {
             let mut out = Vec::new();
             relay.step(Timestamp(0), input, &mut out);
             for output in out {
                 match &output {
                     Out::Read(after) if after.0 < log => {
-                        let upto = log.min(after.0 + relay.room() as u64);
+                        let upto = log.min(after.0 + WINDOW as u64);
                         inputs.push_back(In::Page((after.0 + 1..=upto).map(event).collect()));
                     }
-                    Out::Publish(recorded) => {
-                        let seq = recorded.public_seq.unwrap();
-                        if seq == bus.len() as u64 + 1 {
+                    Out::Publish(events) => {
+                        cut = !cut;
+                        let take = if cut { events.len() / 2 } else { events.len() };
+                        for recorded in &events[..take] {
+                            let seq = recorded.public_seq.unwrap();
+                            assert_eq!(seq, bus.len() as u64 + 1, "in order");
                             bus.push(seq);
-                            inputs.push_back(In::Acked { seq, got: seq });
-                        } else {
-                            inputs.push_back(In::Lost { last: Some(bus.len() as u64) });
                         }
+                        let last = bus.len() as u64;
+                        inputs.push_back(if cut { In::Tip(None) } else { In::Published { last } });
                     }
-                    Out::AskLast => inputs.push_back(In::Lost { last: Some(bus.len() as u64) }),
+                    Out::AskTip => inputs.push_back(In::Tip(Some(Known::Ours(bus.len() as u64)))),
                     Out::Read(_) | Out::Save(_) | Out::LossFound { .. } | Out::Halt { .. } => {}
                 }
                 seen.push(output);
@@ -215,31 +228,57 @@ mod tests {
         }
         seen
     }
+    fn begin(position: u64, bus: &[u64]) -> In {
+        In::Begin { saved: Position(position), saved_seq: public(position), tip: Known::Ours(bus.len() as u64) }
+    }
 
     #[test]
-    fn everything_reaches_the_bus_once_and_in_order() {
+    fn everything_public_reaches_the_bus_once_and_in_order() {
         let (mut relay, mut bus) = (Relay::default(), Vec::new());
-        drive(&mut relay, 1_300, &mut bus, In::Begin { saved: Position(0), saved_seq: 0, last: 0 });
-        assert_eq!(bus, (1..=1_300).collect::<Vec<u64>>());
+        drive(&mut relay, 1_300, &mut bus, begin(0, &[]));
+        assert_eq!(bus, (1..=public(1_300)).collect::<Vec<u64>>());
     }
 
     #[test]
     fn a_bus_that_lost_its_tail_is_repaired_exactly() {
-        let (mut relay, mut bus) = (Relay::default(), Vec::new());
-        drive(&mut relay, 900, &mut bus, In::Begin { saved: Position(0), saved_seq: 0, last: 0 });
-        bus.truncate(300);
-        let mut again = Relay::default();
-        let seen = drive(&mut again, 1_000, &mut bus, In::Begin { saved: Position(900), saved_seq: 900, last: 300 });
-        assert!(seen.contains(&Out::LossFound { from: 301, to: 900 }));
-        assert_eq!(bus, (1..=1_000).collect::<Vec<u64>>());
+        for lost in [0, 1, 300, 599, 600] {
+            let (mut relay, mut bus) = (Relay::default(), Vec::new());
+            drive(&mut relay, 900, &mut bus, begin(0, &[]));
+            bus.truncate(lost);
+            let again = begin(900, &bus);
+            let seen = drive(&mut Relay::default(), 1_000, &mut bus, again);
+            let loss = seen.contains(&Out::LossFound { from: lost as u64 + 1, to: 600 });
+            assert_eq!(loss, lost < 600, "{lost} left");
+            assert_eq!(bus, (1..=public(1_000)).collect::<Vec<u64>>());
+        }
     }
 
     #[test]
-    fn a_bus_that_knows_more_than_the_log_stops_the_relay() {
-        let mut relay = Relay::default();
-        let mut out = Vec::new();
-        relay.step(Timestamp(0), In::Begin { saved: Position(5), saved_seq: 5, last: 5 }, &mut out);
-        relay.step(Timestamp(0), In::Lost { last: Some(9) }, &mut out);
-        assert!(out.contains(&Out::Halt { bus: 9, log: 5 }));
+    fn a_loss_while_it_runs_is_found_by_the_periodic_look() {
+        let (mut relay, mut bus) = (Relay::default(), Vec::new());
+        drive(&mut relay, 900, &mut bus, begin(0, &[]));
+        bus.truncate(10);
+        let seen = drive(&mut relay, 900, &mut bus, In::Tip(Some(Known::Ours(10))));
+        assert!(seen.contains(&Out::LossFound { from: 11, to: 600 }));
+        assert_eq!(bus.len(), 600);
+    }
+
+    #[test]
+    fn lost_answers_are_found_on_the_bus() {
+        let (mut relay, mut bus) = (Relay::default(), (1..=600).collect());
+        let seen = drive(&mut relay, 900, &mut bus, begin(300, &(1..=600).collect::<Vec<u64>>()));
+        assert!(!seen.iter().any(|out| matches!(out, Out::Publish(_) | Out::LossFound { .. })), "{seen:?}");
+    }
+
+    #[test]
+    fn a_bus_that_knows_what_the_log_does_not_stops_the_relay() {
+        let (mut relay, mut out) = (Relay::default(), Vec::new());
+        let begin = In::Begin { saved: Position(5), saved_seq: 5, tip: Known::Ours(5) };
+        relay.step(Timestamp(0), begin, &mut out);
+        relay.step(Timestamp(0), In::Tip(Some(Known::Foreign(9))), &mut out);
+        assert!(out.contains(&Out::Halt { bus: 9, log: 5 }) && relay.is_halted());
+        out.clear();
+        relay.step(Timestamp(0), In::Page(vec![event(7)]), &mut out);
+        assert!(out.is_empty(), "nothing more is published: {out:?}");
     }
 }

@@ -1,0 +1,128 @@
+//! Publishes a module's log on the bus, for ever: the machine decides, this performs.
+
+use crate::host::Host;
+use saga_core::batch::{Batch, Mark};
+use saga_core::bus::BusError;
+use saga_core::catchup::place;
+use saga_core::id::Position;
+use saga_core::machine::Machine;
+use saga_core::machine::relay::{In, Known, Out, Relay, WINDOW};
+use saga_core::ports::{ReadError, SharedStore};
+use std::time::Duration;
+
+/// The consumer name of a relay's own cursor.
+pub const RELAY: &str = "relay";
+/// How often a bus that says nothing is asked whether it still has what it acknowledged.
+pub const AUDIT_EVERY: Duration = Duration::from_secs(5);
+
+impl Host {
+    /// Until everything ends, or until the bus has what the log does not know: then only a person can help, and the
+    /// relay looks from time to time whether somebody has.
+    pub(crate) async fn relay(&self) {
+        while !self.tasks.is_stopping() {
+            match self.relay_from_start().await {
+                Ok(()) => {}
+                Err(why) => tracing::warn!(module = self.module.name, %why, "the relay begins anew"),
+            }
+            self.pause().await;
+        }
+    }
+    async fn relay_from_start(&self) -> Result<(), ReadError> {
+        let saved = self.store.checkpoint(RELAY).await?;
+        let saved_seq = public_seq_at(&self.store, saved).await?;
+        let Some(tip) = self.known_tip().await? else { return Ok(()) };
+        let mut relay = Relay::default();
+        let (mut inputs, mut out) = (vec![In::Begin { saved, saved_seq, tip }], Vec::new());
+        while !relay.is_halted() && !self.tasks.is_stopping() {
+            for input in inputs.drain(..) {
+                relay.step(self.clock.now(), input, &mut out);
+            }
+            for output in std::mem::take(&mut out) {
+                inputs.extend(self.perform_relay(output).await?);
+            }
+        }
+        Ok(())
+    }
+    async fn perform_relay(&self, output: Out) -> Result<Option<In>, ReadError> {
+        let module = self.module.name;
+        Ok(match output {
+            Out::Read(after) => {
+                let look = self.clock.sleep_until(self.clock.now().plus(AUDIT_EVERY));
+                tokio::select! {
+                    () = self.tasks.stopping() => None,
+                    _ = self.store.grown(after) => Some(In::Page(self.store.read_log(after, WINDOW).await?)),
+                    // A bus that was wiped while nothing happened would be noticed by nobody else.
+                    () = look => match self.known_tip().await? {
+                        Some(tip) => Some(In::Tip(Some(tip))),
+                        None => Some(In::Page(Vec::new())),
+                    },
+                }
+            }
+            Out::Publish(events) => Some(match self.bus.publish_events(module, &events).await {
+                Ok(last) => In::Published { last },
+                Err(why) => {
+                    let unexpected = !matches!(why, BusError::OutOfSequence { .. });
+                    tracing::warn!(module, %why, unexpected, "publishing broke off; what the bus has is looked up");
+                    In::Tip(None)
+                }
+            }),
+            Out::Save(position) => {
+                let marks = vec![Mark { consumer: RELAY.to_owned(), position }];
+                // The cursor only saves reading: an older one is as good.
+                let _saved = self.store.commit(Batch { marks, ..Batch::default() }).await;
+                None
+            }
+            Out::AskTip => match self.known_tip().await? {
+                Some(tip) => Some(In::Tip(Some(tip))),
+                None => {
+                    self.pause().await;
+                    Some(In::Tip(None))
+                }
+            },
+            Out::LossFound { from, to } => {
+                tracing::error!(
+                    module,
+                    from,
+                    to,
+                    "the bus lost events that it had acknowledged; publishing them again"
+                );
+                None
+            }
+            Out::Halt { bus, log } => {
+                tracing::error!(module, bus, log, "the bus has what the log does not know; nothing more is published");
+                None
+            }
+        })
+    }
+    /// What the log says of the bus's last event; `None` when the bus does not answer now.
+    async fn known_tip(&self) -> Result<Option<Known>, ReadError> {
+        let tip = match self.bus.tip(self.module.name).await {
+            Ok(tip) => tip,
+            Err(why) => {
+                tracing::warn!(module = self.module.name, %why, "the bus does not say what it has");
+                return Ok(None);
+            }
+        };
+        if tip.seq == 0 {
+            return Ok(Some(Known::Ours(0)));
+        }
+        let Position(at) = place(&self.store, tip.seq).await?;
+        let page = self.store.read_log(Position(at.saturating_sub(1)), 1).await?;
+        let ours = page.first().is_some_and(|ours| ours.public_seq == Some(tip.seq) && Some(ours.id) == tip.id);
+        Ok(Some(if ours { Known::Ours(tip.seq) } else { Known::Foreign(tip.seq) }))
+    }
+}
+
+/// The public sequence of the last public event at or before a position; 0 when there is none.
+pub(crate) async fn public_seq_at(store: &SharedStore, position: Position) -> Result<u64, ReadError> {
+    let mut at = position;
+    while let Some(before) = at.0.checked_sub(1) {
+        let page = store.read_log(Position(before), 1).await?;
+        match page.first() {
+            Some(recorded) if recorded.public_seq.is_none() => at = Position(before),
+            Some(recorded) => return Ok(recorded.public_seq.unwrap_or(0)),
+            None => at = store.head().await?.min(Position(before)),
+        }
+    }
+    Ok(0)
+}
