@@ -166,5 +166,5 @@ pub fn direct(
 
 /// A fence over a coordinator group.
 pub fn group_fence(group: u16, epoch: Epoch) -> Fence {
-    Fence { scope: format!("group:{group}"), epoch }
+    Fence { scope: crate::machine::seats::group_scope(group), epoch }
 }

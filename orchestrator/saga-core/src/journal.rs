@@ -5,7 +5,7 @@ use crate::batch::{Batch, Commit, Fence, Mark, StreamWrite};
 use crate::envelope::NewEvent;
 use crate::event::EventSet;
 use crate::fact::{ANOMALY_CATEGORY, SAGA_CATEGORY, SagaFact};
-use crate::id::{Epoch, Position, SagaId, StreamId, Version};
+use crate::id::{Position, SagaId, StreamId, Version};
 use crate::json::Payload;
 use crate::ports::{Ids, ReadError, SharedStore};
 use crate::time::Timestamp;
@@ -146,22 +146,28 @@ pub async fn recover(store: &SharedStore, known: BTreeSet<SagaId>, from: Positio
     }
 }
 
-/// Takes over a coordinator group: its epoch grows, and every commit of an older epoch is fenced from here on.
-pub async fn take_over(store: &SharedStore, group: u16) -> Result<Epoch, String> {
-    let consumer = format!("epoch:group:{group}");
-    let known = store.checkpoint(&consumer).await.map_err(|why| why.to_string())?;
-    let epoch = Epoch(known.0 + 1);
-    let batch = Batch {
-        marks: vec![Mark { consumer, position: Position(epoch.0) }],
-        fence: Some(crate::host::group_fence(group, epoch)),
-        ..Batch::default()
-    };
-    match store.commit(batch).await {
-        Commit::Ok(_) => Ok(epoch),
+/// The consumer name under which a store remembers how many groups its sagas are spread over.
+const GROUPS: &str = "groups";
+
+/// Which group a saga belongs to. The last bits of an id are random, however it was made.
+pub fn group_of(saga: SagaId, groups: u16) -> u16 {
+    u16::try_from(saga.0.as_u128() % u128::from(groups.max(1))).unwrap_or(0)
+}
+
+/// Remembers how many groups the sagas of a store are spread over, or says how many others have said before. A saga
+/// that changed its group would meet epochs of another group's fence.
+pub async fn agree_on_groups(store: &SharedStore, groups: u16) -> Result<u16, ReadError> {
+    let known = store.checkpoint(GROUPS).await?;
+    if known > Position::ZERO {
+        return Ok(u16::try_from(known.0).unwrap_or(u16::MAX));
+    }
+    let marks = vec![Mark { consumer: GROUPS.to_owned(), position: Position(groups.into()) }];
+    match store.commit(Batch { marks, ..Batch::default() }).await {
+        Commit::Ok(_) => Ok(groups),
         other @ (Commit::Conflict(_)
         | Commit::Fenced { .. }
         | Commit::Rejected(_)
         | Commit::Retryable(_)
-        | Commit::Unknown(_)) => Err(format!("{other:?}")),
+        | Commit::Unknown(_)) => Err(ReadError::Unavailable(format!("{other:?}"))),
     }
 }

@@ -4,6 +4,7 @@ pub mod coordinator;
 pub mod participant;
 pub mod projector;
 pub mod relay;
+pub mod seats;
 
 use crate::time::Timestamp;
 

@@ -17,13 +17,15 @@ use crate::machine::participant::{Arrival, entry};
 use crate::memory::{CountedIds, MemoryStores, StillClock};
 use crate::module::{Deed, Module};
 use crate::outcome::{Answer, Refused};
-use crate::ports::{Clock, Ids, SharedStore, Stores};
+use crate::machine::seats::group_scope;
+use crate::ports::{Claim, Clock, Ids, SharedStore, Stores};
 use crate::saga::{Saga, define};
 use crate::stage::STAGE_TIME;
 use crate::step::StepError;
 use crate::view::SagaState;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where something can go wrong.
 #[derive(Debug, Clone, Default)]
@@ -271,7 +273,13 @@ impl World {
         self.recover().await
     }
     async fn recover(&mut self) -> Result<(), String> {
-        self.epoch = journal::take_over(&self.journal, 0).await?;
+        // Whoever had the group before is dead, and a lease of no time keeps nobody waiting.
+        let scope = group_scope(0);
+        let claim = Claim { want: vec![scope.clone()], leave: Vec::new() };
+        let owner = self.ids.next(self.clock.now());
+        let leases = self.journal.lease(owner, &claim, Duration::ZERO).await.map_err(|why| why.to_string())?;
+        let taken = leases.into_iter().find(|lease| lease.scope == scope && lease.owner == owner);
+        self.epoch = taken.ok_or("the group was not taken over")?.epoch;
         let found = journal::recover(&self.journal, Default::default(), Position::ZERO).await;
         for saga in found.map_err(|why| why.to_string())?.open {
             self.work.push_back(Work::In(In::Recover { saga }));
@@ -313,7 +321,7 @@ impl World {
                         self.told.insert(ticket, what);
                     }
                     Out::Moved { .. } => {}
-                    Out::Stray { saga, what } => {
+                    Out::Stray { saga, what, ticket: _ } => {
                         if let Some(batch) = journal::anomaly(saga, &what, &*self.ids, self.clock.now()) {
                             let _kept = self.journal.commit(batch).await;
                         }

@@ -10,9 +10,10 @@ use crate::fact::{
     StepSkipped,
 };
 use crate::json::Payload;
+use serde::{Deserialize, Serialize};
 
 /// An order, with who gave it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ordered {
     /// Who, why, and under which request id.
     pub by: By,
@@ -21,7 +22,7 @@ pub struct Ordered {
 }
 
 /// What can be ordered of one saga.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderKind {
     /// Answer a gate.
     Signal {
@@ -76,7 +77,7 @@ impl OrderKind {
 }
 
 /// An order was accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Accepted {
     /// It is recorded.
     Now,

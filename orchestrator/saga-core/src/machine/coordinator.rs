@@ -125,6 +125,8 @@ pub enum Out {
         saga: SagaId,
         /// What, in one line.
         what: String,
+        /// Who waits until it is kept.
+        ticket: Option<Ticket>,
     },
 }
 
@@ -152,6 +154,8 @@ pub enum Told {
         /// The same key, request or input had started it before.
         repeated: bool,
     },
+    /// What was told is durable, or changes nothing: a message may be acknowledged.
+    Taken,
     /// The order is recorded.
     Accepted(Accepted),
     /// No.
@@ -286,7 +290,7 @@ impl Coordinator {
                 Some(Ok(accepted)) => Some(Told::Accepted(accepted)),
                 Some(Err(refusal)) => Some(Told::Refused(refusal)),
                 None if begins => Some(Told::Started { repeated: false }),
-                None => None,
+                None => Some(Told::Taken),
             };
             entry.answers.extend(ticket.zip(told));
         }
@@ -434,7 +438,7 @@ fn stray(saga: SagaId, signal: &Signal, ticket: Option<Ticket>, out: &mut Vec<Ou
         }
         Signal::Begun(_) | Signal::Due => return,
     };
-    out.push(Out::Stray { saga, what });
+    out.push(Out::Stray { saga, what, ticket });
 }
 
 impl Machine for Coordinator {
