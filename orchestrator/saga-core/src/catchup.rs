@@ -1,6 +1,6 @@
 //! Brings a projection up to a page of a log: load, fold (pure), commit once. Replay and rebuild run through here too.
 
-use crate::batch::{Commit, DOCUMENTS_PER_BATCH_MAX};
+use crate::batch::{Batch, Commit, DOCUMENTS_PER_BATCH_MAX, Fence};
 use crate::envelope::Recorded;
 use crate::id::{Position, StreamId};
 use crate::json::Payload;
@@ -91,14 +91,15 @@ pub fn cut(def: &ProjectionDef, module: &str, page: &mut Vec<Recorded>) -> bool 
     more
 }
 
-/// Folds one page into the documents of `own` and moves the checkpoint with them, in one commit.
+/// Folds one page into the documents of `own` and moves the checkpoint with them, in one commit. With a fence, a folder
+/// that was replaced by another process changes nothing.
 pub async fn fold_page(
     def: &ProjectionDef,
     own: &SharedStore,
     module: &str,
     page: &[Recorded],
-    blocked: &mut BTreeSet<StreamId>,
-    kept: &mut Kept,
+    (blocked, kept): (&mut BTreeSet<StreamId>, &mut Kept),
+    fence: Option<Fence>,
 ) -> Result<(), CatchUpError> {
     let mut documents = BTreeMap::new();
     for key in keys(def, module, page) {
@@ -113,7 +114,7 @@ pub async fn fold_page(
     let before = std::mem::take(kept);
     let own_documents = folded.batch.documents.iter().filter(|write| write.projection == def.name);
     let written: Vec<_> = own_documents.map(|write| (write.key.clone(), write.body.clone())).collect();
-    match own.commit(folded.batch).await {
+    match own.commit(Batch { fence, ..folded.batch }).await {
         Commit::Ok(_) => {
             *blocked = folded.blocked;
             *kept = before.with(def, written);
@@ -173,7 +174,7 @@ pub async fn catch_up(
         };
         if let Some(last) = page.last() {
             at = public_place(last);
-            fold_page(def, own, module, &page, &mut streams, &mut kept).await?;
+            fold_page(def, own, module, &page, (&mut streams, &mut kept), None).await?;
         }
     }
 }

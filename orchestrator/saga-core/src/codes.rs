@@ -97,6 +97,18 @@ codes! {
     INTERNAL = "SG0999", 1, false, "something that must not happen";
 }
 
+impl serde::Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.id)
+    }
+}
+impl<'de> serde::Deserialize<'de> for Code {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let id = <std::borrow::Cow<'de, str>>::deserialize(from)?;
+        find(&id).ok_or_else(|| serde::de::Error::custom(format!("there is no code {id}")))
+    }
+}
+
 /// The code with this id.
 pub fn find(id: &str) -> Option<Code> {
     ALL.iter().copied().find(|code| code.id.eq_ignore_ascii_case(id))

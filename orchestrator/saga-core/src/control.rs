@@ -4,9 +4,10 @@ use crate::envelope::Actor;
 use crate::id::{RequestId, SagaId};
 use crate::json::Payload;
 use crate::time::Timestamp;
-use crate::view::{HistoryRow, ModuleRow, SagaRow, SagaShow, SagaState, Verdicts, Why};
+use crate::view::{HistoryRow, ModuleRow, SagaRow, SagaShow, SagaState, Trouble, Verdicts, Why};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// 1,000 rows a page.
@@ -150,6 +151,15 @@ pub struct Status {
     pub ready: bool,
     /// The process id.
     pub pid: u32,
+    /// The coordinator groups that this process owns.
+    #[serde(default)]
+    pub groups: Vec<u16>,
+    /// What does not work at the moment.
+    #[serde(default)]
+    pub troubles: Vec<Trouble>,
+    /// What went wrong since the start and was repaired, by kind.
+    #[serde(default)]
+    pub incidents: BTreeMap<String, u64>,
 }
 
 /// An order, with who is accountable for it beside it.

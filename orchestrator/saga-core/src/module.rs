@@ -343,6 +343,19 @@ pub enum QueryError {
     NoRoute(String),
 }
 
+impl QueryError {
+    /// As it travels.
+    pub fn as_refusal(&self) -> Refused {
+        let code = match self {
+            QueryError::Malformed(_) => "MALFORMED",
+            QueryError::NotFound(_) => "NOT_FOUND",
+            QueryError::Read(_) => "UNAVAILABLE",
+            QueryError::NoRoute(_) => "NO_ROUTE",
+        };
+        Refused::new(code, self.to_string())
+    }
+}
+
 /// What a query handler works with: the module's documents, nothing else.
 #[derive(Clone)]
 pub struct Docs {

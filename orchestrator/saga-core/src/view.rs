@@ -195,6 +195,17 @@ impl StepState {
     }
 }
 
+/// Something that does not work at the moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// Where: a store, a relay, the bus.
+    pub place: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// What.
+    pub says: String,
+}
+
 /// One saga in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SagaRow {

@@ -1,10 +1,11 @@
 //! Control inside the process: what people may look at and order, over a running orchestrator.
 
 use crate::board::{Line, OPEN, find, lines, tail};
-use crate::orchestrator::{Error, Sagas};
+use crate::orchestrator::Error;
+use crate::sagas::Sagas;
 use async_trait::async_trait;
 use saga_core::audit::audit_logs;
-use saga_core::bus::{Bus, Inbox};
+use saga_core::bus::Inbox;
 use saga_core::codes;
 use saga_core::control::{
     AwaitSaga, Control, ControlError, DefinitionRow, Look, Order, PAGE_MAX, Page, Receipt, Selector, Status, View, What,
@@ -39,6 +40,8 @@ fn failed(error: Error) -> ControlError {
             }
         }
         Error::Stopped => ControlError::new(codes::UNREACHABLE, "the orchestrator is stopping"),
+        why @ Error::Unowned { .. } => ControlError::new(codes::UNREACHABLE, why.to_string())
+            .hint("a takeover takes up to the lease time; try again, or see sagactl doctor"),
         Error::Read(why) => ControlError::new(codes::STORE_UNAVAILABLE, why.to_string()),
         other => ControlError::new(codes::INTERNAL, other.to_string()),
     }
@@ -56,7 +59,7 @@ impl LocalControl {
             return Ok(id);
         }
         if let Some((kind, key)) = text.split_once('/') {
-            let id = crate::orchestrator::keyed(kind, key);
+            let id = crate::sagas::keyed(kind, key);
             let begun = self.sagas.saga(id).await.map_err(failed)?;
             return begun.map(|_| id).ok_or_else(missing);
         }
@@ -65,12 +68,7 @@ impl LocalControl {
             let hint = "give a full id, its last six digits or more, or type/key";
             return Err(missing().hint(hint));
         }
-        let ending = digits.clone();
-        let open = self.sagas.look(move |coordinator| {
-            let fits = |exec: &&Execution| exec.saga().0.simple().to_string().ends_with(&ending);
-            coordinator.sagas().filter(fits).map(Execution::saga).collect::<Vec<_>>()
-        });
-        let mut found = open.await.map_err(failed)?;
+        let mut found = self.sagas.ending(&digits).await.map_err(failed)?;
         let six = digits[digits.len() - 6..].to_owned();
         let ended = lines(&self.sagas.inner.store, vec![(3, six)]).await.map_err(|why| failed(why.into()))?;
         found.extend(ended.into_iter().map(|line| line.id).filter(|id| id.0.simple().to_string().ends_with(&digits)));
@@ -109,13 +107,7 @@ impl LocalControl {
         found.ok_or_else(|| ControlError::new(codes::SAGA_NOT_FOUND, format!("there is no saga {text:?}")))
     }
     async fn list(&self, selector: Selector) -> Result<Page<SagaRow>, ControlError> {
-        let wanted = selector.clone();
-        let fits_open = move |exec: &Execution| {
-            let row = exec.row();
-            fits(&wanted, &row).then_some(row)
-        };
-        let open = self.sagas.look(move |coordinator| coordinator.sagas().filter_map(fits_open).collect::<Vec<_>>());
-        let mut rows = open.await.map_err(failed)?;
+        let mut rows = self.sagas.rows(&selector).await.map_err(failed)?;
         let limit = if selector.limit == 0 { PAGE_MAX } else { selector.limit.min(PAGE_MAX) };
         let ended = selector.all || selector.states.iter().any(|state| state.is_end());
         let mut next = None;
@@ -210,7 +202,8 @@ impl LocalControl {
                 limit: FIND_LIMIT_MAX,
             };
             let parked = host.store.find(&parked).await.map_err(|why| failed(why.into()))?.len();
-            let lag = self.sagas.inner.bus.waiting(&Inbox::Commands(module.name.to_owned()));
+            let inbox = Inbox::Commands(module.name.to_owned());
+            let lag = self.sagas.inner.local.as_ref().map_or(0, |local| local.waiting(&inbox));
             items.push(ModuleRow {
                 name: module.name.to_owned(),
                 contract: module.contract.to_owned(),
@@ -247,11 +240,14 @@ impl LocalControl {
             sagas: self.sagas.definitions().keys().map(|(name, version)| format!("{name}@{version}")).collect(),
             ready: self.sagas.is_ready().await.map_err(failed)?,
             pid: std::process::id(),
+            groups: self.sagas.groups(),
+            troubles: self.sagas.health().troubles(),
+            incidents: self.sagas.health().incidents(),
         })
     }
 }
 
-fn fits(selector: &Selector, row: &SagaRow) -> bool {
+pub(crate) fn fits(selector: &Selector, row: &SagaRow) -> bool {
     let state = if selector.states.is_empty() {
         selector.all || !row.state.is_end()
     } else {

@@ -1,12 +1,13 @@
 //! Runs one module: commands in, answers out; its projections and reactors; the relay of its log.
 
+use crate::health::Health;
 use crate::tasks::Tasks;
 use futures::FutureExt;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use saga_core::batch::{Batch, Commit, Mark};
-use saga_core::bus::{AnyBus, CommandMessage, Delivery, Inbox, Message, ReplyMessage, Says, Settle};
+use saga_core::batch::{Batch, Commit, Fence, Mark};
+use saga_core::bus::{Answerer, AnyBus, CommandMessage, Delivery, Inbox, Line, Message, ReplyMessage, Says, Settle};
 use saga_core::catchup::{Kept, PROJECTION_PAGE, blocked, cut, fold_page};
 use saga_core::envelope::Recorded;
 use saga_core::host::{Served, serve};
@@ -42,17 +43,33 @@ pub(crate) struct Host {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) tasks: Tasks,
+    pub(crate) health: Health,
+    /// How long a leader's lease holds.
+    pub(crate) lease: Duration,
+    /// Of the leader: a commit of a leader that was replaced is refused.
+    pub(crate) fence: Option<Fence>,
+    /// Lines that are answered beside the module's own queries.
+    pub(crate) lines: Vec<(Line, Answerer)>,
     /// How long a projection lets events gather before it folds them.
     pub(crate) gather: Duration,
 }
 
 impl Host {
-    /// Starts everything that the module consists of.
+    /// Starts what every process does that hosts the module: it serves commands and queries, and leads if it may.
     pub(crate) fn start(&self) {
         if !self.module.commands.is_empty() {
             let host = self.clone();
             self.tasks.spawn(async move { host.serve().await });
         }
+        if !self.module.queries.is_empty() || !self.lines.is_empty() {
+            let host = self.clone();
+            self.tasks.spawn(async move { host.answer().await });
+        }
+        let host = self.clone();
+        self.tasks.spawn(async move { host.lead().await });
+    }
+    /// Starts what one process does for the module.
+    pub(crate) fn start_leading(&self) {
         for def in &self.module.projections {
             // One at a time: two sources may fold into the same document, and each reads it before it writes it.
             let turn = Arc::new(tokio::sync::Mutex::new(()));
@@ -76,10 +93,35 @@ impl Host {
             () = self.tasks.stopping() => {}
         }
     }
+    /// Answers queries, for ever.
+    async fn answer(&self) {
+        let place = format!("queries of {}", self.module.name);
+        let own = self.module.queries.iter().map(|((name, version), route)| {
+            let (handle, store, clock) = (Arc::clone(&route.handle), Arc::clone(&self.store), Arc::clone(&self.clock));
+            let answerer: Answerer = Arc::new(move |question| {
+                let answered = handle(Arc::clone(&store), question, clock.now());
+                Box::pin(async move { answered.await.map_err(|why| why.as_refusal()) })
+            });
+            let line = Line::Query { module: self.module.name.to_owned(), name: (*name).to_owned(), version: *version };
+            (line, answerer)
+        });
+        let lines: Vec<_> = own.chain(self.lines.iter().cloned()).collect();
+        loop {
+            tokio::select! {
+                () = self.tasks.stopping() => return,
+                ended = self.bus.serve(lines.clone()) => {
+                    let why = ended.err().map_or_else(|| "ended".to_owned(), |why| why.to_string());
+                    self.health.trouble(&place, why);
+                }
+            }
+            self.pause().await;
+        }
+    }
     /// Receives commands and serves up to [`HANDLERS_AT_ONCE`] side by side.
     async fn serve(&self) {
         let inbox = Inbox::Commands(self.module.name.to_owned());
         let mut under_way: FuturesUnordered<BoxFuture<'static, (u64, Settle)>> = FuturesUnordered::new();
+        let place = format!("commands of {}", self.module.name);
         let mut settled = Vec::new();
         loop {
             let room = HANDLERS_AT_ONCE - under_way.len();
@@ -89,13 +131,14 @@ impl Host {
                 Some(done) = under_way.next(), if !under_way.is_empty() => settled.push(done),
                 received = self.bus.receive(&inbox, room.max(1)), if room > 0 => match received {
                     Ok(received) => {
+                        self.health.well(&place);
                         for delivery in received {
                             let host = self.clone();
                             under_way.push(async move { host.delivery(delivery).await }.boxed());
                         }
                     }
                     Err(why) => {
-                        tracing::warn!(module = self.module.name, %why, "no commands can be received now");
+                        self.health.trouble(&place, why.to_string());
                         self.pause().await;
                     }
                 },
@@ -200,13 +243,15 @@ impl Host {
             let folded = match &page {
                 Ok(page) => {
                     let _turn = turn.lock().await;
-                    let folded = fold_page(&def, &self.store, source, page, &mut streams, &mut kept).await;
+                    let memory = (&mut streams, &mut kept);
+                    let folded = fold_page(&def, &self.store, source, page, memory, self.fence.clone()).await;
                     folded.map_err(|why| why.to_string())
                 }
                 Err(why) => Err(why.to_string()),
             };
             match (folded, page) {
                 (Ok(()), Ok(page)) => {
+                    self.health.well(&consumer);
                     at = page.last().map_or(at, public_place);
                     if !more {
                         // More events in one page are fewer commits; nobody reads a read model every millisecond.
@@ -216,12 +261,12 @@ impl Host {
                         }
                     }
                 }
-                (Err(why), _) | (_, Err(saga_core::bus::BusError::Unavailable(why))) => {
-                    tracing::warn!(consumer, why, "the projection waits");
+                (Err(why), _) => {
+                    self.health.trouble(&consumer, why);
                     self.pause().await;
                 }
                 (Ok(()), Err(why)) => {
-                    tracing::warn!(consumer, %why, "the projection waits");
+                    self.health.trouble(&consumer, why.to_string());
                     self.pause().await;
                 }
             }
@@ -235,7 +280,7 @@ impl Host {
             match (self.store.checkpoint(consumer).await, blocked(&self.store, consumer).await) {
                 (Ok(at), Ok(streams)) => return Some((at, streams)),
                 (Err(why), _) | (_, Err(why)) => {
-                    tracing::warn!(consumer, %why, "the checkpoint cannot be read");
+                    self.health.trouble(consumer, why.to_string());
                     self.pause().await;
                 }
             }
@@ -250,16 +295,22 @@ impl Host {
                 () = self.tasks.stopping() => return,
                 page = self.bus.events(source, at.0, PROJECTION_PAGE) => page,
             };
-            let Ok(page) = page else {
-                self.pause().await;
-                continue;
+            let page = match page {
+                Ok(page) => page,
+                Err(why) => {
+                    self.health.trouble(&consumer, why.to_string());
+                    self.pause().await;
+                    continue;
+                }
             };
+            self.health.well(&consumer);
             for recorded in &page {
                 match self.reactions(&reactor, source, recorded).await {
                     Ok(parked) => {
                         let mark = Mark { consumer: consumer.clone(), position: public_place(recorded) };
                         let documents = parked.iter().map(Parked::write).collect();
-                        let batch = Batch { marks: vec![mark], documents, ..Batch::default() };
+                        let fence = self.fence.clone();
+                        let batch = Batch { marks: vec![mark], documents, fence, ..Batch::default() };
                         let listens = reactor
                             .reactions
                             .iter()
@@ -272,7 +323,7 @@ impl Host {
                         at = public_place(recorded);
                     }
                     Err(why) => {
-                        tracing::warn!(consumer, why, "the reactor waits");
+                        self.health.trouble(&consumer, why);
                         self.pause().await;
                         break;
                     }

@@ -34,22 +34,31 @@
 
 mod board;
 mod control;
+mod coordination;
+mod groups;
+mod health;
 mod host;
+mod lead;
 mod local_bus;
 mod orchestrator;
 mod relay;
 mod report;
+mod sagas;
 mod shell;
 mod system;
 mod tasks;
 
 pub use control::LocalControl;
+pub use coordination::LEASE;
+pub use groups::OWNER_WITHIN;
+pub use health::Health;
 pub use host::HANDLERS_AT_ONCE;
 pub use local_bus::{ASIDE_MAX, DELIVERIES_MAX, INBOX_MAX, LocalBus, SETTLE_WITHIN};
-pub use orchestrator::{Begun, Error, INPUTS_MAX, JOURNAL, Orchestrator, Sagas, keyed};
+pub use orchestrator::{Error, Hosting, INPUTS_MAX, JOURNAL, Lines, Orchestrator};
 pub use relay::{AUDIT_EVERY, RELAY};
 pub use report::Report;
 pub use saga_core as core;
+pub use sagas::{Begun, QUERY_WITHIN, Sagas, keyed};
 pub use system::{FreshIds, SystemClock};
 pub use tasks::Tasks;
 

@@ -48,7 +48,8 @@ pub struct LocalBus {
     state: Mutex<State>,
     wakers: Mutex<BTreeMap<Inbox, Arc<Notify>>>,
     sources: Mutex<BTreeMap<String, Arc<Source>>>,
-    lines: Mutex<BTreeMap<Line, Answerer>>,
+    /// Who serves a line: several may, and each takes its own down.
+    lines: Mutex<BTreeMap<Line, Vec<(u64, Answerer)>>>,
 }
 
 impl LocalBus {
@@ -257,8 +258,15 @@ impl EventBus for LocalBus {
 #[async_trait]
 impl Calls for LocalBus {
     async fn serve(&self, lines: Vec<(Line, Answerer)>) -> Result<(), BusError> {
-        let _serving = Serving { bus: self, lines: lines.iter().map(|(line, _)| line.clone()).collect() };
-        lock(&self.lines).extend(lines);
+        let server = {
+            let mut state = lock(&self.state);
+            state.next_tag += 1;
+            state.next_tag
+        };
+        let _serving = Serving { bus: self, server };
+        for (line, answerer) in lines {
+            lock(&self.lines).entry(line).or_default().push((server, answerer));
+        }
         std::future::pending().await
     }
     async fn call(
@@ -267,7 +275,7 @@ impl Calls for LocalBus {
         question: &Payload,
         patience: Duration,
     ) -> Result<Result<Payload, Refused>, BusError> {
-        let answer = lock(&self.lines).get(line).cloned();
+        let answer = lock(&self.lines).get(line).and_then(|servers| Some(Arc::clone(&servers.last()?.1)));
         let answer = answer.ok_or_else(|| BusError::Unavailable(format!("nobody answers {line:?}")))?;
         tokio::select! {
             answered = answer(question.clone()) => Ok(answered),
@@ -281,11 +289,13 @@ impl Calls for LocalBus {
 /// Takes its lines down when the one who serves them is gone.
 struct Serving<'a> {
     bus: &'a LocalBus,
-    lines: Vec<Line>,
+    server: u64,
 }
 impl Drop for Serving<'_> {
     fn drop(&mut self) {
-        let mut lines = lock(&self.bus.lines);
-        self.lines.iter().for_each(|line| drop(lines.remove(line)));
+        lock(&self.bus.lines).retain(|_, servers| {
+            servers.retain(|(server, _)| *server != self.server);
+            !servers.is_empty()
+        });
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::host::Host;
 use saga_core::batch::{Batch, Mark};
-use saga_core::bus::BusError;
 use saga_core::catchup::place;
 use saga_core::id::Position;
 use saga_core::machine::Machine;
@@ -22,7 +21,7 @@ impl Host {
         while !self.tasks.is_stopping() {
             match self.relay_from_start().await {
                 Ok(()) => {}
-                Err(why) => tracing::warn!(module = self.module.name, %why, "the relay begins anew"),
+                Err(why) => self.health.trouble(&self.relay_place(), why.to_string()),
             }
             self.pause().await;
         }
@@ -59,10 +58,12 @@ impl Host {
                 }
             }
             Out::Publish(events) => Some(match self.bus.publish_events(module, &events).await {
-                Ok(last) => In::Published { last },
+                Ok(last) => {
+                    self.health.well(&self.relay_place());
+                    In::Published { last }
+                }
                 Err(why) => {
-                    let unexpected = !matches!(why, BusError::OutOfSequence { .. });
-                    tracing::warn!(module, %why, unexpected, "publishing broke off; what the bus has is looked up");
+                    tracing::warn!(module, %why, "publishing broke off; what the bus has is looked up");
                     In::Tip(None)
                 }
             }),
@@ -80,26 +81,30 @@ impl Host {
                 }
             },
             Out::LossFound { from, to } => {
-                tracing::error!(
-                    module,
-                    from,
-                    to,
-                    "the bus lost events that it had acknowledged; publishing them again"
-                );
+                let says = format!("{module}: the bus lost {from} to {to} that it had; publishing them again");
+                self.health.incident("broker-loss", &says);
                 None
             }
             Out::Halt { bus, log } => {
-                tracing::error!(module, bus, log, "the bus has what the log does not know; nothing more is published");
+                let says = format!(
+                    "the bus has an event {bus} that the log of {module} does not know (published by it: up to {log}); \
+                     nothing more is published: remove what is foreign from the stream, or the stream"
+                );
+                self.health.incident("phantom", &says);
+                self.health.trouble(&self.relay_place(), says);
                 None
             }
         })
+    }
+    fn relay_place(&self) -> String {
+        format!("relay of {}", self.module.name)
     }
     /// What the log says of the bus's last event; `None` when the bus does not answer now.
     async fn known_tip(&self) -> Result<Option<Known>, ReadError> {
         let tip = match self.bus.tip(self.module.name).await {
             Ok(tip) => tip,
             Err(why) => {
-                tracing::warn!(module = self.module.name, %why, "the bus does not say what it has");
+                self.health.trouble(&self.relay_place(), why.to_string());
                 return Ok(None);
             }
         };

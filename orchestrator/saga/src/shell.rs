@@ -1,6 +1,9 @@
 //! The loop around the coordinator machine: it performs what the machine says and feeds back what became of it.
 //! It decides nothing.
 
+use crate::control::fits;
+use crate::groups::{Answered, Question};
+use crate::health::Health;
 use crate::tasks::Tasks;
 use futures::FutureExt;
 use futures::StreamExt;
@@ -37,10 +40,8 @@ const STORE_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) enum Input {
     /// For the machine.
     Machine(In),
-    /// For the machine, by somebody who waits.
-    Asked(Box<dyn FnOnce(Ticket) -> In + Send>, oneshot::Sender<Told>),
-    /// Wakes when a saga rests (ended, needs a person), or has more facts than this.
-    Await(SagaId, Option<Version>, oneshot::Sender<()>),
+    /// A question, by somebody who waits; when nobody answers, the group is not owned here any more.
+    Asked(Question, oneshot::Sender<Answered>),
     /// A look at what is in memory.
     Look(Box<dyn FnOnce(&Coordinator) + Send>),
 }
@@ -53,6 +54,7 @@ pub(crate) struct Shell {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) tasks: Tasks,
+    pub(crate) health: Health,
     pub(crate) group: u16,
     pub(crate) epoch: Epoch,
     pub(crate) back: mpsc::Sender<Input>,
@@ -61,12 +63,20 @@ pub(crate) struct Shell {
 
 #[derive(Default)]
 struct Waiters {
-    tickets: BTreeMap<Ticket, oneshot::Sender<Told>>,
+    tickets: BTreeMap<Ticket, Waiter>,
     next: Ticket,
     moves: BTreeMap<SagaId, Vec<Awaiting>>,
+    /// Deliveries whose effect is durable.
+    settled: Vec<(u64, Settle)>,
+}
+/// Who is told when something is durable.
+enum Waiter {
+    Asker(oneshot::Sender<Answered>),
+    /// A reply from the bus, by its tag: only then it is acknowledged.
+    Delivery(u64),
 }
 /// Somebody who waits for more facts than this, or for rest.
-type Awaiting = (Option<Version>, oneshot::Sender<()>);
+type Awaiting = (Option<Version>, oneshot::Sender<Answered>);
 enum Stored {
     Committed(SagaId, Commit),
     Loaded(SagaId, Result<Vec<(SagaFact, Timestamp)>, HistoryError>),
@@ -115,14 +125,10 @@ impl Shell {
                         self.input(input, &mut waiters, &mut out);
                     }
                 }
-                replies = self.bus.receive(&inbox, INPUTS_AT_ONCE) => {
-                    let replies = replies.unwrap_or_default();
-                    let settled = replies.iter().map(|delivery| (delivery.tag, Settle::Done)).collect();
+                replies = self.receive(&inbox) => {
                     for delivery in replies {
-                        self.reply(delivery, &mut out);
+                        self.reply(delivery, &mut waiters, &mut out);
                     }
-                    // A reply is only a message: what it says is asked for again until the fact of it is durable.
-                    let _settled = self.bus.settle(&inbox, settled).await;
                 }
                 n = inputs.recv_many(&mut some, INPUTS_AT_ONCE) => {
                     if n == 0 {
@@ -138,18 +144,53 @@ impl Shell {
                 break;
             }
             self.perform(&mut out, &mut waiters, &mut storing).await;
+            if !waiters.settled.is_empty()
+                && let Err(why) = self.bus.settle(&inbox, std::mem::take(&mut waiters.settled)).await
+            {
+                tracing::warn!(group = self.group, %why, "replies could not be acknowledged; they come again");
+            }
         }
         while storing.next().await.is_some() {}
     }
     fn input(&mut self, input: Input, waiters: &mut Waiters, out: &mut Vec<Out>) {
         match input {
             Input::Machine(input) => self.coordinator.step(self.clock.now(), input, out),
-            Input::Asked(make, tell) => {
-                waiters.next += 1;
-                waiters.tickets.insert(waiters.next, tell);
-                self.coordinator.step(self.clock.now(), make(waiters.next), out);
+            Input::Asked(question, tell) => self.asked(question, tell, waiters, out),
+            Input::Look(look) => look(&self.coordinator),
+        }
+    }
+    /// Replies, when there are some; a bus that is away is asked again after a pause.
+    async fn receive(&self, inbox: &Inbox) -> Vec<Delivery> {
+        let place = format!("replies to group {}", self.group);
+        loop {
+            match self.bus.receive(inbox, INPUTS_AT_ONCE).await {
+                Ok(replies) => {
+                    self.health.well(&place);
+                    return replies;
+                }
+                Err(why) => self.health.trouble(&place, why.to_string()),
             }
-            Input::Await(saga, after, tell) => {
+            self.clock.sleep_until(self.clock.now().plus(STORE_PAUSE)).await;
+        }
+    }
+    fn asked(
+        &mut self,
+        question: Question,
+        tell: oneshot::Sender<Answered>,
+        waiters: &mut Waiters,
+        out: &mut Vec<Out>,
+    ) {
+        let now = self.clock.now();
+        match question {
+            Question::Start { saga, started } => {
+                let ticket = Some(waiters.ticket(Waiter::Asker(tell)));
+                self.coordinator.step(now, In::Start { saga, started: *started, ticket }, out);
+            }
+            Question::Order { saga, ordered } => {
+                let ticket = Some(waiters.ticket(Waiter::Asker(tell)));
+                self.coordinator.step(now, In::Signal { saga, signal: Signal::Ordered(*ordered), ticket }, out);
+            }
+            Question::Moved { saga, after } => {
                 let settled = match (self.coordinator.standing(saga), after) {
                     (Standing::Away, _) => true,
                     // What is in memory may be ahead of the log: whoever waits is told when it is durable.
@@ -158,23 +199,34 @@ impl Shell {
                     (Standing::At { rev, .. }, Some(after)) => rev > after,
                 };
                 if settled {
-                    let _gone = tell.send(());
+                    let _gone = tell.send(Answered::Moved);
                 } else {
                     waiters.moves.entry(saga).or_default().push((after, tell));
                 }
             }
-            Input::Look(look) => look(&self.coordinator),
+            Question::Rows(selector) => {
+                let row = |exec: &Execution| Some(exec.row()).filter(|row| fits(&selector, row));
+                let _gone = tell.send(Answered::Rows(self.coordinator.sagas().filter_map(row).collect()));
+            }
+            Question::Ending(digits) => {
+                let fits = |exec: &&Execution| exec.saga().0.simple().to_string().ends_with(&digits);
+                let ids = self.coordinator.sagas().filter(fits).map(Execution::saga).collect();
+                let _gone = tell.send(Answered::Ids(ids));
+            }
         }
     }
-    fn reply(&mut self, delivery: Delivery, out: &mut Vec<Out>) {
-        let Message::Reply(reply) = delivery.message else { return };
+    fn reply(&mut self, delivery: Delivery, waiters: &mut Waiters, out: &mut Vec<Out>) {
+        let Message::Reply(reply) = delivery.message else {
+            return waiters.settled.push((delivery.tag, Settle::Park("not a reply".to_owned())));
+        };
         let (step, direction, attempt) = (reply.step, reply.direction, reply.attempt);
         let signal = match reply.says {
             Says::Answer(answer) => Signal::Answered { step, direction, attempt, answer },
             Says::NothingKnown => Signal::NothingKnown { step },
             Says::Fault { code, reason: why } => Signal::Faulted { step, direction, code, why },
         };
-        let input = In::Signal { saga: SagaId(reply.saga), signal, ticket: None };
+        let ticket = Some(waiters.ticket(Waiter::Delivery(delivery.tag)));
+        let input = In::Signal { saga: SagaId(reply.saga), signal, ticket };
         self.coordinator.step(self.clock.now(), input, out);
     }
     fn stored(&mut self, stored: Stored, waiters: &mut Waiters, out: &mut Vec<Out>, _: &mut Storing) {
@@ -182,10 +234,13 @@ impl Shell {
             Stored::Committed(saga, Commit::Ok(_)) => In::Committed { saga },
             Stored::Committed(saga, Commit::Fenced { current }) => {
                 tracing::error!(group = self.group, epoch = %self.epoch, %current, "fenced: another coordinator owns this group");
-                // Everybody who waits hears that this process does not own their sagas any more.
+                // Everybody who waits hears that this process does not own their sagas any more, and no reply is
+                // acknowledged: all of it belongs to the new owner.
                 waiters.tickets.clear();
+                waiters.settled.clear();
                 self.fenced = true;
-                // Hosts, relays and projections of this process step down with their coordinator.
+                self.health.incident("fenced", "another coordinator owns the group; this one steps down from it");
+                // What was called by sagas of this group ends with it.
                 self.tasks.end();
                 In::NotCommitted { saga }
             }
@@ -212,18 +267,19 @@ impl Shell {
                 Out::Load { saga, after_failure } => self.load(saga, after_failure, storing),
                 Out::Perform { saga, act } => self.act(saga, act).await,
                 Out::Tell { ticket, what } => {
-                    if let Some(tell) = waiters.tickets.remove(&ticket) {
-                        let _gone = tell.send(what);
-                    }
+                    waiters.tell(ticket, what);
                 }
                 Out::Moved { saga, rev, rests } => waiters.moved(saga, rev, rests),
-                Out::Stray { saga, what } => {
+                Out::Stray { saga, what, ticket } => {
                     tracing::warn!(%saga, what, "a message for a saga that does not exist");
-                    if let Some(batch) = journal::anomaly(saga, &what, &*self.ids, self.clock.now()) {
-                        let store = Arc::clone(&self.store);
-                        self.tasks.spawn(async move {
-                            let _kept = store.commit(batch).await;
-                        });
+                    let kept = match journal::anomaly(saga, &what, &*self.ids, self.clock.now()) {
+                        Some(batch) => self.store.commit(batch).await,
+                        None => continue,
+                    };
+                    match (kept, ticket) {
+                        (Commit::Ok(_), Some(ticket)) => waiters.tell(ticket, Told::Taken),
+                        // Not acknowledged, so that it comes again and is kept then.
+                        (kept, _) => tracing::warn!(%saga, ?kept, "the stray message is not kept yet"),
                     }
                 }
             }
@@ -328,12 +384,25 @@ impl Shell {
 }
 
 impl Waiters {
+    fn ticket(&mut self, waiter: Waiter) -> Ticket {
+        self.next += 1;
+        self.tickets.insert(self.next, waiter);
+        self.next
+    }
+    fn tell(&mut self, ticket: Ticket, what: Told) {
+        match (self.tickets.remove(&ticket), what) {
+            (Some(Waiter::Asker(tell)), what) => drop(tell.send(Answered::Told(what))),
+            // What cannot be taken now is not acknowledged: it comes again.
+            (Some(Waiter::Delivery(tag)), Told::Taken) => self.settled.push((tag, Settle::Done)),
+            (Some(Waiter::Delivery(_)) | None, _) => {}
+        }
+    }
     fn moved(&mut self, saga: SagaId, rev: Version, rests: bool) {
         let Some(waiting) = self.moves.remove(&saga) else { return };
         let mut still = Vec::new();
         for (after, tell) in waiting {
             if rests || after.is_some_and(|after| rev > after) {
-                let _gone = tell.send(());
+                let _gone = tell.send(Answered::Moved);
             } else {
                 still.push((after, tell));
             }

@@ -25,6 +25,11 @@ impl Tasks {
     pub fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
     }
+    /// Work that ends with this, and can be ended and waited for by itself. Whoever makes a scope stops it.
+    #[must_use]
+    pub fn scope(&self) -> Self {
+        Self { tracker: TaskTracker::new(), stop: self.stop.child_token() }
+    }
     /// Asks everything to end.
     pub fn end(&self) {
         self.stop.cancel();

@@ -133,23 +133,6 @@ async fn open_sagas_go_on_after_a_restart() {
 }
 
 #[tokio::test]
-async fn whoever_is_replaced_steps_down_and_says_so() {
-    let stores = stores();
-    let old = on(&stores).await;
-    let saga = old.start_raw("gated", None, Some("k"), input(7), None).await.unwrap().saga;
-    assert_eq!(rest(&old, "gated/k").await, SagaState::Waiting);
-    let new = on(&stores).await;
-    let late = control(&old).act(&dana(), order(1, signal("gated/k"))).await;
-    assert_eq!(late.unwrap_err().code, "SG0302");
-    assert!(matches!(old.wait(saga).await, Err(Error::Stopped)));
-    control(&new).act(&dana(), order(2, signal("gated/k"))).await.unwrap();
-    new.wait(saga).await.unwrap();
-    assert_eq!(new.state(saga).await.unwrap(), Some(SagaState::Completed));
-    new.shutdown().await.unwrap();
-    old.shutdown().await.unwrap();
-}
-
-#[tokio::test]
 async fn a_step_that_panics_parks_its_saga_only() {
     let sagas = on(&stores()).await;
     let broken = sagas.run(Direct { words: 0 }).await.unwrap();

@@ -86,7 +86,7 @@ pub enum Accepted {
 }
 
 /// An order was refused; nothing changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderRefused {
     /// Which kind of no.
     pub code: Code,

@@ -10,6 +10,7 @@ use crate::fact::{SagaFact, SagaStarted};
 use crate::id::{Direction, SagaId, Version};
 use crate::outcome::Answer;
 use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -147,7 +148,7 @@ pub enum Standing {
 }
 
 /// What a waiting caller is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Told {
     /// The saga exists; whether it did before.
     Started {

@@ -58,8 +58,13 @@ impl Seats {
         let seat = mine.or_else(|| seats.iter().position(Option::is_none));
         let mut claim = Claim::default();
         claim.want.extend(seat.and_then(|seat| u16::try_from(seat).ok()).map(seat_scope));
-        let mut seating =
-            Seating { owned: BTreeMap::new(), spare: Vec::new(), claim, hungry: mine.is_none() && seat.is_some(), patience: None };
+        let mut seating = Seating {
+            owned: BTreeMap::new(),
+            spare: Vec::new(),
+            claim,
+            hungry: mine.is_none() && seat.is_some(),
+            patience: None,
+        };
         let others = leases.iter().filter(|lease| lease.owner != self.owner && !lease.left.is_zero());
         seating.patience = others.map(|lease| lease.left + GRACE).min();
         for group in 0..self.groups {

@@ -410,5 +410,8 @@ pub(super) fn status() -> Status {
         sagas: words(&["client-to-delivery@4"]),
         ready: true,
         pid: 7,
+        groups: vec![0],
+        troubles: Vec::new(),
+        incidents: Default::default(),
     }
 }

@@ -1,0 +1,210 @@
+//! Owns coordinator groups: asks for leases, runs a shell for every group that it has, and steps down where it lost one.
+
+use crate::board::{BOARD, BOARD_VERSION, OPEN, board, lines};
+use crate::groups::Groups;
+use crate::health::Health;
+use crate::orchestrator::{INPUTS_MAX, JOURNAL};
+use crate::shell::{Input, Shell};
+use crate::tasks::Tasks;
+use saga_core::bus::{AnyBus, Line};
+use saga_core::id::{Epoch, Position, SagaId};
+use saga_core::journal::{self, group_of};
+use saga_core::machine::coordinator::{Coordinator, Definitions};
+use saga_core::machine::seats::{Seating, Seats, group_scope};
+use saga_core::ports::{Claim, Clock, Ids, Lease, ReadError, SharedStore};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, watch};
+use uuid::Uuid;
+
+/// How long a lease holds when nothing else is said: longer than a pause of a busy machine, short enough for a takeover
+/// that people do not have to wait for.
+pub const LEASE: Duration = Duration::from_secs(10);
+/// Rounds without a pause, while seats and groups are being taken; a fifth means that somebody else is as hungry.
+const EAGER_ROUNDS: u32 = 4;
+/// After a round that did not get what it asked for, or could not ask.
+const ROUND_PAUSE: Duration = Duration::from_millis(50);
+/// The place of this in the health of the process.
+const PLACE: &str = "coordinator";
+
+/// Everything that groups of this process are run with.
+pub(crate) struct Coordination {
+    pub(crate) owner: Uuid,
+    pub(crate) lease: Duration,
+    pub(crate) groups: Arc<Groups>,
+    pub(crate) definitions: Arc<Definitions>,
+    pub(crate) store: SharedStore,
+    pub(crate) bus: Arc<dyn AnyBus>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) tasks: Tasks,
+    pub(crate) seed: u64,
+    pub(crate) health: Health,
+    /// Whether this process has all the groups that it should have.
+    pub(crate) settled: watch::Sender<bool>,
+    /// A group of this process has ended by itself.
+    pub(crate) ended: Arc<Notify>,
+}
+
+struct Runner {
+    epoch: Epoch,
+    tasks: Tasks,
+}
+
+impl Coordination {
+    /// Until everything ends; then everything is given back, so that nobody has to wait for it.
+    pub(crate) async fn run(self) {
+        let seats = Seats::new(self.owner, self.groups.count);
+        let mut runners = BTreeMap::new();
+        let (mut claim, mut eager) = (Claim::default(), 0);
+        while !self.tasks.is_stopping() {
+            let pause = match self.store.lease(self.owner, &claim, self.lease).await {
+                Ok(leases) => {
+                    let seating = seats.look(&leases);
+                    eager = if seating.hungry { eager + 1 } else { 0 };
+                    let started = self.follow(&seating, &mut runners).await;
+                    claim = Claim {
+                        leave: seating.spare.iter().copied().map(group_scope).collect(),
+                        ..seating.claim.clone()
+                    };
+                    let busy = seating.hungry || !claim.leave.is_empty();
+                    self.report(started, busy, &seating);
+                    match (busy, started) {
+                        (true, _) if eager <= EAGER_ROUNDS => Duration::ZERO,
+                        (true, _) | (_, false) => ROUND_PAUSE,
+                        (false, true) => seating.patience.map_or(self.lease / 3, |left| left.min(self.lease / 3)),
+                    }
+                }
+                Err(why) => {
+                    self.health.trouble(PLACE, why.to_string());
+                    ROUND_PAUSE * 4
+                }
+            };
+            tokio::select! {
+                () = self.tasks.stopping() => {}
+                () = self.ended.notified() => {}
+                () = self.clock.sleep_until(self.clock.now().plus(pause)) => {}
+            }
+        }
+        self.give_back(runners).await;
+    }
+    fn report(&self, started: bool, busy: bool, seating: &Seating) {
+        if started {
+            self.health.well(PLACE);
+        }
+        let settled = started && !busy;
+        self.settled.send_if_modified(|known| std::mem::replace(known, settled) != settled);
+        if settled {
+            tracing::debug!(groups = ?seating.owned.keys().collect::<Vec<_>>(), "these groups are coordinated here");
+        }
+    }
+    /// Ends what is lost or spare, begins what is new. Whether everything that is owned runs.
+    async fn follow(&self, seating: &Seating, runners: &mut BTreeMap<u16, Runner>) -> bool {
+        let keeps = |group: &u16, runner: &Runner| {
+            seating.owned.get(group) == Some(&runner.epoch)
+                && !seating.spare.contains(group)
+                && !runner.tasks.is_stopping()
+        };
+        let lost: Vec<u16> =
+            runners.iter().filter(|(group, runner)| !keeps(group, runner)).map(|(group, _)| *group).collect();
+        for group in lost {
+            if let Some(runner) = runners.remove(&group) {
+                runner.tasks.stop().await;
+                tracing::info!(group, epoch = %runner.epoch, "this group is not coordinated here any more");
+            }
+        }
+        let fresh = |(group, _): &(&u16, &Epoch)| !runners.contains_key(group) && !seating.spare.contains(group);
+        let fresh: Vec<(u16, Epoch)> =
+            seating.owned.iter().filter(fresh).map(|(group, epoch)| (*group, *epoch)).collect();
+        if fresh.is_empty() {
+            return true;
+        }
+        // The fences were raised with the leases: nobody else writes to these sagas from here on, so what is read now
+        // is all there is.
+        match open_sagas(&self.store).await {
+            Ok(open) => {
+                for (group, epoch) in fresh {
+                    let open =
+                        open.iter().copied().filter(|saga| group_of(*saga, self.groups.count) == group).collect();
+                    runners.insert(group, self.begin(group, epoch, open));
+                }
+                true
+            }
+            Err(why) => {
+                self.health.trouble(PLACE, why.to_string());
+                false
+            }
+        }
+    }
+    fn begin(&self, group: u16, epoch: Epoch, open: Vec<SagaId>) -> Runner {
+        tracing::info!(group, %epoch, open = open.len(), "coordinating this group");
+        let tasks = self.tasks.scope();
+        let (inputs, receiver) = mpsc::channel::<Input>(INPUTS_MAX);
+        let (back, own) = mpsc::channel(INPUTS_MAX);
+        let shell = Shell {
+            coordinator: Coordinator::new(Arc::clone(&self.definitions), self.seed),
+            store: Arc::clone(&self.store),
+            bus: Arc::clone(&self.bus),
+            clock: Arc::clone(&self.clock),
+            ids: Arc::clone(&self.ids),
+            tasks: tasks.clone(),
+            health: self.health.clone(),
+            group,
+            epoch,
+            back,
+            fenced: false,
+        };
+        self.groups.arrive(group, inputs.clone());
+        let (groups, bus, ended, health) =
+            (Arc::clone(&self.groups), Arc::clone(&self.bus), Arc::clone(&self.ended), self.health.clone());
+        let (line, answerer, own_tasks) = (Line::Group(group), groups.answerer(inputs), tasks.clone());
+        let clock = Arc::clone(&self.clock);
+        tasks.spawn(async move {
+            let place = format!("questions to group {group}");
+            let serving = async {
+                loop {
+                    if let Err(why) = bus.serve(vec![(line.clone(), Arc::clone(&answerer))]).await {
+                        health.trouble(&place, why.to_string());
+                    }
+                    clock.sleep_until(clock.now().plus(ROUND_PAUSE * 4)).await;
+                }
+            };
+            tokio::select! {
+                () = shell.run(open, receiver, own) => {}
+                () = serving => {}
+            }
+            health.well(&place);
+            groups.depart(group);
+            own_tasks.end();
+            ended.notify_one();
+        });
+        Runner { epoch, tasks }
+    }
+    async fn give_back(&self, runners: BTreeMap<u16, Runner>) {
+        for runner in runners.values() {
+            runner.tasks.end();
+        }
+        for runner in runners.values() {
+            runner.tasks.stop().await;
+        }
+        // Whoever comes next need not wait for what this process will not use.
+        let Ok(leases) = self.store.lease(self.owner, &Claim::default(), self.lease).await else { return };
+        let mine = |lease: &Lease| lease.owner == self.owner && !lease.left.is_zero();
+        let leave = leases.into_iter().filter(mine).map(|lease| lease.scope).collect();
+        let _given = self.store.lease(self.owner, &Claim { want: Vec::new(), leave }, self.lease).await;
+    }
+}
+
+/// The sagas that are open: those on the board, and whatever the log has after the board's checkpoint, to its end.
+async fn open_sagas(store: &SharedStore) -> Result<Vec<SagaId>, ReadError> {
+    let def = board();
+    debug_assert_eq!((def.name.as_str(), def.version), (BOARD, BOARD_VERSION));
+    let from = store.checkpoint(&def.consumer(JOURNAL)).await?;
+    let known = if from == Position::ZERO { Vec::new() } else { lines(store, vec![(0, OPEN.to_owned())]).await? };
+    let known = known.into_iter().map(|line| line.id).collect();
+    let from = saga_core::catchup::place(store, from.0).await?;
+    let found = journal::recover(store, known, from).await?;
+    tracing::info!(open = found.open.len(), read = found.events, head = %found.head, "recovered");
+    Ok(found.open.into_iter().collect())
+}

@@ -1,0 +1,148 @@
+//! Finds the owner of a saga's group, in this process or another one, and asks it.
+
+use crate::orchestrator::Error;
+use crate::shell::Input;
+use crate::tasks::Tasks;
+use saga_core::bus::{Answerer, AnyBus, BusError, Line};
+use saga_core::control::Selector;
+use saga_core::execution::Ordered;
+use saga_core::fact::SagaStarted;
+use saga_core::id::{SagaId, Version};
+use saga_core::journal::group_of;
+use saga_core::json::Payload;
+use saga_core::machine::coordinator::Told;
+use saga_core::outcome::Refused;
+use saga_core::ports::Clock;
+use saga_core::view::SagaRow;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// A group without an owner gets one within its lease time and two seconds; whoever asks waits a little longer.
+pub const OWNER_WITHIN: Duration = Duration::from_secs(20);
+/// Between two questions to a group that nobody owns.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+/// An owner in another process answers within this time, if only to say that nothing has moved.
+const REMOTE_PATIENCE: Duration = Duration::from_secs(8);
+/// How long an owner waits for a saga to move before it says so: shorter than the patience of the one who asked.
+const MOVE_WITHIN: Duration = Duration::from_secs(5);
+
+/// What the owner of a group can be asked.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Question {
+    /// Begin a saga.
+    Start { saga: SagaId, started: Box<SagaStarted> },
+    /// Do something to a saga.
+    Order { saga: SagaId, ordered: Box<Ordered> },
+    /// Answer when a saga rests, or has more facts than this.
+    Moved { saga: SagaId, after: Option<Version> },
+    /// The open sagas that fit.
+    Rows(Selector),
+    /// The open sagas whose ids end with these digits.
+    Ending(String),
+}
+
+/// What the owner answers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Answered {
+    Told(Told),
+    Moved,
+    /// Nothing has moved yet: ask again.
+    Still,
+    Rows(Vec<SagaRow>),
+    Ids(Vec<SagaId>),
+}
+
+/// The groups of this process, and the way to the others.
+pub(crate) struct Groups {
+    pub(crate) count: u16,
+    here: Mutex<BTreeMap<u16, mpsc::Sender<Input>>>,
+    bus: Arc<dyn AnyBus>,
+    clock: Arc<dyn Clock>,
+    tasks: Tasks,
+}
+
+impl Groups {
+    pub(crate) fn new(count: u16, bus: Arc<dyn AnyBus>, clock: Arc<dyn Clock>, tasks: Tasks) -> Self {
+        Self { count, here: Mutex::default(), bus, clock, tasks }
+    }
+    fn here(&self) -> MutexGuard<'_, BTreeMap<u16, mpsc::Sender<Input>>> {
+        self.here.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    pub(crate) fn arrive(&self, group: u16, inputs: mpsc::Sender<Input>) {
+        self.here().insert(group, inputs);
+    }
+    pub(crate) fn depart(&self, group: u16) {
+        self.here().remove(&group);
+    }
+    /// The groups that this process owns.
+    pub(crate) fn owned(&self) -> Vec<u16> {
+        self.here().keys().copied().collect()
+    }
+    pub(crate) fn inputs(&self) -> Vec<mpsc::Sender<Input>> {
+        self.here().values().cloned().collect()
+    }
+    /// Asks the owner of a saga.
+    pub(crate) async fn ask_for(&self, saga: SagaId, question: &Question) -> Result<Answered, Error> {
+        self.ask(group_of(saga, self.count), question).await
+    }
+    /// Asks the owner of a group, wherever it is; while it changes hands, again.
+    pub(crate) async fn ask(&self, group: u16, question: &Question) -> Result<Answered, Error> {
+        let until = self.clock.now().plus(OWNER_WITHIN);
+        loop {
+            let inputs = self.here().get(&group).cloned();
+            let answered = match inputs {
+                Some(inputs) => ask_here(&inputs, question.clone()).await,
+                None => self.ask_there(group, question).await?,
+            };
+            match answered {
+                Some(answered) => return Ok(answered),
+                None if self.tasks.is_stopping() => return Err(Error::Stopped),
+                None if self.clock.now() >= until => return Err(Error::Unowned { group }),
+                None => self.clock.sleep_until(self.clock.now().plus(ASK_AGAIN)).await,
+            }
+        }
+    }
+    async fn ask_there(&self, group: u16, question: &Question) -> Result<Option<Answered>, Error> {
+        let data = |why: serde_json::Error| Error::Data(why.to_string());
+        let question = Payload::of(question).map_err(data)?;
+        match self.bus.call(&Line::Group(group), &question, REMOTE_PATIENCE).await {
+            Ok(Ok(answer)) => answer.read().map(Some).map_err(data),
+            // The owner is just losing it.
+            Ok(Err(refused)) if refused.code == DEPARTED => Ok(None),
+            Ok(Err(refused)) => Err(Error::Data(format!("{}: {}", refused.code, refused.reason))),
+            Err(BusError::Unavailable(_) | BusError::Full(_)) => Ok(None),
+            Err(other) => Err(Error::Data(other.to_string())),
+        }
+    }
+    /// Answers the questions of other processes to a group of this one.
+    pub(crate) fn answerer(&self, inputs: mpsc::Sender<Input>) -> Answerer {
+        let clock = Arc::clone(&self.clock);
+        Arc::new(move |question: Payload| {
+            let (inputs, clock) = (inputs.clone(), Arc::clone(&clock));
+            Box::pin(async move {
+                let malformed = |why: serde_json::Error| Refused::new("MALFORMED", why.to_string());
+                let question: Question = question.read().map_err(malformed)?;
+                let patience = clock.sleep_until(clock.now().plus(MOVE_WITHIN));
+                let answered = tokio::select! {
+                    answered = ask_here(&inputs, question) => answered,
+                    () = patience => Some(Answered::Still),
+                };
+                let departed = || Refused::new(DEPARTED, "the group is changing hands; ask again");
+                Payload::of(&answered.ok_or_else(departed)?).map_err(malformed)
+            })
+        })
+    }
+}
+
+/// The owner of a group has just stopped owning it.
+const DEPARTED: &str = "DEPARTED";
+
+/// `None` when the owner has gone.
+async fn ask_here(inputs: &mpsc::Sender<Input>, question: Question) -> Option<Answered> {
+    let (tell, told) = oneshot::channel();
+    inputs.send(Input::Asked(question, tell)).await.ok()?;
+    told.await.ok()
+}

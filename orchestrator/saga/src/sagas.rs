@@ -1,0 +1,273 @@
+//! The cheap handle to a running orchestrator: start sagas, order something of them, wait for them, look at them.
+
+use crate::groups::{Answered, Groups, Question};
+use crate::health::Health;
+use crate::host::Host;
+use crate::local_bus::LocalBus;
+use crate::orchestrator::{Error, JOURNAL};
+use crate::report::Report;
+use crate::shell::Input;
+use crate::tasks::Tasks;
+use saga_core::bus::{AnyBus, BusError, Line};
+use saga_core::command::{Command, Query};
+use saga_core::control::Selector;
+use saga_core::definition::Definition;
+use saga_core::envelope::Actor;
+use saga_core::execution::{Execution, OrderRefused, Ordered};
+use saga_core::fact::{By, SagaFact, SagaStarted};
+use saga_core::host::{Served, direct, serve};
+use saga_core::id::{RequestId, SagaId, Version};
+use saga_core::journal;
+use saga_core::json::Payload;
+use saga_core::machine::coordinator::{Coordinator, Definitions, Told};
+use saga_core::outcome::{Answer, Refused};
+use saga_core::ports::{Clock, Ids, SharedStore};
+use saga_core::saga::Saga;
+use saga_core::view::{SagaRow, SagaState};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+use uuid::Uuid;
+
+/// How long a query of a module in another process may take.
+pub const QUERY_WITHIN: Duration = Duration::from_secs(10);
+
+pub(crate) struct Inner {
+    pub(crate) groups: Arc<Groups>,
+    pub(crate) store: SharedStore,
+    pub(crate) modules: BTreeMap<&'static str, Host>,
+    pub(crate) definitions: Arc<Definitions>,
+    pub(crate) bus: Arc<dyn AnyBus>,
+    pub(crate) local: Option<Arc<LocalBus>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) tasks: Tasks,
+    pub(crate) seed: u64,
+    pub(crate) health: Health,
+    pub(crate) settled: watch::Receiver<bool>,
+}
+
+/// A running orchestrator. Cheap to clone.
+#[derive(Clone)]
+pub struct Sagas {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// The namespace of saga ids that come from keys.
+const SAGA_NAMESPACE: Uuid = Uuid::from_u128(0x5a6a_0000_7c1f_5b0a_9a41_d89f_3ac2_d101);
+
+/// The id of the saga of a type with a key: the same key is the same saga, without any look-up.
+pub fn keyed(kind: &str, key: &str) -> SagaId {
+    SagaId(Uuid::new_v5(&SAGA_NAMESPACE, format!("{kind}/{key}").as_bytes()))
+}
+
+/// A start that was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Begun {
+    /// The saga.
+    pub saga: SagaId,
+    /// Whether the same key and input had started it before.
+    pub repeated: bool,
+}
+
+impl Sagas {
+    /// Starts a saga and waits until it ends or needs a person.
+    pub async fn run<S: Saga>(&self, input: S) -> Result<Report, Error> {
+        let begun = self.start(input).await?;
+        self.wait(begun.saga).await?;
+        self.report(begun.saga).await
+    }
+    /// Starts a saga with a fresh key. Returns when its first fact is durable.
+    pub async fn start<S: Saga>(&self, input: S) -> Result<Begun, Error> {
+        let input = Payload::of(&input).map_err(|why| Error::Data(why.to_string()))?;
+        self.start_raw(S::NAME, Some(S::VERSION), None, input, None).await
+    }
+    /// Starts a saga by name. With a key, the same key and input give the same saga; another input is refused.
+    pub async fn start_raw(
+        &self,
+        kind: &str,
+        version: Option<u16>,
+        key: Option<&str>,
+        input: Payload,
+        by: Option<By>,
+    ) -> Result<Begun, Error> {
+        let refused = |code, message| Error::Refused(OrderRefused { code, message, hint: None });
+        let definition = self.definition(kind, version).ok_or_else(|| {
+            let known: Vec<_> = self.inner.definitions.values().map(|def| def.name).collect();
+            let message = format!("there is no saga {kind:?}; known are: {}", known.join(", "));
+            refused(saga_core::codes::NO_DEFINITION, message)
+        })?;
+        (definition.check_input)(&input)
+            .map_err(|why| refused(saga_core::codes::INPUT_REFUSED, format!("the input does not fit: {why}")))?;
+        let saga = match key {
+            Some(key) => keyed(kind, key),
+            None => SagaId(self.inner.ids.next(self.inner.clock.now())),
+        };
+        let started = SagaStarted {
+            definition: definition.name.to_owned(),
+            version: definition.version,
+            digest: definition.digest.clone(),
+            key: key.map_or_else(|| saga.short(), str::to_owned),
+            input,
+            by,
+        };
+        match self.ask(saga, Question::Start { saga, started: Box::new(started) }).await? {
+            Told::Started { repeated } => Ok(Begun { saga, repeated }),
+            Told::Refused(refusal) => Err(Error::Refused(refusal)),
+            Told::Accepted(_) | Told::Taken => Err(Error::Stopped),
+        }
+    }
+    /// Orders something of a saga. Returns when the order is durable.
+    pub async fn order(&self, saga: SagaId, ordered: Ordered) -> Result<saga_core::execution::Accepted, Error> {
+        match self.ask(saga, Question::Order { saga, ordered: Box::new(ordered) }).await? {
+            Told::Accepted(accepted) => Ok(accepted),
+            Told::Refused(refusal) => Err(Error::Refused(refusal)),
+            Told::Started { .. } | Told::Taken => Err(Error::Stopped),
+        }
+    }
+    async fn ask(&self, saga: SagaId, question: Question) -> Result<Told, Error> {
+        match self.inner.groups.ask_for(saga, &question).await? {
+            Answered::Told(told) => Ok(told),
+            Answered::Moved | Answered::Still | Answered::Rows(_) | Answered::Ids(_) => Err(Error::Stopped),
+        }
+    }
+    /// Waits until a saga has ended or needs a person.
+    pub async fn wait(&self, saga: SagaId) -> Result<(), Error> {
+        self.moved(saga, None).await
+    }
+    /// Waits until a saga has more facts than `after`, has ended, or needs a person.
+    pub async fn moved(&self, saga: SagaId, after: Option<Version>) -> Result<(), Error> {
+        let question = Question::Moved { saga, after };
+        while matches!(self.inner.groups.ask_for(saga, &question).await?, Answered::Still) {}
+        Ok(())
+    }
+    /// A saga as its durable facts tell it.
+    pub async fn saga(&self, saga: SagaId) -> Result<Option<Execution>, Error> {
+        let history = journal::history(&self.inner.store, saga).await.map_err(|why| Error::Data(why.to_string()))?;
+        let Some((SagaFact::SagaStarted(started), _)) = history.first() else { return Ok(None) };
+        let definition = self.inner.definitions.get(&(started.definition.clone(), started.version));
+        let definition = definition.filter(|known| known.digest == started.digest).cloned();
+        let mut exec = Execution::new(saga, definition, self.inner.seed);
+        history.iter().for_each(|(fact, at)| exec.evolve(fact, *at));
+        Ok(Some(exec))
+    }
+    /// What became of a saga, for people.
+    pub async fn report(&self, saga: SagaId) -> Result<Report, Error> {
+        let exec = self.saga(saga).await?;
+        exec.map(|exec| Report(exec.show(true))).ok_or_else(|| Error::Data(format!("there is no saga {saga}")))
+    }
+    /// Its state.
+    pub async fn state(&self, saga: SagaId) -> Result<Option<SagaState>, Error> {
+        Ok(self.saga(saga).await?.map(|exec| exec.state()))
+    }
+    /// Sends a command to a module of this process without a saga. The same request id is one deed.
+    pub async fn command<C: Command>(&self, command: &C, request: RequestId, actor: Actor) -> Result<C::Reply, Error> {
+        let host =
+            self.inner.modules.get(C::MODULE).ok_or_else(|| Error::Data(format!("nobody serves {}", C::MODULE)))?;
+        let payload = Payload::of(command).map_err(|why| Error::Data(why.to_string()))?;
+        let delivered = direct(C::NAME, C::VERSION, payload, request.0, actor);
+        let now = self.inner.clock.now();
+        match serve(&host.module, &host.store, &self.inner.ids, now, &delivered).await {
+            Served::Answered(Answer::Done { output }) => output.read().map_err(|why| Error::Data(why.to_string())),
+            Served::Answered(Answer::Refused(refused)) | Served::Park(refused) => Err(Error::Module(refused)),
+            Served::Answered(Answer::Retry { reason, .. }) => Err(Error::Module(Refused::new("RETRY", reason))),
+            Served::Stale { .. } => Err(Error::Stopped),
+        }
+    }
+    /// Asks a module, in this process or another one.
+    pub async fn query<Q: Query>(&self, query: &Q) -> Result<Q::Answer, Error> {
+        let data = |why: serde_json::Error| Error::Data(why.to_string());
+        let payload = Payload::of(query).map_err(data)?;
+        let Some(host) = self.inner.modules.get(Q::MODULE) else {
+            let line = Line::Query { module: Q::MODULE.to_owned(), name: Q::NAME.to_owned(), version: Q::VERSION };
+            return match self.inner.bus.call(&line, &payload, QUERY_WITHIN).await {
+                Ok(Ok(answer)) => answer.read().map_err(data),
+                Ok(Err(refused)) => Err(Error::Module(refused)),
+                Err(BusError::Unavailable(why)) => Err(Error::Data(format!("nobody serves {}: {why}", Q::MODULE))),
+                Err(other) => Err(Error::Data(other.to_string())),
+            };
+        };
+        let route = host.module.queries.get(&(Q::NAME, Q::VERSION));
+        let route = route.ok_or_else(|| Error::Data(format!("{} answers no {}", Q::MODULE, Q::NAME)))?;
+        let answer = (route.handle)(Arc::clone(&host.store), payload, self.inner.clock.now()).await;
+        answer.map_err(|why| Error::Data(why.to_string()))?.read().map_err(data)
+    }
+    /// The newest definition of a name, or the one of a version.
+    pub fn definition(&self, kind: &str, version: Option<u16>) -> Option<Arc<Definition>> {
+        let of_kind =
+            self.inner.definitions.iter().filter(|((name, v), _)| name == kind && version.is_none_or(|w| w == *v));
+        of_kind.map(|(_, definition)| Arc::clone(definition)).next_back()
+    }
+    /// Every log of this process, orchestration first: for the audit.
+    pub fn logs(&self) -> Vec<(String, SharedStore)> {
+        let others = self.inner.modules.iter().filter(|(name, _)| **name != JOURNAL);
+        let others = others.map(|(name, host)| ((*name).to_owned(), Arc::clone(&host.store)));
+        std::iter::once((JOURNAL.to_owned(), Arc::clone(&self.inner.store))).chain(others).collect()
+    }
+    /// The definitions of this process.
+    pub fn definitions(&self) -> &Arc<Definitions> {
+        &self.inner.definitions
+    }
+    /// The open sagas that fit, of every group, wherever its owner is. Of a group without an owner nothing is known.
+    pub(crate) async fn rows(&self, selector: &Selector) -> Result<Vec<SagaRow>, Error> {
+        let mut rows = Vec::new();
+        for answered in self.ask_all(&Question::Rows(selector.clone())).await? {
+            if let Answered::Rows(some) = answered {
+                rows.extend(some);
+            }
+        }
+        Ok(rows)
+    }
+    /// The open sagas whose ids end with these digits.
+    pub(crate) async fn ending(&self, digits: &str) -> Result<Vec<SagaId>, Error> {
+        let mut ids = Vec::new();
+        for answered in self.ask_all(&Question::Ending(digits.to_owned())).await? {
+            if let Answered::Ids(some) = answered {
+                ids.extend(some);
+            }
+        }
+        Ok(ids)
+    }
+    async fn ask_all(&self, question: &Question) -> Result<Vec<Answered>, Error> {
+        let asking = (0..self.inner.groups.count).map(|group| self.inner.groups.ask(group, question));
+        futures::future::try_join_all(asking).await
+    }
+    /// A look at the memory of every group of this process.
+    async fn look<T: Send + 'static>(
+        &self,
+        look: impl Fn(&Coordinator) -> T + Clone + Send + 'static,
+    ) -> Result<Vec<T>, Error> {
+        let mut seen = Vec::new();
+        for inputs in self.inner.groups.inputs() {
+            let (tell, told) = oneshot::channel();
+            let look = look.clone();
+            let look = Box::new(move |coordinator: &Coordinator| drop(tell.send(look(coordinator))));
+            inputs.send(Input::Look(look)).await.map_err(|_| Error::Stopped)?;
+            seen.push(told.await.map_err(|_| Error::Stopped)?);
+        }
+        Ok(seen)
+    }
+    /// How many sagas are open in the groups of this process.
+    pub async fn open(&self) -> Result<usize, Error> {
+        Ok(self.look(Coordinator::open).await?.into_iter().sum())
+    }
+    /// Whether this process has the groups that it should have, and every open saga's history has been read.
+    pub async fn is_ready(&self) -> Result<bool, Error> {
+        let read = self.look(|coordinator| coordinator.sagas().count() == coordinator.open()).await?;
+        Ok(*self.inner.settled.borrow() && read.into_iter().all(|read| read))
+    }
+    /// The coordinator groups of this process.
+    pub fn groups(&self) -> Vec<u16> {
+        self.inner.groups.owned()
+    }
+    /// What is wrong in this process.
+    pub fn health(&self) -> &Health {
+        &self.inner.health
+    }
+    /// Ends everything that runs; what is at its commit is waited for. Open sagas go on at the next start.
+    pub async fn shutdown(&self) -> Result<(), Error> {
+        self.inner.tasks.stop().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,249 @@
+//! Several coordinators over the same stores and bus: they share the groups, follow each other, and never both write.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what tests share speaks by panicking")]
+
+use async_trait::async_trait;
+use saga::core::audit::audit_logs;
+use saga::core::batch::{Batch, Commit};
+use saga::core::bus::AnyBus;
+use saga::core::envelope::Recorded;
+use saga::core::id::{Position, SagaId, StepKey, StreamId, Version};
+use saga::core::json::Payload;
+use saga::core::memory::MemoryStores;
+use saga::core::ports::{
+    Cached, Claim, Clock, Document, Documents, EventStore, Find, Lease, Leases, OpenError, ReadError, Recollection,
+    SharedStore, Stores, Tail,
+};
+use saga::core::uuid::Uuid;
+use saga::core::view::SagaState;
+use saga::prelude::*;
+use saga::{JOURNAL, LocalBus, SystemClock};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+const LEASE: Duration = Duration::from_millis(400);
+const GROUPS: u16 = 16;
+
+#[derive(Serialize, Deserialize)]
+struct Row {
+    number: u32,
+}
+impl Saga for Row {
+    const NAME: &'static str = "row";
+    const VERSION: u16 = 1;
+    fn plan(plan: Plan) -> Definition {
+        plan.step("a", hold, free).step("b", hold_more, free).step("c", refuse_odd, free).end()
+    }
+}
+#[derive(Serialize, Deserialize)]
+struct A(StepKey);
+#[derive(Serialize, Deserialize)]
+struct B(StepKey);
+async fn hold(key: StepKey) -> Step<A> {
+    Ok(A(key))
+}
+async fn hold_more(key: StepKey) -> Step<B> {
+    Ok(B(key))
+}
+async fn refuse_odd(In(row): In<Row>) -> Step<u32> {
+    if row.number % 2 == 1 { Err(refuse("odd")) } else { Ok(row.number) }
+}
+async fn free(Undoing(_): Undoing) -> Step<()> {
+    Ok(())
+}
+
+/// What processes share: the database and the broker.
+struct World {
+    stores: Arc<dyn Stores>,
+    bus: Arc<LocalBus>,
+}
+impl World {
+    async fn new() -> Self {
+        let stores: Arc<dyn Stores> = Arc::new(MemoryStores::new(Arc::new(SystemClock)));
+        let bus = Arc::new(LocalBus::new(Arc::new(SystemClock)));
+        bus.carry(JOURNAL, stores.open(JOURNAL).await.unwrap(), 0);
+        Self { stores, bus }
+    }
+    async fn process(&self) -> Sagas {
+        self.process_on(Arc::clone(&self.stores)).await
+    }
+    async fn process_on(&self, stores: Arc<dyn Stores>) -> Sagas {
+        let bus = Arc::clone(&self.bus) as Arc<dyn AnyBus>;
+        let built = Orchestrator::on(stores).bus(bus).groups(GROUPS).lease(LEASE).register::<Row>();
+        built.start().await.unwrap()
+    }
+    async fn finds_nothing(&self, sagas: &Sagas) {
+        let verdicts = audit_logs(Arc::clone(sagas.definitions()), &sagas.logs(), true).await.unwrap();
+        assert!(verdicts.findings.is_empty(), "{:?}", verdicts.findings);
+    }
+}
+/// Looks until it holds; a test that would wait for ever fails instead.
+async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let clock = SystemClock;
+    let until = clock.now().plus(Duration::from_secs(30));
+    while !holds() {
+        assert!(clock.now() < until, "{what} within half a minute");
+        clock.sleep_until(clock.now().plus(Duration::from_millis(5))).await;
+    }
+}
+async fn start(sagas: &Sagas, numbers: std::ops::Range<u32>) -> Vec<(u32, SagaId)> {
+    let mut begun = Vec::new();
+    for number in numbers {
+        begun.push((number, sagas.start(Row { number }).await.unwrap().saga));
+    }
+    begun
+}
+async fn all_end(sagas: &Sagas, begun: &[(u32, SagaId)]) {
+    for (number, saga) in begun {
+        sagas.wait(*saga).await.unwrap();
+        let wanted = if number % 2 == 1 { SagaState::Compensated } else { SagaState::Completed };
+        assert_eq!(sagas.state(*saga).await.unwrap(), Some(wanted), "{number}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_coordinators_share_the_groups_and_serve_each_others_callers() {
+    let world = World::new().await;
+    let (one, two) = (world.process().await, world.process().await);
+    eventually("both have half of the groups", || one.groups().len() == 8 && two.groups().len() == 8).await;
+    // Whoever is asked, the owner acts: half of these are the other's.
+    let begun = start(&one, 0..40).await;
+    all_end(&two, &begun).await;
+    let again = two.start_raw("row", None, Some("k"), Payload::of(&Row { number: 2 }).unwrap(), None).await.unwrap();
+    let same = one.start_raw("row", None, Some("k"), Payload::of(&Row { number: 2 }).unwrap(), None).await.unwrap();
+    assert_eq!((again.saga, same.repeated), (same.saga, true));
+    world.finds_nothing(&one).await;
+    one.shutdown().await.unwrap();
+    eventually("what was given back is taken", || two.groups().len() == usize::from(GROUPS)).await;
+    two.shutdown().await.unwrap();
+}
+
+#[test]
+fn a_dead_coordinator_is_replaced_within_its_lease() {
+    let survivor = tokio::runtime::Runtime::new().unwrap();
+    let victim = tokio::runtime::Runtime::new().unwrap();
+    let world = survivor.block_on(World::new());
+    let dying = victim.block_on(world.process());
+    let begun = victim.block_on(async {
+        eventually("it has everything", || dying.groups().len() == usize::from(GROUPS)).await;
+        start(&dying, 0..40).await
+    });
+    // Killed in the middle of whatever it does: nothing is given back, nothing is finished.
+    victim.shutdown_background();
+    survivor.block_on(async {
+        let clock = SystemClock;
+        let killed = clock.now();
+        let heir = world.process().await;
+        eventually("the heir has everything", || heir.groups().len() == usize::from(GROUPS)).await;
+        let took = clock.now().since(killed);
+        assert!(took < LEASE + Duration::from_secs(2), "F4: {took:?}");
+        all_end(&heir, &begun).await;
+        world.finds_nothing(&heir).await;
+        heir.shutdown().await.unwrap();
+    });
+}
+
+/// A store whose writers can be held: what a stopped process looks like to the others.
+struct Held {
+    store: SharedStore,
+    gate: watch::Receiver<Gates>,
+}
+/// What may pass.
+#[derive(Clone, Copy)]
+struct Gates {
+    commits: bool,
+    leases: bool,
+}
+impl Held {
+    async fn pass(&self, what: fn(&Gates) -> bool) {
+        let mut gate = self.gate.clone();
+        let _open = gate.wait_for(|gates| what(gates)).await;
+    }
+}
+#[async_trait]
+impl EventStore for Held {
+    async fn commit(&self, batch: Batch) -> Commit {
+        self.pass(|gates| gates.commits).await;
+        self.store.commit(batch).await
+    }
+    async fn read(&self, stream: &StreamId, after: Version, limit: usize) -> Result<Vec<Recorded>, ReadError> {
+        self.store.read(stream, after, limit).await
+    }
+    async fn read_log(&self, after: Position, limit: usize) -> Result<Vec<Recorded>, ReadError> {
+        self.store.read_log(after, limit).await
+    }
+    async fn answered(&self, saga: Uuid, deed: StepKey, undo: StepKey) -> Result<Recollection, ReadError> {
+        self.store.answered(saga, deed, undo).await
+    }
+}
+#[async_trait]
+impl Documents for Held {
+    async fn get(&self, projection: &str, version: u16, key: &str) -> Result<Option<Document>, ReadError> {
+        self.store.get(projection, version, key).await
+    }
+    async fn find(&self, find: &Find) -> Result<Vec<Document>, ReadError> {
+        self.store.find(find).await
+    }
+    async fn checkpoint(&self, consumer: &str) -> Result<Position, ReadError> {
+        self.store.checkpoint(consumer).await
+    }
+    async fn cached(&self, what: &Cached) -> Result<Option<Payload>, ReadError> {
+        self.store.cached(what).await
+    }
+}
+#[async_trait]
+impl Leases for Held {
+    async fn lease(&self, owner: Uuid, claim: &Claim, ttl: Duration) -> Result<Vec<Lease>, ReadError> {
+        self.pass(|gates| gates.leases).await;
+        self.store.lease(owner, claim, ttl).await
+    }
+}
+#[async_trait]
+impl Tail for Held {
+    async fn head(&self) -> Result<Position, ReadError> {
+        self.store.head().await
+    }
+    async fn grown(&self, after: Position) -> Position {
+        self.store.grown(after).await
+    }
+}
+struct HeldStores {
+    stores: Arc<dyn Stores>,
+    gate: watch::Receiver<Gates>,
+}
+#[async_trait]
+impl Stores for HeldStores {
+    async fn open(&self, module: &str) -> Result<SharedStore, OpenError> {
+        let store = self.stores.open(module).await?;
+        Ok(Arc::new(Held { store, gate: self.gate.clone() }))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_paused_and_woken_coordinator_is_fenced_and_steps_down() {
+    let world = World::new().await;
+    let (gate, open) = watch::channel(Gates { commits: true, leases: true });
+    let paused = world.process_on(Arc::new(HeldStores { stores: Arc::clone(&world.stores), gate: open })).await;
+    eventually("it has everything", || paused.groups().len() == usize::from(GROUPS)).await;
+    gate.send_replace(Gates { commits: false, leases: false });
+    // These commits are under way when it stops: their starts are not durable, and nobody was told that they are.
+    let under_way = tokio::spawn({
+        let paused = paused.clone();
+        async move { paused.start_raw("row", None, Some("late"), Payload::of(&Row { number: 2 }).unwrap(), None).await }
+    });
+    let heir = world.process().await;
+    eventually("the heir has everything", || heir.groups().len() == usize::from(GROUPS)).await;
+    let begun = start(&heir, 0..20).await;
+    // It wakes at its commit: the clock says nothing to it, the fence does.
+    gate.send_replace(Gates { commits: true, leases: false });
+    eventually("it is fenced", || paused.health().incidents().get("fenced") == Some(&1)).await;
+    gate.send_replace(Gates { commits: true, leases: true });
+    // The late commit is refused; its caller is then served by the new owner, or by this one when it has a share again.
+    let late = under_way.await.unwrap().unwrap().saga;
+    all_end(&heir, &begun).await;
+    all_end(&heir, &[(2, late)]).await;
+    eventually("they share again", || paused.groups().len() == 8 && heir.groups().len() == 8).await;
+    world.finds_nothing(&heir).await;
+    heir.shutdown().await.unwrap();
+    paused.shutdown().await.unwrap();
+}
