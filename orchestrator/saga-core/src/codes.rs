@@ -55,6 +55,8 @@ codes! {
     PLAN_PIVOT = "SG0013", 1, false, "steps stand on the wrong side of the pivot";
     /// A plan is empty or its names are malformed.
     PLAN_MALFORMED = "SG0014", 1, false, "a plan is empty or malformed";
+    /// The store's sagas are spread over another number of groups.
+    STORE_GROUPS = "SG0015", 1, false, "the sagas of the store are spread over another number of groups";
     /// Malformed JSON.
     INPUT_MALFORMED = "SG0101", 2, false, "the input is not JSON";
     /// The input does not fit.
@@ -93,6 +95,14 @@ codes! {
     FINDINGS = "SG0304", 6, false, "a check has findings";
     /// Not from there, or not by them.
     NOT_ALLOWED = "SG0305", 4, false, "not allowed from here";
+    /// The configuration cannot be used.
+    CONFIG = "SG0306", 6, false, "the configuration cannot be used";
+    /// Nobody owns the saga's group at the moment.
+    UNOWNED = "SG0307", 9, true, "the saga's group has no owner at the moment";
+    /// Asked the wrong process.
+    NOT_HERE = "SG0308", 3, false, "this process does not do that";
+    /// The bus cannot be reached or used.
+    BUS_UNAVAILABLE = "SG0309", 9, true, "the bus cannot be reached or used";
     /// A bug.
     INTERNAL = "SG0999", 1, false, "something that must not happen";
 }

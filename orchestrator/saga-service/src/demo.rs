@@ -16,7 +16,7 @@ use saga_core::json::Payload;
 use saga_core::ports::Clock;
 use saga_core::view::{SagaShow, SagaState, StepState, Verdicts};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use strategy::api::dtos::{BriefSnapshot, Outline};
@@ -75,20 +75,24 @@ pub fn providers(patience: Duration) -> Replaced {
 /// Says that the data beside it are a demo's, and may be cleared by the next one.
 const MARK: &str = "demo";
 
-/// Removes what an earlier demo left in the folder: stores and artifacts, and nothing else. False, and nothing is touched,
-/// when there are stores that are not a demo's.
-pub fn clear(data: &Path) -> std::io::Result<bool> {
-    let mark = data.join(MARK);
+/// Whether a demo may clear the folder: there are no stores in it, or those of an earlier demo.
+pub fn may_clear(data: &Path) -> std::io::Result<bool> {
+    Ok(data.join(MARK).exists() || stores_in(data)?.is_empty())
+}
+
+fn stores_in(data: &Path) -> std::io::Result<Vec<PathBuf>> {
     let paths = std::fs::read_dir(data)?.map(|entry| entry.map(|entry| entry.path()));
     let paths = paths.collect::<std::io::Result<Vec<_>>>()?;
     let is_store = |path: &&std::path::PathBuf| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         [".db", ".db-wal", ".db-shm"].iter().any(|ending| name.ends_with(ending))
     };
-    let stores: Vec<_> = paths.iter().filter(is_store).collect();
-    if !stores.is_empty() && !mark.exists() {
-        return Ok(false);
-    }
+    Ok(paths.into_iter().filter(|path| is_store(&path)).collect())
+}
+
+/// Removes what an earlier demo left in the folder: stores and artifacts, and nothing else.
+pub fn clear(data: &Path) -> std::io::Result<()> {
+    let stores = stores_in(data)?;
     for store in &stores {
         std::fs::remove_file(store)?;
     }
@@ -96,8 +100,7 @@ pub fn clear(data: &Path) -> std::io::Result<bool> {
     if !stores.is_empty() && files.is_dir() {
         std::fs::remove_dir_all(files)?;
     }
-    std::fs::write(mark, "The stores in this folder are a demo's; the next demo clears them.\n")?;
-    Ok(true)
+    std::fs::write(data.join(MARK), "The stores in this folder are a demo's; the next demo clears them.\n")
 }
 
 /// Keeps the data in the folder: whoever works on them does not lose them to the next demo.

@@ -1,11 +1,14 @@
 //! The composition root: read it top to bottom and you know what runs in one process.
 
+pub mod backends;
 pub mod bench;
+pub mod config;
 pub mod demo;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 pub mod modules;
 pub mod providers;
+pub mod serve;
 mod service;
 
 pub use service::{Opened, Service, fault};

@@ -71,11 +71,11 @@ impl Service {
 }
 
 #[cfg(feature = "failpoints")]
-fn guarded(stores: Arc<dyn Stores>) -> Arc<dyn Stores> {
+pub(crate) fn guarded(stores: Arc<dyn Stores>) -> Arc<dyn Stores> {
     crate::failpoints::armed(stores)
 }
 #[cfg(not(feature = "failpoints"))]
-fn guarded(stores: Arc<dyn Stores>) -> Arc<dyn Stores> {
+pub(crate) fn guarded(stores: Arc<dyn Stores>) -> Arc<dyn Stores> {
     stores
 }
 

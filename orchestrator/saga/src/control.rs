@@ -1,11 +1,11 @@
 //! Control inside the process: what people may look at and order, over a running orchestrator.
 
 use crate::board::{Line, OPEN, find, lines, tail};
+use crate::hosting::module_rows;
 use crate::orchestrator::Error;
 use crate::sagas::Sagas;
 use async_trait::async_trait;
 use saga_core::audit::audit_logs;
-use saga_core::bus::Inbox;
 use saga_core::codes;
 use saga_core::control::{
     AwaitSaga, Control, ControlError, DefinitionRow, Look, Order, PAGE_MAX, Page, Receipt, Selector, Status, View, What,
@@ -14,11 +14,10 @@ use saga_core::envelope::Actor;
 use saga_core::event::EventSet;
 use saga_core::execution::{Accepted, Execution, OrderKind, Ordered};
 use saga_core::fact::{By, SagaFact};
-use saga_core::id::{Position, SagaId, Version};
+use saga_core::id::{SagaId, Version};
 use saga_core::journal::stream_of;
-use saga_core::machine::projector::{PARKED, PARKED_VERSION};
-use saga_core::ports::{FIND_LIMIT_MAX, Find};
-use saga_core::view::{HistoryRow, ModuleRow, ProjectionRow, SagaRow, SagaShow, SagaState, Why};
+use saga_core::ports::FIND_LIMIT_MAX;
+use saga_core::view::{HistoryRow, SagaRow, SagaShow, SagaState, Why};
 use saga_core::why::causes;
 use std::time::Duration;
 
@@ -30,7 +29,7 @@ pub struct LocalControl {
     bus: String,
 }
 
-fn failed(error: Error) -> ControlError {
+pub(crate) fn failed(error: Error) -> ControlError {
     match error {
         Error::Refused(refusal) => {
             let answer = ControlError::new(refusal.code, refusal.message);
@@ -40,8 +39,10 @@ fn failed(error: Error) -> ControlError {
             }
         }
         Error::Stopped => ControlError::new(codes::UNREACHABLE, "the orchestrator is stopping"),
-        why @ Error::Unowned { .. } => ControlError::new(codes::UNREACHABLE, why.to_string())
+        why @ Error::Unowned { .. } => ControlError::new(codes::UNOWNED, why.to_string())
             .hint("a takeover takes up to the lease time; try again, or see sagactl doctor"),
+        why @ Error::Groups { .. } => ControlError::new(codes::STORE_GROUPS, why.to_string())
+            .hint("set coordinator.groups to the number that the store has"),
         Error::Read(why) => ControlError::new(codes::STORE_UNAVAILABLE, why.to_string()),
         other => ControlError::new(codes::INTERNAL, other.to_string()),
     }
@@ -172,54 +173,6 @@ impl LocalControl {
         let items = page.iter().map(history_row).collect();
         Ok(Page { items, next, total: None, truncated })
     }
-    async fn modules(&self) -> Result<Page<ModuleRow>, ControlError> {
-        let mut items = Vec::new();
-        for host in self.sagas.inner.modules.values() {
-            let module = &host.module;
-            let head = host.store.head().await.map_err(|why| failed(why.into()))?;
-            // What a module last did is the last thing in its log.
-            let last = host.store.read_log(Position(head.0.saturating_sub(1)), 1).await;
-            let last_seen = last.map_err(|why| failed(why.into()))?.first().map(|recorded| recorded.recorded_at);
-            let mut projections = Vec::new();
-            for def in &module.projections {
-                let mut lag = 0;
-                for source in def.sources() {
-                    let Some(theirs) = self.sagas.inner.modules.get(source) else { continue };
-                    let head = theirs.store.head().await.map_err(|why| failed(why.into()))?;
-                    let at = host.store.checkpoint(&def.consumer(source)).await.map_err(|why| failed(why.into()))?;
-                    lag += head.0.saturating_sub(at.0);
-                }
-                projections.push(ProjectionRow { name: def.name.clone(), version: def.version, lag });
-            }
-            let aside = self.sagas.inner.bus.aside(module.name, PAGE_MAX).await.map_or(0, |aside| aside.len());
-            let parked = Find {
-                projection: PARKED.to_owned(),
-                version: PARKED_VERSION,
-                filters: Vec::new(),
-                order_by: None,
-                descending: false,
-                after: None,
-                limit: FIND_LIMIT_MAX,
-            };
-            let parked = host.store.find(&parked).await.map_err(|why| failed(why.into()))?.len();
-            let inbox = Inbox::Commands(module.name.to_owned());
-            let lag = self.sagas.inner.local.as_ref().map_or(0, |local| local.waiting(&inbox));
-            items.push(ModuleRow {
-                name: module.name.to_owned(),
-                contract: module.contract.to_owned(),
-                commands: module.commands.keys().map(|(name, version)| format!("{name}@{version}")).collect(),
-                queries: module.queries.keys().map(|(name, version)| format!("{name}@{version}")).collect(),
-                projections,
-                head,
-                lag: lag as u64,
-                parked: (aside + parked) as u64,
-                last_seen,
-                state: if aside + parked == 0 { "up".to_owned() } else { format!("up, {} parked", aside + parked) },
-            });
-        }
-        let total = Some(items.len() as u64);
-        Ok(Page { items, next: None, total, truncated: false })
-    }
     fn definitions(&self) -> Page<DefinitionRow> {
         let rows = self.sagas.definitions().values().map(|definition| DefinitionRow {
             name: definition.name.to_owned(),
@@ -238,7 +191,7 @@ impl LocalControl {
             bus: self.bus.clone(),
             modules: self.sagas.inner.modules.keys().map(|name| (*name).to_owned()).collect(),
             sagas: self.sagas.definitions().keys().map(|(name, version)| format!("{name}@{version}")).collect(),
-            ready: self.sagas.is_ready().await.map_err(failed)?,
+            ready: self.sagas.is_ready().await.map_err(failed)? && self.sagas.health().troubles().is_empty(),
             pid: std::process::id(),
             groups: self.sagas.groups(),
             troubles: self.sagas.health().troubles(),
@@ -344,7 +297,12 @@ impl Control for LocalControl {
                 let (causes, checked) = causes(&row, self.sagas.inner.clock.now());
                 View::Why(Box::new(Why { saga: row, causes, checked }))
             }
-            Look::Modules => View::ModuleList(self.modules().await?),
+            Look::Modules => {
+                let inner = &self.sagas.inner;
+                View::ModuleList(
+                    module_rows(&inner.modules, inner.local.as_deref()).await.map_err(|why| failed(why.into()))?,
+                )
+            }
             Look::Definitions => View::DefinitionList(self.definitions()),
             Look::Verify => {
                 let definitions = self.sagas.definitions().clone();

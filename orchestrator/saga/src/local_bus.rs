@@ -48,6 +48,7 @@ pub struct LocalBus {
     state: Mutex<State>,
     wakers: Mutex<BTreeMap<Inbox, Arc<Notify>>>,
     sources: Mutex<BTreeMap<String, Arc<Source>>>,
+    carried: Notify,
     /// Who serves a line: several may, and each takes its own down.
     lines: Mutex<BTreeMap<Line, Vec<(u64, Answerer)>>>,
 }
@@ -56,12 +57,13 @@ impl LocalBus {
     /// An empty bus.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let (wakers, sources, lines) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { clock, state: Mutex::default(), wakers, sources, lines }
+        Self { clock, state: Mutex::default(), wakers, sources, carried: Notify::new(), lines }
     }
     /// Lets the bus deliver the events of a module from its log; up to `published` they were published before.
     pub fn carry(&self, module: &str, store: SharedStore, published: u64) {
         let source = Arc::new(Source { store, published: watch::Sender::new(published) });
         lock(&self.sources).insert(module.to_owned(), source);
+        self.carried.notify_waiters();
     }
     fn source(&self, module: &str) -> Result<Arc<Source>, BusError> {
         let found = lock(&self.sources).get(module).cloned();
@@ -99,8 +101,9 @@ impl State {
         while let Some(entry) = queue.later.first_entry().filter(|entry| entry.key().0 <= now) {
             queue.ready.push_back(entry.remove());
         }
-        let overdue: Vec<u64> =
-            queue.in_flight.iter().filter(|(_, (.., due))| *due <= now).map(|(tag, _)| *tag).collect();
+        // Tags and the times by which they are due grow together: only the first ones can be overdue.
+        let overdue = queue.in_flight.iter().take_while(|(_, (.., due))| *due <= now).map(|(tag, _)| *tag);
+        let overdue: Vec<u64> = overdue.collect();
         for (message, times, _) in overdue.iter().filter_map(|tag| queue.in_flight.remove(tag)) {
             if times >= DELIVERIES_MAX {
                 let reason = format!("delivered {times} times and never settled");
@@ -117,7 +120,7 @@ impl State {
             taken.push(Delivery { tag: self.next_tag, times: times + 1, message });
         }
         let later = queue.later.keys().next().map(|(due, _)| *due);
-        let overdue = queue.in_flight.values().map(|(.., due)| *due).min();
+        let overdue = queue.in_flight.values().next().map(|(.., due)| *due);
         (taken, later.into_iter().chain(overdue).min())
     }
 }
@@ -221,7 +224,14 @@ impl EventBus for LocalBus {
         Ok(Tip { seq, id: of_seq.map(|recorded| recorded.id) })
     }
     async fn events(&self, module: &str, after: u64, max: usize) -> Result<Vec<Recorded>, BusError> {
-        let source = self.source(module)?;
+        let source = loop {
+            let carried = self.carried.notified();
+            match self.source(module) {
+                Ok(source) => break source,
+                // A module that is not hosted here has no events, yet.
+                Err(_) => carried.await,
+            }
+        };
         let mut published = source.published.subscribe();
         let mut read_to = None;
         loop {

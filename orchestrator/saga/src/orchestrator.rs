@@ -1,10 +1,12 @@
 //! Builds and starts an orchestrator: stores, bus, modules, and the coordinator of the sagas.
 
 use crate::board::board;
+use crate::control::LocalControl;
 use crate::coordination::{Coordination, LEASE};
 use crate::groups::Groups;
 use crate::health::Health;
 use crate::host::Host;
+use crate::hosting::Hosting;
 use crate::local_bus::LocalBus;
 use crate::relay::{RELAY, public_seq_at};
 use crate::sagas::{Inner, Sagas};
@@ -76,10 +78,13 @@ pub enum Error {
 /// Makes the lines that are answered for a module beside its own queries.
 pub type Lines = Arc<dyn Fn(&str, &SharedStore) -> Vec<(Line, Answerer)> + Send + Sync>;
 
+/// The bus of a module.
+pub type Buses = Arc<dyn Fn(&str) -> Arc<dyn AnyBus> + Send + Sync>;
+
 /// An orchestrator being put together.
 pub struct Orchestrator {
     stores: Arc<dyn Stores>,
-    bus: Option<Arc<dyn AnyBus>>,
+    buses: Option<Buses>,
     lines: Option<Lines>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
@@ -100,7 +105,7 @@ impl Orchestrator {
     pub fn on(stores: Arc<dyn Stores>) -> Self {
         Orchestrator {
             stores,
-            bus: None,
+            buses: None,
             lines: None,
             clock: Arc::new(SystemClock),
             ids: Arc::new(FreshIds),
@@ -127,8 +132,14 @@ impl Orchestrator {
     }
     /// Another bus than the one inside this process. Several processes may share it.
     #[must_use]
-    pub fn bus(mut self, bus: Arc<dyn AnyBus>) -> Self {
-        self.bus = Some(bus);
+    pub fn bus(self, bus: Arc<dyn AnyBus>) -> Self {
+        self.buses(Arc::new(move |_| Arc::clone(&bus)))
+    }
+    /// A bus for each module by its name, so that each can have a connection with its own rights; the coordinator has that
+    /// of [`JOURNAL`].
+    #[must_use]
+    pub fn buses(mut self, buses: Buses) -> Self {
+        self.buses = Some(buses);
         self
     }
     /// Lines that are answered for every hosted module beside its queries.
@@ -171,11 +182,13 @@ impl Orchestrator {
     }
     async fn open(self) -> Result<Hosting, Error> {
         let (tasks, health) = (Tasks::default(), Health::new(Arc::clone(&self.clock)));
-        let local = self.bus.is_none().then(|| Arc::new(LocalBus::new(Arc::clone(&self.clock))));
-        let bus = match (self.bus, &local) {
-            (Some(bus), _) => bus,
-            (None, Some(local)) => Arc::clone(local) as Arc<dyn AnyBus>,
-            (None, None) => return Err(Error::Stopped),
+        let (buses, local): (Buses, _) = match self.buses {
+            Some(buses) => (buses, None),
+            None => {
+                let local = Arc::new(LocalBus::new(Arc::clone(&self.clock)));
+                let bus = Arc::clone(&local) as Arc<dyn AnyBus>;
+                (Arc::new(move |_| Arc::clone(&bus)), Some(local))
+            }
         };
         let mut modules = BTreeMap::new();
         for mut module in self.modules {
@@ -184,7 +197,8 @@ impl Orchestrator {
                 let saved = store.checkpoint(RELAY).await?;
                 local.carry(module.name, Arc::clone(&store), public_seq_at(&store, saved).await?);
             }
-            let journal = module.name == JOURNAL;
+            let name = module.name;
+            let journal = name == JOURNAL;
             if journal {
                 module.projections.push(board());
             }
@@ -192,7 +206,7 @@ impl Orchestrator {
                 lines: self.lines.as_ref().map(|lines| lines(module.name, &store)).unwrap_or_default(),
                 module: Arc::new(module),
                 store,
-                bus: Arc::clone(&bus),
+                bus: buses(name),
                 clock: Arc::clone(&self.clock),
                 ids: Arc::clone(&self.ids),
                 tasks: tasks.clone(),
@@ -204,6 +218,7 @@ impl Orchestrator {
             };
             modules.insert(host.module.name, host);
         }
+        let bus = buses(JOURNAL);
         Ok(Hosting { modules, bus, local, clock: self.clock, ids: self.ids, tasks, health })
     }
     /// Checks the plans, opens the stores, takes over the groups, reads what is open and goes on with it. With one group
@@ -257,37 +272,11 @@ impl Orchestrator {
             let _ended = is_settled.wait_for(|settled| *settled).await;
         }
         inner.modules.values().for_each(Host::start);
-        Ok(Sagas { inner: Arc::new(inner) })
-    }
-}
-
-/// Modules that run in this process.
-pub struct Hosting {
-    pub(crate) modules: BTreeMap<&'static str, Host>,
-    bus: Arc<dyn AnyBus>,
-    local: Option<Arc<LocalBus>>,
-    clock: Arc<dyn Clock>,
-    ids: Arc<dyn Ids>,
-    tasks: Tasks,
-    health: Health,
-}
-
-impl Hosting {
-    /// What is wrong in this process.
-    pub fn health(&self) -> &Health {
-        &self.health
-    }
-    /// The modules.
-    pub fn modules(&self) -> impl Iterator<Item = &'static str> {
-        self.modules.keys().copied()
-    }
-    /// The bus of the modules.
-    pub fn bus(&self) -> &Arc<dyn AnyBus> {
-        &self.bus
-    }
-    /// Ends everything that runs; what is at its commit is waited for.
-    pub async fn shutdown(&self) {
-        self.tasks.stop().await;
+        let sagas = Sagas { inner: Arc::new(inner) };
+        let control = LocalControl::new(sagas.clone(), "", "");
+        let (hearing, tasks) = (sagas.clone(), sagas.inner.tasks.clone());
+        tasks.spawn(async move { hearing.hear_outside(control).await });
+        Ok(sagas)
     }
 }
 

@@ -112,6 +112,7 @@ async fn two_coordinators_share_the_groups_and_serve_each_others_callers() {
     let again = two.start_raw("row", None, Some("k"), Payload::of(&Row { number: 2 }).unwrap(), None).await.unwrap();
     let same = one.start_raw("row", None, Some("k"), Payload::of(&Row { number: 2 }).unwrap(), None).await.unwrap();
     assert_eq!((again.saga, same.repeated), (same.saga, true));
+    all_end(&one, &[(2, same.saga)]).await;
     world.finds_nothing(&one).await;
     one.shutdown().await.unwrap();
     eventually("what was given back is taken", || two.groups().len() == usize::from(GROUPS)).await;

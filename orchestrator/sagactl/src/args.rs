@@ -116,6 +116,8 @@ pub enum Command {
     Demo(cmd::demo::DemoArgs),
     /// Run everything in one process, with a store that is kept
     Dev(cmd::dev::DevArgs),
+    /// Serve modules, a coordinator, or both, as a configuration says
+    Serve(cmd::serve::ServeArgs),
     /// Start, list, show, watch, explain and steer sagas
     #[command(subcommand, visible_alias = "s")]
     Saga(cmd::saga::SagaCommand),
@@ -128,6 +130,11 @@ pub enum Command {
     /// Check the logs
     #[command(subcommand, visible_alias = "ev")]
     Events(cmd::events::EventsCommand),
+    /// Check a configuration
+    #[command(subcommand)]
+    Config(cmd::serve::ConfigCommand),
+    /// What is wrong in a running process, and what to do about it
+    Doctor(cmd::doctor::DoctorArgs),
     /// Measure
     #[command(subcommand)]
     Bench(cmd::bench::BenchCommand),

@@ -1,12 +1,14 @@
-//! The verbs, one file each; only `demo`, `dev` and `bench` may name the composition root.
+//! The verbs, one file each; only `demo`, `dev`, `serve` and `bench` may name the composition root.
 
 pub mod bench;
 pub mod demo;
 pub mod dev;
+pub mod doctor;
 pub mod events;
 pub mod help;
 pub mod module;
 pub mod order;
 pub mod saga;
+pub mod serve;
 pub mod start;
 pub mod watch;

@@ -9,6 +9,7 @@ use saga_service::modules::Replaced;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 /// Opens the stores under `data` in this process, for looking and ordering when nobody runs on them.
 ///
@@ -23,8 +24,19 @@ pub async fn open(data: &Path) -> Result<Arc<dyn Control>, ControlError> {
             .hint("or name another one   --url http://127.0.0.1:PORT, or --data DIR"));
     }
     let service = Service::open(data, Replaced::default(), 0).await?;
-    // The stores are closed by the end of the process: every commit is durable when it is answered.
-    Ok(Arc::new(Here { control: service.control() }))
+    let control = service.control();
+    *OPENED.lock().await = Some(service);
+    Ok(Arc::new(Here { control }))
+}
+
+/// What this process has opened, so that it can be closed when the command is done, wherever the command ended.
+static OPENED: Mutex<Option<Service>> = Mutex::const_new(None);
+
+/// Closes what [`open`] has opened. Without it nothing would be lost, but files would be left that the next one cleans up.
+pub async fn close() {
+    if let Some(service) = OPENED.lock().await.take() {
+        service.close().await;
+    }
 }
 
 /// Control of this process, which ends with the command: after an order it stays until the saga rests.

@@ -1,5 +1,6 @@
 //! Printing: pure functions from views to text, and the one type that writes text anywhere.
 
+pub mod doctor;
 pub mod error;
 pub mod history;
 pub mod json;

@@ -13,10 +13,14 @@ pub async fn main(argv: Vec<OsString>) -> Exit {
     let argv = rewrite(argv);
     match Cli::try_parse_from(&argv) {
         Ok(cli) => {
-            log(cli.global.verbose);
+            // A service without a log would keep its troubles to itself.
+            let serves = matches!(cli.command, Command::Serve(_));
+            log(cli.global.verbose.max(u8::from(serves)));
             let mut out = Out::of_process(&cli.global);
             let done = Box::pin(command(&cli.command, &cli.global, &mut out)).await;
-            finish(done, &mut out)
+            let exit = finish(done, &mut out);
+            crate::local::close().await;
+            exit
         }
         Err(error) => unparsed(&error, &argv),
     }
@@ -35,6 +39,9 @@ pub async fn command(command: &Command, global: &Global, out: &mut Out) -> Resul
     match command {
         Command::Demo(args) => cmd::demo::run(args, global, out).await,
         Command::Dev(args) => cmd::dev::run(args, global, out).await,
+        Command::Serve(args) => cmd::serve::run(args, out).await,
+        Command::Config(args) => cmd::serve::config(args, out),
+        Command::Doctor(args) => cmd::doctor::run(args, global, out).await,
         Command::Bench(args) => cmd::bench::run(args, global, out).await,
         Command::Saga(args) => cmd::saga::run(args, global, out).await,
         Command::Module(args) => cmd::module::run(args, global, out).await,

@@ -6,12 +6,12 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::print::out::Out;
 use clap::Args;
-use saga_admin::owner::OwnerFile;
+use saga_admin::owner::{self, Found, OwnerFile};
 use saga_admin::server::Server;
 use saga_core::codes;
 use saga_core::view::{SagaShow, SagaState, Verdicts};
 use saga_service::Service;
-use saga_service::demo::{BRIEFS, Demo, Told, clear, providers};
+use saga_service::demo::{BRIEFS, Demo, Told, clear, may_clear, providers};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -36,16 +36,22 @@ pub async fn run(args: &DemoArgs, global: &Global, out: &mut Out) -> Result<Exit
         (Duration::from_secs(2), Duration::from_millis(900))
     };
     std::fs::create_dir_all(data).map_err(|why| unusable(data, &why))?;
-    // Whoever has the lock of a store is asked first: a running process keeps its data.
-    if data.join("orchestration.db").is_file() {
-        Service::open(data, providers(silence), args.seed).await.map_err(Failure::from)?.close().await;
+    // A running process keeps its data, and is the first to be named.
+    if let Found::Alive(owner, _) = owner::find(data, global.timeout).await? {
+        let message = format!("{} is in use by process {}", data.display(), owner.pid);
+        return Err(Failure::new(codes::STORE_IN_USE, message).hint("name another folder   sagactl demo --data DIR"));
     }
-    if !clear(data).map_err(|why| unusable(data, &why))? {
+    if !may_clear(data).map_err(|why| unusable(data, &why))? {
         let message = format!("{} holds data that are not a demo's; a demo would clear them", data.display());
         return Err(Failure::new(codes::WRONG_STATE, message)
             .hint("name another folder   sagactl demo --data DIR")
             .hint("look at what is there sagactl saga list --all"));
     }
+    // Whoever has the lock of a store is asked first: a running process keeps its data.
+    if data.join("orchestration.db").is_file() {
+        Service::open(data, providers(silence), args.seed).await.map_err(Failure::from)?.close().await;
+    }
+    clear(data).map_err(|why| unusable(data, &why))?;
     let service = Service::open(data, providers(silence), args.seed).await.map_err(Failure::from)?;
     let server = Server::bind(([127, 0, 0, 1], 0).into()).await.map_err(Failure::from)?;
     let owner = OwnerFile::write(data, &server.url()).map_err(|why| unusable(data, &why))?;

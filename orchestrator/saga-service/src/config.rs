@@ -1,0 +1,415 @@
+//! The configuration of a service: one TOML file, overridden by the environment, checked whole before anything starts.
+//!
+//! Order: the environment (`SAGACTL__STORE__URL`: a double underscore is the dot), then the file, then the defaults.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What the environment's names begin with.
+pub const ENVIRONMENT: &str = "SAGACTL__";
+/// Written in a path or user name, it stands for the module's name.
+pub const MODULE: &str = "{module}";
+/// 64 groups: more would only be more leases.
+pub const GROUPS_MAX: u16 = 64;
+/// A lease of less than a second is lost by every busy machine.
+pub const LEASE_MS_MIN: u64 = 1_000;
+/// A lease of more than five minutes is a coordinator that nobody replaces.
+pub const LEASE_MS_MAX: u64 = 300_000;
+
+/// All of it. Unknown keys are errors.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Stands in front of every subject, and in the names of database roles and schemas.
+    pub prefix: String,
+    /// Where events are kept.
+    pub store: Store,
+    /// What carries them.
+    pub bus: Bus,
+    /// Who runs sagas.
+    pub coordinator: Coordinator,
+    /// Where people ask.
+    pub admin: Admin,
+    /// Where modules keep files.
+    pub files: Files,
+}
+
+/// Where events are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// `sqlite:FOLDER`, or `postgres://HOST:PORT/DATABASE`.
+    pub url: String,
+    /// The password of each module's role; `{module}` in the path stands for the module's name. Empty: none is needed.
+    pub password_file: String,
+    /// Accept a PostgreSQL server that may lose what it acknowledged.
+    pub accept_unsafe: bool,
+}
+
+/// What carries events, commands and replies.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Bus {
+    /// `local:`, or `nats://HOST:PORT`; several servers are separated by commas.
+    pub url: String,
+    /// The user; with `{module}` every module has a connection of its own.
+    pub user: String,
+    /// The user's password.
+    pub password_file: String,
+    /// A NATS credentials file.
+    pub credentials_file: String,
+    /// An nkey seed file.
+    pub nkey_file: String,
+    /// Speak TLS, also when the server does not insist.
+    pub tls: bool,
+    /// Whom to trust, instead of the system's list.
+    pub tls_ca_file: String,
+    /// The client's certificate.
+    pub tls_cert_file: String,
+    /// The client's key.
+    pub tls_key_file: String,
+    /// Copies of each stream: 1 or 3.
+    pub replicas: u8,
+    /// Change streams whose configuration differs, instead of refusing to start.
+    pub repair: bool,
+}
+
+/// Who runs sagas.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Coordinator {
+    /// Sagas are spread over this many groups; a store keeps the number it began with.
+    pub groups: u16,
+    /// How long the lease of a group holds.
+    pub lease_ms: u64,
+}
+
+/// Where people ask.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// The address of the admin API, `/livez` and `/readyz`; loopback only, port 0 takes a free one.
+    pub listen: SocketAddr,
+}
+
+/// Where modules keep files.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Files {
+    /// The folder.
+    pub folder: PathBuf,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            prefix: "aicmo".to_owned(),
+            store: Store::default(),
+            bus: Bus::default(),
+            coordinator: Coordinator::default(),
+            admin: Admin::default(),
+            files: Files::default(),
+        }
+    }
+}
+impl Default for Store {
+    fn default() -> Self {
+        Self { url: "sqlite:./data".to_owned(), password_file: String::new(), accept_unsafe: false }
+    }
+}
+impl Default for Bus {
+    fn default() -> Self {
+        Self {
+            url: "local:".to_owned(),
+            user: String::new(),
+            password_file: String::new(),
+            credentials_file: String::new(),
+            nkey_file: String::new(),
+            tls: false,
+            tls_ca_file: String::new(),
+            tls_cert_file: String::new(),
+            tls_key_file: String::new(),
+            replicas: 1,
+            repair: false,
+        }
+    }
+}
+impl Default for Coordinator {
+    fn default() -> Self {
+        Self { groups: 16, lease_ms: 10_000 }
+    }
+}
+impl Default for Admin {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7_420)) }
+    }
+}
+impl Default for Files {
+    fn default() -> Self {
+        Self { folder: PathBuf::from("./data") }
+    }
+}
+
+/// Where events are kept, understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreKind {
+    /// One file per module in a folder; one process.
+    Sqlite(PathBuf),
+    /// One schema per module; many processes.
+    Postgres(String),
+}
+
+/// What carries events, understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BusKind {
+    /// Inside the process.
+    Local,
+    /// NATS, at these addresses.
+    Nats(Vec<String>),
+}
+
+/// Everything that is wrong with a configuration, with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigFault {
+    /// The file, or the name of a variable.
+    pub place: String,
+    /// What is wrong, with the key.
+    pub says: String,
+    /// The next step.
+    pub hint: Option<String>,
+}
+
+impl Config {
+    /// Reads a file and what the environment adds. Every fault is found in one go where that is possible.
+    pub fn load(file: &Path, environment: impl Iterator<Item = (String, String)>) -> Result<Self, Vec<ConfigFault>> {
+        let place = file.display().to_string();
+        let fault = |says: String, hint: Option<&str>| {
+            vec![ConfigFault { place: place.clone(), says, hint: hint.map(str::to_owned) }]
+        };
+        let text = std::fs::read_to_string(file).map_err(|why| {
+            fault(format!("cannot be read: {why}"), Some("every key with its default is in deploy/sagactl.toml"))
+        })?;
+        // Alone first: faults of the file are told with their line.
+        toml::from_str::<Config>(&text).map_err(|why| vec![of_toml(&place, &why)])?;
+        let mut table: toml::Table = text.parse().map_err(|why| vec![of_toml(&place, &why)])?;
+        let mut names = Vec::new();
+        for (name, value) in environment {
+            if let Some(path) = name.strip_prefix(ENVIRONMENT) {
+                overlay(&mut table, &path.to_ascii_lowercase().replace("__", "."), &value);
+                names.push(name);
+            }
+        }
+        let config = Config::deserialize(toml::Value::Table(table)).map_err(|why| {
+            let mut fault = of_toml("the environment", &why);
+            fault.place = format!("the environment ({})", names.join(", "));
+            vec![fault]
+        })?;
+        let faults = config.faults(&place);
+        if faults.is_empty() { Ok(config) } else { Err(faults) }
+    }
+    /// Where events are kept.
+    pub fn store_kind(&self) -> Result<StoreKind, String> {
+        let url = self.store.url.as_str();
+        match url.split_once(':') {
+            Some(("sqlite", folder)) if !folder.is_empty() => Ok(StoreKind::Sqlite(PathBuf::from(folder))),
+            Some(("postgres" | "postgresql", _)) => Ok(StoreKind::Postgres(url.to_owned())),
+            _ => Err(format!("{url:?} is neither sqlite:FOLDER nor postgres://HOST:PORT/DATABASE")),
+        }
+    }
+    /// What carries events.
+    pub fn bus_kind(&self) -> Result<BusKind, String> {
+        if self.bus.url == "local:" {
+            return Ok(BusKind::Local);
+        }
+        let urls: Vec<String> = self.bus.url.split(',').map(|url| url.trim().to_owned()).collect();
+        match urls.iter().find(|url| !["nats://", "tls://"].iter().any(|scheme| url.starts_with(scheme))) {
+            None => Ok(BusKind::Nats(urls)),
+            Some(bad) => Err(format!("{bad:?} is neither local: nor nats://HOST:PORT nor tls://HOST:PORT")),
+        }
+    }
+    /// How long a lease holds.
+    pub fn lease(&self) -> Duration {
+        Duration::from_millis(self.coordinator.lease_ms)
+    }
+    fn faults(&self, place: &str) -> Vec<ConfigFault> {
+        let mut faults = Vec::new();
+        let mut fault = |key: &str, says: String, hint: Option<&str>| {
+            let says = format!("{key}: {says}");
+            faults.push(ConfigFault { place: place.to_owned(), says, hint: hint.map(str::to_owned) });
+        };
+        let (store, bus) = (self.store_kind(), self.bus_kind());
+        if let Err(why) = &store {
+            fault("store.url", why.clone(), None);
+        }
+        if let Err(why) = &bus {
+            fault("bus.url", why.clone(), None);
+        }
+        if matches!((&store, &bus), (Ok(StoreKind::Postgres(_)), Ok(BusKind::Local))) {
+            let hint = "a bus inside one process serves one process; use it with sqlite:, or name a NATS server";
+            fault(
+                "bus.url",
+                "local: cannot connect the processes that share a PostgreSQL store".to_owned(),
+                Some(hint),
+            );
+        }
+        if self.prefix.is_empty() || !self.prefix.split('.').all(is_word) {
+            fault("prefix", format!("{:?} is not words of a-z, 0-9, _ and - joined by dots", self.prefix), None);
+        }
+        if !(1..=GROUPS_MAX).contains(&self.coordinator.groups) {
+            fault("coordinator.groups", format!("{} is not from 1 to {GROUPS_MAX}", self.coordinator.groups), None);
+        }
+        if !(LEASE_MS_MIN..=LEASE_MS_MAX).contains(&self.coordinator.lease_ms) {
+            let says = format!("{} is not from {LEASE_MS_MIN} to {LEASE_MS_MAX}", self.coordinator.lease_ms);
+            fault("coordinator.lease_ms", says, None);
+        }
+        if ![1, 3, 5].contains(&self.bus.replicas) {
+            fault("bus.replicas", format!("{} is not 1, 3 or 5", self.bus.replicas), None);
+        }
+        if !self.admin.listen.ip().is_loopback() {
+            let hint = "the admin API has no authentication yet; listen on 127.0.0.1 and reach it through a tunnel";
+            fault("admin.listen", format!("{} is not a loopback address", self.admin.listen), Some(hint));
+        }
+        for (key, file) in self.secrets() {
+            if !file.contains(MODULE)
+                && let Err(why) = std::fs::metadata(file)
+            {
+                fault(key, format!("{file:?} cannot be read: {why}"), None);
+            }
+        }
+        let ways = [&self.bus.user, &self.bus.credentials_file, &self.bus.nkey_file];
+        if ways.iter().filter(|way| !way.is_empty()).count() > 1 {
+            let says = "user, credentials_file and nkey_file are three ways to log in; choose one".to_owned();
+            fault("bus", says, None);
+        }
+        if self.bus.tls_cert_file.is_empty() != self.bus.tls_key_file.is_empty() {
+            fault("bus", "tls_cert_file and tls_key_file belong together".to_owned(), None);
+        }
+        faults
+    }
+    /// The files that are named, with their keys.
+    fn secrets(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let files = [
+            ("store.password_file", &self.store.password_file),
+            ("bus.password_file", &self.bus.password_file),
+            ("bus.credentials_file", &self.bus.credentials_file),
+            ("bus.nkey_file", &self.bus.nkey_file),
+            ("bus.tls_ca_file", &self.bus.tls_ca_file),
+            ("bus.tls_cert_file", &self.bus.tls_cert_file),
+            ("bus.tls_key_file", &self.bus.tls_key_file),
+        ];
+        files.into_iter().map(|(key, file)| (key, file.as_str())).filter(|(_, file)| !file.is_empty())
+    }
+    /// What would be used, a line for each key; secrets by their files only.
+    pub fn lines(&self) -> Vec<(String, String)> {
+        let text = |value: &str| if value.is_empty() { "(none)".to_owned() } else { value.to_owned() };
+        let mut lines: BTreeMap<&str, String> = self.secrets().map(|(key, file)| (key, file.to_owned())).collect();
+        lines.extend([
+            ("prefix", text(&self.prefix)),
+            ("store.url", text(&self.store.url)),
+            ("store.accept_unsafe", self.store.accept_unsafe.to_string()),
+            ("bus.url", text(&self.bus.url)),
+            ("bus.user", text(&self.bus.user)),
+            ("bus.tls", self.bus.tls.to_string()),
+            ("bus.replicas", self.bus.replicas.to_string()),
+            ("bus.repair", self.bus.repair.to_string()),
+            ("coordinator.groups", self.coordinator.groups.to_string()),
+            ("coordinator.lease_ms", self.coordinator.lease_ms.to_string()),
+            ("admin.listen", self.admin.listen.to_string()),
+            ("files.folder", self.files.folder.display().to_string()),
+        ]);
+        lines.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+}
+
+fn is_word(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
+}
+
+/// Puts a value from the environment into the table; what is no TOML value is a text.
+fn overlay(table: &mut toml::Table, path: &str, value: &str) {
+    let parsed = format!("v = {value}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("v"));
+    let scalar = parsed.filter(|value| value.is_integer() || value.is_bool());
+    let value = scalar.unwrap_or_else(|| toml::Value::String(value.to_owned()));
+    match path.split_once('.') {
+        None => drop(table.insert(path.to_owned(), value)),
+        Some((section, key)) => {
+            let section = table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            if let Some(section) = section.as_table_mut() {
+                section.insert(key.to_owned(), value);
+            }
+        }
+    }
+}
+
+/// The parser's own words, and for an unknown key the one that was probably meant.
+fn of_toml(place: &str, error: &toml::de::Error) -> ConfigFault {
+    let message = error.message();
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let meant = message.starts_with("unknown field").then(|| {
+        let (unknown, known) = quoted.split_first()?;
+        let near = known.iter().map(|known| (strsim::jaro_winkler(unknown, known), *known));
+        near.filter(|(alike, _)| *alike > 0.75).max_by(|left, right| left.0.total_cmp(&right.0)).map(|(_, known)| known)
+    });
+    let hint = meant.flatten().map(|known| format!("did you mean {known}?"));
+    ConfigFault { place: place.to_owned(), says: error.to_string().trim_end().to_owned(), hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, Vec<ConfigFault>> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sagactl.toml");
+        std::fs::write(&file, text).unwrap();
+        let pairs = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::load(&file, pairs.collect::<Vec<_>>().into_iter())
+    }
+    fn fault(text: &str, environment: &[(&str, &str)]) -> String {
+        let faults = load(text, environment).unwrap_err();
+        let words = |fault: &ConfigFault| format!("{} {}", fault.says, fault.hint.clone().unwrap_or_default());
+        faults.iter().map(words).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn an_empty_file_is_the_defaults_and_the_environment_is_above_the_file() {
+        assert_eq!(load("", &[]).unwrap(), Config::default());
+        let text = "[coordinator]\ngroups = 4\n[store]\nurl = 'sqlite:./one'\n";
+        let environment =
+            [("SAGACTL__COORDINATOR__GROUPS", "8"), ("SAGACTL__STORE__URL", "sqlite:./two"), ("HOME", "/")];
+        let config = load(text, &environment).unwrap();
+        assert_eq!((config.coordinator.groups, config.store.url.as_str()), (8, "sqlite:./two"));
+    }
+
+    #[test]
+    fn faults_name_their_place_and_the_next_step() {
+        for (text, environment, wanted) in [
+            ("[stor]\nurl = 'x'", vec![], "did you mean store?"),
+            ("[store]\nurll = 'x'", vec![], "did you mean url?"),
+            ("[coordinator]\ngroups = 'many'", vec![], "line 2"),
+            ("", vec![("SAGACTL__BUS__URLL", "x")], "did you mean url?"),
+            ("[store]\nurl = 'mysql://x'", vec![], "store.url: \"mysql://x\" is neither"),
+            ("[store]\nurl = 'postgres://x/y'", vec![], "bus.url: local: cannot connect"),
+            ("[coordinator]\ngroups = 0\nlease_ms = 5", vec![], "coordinator.lease_ms: 5 is not from 1000"),
+            ("[admin]\nlisten = '0.0.0.0:1'", vec![], "not a loopback address"),
+            ("[bus]\nurl = 'nats://a'\npassword_file = '/does/not/exist'", vec![], "bus.password_file"),
+            ("prefix = 'a b'", vec![], "prefix"),
+            ("[bus]\nuser='a'\nnkey_file='b'", vec![], "choose one"),
+        ] {
+            let says = fault(text, &environment);
+            assert!(says.contains(wanted), "{text:?}: {says}");
+        }
+    }
+
+    #[test]
+    fn the_shipped_file_has_every_key_with_its_default() {
+        let text = include_str!("../../../deploy/sagactl.toml");
+        assert_eq!(load(text, &[]).unwrap(), Config::default());
+        for key in ["password_file", "accept_unsafe", "credentials_file", "tls_key_file", "repair", "folder"] {
+            assert!(text.contains(&format!("\n{key} = ")), "{key}");
+        }
+    }
+}

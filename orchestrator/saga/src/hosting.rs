@@ -1,0 +1,159 @@
+//! Modules that run in this process, with or without a coordinator beside them, and what people may see of them.
+
+use crate::control::failed;
+use crate::health::Health;
+use crate::host::Host;
+use crate::local_bus::LocalBus;
+use crate::orchestrator::Error;
+use crate::tasks::Tasks;
+use async_trait::async_trait;
+use saga_core::bus::{AnyBus, Inbox};
+use saga_core::codes;
+use saga_core::control::{AwaitSaga, Control, ControlError, Look, Order, PAGE_MAX, Page, Receipt, Status, View};
+use saga_core::envelope::Actor;
+use saga_core::id::Position;
+use saga_core::machine::projector::{PARKED, PARKED_VERSION};
+use saga_core::ports::{Clock, FIND_LIMIT_MAX, Find, Ids, ReadError};
+use saga_core::view::{ModuleRow, ProjectionRow, SagaShow};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Modules that run in this process.
+pub struct Hosting {
+    pub(crate) modules: BTreeMap<&'static str, Host>,
+    pub(crate) bus: Arc<dyn AnyBus>,
+    pub(crate) local: Option<Arc<LocalBus>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) tasks: Tasks,
+    pub(crate) health: Health,
+}
+
+impl Hosting {
+    /// What is wrong in this process.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+    /// Ends everything that runs; what is at its commit is waited for.
+    pub async fn shutdown(&self) {
+        self.tasks.stop().await;
+    }
+    /// What people may look at here; `store` and `bus` say where things are kept.
+    pub fn control(&self, store: impl Into<String>, bus: impl Into<String>) -> HostControl {
+        let (modules, health, local) = (self.modules.clone(), self.health.clone(), self.local.clone());
+        HostControl { modules, health, local, store: store.into(), bus: bus.into() }
+    }
+}
+
+/// Control over a process that hosts modules and coordinates no sagas.
+pub struct HostControl {
+    modules: BTreeMap<&'static str, Host>,
+    health: Health,
+    local: Option<Arc<LocalBus>>,
+    store: String,
+    bus: String,
+}
+
+impl HostControl {
+    fn elsewhere<T>() -> Result<T, ControlError> {
+        Err(ControlError::new(codes::NOT_HERE, "this process hosts modules and coordinates no sagas")
+            .hint("ask a coordinator: --url http://ADDRESS of a process that was started with --coordinator"))
+    }
+}
+
+#[async_trait]
+impl Control for HostControl {
+    async fn look(&self, _: &Actor, what: Look) -> Result<View, ControlError> {
+        match what {
+            Look::Modules => {
+                let rows = module_rows(&self.modules, self.local.as_deref()).await;
+                Ok(View::ModuleList(rows.map_err(|why| failed(Error::from(why)))?))
+            }
+            Look::Status => Ok(View::Status(Status {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                store: self.store.clone(),
+                bus: self.bus.clone(),
+                modules: self.modules.keys().map(|name| (*name).to_owned()).collect(),
+                sagas: Vec::new(),
+                ready: self.health.troubles().is_empty(),
+                pid: std::process::id(),
+                groups: Vec::new(),
+                troubles: self.health.troubles(),
+                incidents: self.health.incidents(),
+            })),
+            Look::Sagas(_) | Look::Saga { .. } | Look::History { .. } | Look::Why { .. } | Look::Definitions => {
+                Self::elsewhere()
+            }
+            Look::Verify => Self::elsewhere(),
+        }
+    }
+    async fn act(&self, _: &Actor, _: Order) -> Result<Receipt, ControlError> {
+        Self::elsewhere()
+    }
+    async fn outcome(&self, _: &Actor, _: AwaitSaga, _: Duration) -> Result<Option<SagaShow>, ControlError> {
+        Self::elsewhere()
+    }
+}
+
+/// A row for each module of this process.
+pub(crate) async fn module_rows(
+    modules: &BTreeMap<&'static str, Host>,
+    local: Option<&LocalBus>,
+) -> Result<Page<ModuleRow>, ReadError> {
+    let mut items = Vec::new();
+    for host in modules.values() {
+        items.push(module_row(host, modules, local).await?);
+    }
+    let total = Some(items.len() as u64);
+    Ok(Page { items, next: None, total, truncated: false })
+}
+
+async fn module_row(
+    host: &Host,
+    modules: &BTreeMap<&'static str, Host>,
+    local: Option<&LocalBus>,
+) -> Result<ModuleRow, ReadError> {
+    let module = &host.module;
+    let head = host.store.head().await?;
+    // What a module last did is the last thing in its log.
+    let last = host.store.read_log(Position(head.0.saturating_sub(1)), 1).await?;
+    let mut projections = Vec::new();
+    for def in &module.projections {
+        let mut lag = 0;
+        for source in def.sources() {
+            // The end of a log in another process is on the bus; what is not known now counts as caught up.
+            let end = match modules.get(source) {
+                Some(theirs) => theirs.store.head().await?.0,
+                None => host.bus.tip(source).await.map_or(0, |tip| tip.seq),
+            };
+            let at = host.store.checkpoint(&def.consumer(source)).await?;
+            lag += end.saturating_sub(at.0);
+        }
+        projections.push(ProjectionRow { name: def.name.clone(), version: def.version, lag });
+    }
+    let aside = host.bus.aside(module.name, PAGE_MAX).await.map_or(0, |aside| aside.len());
+    let parked = Find {
+        projection: PARKED.to_owned(),
+        version: PARKED_VERSION,
+        filters: Vec::new(),
+        order_by: None,
+        descending: false,
+        after: None,
+        limit: FIND_LIMIT_MAX,
+    };
+    let parked = host.store.find(&parked).await?.len();
+    let inbox = Inbox::Commands(module.name.to_owned());
+    Ok(ModuleRow {
+        name: module.name.to_owned(),
+        contract: module.contract.to_owned(),
+        commands: module.commands.keys().map(|(name, version)| format!("{name}@{version}")).collect(),
+        queries: module.queries.keys().map(|(name, version)| format!("{name}@{version}")).collect(),
+        projections,
+        head,
+        lag: local.map_or(0, |local| local.waiting(&inbox)) as u64,
+        parked: (aside + parked) as u64,
+        last_seen: last.first().map(|recorded| recorded.recorded_at),
+        state: if aside + parked == 0 { "up".to_owned() } else { format!("up, {} parked", aside + parked) },
+    })
+}

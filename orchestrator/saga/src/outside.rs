@@ -1,0 +1,141 @@
+//! CloudEvents from outside that start a saga or answer a gate: validated, acted on once, acknowledged when durable.
+
+use crate::control::LocalControl;
+use crate::sagas::Sagas;
+use saga_core::bus::{Delivery, Inbox, Message, OutsideMessage, Settle};
+use saga_core::codes;
+use saga_core::control::{Control, ControlError, Order, What};
+use saga_core::envelope::Actor;
+use saga_core::id::RequestId;
+use saga_core::json::Payload;
+use serde::Deserialize;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// 64 at once: a flood from outside does not starve the replies.
+const OUTSIDE_AT_ONCE: usize = 64;
+/// Weather is tried again after this long.
+const LATER: Duration = Duration::from_secs(1);
+/// The type of a CloudEvent that starts a saga.
+pub(crate) const START: &str = "orchestration.StartSaga.v1";
+/// The type of a CloudEvent that answers a gate of a saga.
+pub(crate) const SIGNAL: &str = "orchestration.SignalSaga.v1";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StartSaga {
+    saga: String,
+    version: Option<u16>,
+    key: Option<String>,
+    input: Payload,
+}
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignalSaga {
+    saga: String,
+    gate: String,
+    data: Payload,
+}
+
+impl Sagas {
+    /// Receives what comes from outside, until everything ends. The id of an event, with its source, makes it one order.
+    pub(crate) async fn hear_outside(self, control: LocalControl) {
+        let (health, clock, tasks) = (self.health().clone(), self.inner.clock.clone(), self.inner.tasks.clone());
+        while !tasks.is_stopping() {
+            let received = tokio::select! {
+                () = tasks.stopping() => return,
+                received = self.inner.bus.receive(&Inbox::Outside, OUTSIDE_AT_ONCE) => received,
+            };
+            let received = match received {
+                Ok(received) => received,
+                Err(why) => {
+                    health.trouble("events from outside", why.to_string());
+                    clock.sleep_until(clock.now().plus(LATER)).await;
+                    continue;
+                }
+            };
+            health.well("events from outside");
+            let taking = received.into_iter().map(|delivery| take(&control, delivery));
+            let settled = futures::future::join_all(taking).await;
+            if let Err(why) = self.inner.bus.settle(&Inbox::Outside, settled).await {
+                tracing::warn!(%why, "events from outside could not be acknowledged; they come again");
+            }
+        }
+    }
+}
+
+async fn take(control: &LocalControl, delivery: Delivery) -> (u64, Settle) {
+    let Message::Outside(message) = delivery.message else {
+        return (delivery.tag, Settle::Park("not an event from outside".to_owned()));
+    };
+    let order = match order_of(&message) {
+        Ok(order) => order,
+        Err(why) => return (delivery.tag, Settle::Park(why)),
+    };
+    let by = Actor::system(format!("outside:{}", message.source));
+    let settle = match control.act(&by, order).await {
+        Ok(receipt) => {
+            tracing::debug!(id = message.id, source = message.source, saga = %receipt.saga, "taken from outside");
+            Settle::Done
+        }
+        Err(why) if is_weather(&why) => Settle::Later(LATER),
+        Err(why) => Settle::Park(format!("{} {}", why.code, why.message)),
+    };
+    (delivery.tag, settle)
+}
+
+fn is_weather(why: &ControlError) -> bool {
+    codes::find(&why.code).is_some_and(|code| code.retryable)
+}
+
+/// What the event orders. The same event is the same request.
+fn order_of(message: &OutsideMessage) -> Result<Order, String> {
+    let name = format!("{}/{}", message.source, message.id);
+    let what = match message.kind.as_str() {
+        START => {
+            let start: StartSaga = message.data.read().map_err(|why| format!("the data of {START}: {why}"))?;
+            let key = Some(start.key.unwrap_or_else(|| name.clone()));
+            What::Start { kind: start.saga, version: start.version, key, input: start.input }
+        }
+        SIGNAL => {
+            let signal: SignalSaga = message.data.read().map_err(|why| format!("the data of {SIGNAL}: {why}"))?;
+            What::Signal { saga: signal.saga, gate: signal.gate, data: signal.data }
+        }
+        other => return Err(format!("nobody takes events of type {other:?}; known are {START} and {SIGNAL}")),
+    };
+    let request = RequestId(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()));
+    Ok(Order { request, reason: Some(format!("event {name}")), what })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(kind: &str, data: &str) -> OutsideMessage {
+        let data = Payload::trusted(data);
+        OutsideMessage { id: "7".to_owned(), source: "/shop".to_owned(), kind: kind.to_owned(), data }
+    }
+
+    #[test]
+    fn an_event_is_one_order_and_names_itself() {
+        let start = message(START, r#"{"saga":"row","input":{"number":9007199254740993}}"#);
+        let order = order_of(&start).unwrap();
+        assert_eq!(order.request, order_of(&start).unwrap().request);
+        let What::Start { kind, key, input, .. } = order.what else { panic!("a start") };
+        assert_eq!((kind.as_str(), key.as_deref()), ("row", Some("/shop/7")));
+        assert_eq!(input.as_str(), r#"{"number":9007199254740993}"#);
+    }
+
+    #[test]
+    fn what_nobody_understands_is_parked_with_the_reason() {
+        for (kind, data, wanted) in [
+            ("shop.Bought.v1", "{}", "nobody takes events of type \"shop.Bought.v1\""),
+            (START, "{}", "missing field `saga`"),
+            (START, r#"{"saga":"row","input":{},"extra":1}"#, "unknown field `extra`"),
+            (SIGNAL, r#"{"saga":"row"}"#, "missing field `gate`"),
+        ] {
+            let why = order_of(&message(kind, data)).unwrap_err();
+            assert!(why.contains(wanted), "{why}");
+        }
+    }
+}

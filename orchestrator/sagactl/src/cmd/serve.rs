@@ -1,0 +1,122 @@
+//! `sagactl serve` and `sagactl config check`: a service as its configuration says.
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::print::out::Out;
+use clap::{Args, Subcommand};
+use saga_admin::owner::OwnerFile;
+use saga_admin::server::Server;
+use saga_core::codes;
+use saga_service::config::{Config, ConfigFault};
+use saga_service::serve::{Roles, serve};
+use std::path::{Path, PathBuf};
+
+/// What `serve` takes.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArgs {
+    /// The configuration; every key with its default is in deploy/sagactl.toml
+    #[arg(long, value_name = "FILE", default_value = "sagactl.toml")]
+    pub config: PathBuf,
+    /// Host only these modules, separated by commas (default: all, or none beside --coordinator)
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub modules: Vec<String>,
+    /// Run sagas (default: yes, unless --modules is given)
+    #[arg(long)]
+    pub coordinator: bool,
+    /// The jitter of all retries comes from this number
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+}
+
+impl ServeArgs {
+    /// Neither word means everything; one of them means only that.
+    fn roles(&self) -> Roles {
+        match (self.modules.is_empty(), self.coordinator) {
+            (true, false) => Roles { modules: None, coordinator: true },
+            (false, coordinator) => Roles { modules: Some(self.modules.clone()), coordinator },
+            (true, true) => Roles { modules: Some(Vec::new()), coordinator: true },
+        }
+    }
+}
+
+/// What can be done with a configuration.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ConfigCommand {
+    /// Read and check a configuration, and say what would be used
+    Check {
+        /// The configuration
+        #[arg(long, value_name = "FILE", default_value = "sagactl.toml")]
+        config: PathBuf,
+    },
+}
+
+/// Reads a configuration; everything that is wrong with it is one failure.
+pub fn load(file: &Path) -> Result<Config, Failure> {
+    Config::load(file, std::env::vars()).map_err(|faults| {
+        let says = |fault: &ConfigFault| format!("{}: {}", fault.place, fault.says);
+        let message = faults.iter().map(says).collect::<Vec<_>>().join("\n");
+        faults.iter().filter_map(|fault| fault.hint.clone()).fold(Failure::new(codes::CONFIG, message), Failure::hint)
+    })
+}
+
+/// Runs it.
+pub fn config(command: &ConfigCommand, out: &mut Out) -> Result<Exit, Failure> {
+    let ConfigCommand::Check { config: file } = command;
+    let config = load(file)?;
+    let lines = config.lines();
+    let width = lines.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
+    let text: String = lines.iter().map(|(key, value)| format!("{key:width$}  {value}\n")).collect();
+    out.data(&text)?;
+    out.note(&format!("{} can be used", file.display()));
+    Ok(Exit::DONE)
+}
+
+/// Runs until it is told to stop: ctrl-C or SIGTERM.
+pub async fn run(args: &ServeArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let config = load(&args.config)?;
+    let roles = args.roles();
+    let mut stop = Box::pin(super::dev::stopping()?);
+    let server = Server::bind(config.admin.listen).await?;
+    let url = server.url();
+    let words = match (&roles.modules, roles.coordinator) {
+        (None, _) => "all modules and a coordinator".to_owned(),
+        (Some(names), true) if names.is_empty() => "a coordinator".to_owned(),
+        (Some(names), true) => format!("{} and a coordinator", names.join(", ")),
+        (Some(names), false) => names.join(", "),
+    };
+    out.note(&format!("sagactl {} serve: {words}", env!("CARGO_PKG_VERSION")));
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel::<String>();
+    let say = move |text: &str| drop(tell.send(text.to_owned()));
+    let serving = {
+        let mut starting = std::pin::pin!(serve(&config, &roles, args.seed, &say));
+        loop {
+            tokio::select! {
+                serving = &mut starting => break serving?,
+                Some(text) = told.recv() => out.note(&text),
+                () = &mut stop => {
+                    out.note("stopped before the servers that it waited for were there");
+                    return Ok(Exit::DONE);
+                }
+            }
+        }
+    };
+    let owner = match roles.coordinator {
+        true => Some(sign(&config, &url)?),
+        false => None,
+    };
+    out.note(&format!("  api      {url}/v1\n  store    {}\n  bus      {}", config.store.url, config.bus.url));
+    let served = server.run(serving.control(), stop).await;
+    out.note("stopping: what is at its commit is finished, leases are given back");
+    serving.close().await;
+    drop(owner);
+    served.map_err(|why| Failure::new(codes::INTERNAL, format!("the admin API ended: {why}")))?;
+    Ok(Exit(0))
+}
+
+/// Says in the files folder where this process answers, so that `sagactl` finds it with `--data`.
+fn sign(config: &Config, url: &str) -> Result<OwnerFile, Failure> {
+    let folder = &config.files.folder;
+    let failed = |why: std::io::Error| Failure::new(codes::STORE_UNAVAILABLE, format!("{}: {why}", folder.display()));
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    OwnerFile::write(folder, url).map_err(failed)
+}

@@ -1,0 +1,48 @@
+//! `doctor`: one line for each thing that was looked at, worst last, and a verdict.
+
+use crate::print::style::{Ink, Style};
+use crate::words;
+use saga_core::control::Status;
+
+/// What incidents mean, by name: what happened, and that it needs nobody any more.
+const INCIDENTS: [(&str, &str); 3] = [
+    ("broker-loss", "the broker had lost events that it had acknowledged; they were published again, in order"),
+    ("fenced", "a coordinator group was taken over by another process; this one stepped down from it"),
+    ("phantom", "the broker had an event that the log does not know; the relay of that module stopped"),
+];
+
+/// The checks.
+pub fn render(status: &Status, style: &Style) -> String {
+    let good = style.sign("✔", "+");
+    let warning = style.sign("!", "!");
+    let bad = style.paint(Ink::Red, style.sign("✖", "X"));
+    let mut text = format!(
+        "  {good} process {} answers, version {}\n  {good} store   {}\n  {good} bus     {}\n",
+        status.pid,
+        style.clean(&status.version),
+        style.clean(&status.store),
+        style.clean(&status.bus)
+    );
+    text.push_str(&format!("  {good} modules {}\n", style.clean(&status.modules.join(" "))));
+    if !status.sagas.is_empty() {
+        let groups = status.groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let sign = if groups.is_empty() { warning } else { good };
+        let groups = if groups.is_empty() { "none: another process has them all" } else { &groups };
+        text.push_str(&format!("  {sign} groups  {groups}\n"));
+    }
+    for (name, count) in &status.incidents {
+        let meaning = INCIDENTS.iter().find(|(known, _)| known == name).map_or("", |(_, meaning)| meaning);
+        text.push_str(&format!("  {warning} {count} x {}: {meaning}\n", style.clean(name)));
+    }
+    for trouble in &status.troubles {
+        let (place, since, says) = (&trouble.place, trouble.since, &trouble.says);
+        text.push_str(&format!("  {bad} {} since {since}: {}\n", style.clean(place), style.clean(says)));
+    }
+    let problems = u64::try_from(status.troubles.len()).unwrap_or(u64::MAX);
+    text.push_str(&match (problems, status.ready) {
+        (0, true) => "ready, nothing is wrong\n".to_owned(),
+        (0, false) => "not ready yet\n".to_owned(),
+        _ => format!("{}\n", words::plural(problems, "problem", "problems")),
+    });
+    text
+}
