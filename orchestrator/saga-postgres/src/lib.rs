@@ -24,3 +24,9 @@ pub use access::Credentials;
 pub use migrate::{MigrateError, Migrated, Migration, migrate};
 pub use store::{PostgresStore, Stats};
 pub use stores::PostgresStores;
+
+#[doc(hidden)]
+pub mod testing {
+    //! What the tests of this crate need to interrupt it.
+    pub use crate::migrate::migrate_killed_after;
+}

@@ -116,18 +116,30 @@ pub async fn migrate(admin_url: &str, modules: &[&str], how: &Migration) -> Resu
     let mut done = Vec::with_capacity(modules.len());
     for module in modules {
         let names = Names::of(&how.prefix, module).map_err(MigrateError::Name)?;
-        done.push(one(&mut connection, module, &names, how).await?);
+        done.extend(one(&mut connection, module, &names, how, usize::MAX).await?);
     }
     connection.close().await.ok();
     Ok(done)
 }
 
+/// Runs so many statements of a migration and then loses the connection: for tests. Says whether it came to that.
+#[doc(hidden)]
+pub async fn migrate_killed_after(admin_url: &str, module: &str, how: &Migration, statements: usize) -> bool {
+    let Ok(mut connection) = PgConnection::connect(admin_url).await else { return false };
+    let Ok(names) = Names::of(&how.prefix, module) else { return false };
+    let killed = matches!(one(&mut connection, module, &names, how, statements).await, Ok(None));
+    connection.close_hard().await.ok();
+    killed
+}
+
+/// Migrates one module; `None` when the statements that may be run did not suffice.
 async fn one(
     connection: &mut PgConnection,
     module: &str,
     names: &Names,
     how: &Migration,
-) -> Result<Migrated, MigrateError> {
+    statements_max: usize,
+) -> Result<Option<Migrated>, MigrateError> {
     run(connection, "BEGIN").await?;
     // Advisory locks are of one database, roles of all of them; what a migration in another database creates in this
     // moment is met by the checks of each statement.
@@ -152,14 +164,18 @@ async fn one(
         None => None,
         Some(folder) => Password::of(folder, &names.role, role.is_some())?,
     };
-    for statement in script(names, from, how, password.as_ref()) {
-        run(connection, &statement).await?;
+    let script = script(names, from, how, password.as_ref());
+    for statement in script.iter().take(statements_max) {
+        run(connection, statement).await?;
+    }
+    if statements_max <= script.len() {
+        return Ok(None);
     }
     run(connection, "COMMIT").await?;
     if let Some(password) = password {
         password.keep()?;
     }
-    Ok(Migrated { module: module.to_owned(), schema: names.schema.clone(), from, to: known })
+    Ok(Some(Migrated { module: module.to_owned(), schema: names.schema.clone(), from, to: known }))
 }
 
 async fn run(connection: &mut PgConnection, sql: &str) -> Result<(), MigrateError> {

@@ -3,3 +3,5 @@
 
 mod database;
 mod laws;
+mod migrations;
+mod privileges;
