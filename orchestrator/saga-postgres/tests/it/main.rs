@@ -1,7 +1,9 @@
 //! The PostgreSQL store at its boundary: the laws of stores, and what is special about a server that many share.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
+mod crowd;
 mod database;
 mod laws;
 mod migrations;
+mod model;
 mod privileges;
