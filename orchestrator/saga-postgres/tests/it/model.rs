@@ -192,8 +192,8 @@ async fn same_story(steps: Vec<Step>) {
 }
 
 proptest! {
-    // 32 histories: some seconds on a laptop, each in a database of its own with two or more opens and dozens of flushes.
-    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+    // 16 histories: some seconds on a laptop, each in a database of its own with two or more opens and dozens of flushes.
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn memory_and_postgres_tell_the_same_story(steps in prop::collection::vec(step(), 1..25)) {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(same_story(steps));
