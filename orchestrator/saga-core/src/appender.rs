@@ -58,6 +58,15 @@ impl Ledger {
         }
         self.versions.insert(stream, version);
     }
+    /// Takes over what was just read under the lock of the head, where other processes write the same log. Versions are
+    /// kept only if nobody has appended in between; fences may have changed without an event.
+    pub fn refresh(&mut self, head: Head, fences: BTreeMap<String, Epoch>) {
+        if self.head == head {
+            self.fences = fences;
+        } else {
+            *self = Self::new(head, fences);
+        }
+    }
     /// Takes over what a plan has written. Only after its transaction was committed.
     pub fn settle(&mut self, written: Written) {
         self.head = written.head;

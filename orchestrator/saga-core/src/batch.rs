@@ -220,6 +220,12 @@ pub enum LimitBroken {
         /// Which.
         stream: StreamId,
     },
+    /// Something that this kind of store can never keep, such as a NUL in a key or a key longer than an index page.
+    #[error("the store can never keep this: {why}")]
+    Unstorable {
+        /// What the store said.
+        why: String,
+    },
 }
 
 impl Batch {

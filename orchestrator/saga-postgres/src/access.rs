@@ -1,0 +1,136 @@
+//! Who logs in where: the names of a module's schema and roles, and the password of its login role.
+
+use saga_core::ports::OpenError;
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::PgConnectOptions;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+
+/// What the names of all schemas and roles begin with unless it is said otherwise.
+pub(crate) const PREFIX: &str = "aicmo";
+/// 63 bytes: what PostgreSQL keeps of a name. The longest one made here adds `_owner` to prefix and module.
+const NAME_BYTES_MAX: usize = 63 - "_owner".len();
+
+/// Where the server is, and how each module logs in: as the role `<prefix>_<module>`.
+#[derive(Clone)]
+pub struct Credentials {
+    server: PgConnectOptions,
+    prefix: String,
+    passwords: Passwords,
+}
+
+#[derive(Clone)]
+enum Passwords {
+    /// The one in the URL, or whatever the server asks for instead (`pg_hba.conf`, `.pgpass`).
+    OfUrl,
+    /// `<folder>/<role>.password`.
+    Folder(PathBuf),
+}
+
+impl Credentials {
+    /// Takes `postgres://[:password@]host[:port]/database[?options]`. The user in it is not used: each module has its own.
+    ///
+    /// # Errors
+    /// `Unavailable` when the text is not such a URL. The password is never part of a message.
+    pub fn of_url(url: &str) -> Result<Self, OpenError> {
+        let server = PgConnectOptions::from_str(url).map_err(|error| OpenError::Unavailable {
+            place: "the URL of the PostgreSQL server".to_owned(),
+            why: error.to_string(),
+        })?;
+        Ok(Self { server: server.disable_statement_logging(), prefix: PREFIX.to_owned(), passwords: Passwords::OfUrl })
+    }
+    /// Another beginning of the names of schemas and roles than `aicmo`, so that two systems can share a server.
+    #[must_use]
+    pub fn with_prefix(self, prefix: impl Into<String>) -> Self {
+        Self { prefix: prefix.into(), ..self }
+    }
+    /// Reads each role's password from `<folder>/<role>.password`, where [`migrate`](crate::migrate) leaves it.
+    #[must_use]
+    pub fn with_password_folder(self, folder: impl Into<PathBuf>) -> Self {
+        Self { passwords: Passwords::Folder(folder.into()), ..self }
+    }
+
+    /// How to log in for a module, and how its things are named.
+    pub(crate) fn module(&self, module: &str) -> Result<(PgConnectOptions, Names), OpenError> {
+        let unavailable = |why: String| OpenError::Unavailable { place: format!("the schema of {module:?}"), why };
+        let names = Names::of(&self.prefix, module).map_err(unavailable)?;
+        let mut options = self.server.clone().username(&names.role);
+        if let Passwords::Folder(folder) = &self.passwords {
+            let file = password_file(folder, &names.role);
+            let password = std::fs::read_to_string(&file)
+                .map_err(|why| unavailable(format!("{}: {why}; run: sagactl store migrate", file.display())))?;
+            options = options.password(password.trim_end());
+        }
+        Ok((options, names))
+    }
+    /// Where a schema is, for messages.
+    pub(crate) fn place(&self, names: &Names) -> String {
+        let database = self.server.get_database().unwrap_or("postgres");
+        format!("postgres://{}:{}/{database} schema {}", self.server.get_host(), self.server.get_port(), names.schema)
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Never derived: the options hold the password.
+        f.debug_struct("Credentials")
+            .field("host", &self.server.get_host())
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the password of a role is kept.
+pub(crate) fn password_file(folder: &Path, role: &str) -> PathBuf {
+    folder.join(format!("{role}.password"))
+}
+
+/// How a module's things are named in PostgreSQL. Every name is made of letters that need no care in SQL but quotes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Names {
+    /// The schema, which holds everything of the module.
+    pub(crate) schema: String,
+    /// The role that the module logs in as.
+    pub(crate) role: String,
+    /// The role that owns the objects and cannot log in.
+    pub(crate) owner: String,
+    /// The channel on which growth is announced.
+    pub(crate) channel: String,
+}
+
+impl Names {
+    pub(crate) fn of(prefix: &str, module: &str) -> Result<Self, String> {
+        let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b);
+        if module.is_empty() || !module.bytes().all(legal) {
+            return Err("a module's name has only lower-case letters, digits, _ and -".to_owned());
+        }
+        let name = format!("{prefix}_{module}");
+        if prefix.is_empty() || prefix.starts_with("pg") || !prefix.bytes().all(legal) || name.len() > NAME_BYTES_MAX {
+            return Err(format!(
+                "{name:?} is no name for a schema: lower-case letters, digits, _ and -, at most {NAME_BYTES_MAX} bytes, not \
+                 beginning with pg"
+            ));
+        }
+        Ok(Self { owner: format!("{name}_owner"), channel: format!("es_{name}"), schema: name.clone(), role: name })
+    }
+}
+
+/// A name as SQL takes it.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_checked_before_they_reach_sql() {
+        assert_eq!(Names::of("aicmo", "qc").map(|names| names.owner), Ok("aicmo_qc_owner".to_owned()));
+        for (prefix, module) in [("aicmo", ""), ("aicmo", "a\"b"), ("", "qc"), ("pg_x", "qc"), ("aicmo", "QC")] {
+            assert!(Names::of(prefix, module).is_err(), "{prefix} {module}");
+        }
+        assert!(Names::of("aicmo", &"x".repeat(60)).is_err());
+    }
+}

@@ -1,0 +1,32 @@
+//! One module, one PostgreSQL schema and one login role: the store that many processes write at once.
+//!
+//! [`migrate`] makes roles, schemas, tables and functions, once, as an administrator. [`PostgresStores`] then opens the
+//! schema of a module as the role of that module and gives out [`PostgresStore`]s. Every store has one appender task; among
+//! several processes the row of the head decides who writes next, and everything is decided again when it has moved.
+
+mod access;
+mod appender;
+mod connection;
+mod decode;
+mod documents;
+mod facts;
+mod fault;
+mod group;
+mod leases;
+mod migrate;
+mod open;
+mod ring;
+mod store;
+mod stores;
+mod tail;
+
+pub use access::Credentials;
+pub use migrate::{MigrateError, Migrated, Migration, migrate};
+pub use store::{PostgresStore, Stats};
+pub use stores::PostgresStores;
+
+#[doc(hidden)]
+pub mod testing {
+    //! What the tests of this crate need to interrupt it.
+    pub use crate::migrate::migrate_killed_after;
+}

@@ -1,0 +1,268 @@
+//! Makes and renews what a module needs in a database: roles, schema, tables, functions, rights. Run as an administrator,
+//! before the modules are started; repeating it changes nothing.
+//!
+//! Everything of a module is one transaction: however it ends, there is the old state or the new one.
+
+mod password;
+
+use crate::access::{Names, PREFIX, quoted};
+use password::Password;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+use std::path::PathBuf;
+use std::str::FromStr as _;
+
+/// In order; one is only ever added at the end.
+pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_first.sql")];
+
+/// How [`migrate`] names and secures what it makes.
+#[derive(Clone)]
+pub struct Migration {
+    prefix: String,
+    passwords: Option<PathBuf>,
+    connections_max: Option<u32>,
+}
+
+impl Default for Migration {
+    fn default() -> Self {
+        Self { prefix: PREFIX.to_owned(), passwords: None, connections_max: None }
+    }
+}
+
+impl Migration {
+    /// Another beginning of the names of schemas and roles than `aicmo`.
+    #[must_use]
+    pub fn with_prefix(self, prefix: impl Into<String>) -> Self {
+        Self { prefix: prefix.into(), ..self }
+    }
+    /// Gives each role a random password and leaves it in `<folder>/<role>.password`, readable by this user alone. One that
+    /// is there is kept; to change it, remove the file. Without a folder roles get no password, and the server must let
+    /// them in by other means.
+    #[must_use]
+    pub fn with_password_folder(self, folder: impl Into<PathBuf>) -> Self {
+        Self { passwords: Some(folder.into()), ..self }
+    }
+    /// At most this many connections for each role. A process holds up to eight for each module that it runs.
+    #[must_use]
+    pub fn with_connections_max(self, connections: u32) -> Self {
+        Self { connections_max: Some(connections), ..self }
+    }
+}
+
+/// What was done for one module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migrated {
+    /// The module.
+    pub module: String,
+    /// Its schema, which is also the name of its role.
+    pub schema: String,
+    /// The version of the tables before; `None` when there were none.
+    pub from: Option<i64>,
+    /// The version of the tables now.
+    pub to: i64,
+}
+
+/// Why a module was not migrated. The modules before it were, and this one is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MigrateError {
+    /// The name of the module or the prefix cannot be one in a database.
+    #[error("{0}")]
+    Name(String),
+    /// The tables were made by a newer program.
+    #[error("{schema} has schema version {found}, this program knows {known}")]
+    Newer {
+        /// Which schema.
+        schema: String,
+        /// Its version.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// The server refused, or is away.
+    #[error("{what}")]
+    Server {
+        /// What was tried.
+        what: String,
+        /// What the server said.
+        source: sqlx::Error,
+    },
+    /// A password could not be read or kept.
+    #[error("{file}")]
+    Password {
+        /// Which file.
+        file: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+fn server<T>(what: &str, outcome: Result<T, sqlx::Error>) -> Result<T, MigrateError> {
+    outcome.map_err(|source| MigrateError::Server { what: what.to_owned(), source })
+}
+
+/// Brings every named module to the newest version, one after another.
+///
+/// `admin_url` names the database and a role that may create roles and schemas in it. Safe to repeat, to kill at any
+/// moment, and to run twice at once.
+///
+/// # Errors
+/// See [`MigrateError`]: the modules before the failed one are done, the failed one is as it was.
+pub async fn migrate(admin_url: &str, modules: &[&str], how: &Migration) -> Result<Vec<Migrated>, MigrateError> {
+    let options = server("the URL of the administrator", PgConnectOptions::from_str(admin_url))?;
+    // Statements carry passwords: they are not written to a log.
+    let connecting = options.disable_statement_logging().application_name("store migrate").connect().await;
+    let mut connection = server("connecting as the administrator", connecting)?;
+    let mut done = Vec::with_capacity(modules.len());
+    for module in modules {
+        let names = Names::of(&how.prefix, module).map_err(MigrateError::Name)?;
+        done.extend(one(&mut connection, module, &names, how, usize::MAX).await?);
+    }
+    connection.close().await.ok();
+    Ok(done)
+}
+
+/// Runs so many statements of a migration and then loses the connection: for tests. Says whether it came to that.
+#[doc(hidden)]
+pub async fn migrate_killed_after(admin_url: &str, module: &str, how: &Migration, statements: usize) -> bool {
+    let Ok(mut connection) = PgConnection::connect(admin_url).await else { return false };
+    let Ok(names) = Names::of(&how.prefix, module) else { return false };
+    let killed = matches!(one(&mut connection, module, &names, how, statements).await, Ok(None));
+    connection.close_hard().await.ok();
+    killed
+}
+
+/// Migrates one module; `None` when the statements that may be run did not suffice.
+async fn one(
+    connection: &mut PgConnection,
+    module: &str,
+    names: &Names,
+    how: &Migration,
+    statements_max: usize,
+) -> Result<Option<Migrated>, MigrateError> {
+    run(connection, "BEGIN").await?;
+    // Advisory locks are of one database, roles of all of them; what a migration in another database creates in this
+    // moment is met by the checks of each statement.
+    run(connection, "SELECT pg_advisory_xact_lock(7381240152)").await?;
+    let role: Option<i32> = ask(connection, "SELECT 1 FROM pg_roles WHERE rolname = $1", &names.role).await?;
+    let there: Option<i32> =
+        ask(connection, "SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = 'es_meta'", &names.schema)
+            .await?;
+    let from = match there {
+        None => None,
+        Some(_) => {
+            let sql = format!("SELECT schema_version FROM {}.es_meta WHERE id = 1 AND $1 <> ''", quoted(&names.schema));
+            ask::<i64>(connection, &sql, &names.schema).await?
+        }
+    };
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if let Some(found) = from.filter(|found| *found > known) {
+        run(connection, "ROLLBACK").await?;
+        return Err(MigrateError::Newer { schema: names.schema.clone(), found, known });
+    }
+    let password = match &how.passwords {
+        None => None,
+        Some(folder) => Password::of(folder, &names.role, role.is_some())?,
+    };
+    let script = script(names, from, how, password.as_ref());
+    for statement in script.iter().take(statements_max) {
+        run(connection, statement).await?;
+    }
+    if statements_max <= script.len() {
+        return Ok(None);
+    }
+    run(connection, "COMMIT").await?;
+    if let Some(password) = password {
+        password.keep()?;
+    }
+    Ok(Some(Migrated { module: module.to_owned(), schema: names.schema.clone(), from, to: known }))
+}
+
+async fn run(connection: &mut PgConnection, sql: &str) -> Result<(), MigrateError> {
+    let what = sql.trim_start().lines().next().unwrap_or_default();
+    // The name of what failed, never a password.
+    let what = what.split(" PASSWORD ").next().unwrap_or_default();
+    server(what, sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await).map(drop)
+}
+async fn ask<T>(connection: &mut PgConnection, sql: &str, name: &str) -> Result<Option<T>, MigrateError>
+where
+    T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + Send + Unpin,
+{
+    let asked = sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).bind(name.to_owned());
+    server(sql, asked.fetch_optional(connection).await)
+}
+
+/// What is run between the lock and the end of the transaction, in order.
+fn script(names: &Names, from: Option<i64>, how: &Migration, password: Option<&Password>) -> Vec<String> {
+    let (schema, role, owner) = (quoted(&names.schema), quoted(&names.role), quoted(&names.owner));
+    let mut script = vec![
+        // The owner of the objects cannot log in, and the role that logs in owns nothing: not even by mistake can a module
+        // change its tables, or write to the log by another way than the functions.
+        create_role(&names.owner, "NOLOGIN NOINHERIT"),
+        create_role(&names.role, "LOGIN NOINHERIT"),
+        // An administrator who is no superuser must belong to a role to create something for it.
+        format!(
+            "DO $$ BEGIN IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN \
+             EXECUTE 'GRANT {owner} TO ' || quote_ident(current_user); END IF; END $$"
+        ),
+        format!("CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {owner}"),
+        format!("SET LOCAL ROLE {owner}"),
+        // Functions keep this search path for ever: temporary things of a caller are looked at last.
+        format!("SET LOCAL search_path = {schema}, pg_temp"),
+    ];
+    let applied = usize::try_from(from.unwrap_or(0)).unwrap_or(usize::MAX);
+    for (number, migration) in (1..).zip(MIGRATIONS).skip(applied) {
+        script.push((*migration).to_owned());
+        script.push(format!("UPDATE es_meta SET schema_version = {number} WHERE id = 1"));
+    }
+    script.extend(rights(&schema, &role));
+    script.push("RESET ROLE".to_owned());
+    script.extend(database(names, how));
+    script.extend(password.map(|password| format!("ALTER ROLE {role} PASSWORD {}", password.literal())));
+    script
+}
+fn create_role(name: &str, attributes: &str) -> String {
+    let (quoted, literal) = (quoted(name), name.replace('\'', "''"));
+    format!(
+        "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{literal}') THEN CREATE ROLE {quoted} \
+         {attributes}; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+    )
+}
+/// The rights of a module in its schema: it reads everything, and writes through the functions.
+fn rights(schema: &str, role: &str) -> Vec<String> {
+    vec![
+        format!("REVOKE ALL ON SCHEMA {schema} FROM PUBLIC, {role}"),
+        format!("REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM PUBLIC, {role}"),
+        format!("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {schema} FROM PUBLIC, {role}"),
+        format!("GRANT USAGE ON SCHEMA {schema} TO {role}"),
+        format!("GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}"),
+        format!("GRANT EXECUTE ON FUNCTION {schema}.es_append, {schema}.es_lock, {schema}.es_lease TO {role}"),
+    ]
+}
+/// The rights of a module in the database: it connects, and that is all.
+fn database(names: &Names, how: &Migration) -> Vec<String> {
+    let role = quoted(&names.role);
+    let each = |sql: &str| format!("DO $$ BEGIN EXECUTE format('{sql}', current_database()); END $$");
+    let mut script = vec![
+        each("REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC"),
+        each(&format!("GRANT CONNECT ON DATABASE %I TO {role}")),
+        // For people who log in by hand; our own connections say it themselves.
+        each(&format!("ALTER ROLE {role} IN DATABASE %I SET search_path = {}", quoted(&names.schema))),
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned(),
+    ];
+    script.extend(how.connections_max.map(|most| format!("ALTER ROLE {role} CONNECTION LIMIT {most}")));
+    script
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newest_schema_is_left_as_it_is() {
+        let names = Names::of(PREFIX, "qc").unwrap();
+        let known = i64::try_from(MIGRATIONS.len()).unwrap();
+        let script = script(&names, Some(known), &Migration::default(), None);
+        assert!(!script.iter().any(|statement| statement.contains("CREATE TABLE")), "{script:?}");
+    }
+}

@@ -1,0 +1,78 @@
+//! The password of a role on its way into a file and the server, so that a kill in between locks nobody out.
+
+use super::MigrateError;
+use crate::access::password_file;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+/// 32 bytes: as many as the hash that the server keeps of it.
+const RANDOM_BYTES: usize = 32;
+
+/// A password that the server is about to be told.
+pub(super) struct Password {
+    text: String,
+    /// Written and flushed before the server is told; becomes `file` afterwards.
+    fresh: PathBuf,
+    file: PathBuf,
+}
+
+impl Password {
+    /// The password to tell the server, or `None` when it knows the one in the file.
+    pub(super) fn of(folder: &Path, role: &str, known: bool) -> Result<Option<Self>, MigrateError> {
+        let file = password_file(folder, role);
+        let fresh = file.with_extension("password.new");
+        // One that was left by a migration which was killed: whether the server has it is not known, so it is told again.
+        if let Some(text) = at(&fresh, read(&fresh))? {
+            return Ok(Some(Self { text, fresh, file }));
+        }
+        match at(&file, read(&file))? {
+            Some(_) if known => Ok(None),
+            // The role is new in this server: it gets what is known already.
+            Some(text) => Ok(Some(Self { text, fresh, file })),
+            None => {
+                let text = at(&file, random())?;
+                at(&fresh, write(folder, &fresh, &text))?;
+                Ok(Some(Self { text, fresh, file }))
+            }
+        }
+    }
+    /// As SQL takes it.
+    pub(super) fn literal(&self) -> String {
+        format!("'{}'", self.text.replace('\'', "''"))
+    }
+    /// The server has it.
+    pub(super) fn keep(self) -> Result<(), MigrateError> {
+        match fs::rename(&self.fresh, &self.file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => at(&self.file, Err(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn at<T>(file: &Path, outcome: io::Result<T>) -> Result<T, MigrateError> {
+    outcome.map_err(|source| MigrateError::Password { file: file.display().to_string(), source })
+}
+fn read(file: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(file) {
+        Ok(text) => Ok(Some(text.trim_end().to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+fn random() -> io::Result<String> {
+    let mut bytes = [0; RANDOM_BYTES];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+/// Whole or not at all: a file of this name is never half a password.
+fn write(folder: &Path, fresh: &Path, text: &str) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let unfinished = fresh.with_extension("unfinished");
+    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&unfinished)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&unfinished, fresh)?;
+    File::open(folder)?.sync_all()
+}

@@ -1,0 +1,123 @@
+//! Opening a schema: the server's settings are asked for, the version of the tables is compared, and the end of the log is
+//! looked at before it is trusted.
+
+use crate::appender::{LEDGER, ledger_of};
+use crate::connection::{Line, Role};
+use crate::decode::{self, EVENT_COLUMNS};
+use crate::fault::{open_error, read_error, unreadable};
+use crate::migrate::MIGRATIONS;
+use saga_core::appender::{Head, Ledger};
+use saga_core::envelope::{Recorded, chain};
+use saga_core::id::Position;
+use saga_core::ports::OpenError;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection as _, Row as _};
+
+/// 1,000 events: what may have been in flight at a crash many times over, and read in a few milliseconds.
+const TAIL_VERIFIED: usize = 1_000;
+
+/// Every setting of the server that a promise hangs on, and what it must be.
+const SETTINGS: &[(&str, &str)] = &[
+    // Without these two a crash of the machine leaves a damaged log, whatever we do.
+    ("fsync", "on"),
+    ("full_page_writes", "on"),
+    // Our own connections ask for it; a server that is told otherwise was told so by somebody who should know.
+    ("synchronous_commit", "on"),
+];
+/// Other values that keep the promise as well: they wait for the local disk, and for a standby more or less.
+const AS_GOOD: &[&str] = &["local", "remote_write", "remote_apply"];
+
+/// Looks at a schema and gives back the ledger of its log.
+pub(crate) async fn open(line: &Line, place: &str) -> Result<Ledger, OpenError> {
+    let mut connection = line.connect(Role::Probe).await.map_err(|error| open_error(place, &error))?;
+    if !line.as_the_server_likes {
+        safe(&mut connection, place).await?;
+    }
+    version(&mut connection, place).await?;
+    let ledger = ledger(&mut connection, place).await?;
+    connection.close().await.ok();
+    Ok(ledger)
+}
+
+async fn safe(connection: &mut PgConnection, place: &str) -> Result<(), OpenError> {
+    for (setting, wanted) in SETTINGS {
+        let found: String = sqlx::query_scalar(AssertSqlSafe(format!("SHOW {setting}")))
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(|error| open_error(place, &error))?;
+        if found != *wanted && !AS_GOOD.contains(&found.as_str()) {
+            let (setting, wanted) = ((*setting).to_owned(), (*wanted).to_owned());
+            return Err(OpenError::Unsafe { place: place.to_owned(), setting, found, wanted });
+        }
+    }
+    Ok(())
+}
+
+async fn version(connection: &mut PgConnection, place: &str) -> Result<(), OpenError> {
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let found: i64 = sqlx::query_scalar("SELECT schema_version FROM es_meta WHERE id = 1")
+        .fetch_one(connection)
+        .await
+        .map_err(|error| open_error(place, &error))?;
+    match found.cmp(&known) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => Err(OpenError::Newer { place: place.to_owned(), found, known }),
+        std::cmp::Ordering::Less => Err(OpenError::Unavailable {
+            place: place.to_owned(),
+            why: format!("its tables have version {found}, this program needs {known}; run: sagactl store migrate"),
+        }),
+    }
+}
+
+async fn ledger(connection: &mut PgConnection, place: &str) -> Result<Ledger, OpenError> {
+    // One statement, so that the head and the tail are of one moment.
+    let sql = format!(
+        "SELECT {EVENT_COLUMNS}, h_position, h_public, h_recorded, h_chain FROM (SELECT position AS h_position, public_seq AS \
+         h_public, recorded_at AS h_recorded, chain AS h_chain FROM es_head WHERE id = 1) h LEFT JOIN LATERAL \
+         (SELECT * FROM es_events ORDER BY position DESC LIMIT {}) e ON true ORDER BY position",
+        TAIL_VERIFIED + 1
+    );
+    let corrupt = |why| OpenError::Corrupt { place: place.to_owned(), why };
+    let failed = |error: sqlx::Error| unreadable(place, read_error("es_events", &error));
+    let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut *connection).await.map_err(failed)?;
+    let first = rows.first().ok_or_else(|| corrupt("es_head has no row".to_owned()))?;
+    let empty = first.try_get::<Option<i64>, _>(0).map_err(failed)?.is_none();
+    let mut events = Vec::with_capacity(rows.len());
+    for row in rows.iter().filter(|_| !empty) {
+        events.push(decode::recorded(row).map_err(|error| unreadable(place, error))?);
+    }
+    let noted = (first.try_get::<i64, _>(12).map_err(failed)?, first.try_get::<Vec<u8>, _>(15).map_err(failed)?);
+    if let Some(why) = broken_link(&events).or_else(|| cut(&events, noted.0, &noted.1)) {
+        return Err(corrupt(why));
+    }
+    let rows = sqlx::query(LEDGER).fetch_all(connection).await.map_err(failed)?;
+    let (head, fences): (Head, _) = ledger_of(&rows).map_err(|error| unreadable(place, error))?;
+    Ok(Ledger::new(head, fences))
+}
+
+/// Whether the log ends where the head says. Pure.
+fn cut(events: &[Recorded], position: i64, chain: &[u8]) -> Option<String> {
+    let (last, link) = events.last().map_or((Position::ZERO, [0; 32]), |event| (event.position, event.chain));
+    if last.0.cast_signed() != position {
+        return Some(format!("the log was {position} events long, and now ends at position {last}"));
+    }
+    (link != chain).then(|| format!("es_events position {last} is not what it was when it was noted"))
+}
+
+/// The first thing that is wrong with the end of a log. Pure.
+fn broken_link(events: &[Recorded]) -> Option<String> {
+    // The first one has no predecessor here, unless it is the first of the log.
+    let first = events.first().filter(|event| event.position == Position(1));
+    let origin = first.map(|event| (Position::ZERO, [0; 32], event));
+    let pairs = events.windows(2).filter_map(|pair| match pair {
+        [before, event] => Some((before.position, before.chain, event)),
+        _ => None,
+    });
+    origin.into_iter().chain(pairs).find_map(|(position, before, event)| {
+        if event.position != position.next() {
+            return Some(format!("es_events has no position {}", position.next()));
+        }
+        let expected = chain(&before, event.position, &event.digest());
+        (expected != event.chain).then(|| format!("es_events position {} is not what was written", event.position))
+    })
+}

@@ -1,0 +1,276 @@
+//! The store as its users see it: commits go to the appender, reads to the server, or to the ring close behind the head.
+
+use crate::appender::{Appender, Request};
+use crate::connection::Line;
+use crate::decode::{self, EVENT_COLUMNS, INBOX_COLUMNS};
+use crate::fault::read_error;
+use crate::ring::{RING_EVENTS_MAX, Ring};
+use crate::{group, tail};
+use async_trait::async_trait;
+use futures::TryStreamExt as _;
+use saga_core::batch::{Batch, Cause, Commit};
+use saga_core::envelope::Recorded;
+use saga_core::id::{Epoch, Position, StepKey, StreamId, Version};
+use saga_core::ports::{EventStore, ReadError, Recollection, Tail};
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, PgPool, Row as _};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+/// 1,024 batches: four groups. Whoever comes later waits here, which is the back pressure on callers.
+const WAITING_MAX: usize = 1_024;
+/// 4,096 events: a first guess of a page, so that a long one is not moved too often while it grows.
+const PAGE_GUESS: usize = 4_096;
+
+/// What the tasks and the readers of one store share.
+pub(crate) struct Shared {
+    pub(crate) ring: RwLock<Ring>,
+    /// The furthest that the log is known to reach; the server may know more.
+    head: watch::Sender<Position>,
+    pub(crate) counters: Counters,
+    /// The text of the call that writes: one allocation for the life of the store.
+    pub(crate) call: Arc<str>,
+}
+
+/// Counted by the appender alone.
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub(crate) commits: AtomicU64,
+    pub(crate) transactions: AtomicU64,
+    pub(crate) events: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+}
+
+/// What this process has written to a store since it was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Batches.
+    pub commits: u64,
+    /// Calls that write, each with one flush to the disk at most; refuted ones count too.
+    pub transactions: u64,
+    /// Events.
+    pub events: u64,
+    /// Bytes of their data and metadata.
+    pub bytes: u64,
+}
+
+impl Shared {
+    pub(crate) fn new(head: Position) -> Self {
+        let (head, _) = watch::channel(head);
+        Self { ring: RwLock::default(), head, counters: Counters::default(), call: group::call().into() }
+    }
+    /// The log reaches at least this far.
+    pub(crate) fn seen(&self, position: Position) {
+        self.head.send_if_modified(|head| {
+            let grown = position > *head;
+            *head = position.max(*head);
+            grown
+        });
+    }
+    /// Whether a position is news.
+    pub(crate) fn lacks(&self, position: Position) -> bool {
+        position > *self.head.borrow()
+    }
+    /// Whether anybody waits for growth.
+    pub(crate) fn awaited(&self) -> bool {
+        self.head.receiver_count() > 0
+    }
+}
+
+/// One module's store in one PostgreSQL schema.
+pub struct PostgresStore {
+    shared: Arc<Shared>,
+    pub(crate) readers: PgPool,
+    /// For the short calls that write beside the appender: leases.
+    pub(crate) writers: PgPool,
+    pub(crate) place: String,
+    requests: Mutex<Option<mpsc::Sender<Request>>>,
+    appender: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+    helpers: Vec<JoinHandle<()>>,
+}
+
+impl PostgresStore {
+    /// Starts the tasks of a store whose head was just read.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the handles are kept; close() waits for the appender, drop ends the rest"
+    )]
+    pub(crate) fn start(line: &Line, place: String, head: Position, appender: impl FnOnce(Parts) -> Appender) -> Self {
+        let shared = Arc::new(Shared::new(head));
+        let (readers, writers) = (line.readers(), line.writers());
+        let (requests, waiting) = mpsc::channel(WAITING_MAX);
+        let (published, announced) = watch::channel(0);
+        let appender = appender(Parts { shared: Arc::clone(&shared), published });
+        let helpers = vec![
+            tokio::spawn(tail::announce(readers.clone(), line.names.channel.clone(), announced)),
+            tokio::spawn(tail::follow(line.clone(), readers.clone(), Arc::clone(&shared), place.clone())),
+        ];
+        let appender = tokio::spawn(appender.run(waiting));
+        Self {
+            shared,
+            readers,
+            writers,
+            place,
+            requests: Mutex::new(Some(requests)),
+            appender: tokio::sync::Mutex::new(Some(appender)),
+            helpers,
+        }
+    }
+
+    /// Takes nothing more, waits until everything that was accepted is answered, and ends the connections. Afterwards
+    /// commits answer `Retryable`.
+    pub async fn close(&self) {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let appender = self.appender.lock().await.take();
+        if let Some(appender) = appender
+            && let Err(error) = appender.await
+        {
+            tracing::error!(store = self.place, %error, "the appender did not end by itself");
+        }
+        self.helpers.iter().for_each(JoinHandle::abort);
+        self.readers.close().await;
+        self.writers.close().await;
+    }
+    /// What this process has written since the store was opened.
+    pub fn stats(&self) -> Stats {
+        let Counters { commits, transactions, events, bytes } = &self.shared.counters;
+        Stats {
+            commits: commits.load(Ordering::Relaxed),
+            transactions: transactions.load(Ordering::Relaxed),
+            events: events.load(Ordering::Relaxed),
+            bytes: bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) fn failed(&self, error: &sqlx::Error) -> ReadError {
+        read_error(&self.place, error)
+    }
+    async fn events(
+        &self,
+        sql: String,
+        bind: impl FnOnce(Query) -> Query,
+        limit: usize,
+    ) -> Result<Vec<Recorded>, ReadError> {
+        let query = bind(sqlx::query(AssertSqlSafe(sql))).bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        let mut rows = query.fetch(&self.readers);
+        let mut events = Vec::with_capacity(limit.min(PAGE_GUESS));
+        while let Some(row) = rows.try_next().await.map_err(|error| self.failed(&error))? {
+            events.push(decode::recorded(&row)?);
+        }
+        Ok(events)
+    }
+}
+
+type Query = sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
+/// What an appender shares with the store that it writes.
+pub(crate) struct Parts {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) published: watch::Sender<u64>,
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        // The appender ends by itself when nobody can ask it for anything; these would wait for ever.
+        self.helpers.iter().for_each(JoinHandle::abort);
+    }
+}
+
+#[async_trait]
+impl EventStore for PostgresStore {
+    async fn commit(&self, batch: Batch) -> Commit {
+        if let Err(limit) = batch.check() {
+            return Commit::Rejected(limit);
+        }
+        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(requests) = requests else {
+            return Commit::Retryable(Cause(format!("{} is closed", self.place)));
+        };
+        let (answer, answered) = oneshot::channel();
+        if requests.send(Request { batch, answer }).await.is_err() {
+            return Commit::Retryable(Cause(format!("{} has stopped writing", self.place)));
+        }
+        // Accepted and then not answered: the appender has died with it, perhaps after writing it.
+        let lost = |_| Commit::Unknown(Cause(format!("{} stopped while it was writing", self.place)));
+        answered.await.unwrap_or_else(lost)
+    }
+    async fn read(&self, stream: &StreamId, after: Version, limit: usize) -> Result<Vec<Recorded>, ReadError> {
+        let sql = format!(
+            "SELECT {EVENT_COLUMNS} FROM es_events WHERE stream = $1 AND version > $2 ORDER BY version LIMIT $3"
+        );
+        let after = i64::try_from(after.0).unwrap_or(i64::MAX);
+        self.events(sql, |query| query.bind(stream.as_str().to_owned()).bind(after), limit).await
+    }
+    /// A page may end before events that another process has committed in this very moment. Whoever follows the log to
+    /// an empty page misses nothing, and whoever asks for more than a tail is answered by the server.
+    async fn read_log(&self, after: Position, limit: usize) -> Result<Vec<Recorded>, ReadError> {
+        if limit <= RING_EVENTS_MAX
+            && let Some(events) = self.shared.ring.read().unwrap_or_else(PoisonError::into_inner).log(after, limit)
+        {
+            return Ok(events);
+        }
+        let sql = format!("SELECT {EVENT_COLUMNS} FROM es_events WHERE position > $1 ORDER BY position LIMIT $2");
+        let from = i64::try_from(after.0).unwrap_or(i64::MAX);
+        let events = self.events(sql, |query| query.bind(from), limit).await?;
+        // Nobody skips what is missing: a hole is damage, and named.
+        match (after.next().0..).zip(&events).find(|(position, event)| event.position.0 != *position) {
+            None => Ok(events),
+            Some((position, _)) => Err(ReadError::Corrupt {
+                place: format!("{}: es_events position {position}", self.place),
+                why: "it is missing".to_owned(),
+            }),
+        }
+    }
+    async fn answered(&self, saga: Uuid, deed: StepKey, undo: StepKey) -> Result<Recollection, ReadError> {
+        // One statement, so that the three answers are of one moment.
+        let sql = format!(
+            "SELECT {INBOX_COLUMNS}, (SELECT max(epoch) FROM es_inbox WHERE saga = $1) FROM (SELECT 1) one \
+             LEFT JOIN es_inbox ON saga = $1 AND key IN ($2, $3)"
+        );
+        let rows: Vec<PgRow> = sqlx::query(AssertSqlSafe(sql))
+            .bind(saga)
+            .bind(deed.uuid())
+            .bind(undo.uuid())
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|error| self.failed(&error))?;
+        let mut recollection = Recollection::default();
+        for row in &rows {
+            let epoch: Option<i64> = row.try_get(5).map_err(|error| self.failed(&error))?;
+            recollection.epoch = Epoch(epoch.unwrap_or(0).cast_unsigned());
+            let found: Option<Uuid> = row.try_get(1).map_err(|error| self.failed(&error))?;
+            if found.is_none() {
+                continue;
+            }
+            let ((_, key), remembered) = decode::remembered(row)?;
+            if key == deed {
+                recollection.deed = Some(remembered.clone());
+            }
+            if key == undo {
+                recollection.undo = Some(remembered);
+            }
+        }
+        Ok(recollection)
+    }
+}
+
+#[async_trait]
+impl Tail for PostgresStore {
+    async fn head(&self) -> Result<Position, ReadError> {
+        let head = tail::head(&self.readers, &self.place).await?;
+        self.shared.seen(head);
+        Ok(head)
+    }
+    async fn grown(&self, after: Position) -> Position {
+        let mut head = self.shared.head.subscribe();
+        let grown = head.wait_for(|head| *head > after).await.map(|grown| *grown);
+        match grown {
+            Ok(grown) => grown,
+            // Cannot be: the sender lives as long as this store. If it were, nothing would ever grow.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A database of stores: one schema and one login role for each module.
+
+use crate::access::Credentials;
+use crate::appender::Appender;
+use crate::connection::Line;
+use crate::open;
+use crate::store::{Parts, PostgresStore};
+use async_trait::async_trait;
+use saga_core::ports::{Clock, OpenError, SharedStore, Stores};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+/// Opens the schema of a module as the role of that module. The same name gives the same store as long as this value
+/// lives; other processes, and other values, may have the same store open at the same time and write it.
+pub struct PostgresStores {
+    credentials: Credentials,
+    clock: Arc<dyn Clock>,
+    accept_unsafe: bool,
+    open: Mutex<BTreeMap<String, Arc<PostgresStore>>>,
+}
+
+impl PostgresStores {
+    /// Stores in the database of a URL. Nothing is connected before the first one is opened.
+    ///
+    /// # Errors
+    /// `Unavailable` when the text is not a URL of PostgreSQL.
+    pub fn connect(url: &str, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        Ok(Self::new(Credentials::of_url(url)?, clock))
+    }
+    /// Stores for which it is said how each module logs in. The clock stamps what is recorded.
+    pub fn new(credentials: Credentials, clock: Arc<dyn Clock>) -> Self {
+        Self { credentials, clock, accept_unsafe: false, open: Mutex::default() }
+    }
+    /// Opens also on a server that may lose or damage what it has acknowledged: for trials, never for work.
+    #[must_use]
+    pub fn accept_unsafe(self) -> Self {
+        Self { accept_unsafe: true, ..self }
+    }
+    /// Opens and verifies the store of a module.
+    ///
+    /// # Errors
+    /// `Unavailable` when the server is away or the schema is not there (the message then names the command that makes
+    /// it), `Newer`, `Unsafe` and `Corrupt` as they say. Nothing is waited for longer than some seconds.
+    pub async fn open_store(&self, module: &str) -> Result<Arc<PostgresStore>, OpenError> {
+        let mut open = self.open.lock().await;
+        if let Some(store) = open.get(module) {
+            return Ok(Arc::clone(store));
+        }
+        let (options, names) = self.credentials.module(module)?;
+        let place = self.credentials.place(&names);
+        let line = Line { options, names, as_the_server_likes: self.accept_unsafe };
+        let ledger = open::open(&line, &place).await?;
+        let head = ledger.head().position;
+        let appender = |Parts { shared, published }| Appender {
+            line: line.clone(),
+            connection: None,
+            used: Instant::now(),
+            ledger: Some(ledger),
+            contended: false,
+            shared,
+            published,
+            clock: Arc::clone(&self.clock),
+            place: place.clone(),
+        };
+        let store = Arc::new(PostgresStore::start(&line, place.clone(), head, appender));
+        open.insert(module.to_owned(), Arc::clone(&store));
+        Ok(store)
+    }
+    /// Closes every store: waits for what was accepted.
+    pub async fn close(&self) {
+        let open = std::mem::take(&mut *self.open.lock().await);
+        for store in open.into_values() {
+            store.close().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Stores for PostgresStores {
+    async fn open(&self, module: &str) -> Result<SharedStore, OpenError> {
+        self.open_store(module).await.map(|store| store as SharedStore)
+    }
+}

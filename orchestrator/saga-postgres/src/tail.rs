@@ -1,0 +1,103 @@
+//! How growth becomes known: at once in this process, by a notification between processes, and by a slow look at the
+//! head if both fail.
+//!
+//! A notification is only a hint that somebody should look: any role of the database may send one. It is sent after the
+//! commit and on another connection, because a notification within a transaction takes a lock of the whole server.
+
+use crate::connection::Line;
+use crate::store::Shared;
+use saga_core::id::Position;
+use saga_core::ports::ReadError;
+use sqlx::PgPool;
+use sqlx::postgres::PgListener;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// 250 ms: how late a reader may be who has missed every notification.
+pub(crate) const POLL: Duration = Duration::from_millis(250);
+/// 5 ms between notifications: 200 a second cost nothing, and whoever is woken reads everything that came in between.
+const APART: Duration = Duration::from_millis(5);
+/// 1 s: a notification that takes longer is given up; the slow look finds what it was about.
+const ANNOUNCE_MAX: Duration = Duration::from_secs(1);
+/// 500 ms between attempts to listen again on a server that is away.
+const RELISTEN: Duration = Duration::from_millis(500);
+
+/// The last position that the server has committed.
+pub(crate) async fn head(readers: &PgPool, place: &str) -> Result<Position, ReadError> {
+    let head: i64 = sqlx::query_scalar("SELECT position FROM es_head WHERE id = 1")
+        .fetch_one(readers)
+        .await
+        .map_err(|error| crate::fault::read_error(place, &error))?;
+    Ok(Position(head.cast_unsigned()))
+}
+
+/// Tells the other processes that the log has grown, at most every few milliseconds. Ends with the appender.
+pub(crate) async fn announce(readers: PgPool, channel: String, mut published: watch::Receiver<u64>) {
+    while published.changed().await.is_ok() {
+        let position = published.borrow_and_update().to_string();
+        let sent = sqlx::query("SELECT pg_notify($1, $2)").bind(&channel).bind(position).execute(&readers);
+        // Whoever misses it looks by himself before long.
+        timeout(ANNOUNCE_MAX, sent).await.ok();
+        rest(APART).await;
+    }
+}
+
+/// Keeps what is known of the head up to date, as long as anybody waits for growth. Runs until it is aborted.
+pub(crate) async fn follow(line: Line, readers: PgPool, shared: Arc<Shared>, place: String) {
+    let listening = line.listening();
+    loop {
+        let heard = async {
+            let mut listener = PgListener::connect_with(&listening).await?;
+            listener.ignore_pool_close_event(false);
+            listener.eager_reconnect(false);
+            listener.listen(&line.names.channel).await?;
+            // Whatever was announced before we listened is found by looking once.
+            look(&readers, &shared, &place).await;
+            while let Some(hint) = listener.try_recv().await? {
+                // Our own announcements come back too, and name nothing new.
+                if hint.payload().parse().is_ok_and(|position| shared.lacks(Position(position))) {
+                    look(&readers, &shared, &place).await;
+                }
+            }
+            Ok::<(), sqlx::Error>(())
+        };
+        let watched = async {
+            loop {
+                rest(POLL).await;
+                poll(&readers, &shared, &place).await;
+            }
+        };
+        tokio::select! {
+            lost = heard => if let Err(error) = lost {
+                tracing::debug!(store = place, %error, "nothing is heard from the other processes");
+            },
+            () = watched => {}
+        }
+        // The server is away. It is looked at while nobody can listen.
+        let relisten = timeout(RELISTEN, async {
+            loop {
+                rest(POLL).await;
+                poll(&readers, &shared, &place).await;
+            }
+        });
+        let _: Result<(), _> = relisten.await;
+    }
+}
+async fn look(readers: &PgPool, shared: &Shared, place: &str) {
+    if let Ok(head) = head(readers, place).await {
+        shared.seen(head);
+    }
+}
+/// Looks only if anybody waits for the answer.
+async fn poll(readers: &PgPool, shared: &Shared, place: &str) {
+    if shared.awaited() {
+        look(readers, shared, place).await;
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a wait for the network, not for a deadline of the business")]
+async fn rest(pause: Duration) {
+    tokio::time::sleep(pause).await;
+}

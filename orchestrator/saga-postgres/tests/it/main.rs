@@ -1,0 +1,11 @@
+//! The PostgreSQL store at its boundary: the laws of stores, and what is special about a server that many share.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
+
+mod crashes;
+mod crowd;
+mod database;
+mod interleavings;
+mod laws;
+mod migrations;
+mod model;
+mod privileges;
