@@ -7,4 +7,6 @@
     reason = "a test that has no server fails, with a sentence that says why"
 )]
 
+pub mod nats;
 pub mod postgres;
+pub mod proxy;

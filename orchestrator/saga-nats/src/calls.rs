@@ -1,0 +1,177 @@
+//! Questions and answers over plain request and reply. Queries are a NATS micro service, so that any tool finds them.
+
+use crate::Inner;
+use crate::headers::put;
+use async_nats::service::{Service, ServiceExt};
+use async_nats::{HeaderMap, Message, Request, RequestErrorKind, Subscriber};
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::stream::{BoxStream, FuturesUnordered, SelectAll};
+use futures::{FutureExt, StreamExt};
+use saga_core::bus::{Answerer, BusError, Line};
+use saga_core::json::Payload;
+use saga_core::outcome::Refused;
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// 256 questions are answered at once; the others wait in the client.
+const AT_ONCE: usize = 256;
+/// Of the services as they announce themselves; the versions of queries stand in their names.
+const SERVICE_VERSION: &str = "1.0.0";
+const ERROR: &str = "Nats-Service-Error";
+const ERROR_CODE: &str = "Nats-Service-Error-Code";
+/// A business no.
+const REFUSED: &str = "422";
+/// The question cannot be read, or its answer broke.
+const BROKEN: &str = "500";
+
+type Asked = BoxStream<'static, (Question, Answerer)>;
+enum Question {
+    Query(Box<async_nats::service::Request>),
+    Plain(Box<Message>),
+}
+impl Question {
+    fn message(&self) -> &Message {
+        match self {
+            Question::Query(request) => &request.message,
+            Question::Plain(message) => message,
+        }
+    }
+}
+
+/// Takes the announcements down with the one who serves.
+struct Announced(Vec<Service>);
+impl Drop for Announced {
+    fn drop(&mut self) {
+        for service in self.0.drain(..) {
+            // It waits for nothing: what it sends goes to itself.
+            let _stopped = service.stop().now_or_never();
+        }
+    }
+}
+
+fn away(why: impl std::fmt::Display) -> BusError {
+    BusError::Unavailable(why.to_string())
+}
+
+impl Inner {
+    fn subject(&self, line: &Line) -> String {
+        match line {
+            Line::Group(group) => self.subjects.group_line(*group),
+            Line::Query { module, name, version } => self.subjects.query(module, name, *version),
+        }
+    }
+    pub(crate) async fn serve(&self, lines: Vec<(Line, Answerer)>) -> Result<(), BusError> {
+        let mut announced = Announced(Vec::new());
+        let mut asked = self.listen(lines, &mut announced).await?;
+        let mut answering: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
+        if asked.is_empty() {
+            return std::future::pending().await;
+        }
+        loop {
+            tokio::select! {
+                Some(()) = answering.next(), if !answering.is_empty() => {}
+                next = asked.next(), if answering.len() < AT_ONCE => match next {
+                    Some((question, answerer)) => answering.push(self.answer(question, answerer).boxed()),
+                    None => return Err(away("the connection has ended")),
+                },
+            }
+        }
+    }
+    async fn listen(
+        &self,
+        lines: Vec<(Line, Answerer)>,
+        announced: &mut Announced,
+    ) -> Result<SelectAll<Asked>, BusError> {
+        let (mut asked, mut queries) = (SelectAll::new(), BTreeMap::<String, Vec<(Line, Answerer)>>::new());
+        for (line, answerer) in lines {
+            match &line {
+                Line::Query { module, .. } => queries.entry(module.clone()).or_default().push((line, answerer)),
+                Line::Group(_) => {
+                    let subject = self.subject(&line);
+                    // One owner at a time; should there be two for a moment, one of them gets each order.
+                    let subscriber = self.client.queue_subscribe(subject.clone(), subject).await.map_err(away)?;
+                    asked.push(plain(subscriber, answerer));
+                }
+            }
+        }
+        for (module, lines) in queries {
+            let name = crate::subject::token(&module).into_owned();
+            let service = self.client.service_builder().start(name, SERVICE_VERSION).await.map_err(away)?;
+            for (line, answerer) in lines {
+                let Line::Query { name, version, .. } = &line else { continue };
+                let name = format!("{}-v{version}", crate::subject::token(name));
+                let endpoint = service.endpoint_builder().name(name).add(self.subject(&line)).await.map_err(away)?;
+                let with = move |request| (Question::Query(Box::new(request)), Arc::clone(&answerer));
+                asked.push(endpoint.map(with).boxed());
+            }
+            announced.0.push(service);
+        }
+        // Whoever asks after this is heard.
+        self.client.flush().await.map_err(away)?;
+        Ok(asked)
+    }
+    async fn answer(&self, question: Question, answerer: Answerer) {
+        let message = question.message();
+        let Some(reply) = message.reply.clone() else { return };
+        let (headers, body) = match read(&message.payload) {
+            Ok(payload) => match AssertUnwindSafe(answerer(payload)).catch_unwind().await {
+                Ok(Ok(answer)) => (HeaderMap::new(), Bytes::copy_from_slice(answer.as_str().as_bytes())),
+                Ok(Err(refused)) => refusal(REFUSED, &refused),
+                Err(_) => refusal(BROKEN, &Refused::new("PANIC", "the answer panicked")),
+            },
+            Err(why) => refusal(BROKEN, &Refused::new("MALFORMED", why)),
+        };
+        let size = body.len();
+        let sent = match &question {
+            Question::Query(request) => request.respond_with_headers(Ok(body), headers).await,
+            Question::Plain(_) => self.client.publish_with_headers(reply.clone(), headers, body).await,
+        };
+        if let Err(why) = sent {
+            tracing::error!(%why, size, "an answer could not be sent");
+            let (headers, body) = refusal(BROKEN, &Refused::new("TOO_LARGE", format!("{size} bytes: {why}")));
+            let _told_or_gone = self.client.publish_with_headers(reply, headers, body).await;
+        }
+    }
+    pub(crate) async fn call(
+        &self,
+        line: &Line,
+        question: &Payload,
+        patience: Duration,
+    ) -> Result<Result<Payload, Refused>, BusError> {
+        let subject = self.subject(line);
+        let request = Request::new().payload(Bytes::copy_from_slice(question.as_str().as_bytes()));
+        let answer = self.client.send_request(subject.clone(), request.timeout(Some(patience))).await;
+        let answer = answer.map_err(|why| match why.kind() {
+            RequestErrorKind::NoResponders => away(format!("nobody answers {subject}")),
+            _ => away(format!("{subject} did not answer within {patience:?}: {why}")),
+        })?;
+        let body = read(&answer.payload).map_err(|why| away(format!("{subject}: {why}")))?;
+        let header = |name: &str| answer.headers.as_ref().and_then(|all| all.get(name)).map(|text| text.as_str());
+        let Some(code) = header(ERROR_CODE) else { return Ok(Ok(body)) };
+        let refused = body.read::<Refused>().unwrap_or_else(|_| Refused::new(header(ERROR).unwrap_or(code), code));
+        // What is no business no is weather: whoever asks may ask again.
+        if code == REFUSED { Ok(Err(refused)) } else { Err(away(format!("{}: {}", refused.code, refused.reason))) }
+    }
+}
+
+fn plain(subscriber: Subscriber, answerer: Answerer) -> Asked {
+    subscriber.map(move |message| (Question::Plain(Box::new(message)), Arc::clone(&answerer))).boxed()
+}
+fn read(body: &[u8]) -> Result<Payload, String> {
+    let text = std::str::from_utf8(body).map_err(|why| why.to_string())?;
+    if text.is_empty() {
+        return Ok(Payload::null());
+    }
+    // Pages of events are larger than one event: the size is the broker's business here.
+    let _checked: serde_json::Value = serde_json::from_str(text).map_err(|why| why.to_string())?;
+    Ok(Payload::trusted(text))
+}
+fn refusal(code: &str, refused: &Refused) -> (HeaderMap, Bytes) {
+    let mut headers = HeaderMap::new();
+    put(&mut headers, ERROR_CODE, code);
+    put(&mut headers, ERROR, &refused.code);
+    (headers, serde_json::to_vec(refused).unwrap_or_default().into())
+}

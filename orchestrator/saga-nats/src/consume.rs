@@ -1,0 +1,303 @@
+//! Receiving and settling commands, replies and what comes from outside.
+//!
+//! What is received is asked for on demand: a message that nobody works on is not taken, so that its deliveries count
+//! what was tried and nothing else. State outlives a cancelled call. Nothing ends silently: whatever goes wrong is shown
+//! and set up anew.
+
+use crate::api::StreamInfo;
+use crate::connect::pause_after;
+use crate::dlq::{Poison, owner};
+use crate::message::{self, Origin};
+use crate::pull::{Got, Place, Pull, place};
+use crate::topology::{self, Wanted};
+use crate::{DeedName, Inner, lock};
+use bytes::Bytes;
+use saga_core::bus::{BusError, Delivery, Inbox, Message, Settle};
+use serde_json::json;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use tokio::time::Instant;
+
+/// What is neither settled nor delivered again within four times its time is another process's now.
+const FORGOTTEN_AFTER: u32 = 4;
+/// Old entries are looked for every 1,024 deliveries: rarely enough to cost nothing.
+const TIDY_EVERY: u64 = 1_024;
+
+/// What was handed out and not settled.
+struct Held {
+    seq: u64,
+    times: u32,
+    at: Instant,
+    raw: Arc<async_nats::Message>,
+    deed: Option<DeedName>,
+}
+#[derive(Default)]
+struct Open {
+    tags: BTreeMap<u64, Held>,
+    next: u64,
+}
+
+/// Where the messages of one inbox are received.
+pub(crate) struct Desk {
+    inbox: Inbox,
+    wanted: Wanted,
+    work: tokio::sync::Mutex<Work>,
+    open: Mutex<Open>,
+}
+
+/// What survives a cancelled call.
+#[derive(Default)]
+struct Work {
+    pull: Option<Pull>,
+    /// Whether the pull under way waits, or only takes what is there.
+    waits: bool,
+    ready: VecDeque<Delivery>,
+    /// Received, and to be put aside before anything else.
+    poison: VecDeque<(Arc<async_nats::Message>, Place, String)>,
+    failures: u32,
+    /// The consumer was there once: if it is not now, somebody has deleted it.
+    known: bool,
+    starving: bool,
+}
+
+fn wanted(inner: &Inner, inbox: &Inbox) -> Wanted {
+    let settings = inner.options.settings();
+    match inbox {
+        Inbox::Commands(module) => topology::commands_of(&inner.subjects, module, &settings),
+        Inbox::Replies(group) => topology::replies_of(&inner.subjects, *group, &settings),
+        Inbox::Outside => topology::outside(&inner.subjects, &settings),
+    }
+}
+
+impl Inner {
+    fn desk(&self, inbox: &Inbox) -> Arc<Desk> {
+        let mut desks = lock(&self.desks);
+        if let Some(desk) = desks.get(inbox) {
+            return Arc::clone(desk);
+        }
+        let desk = Arc::new(Desk {
+            inbox: inbox.clone(),
+            wanted: wanted(self, inbox),
+            work: tokio::sync::Mutex::default(),
+            open: Mutex::default(),
+        });
+        desks.insert(inbox.clone(), Arc::clone(&desk));
+        desk
+    }
+    pub(crate) async fn receive(&self, inbox: &Inbox, max: usize) -> Result<Vec<Delivery>, BusError> {
+        let desk = self.desk(inbox);
+        let mut work = desk.work.lock().await;
+        loop {
+            if !work.ready.is_empty() {
+                let count = max.max(1).min(work.ready.len());
+                return Ok(work.ready.drain(..count).collect());
+            }
+            match desk.turn(self, &mut work, max.max(1)).await {
+                Ok(()) => {}
+                Err(why) => {
+                    work.pull = None;
+                    work.failures += 1;
+                    self.progress.trouble(&desk.name(), &why);
+                    pause_after(work.failures).await;
+                }
+            }
+        }
+    }
+    pub(crate) async fn settle(&self, inbox: &Inbox, settled: Vec<(u64, Settle)>) -> Result<(), BusError> {
+        let desk = self.desk(inbox);
+        for (tag, how) in settled {
+            let Some(held) = desk.close(self, tag) else { continue };
+            if let Err(why) = desk.settle(self, &held, &how).await {
+                // Not settled: it can be tried again under the same tag.
+                lock(&desk.open).tags.insert(tag, held);
+                return Err(why);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Desk {
+    fn name(&self) -> String {
+        self.wanted.consumer.clone().unwrap_or_default()
+    }
+    /// One step towards a message: put poison aside, set up, ask, or wait.
+    async fn turn(&self, inner: &Inner, work: &mut Work, max: usize) -> Result<(), String> {
+        while let Some((raw, place, reason)) = work.poison.front().cloned() {
+            self.park(inner, &raw, place, &reason).await.map_err(|why| why.to_string())?;
+            work.poison.pop_front();
+        }
+        let Some(pull) = work.pull.as_mut() else {
+            self.set_up(inner, work).await?;
+            let consumer = self.name();
+            work.pull = Some(Pull::open(&inner.client, &self.wanted.stream, &consumer).await?);
+            return Ok(());
+        };
+        if !pull.is_open() {
+            work.waits = false;
+            pull.at_once(max).await?;
+        }
+        let got = pull.next().await;
+        let waited = work.waits;
+        self.take(inner, work, got)?;
+        // Whatever came with it is taken in one go.
+        while let Some(got) = work.pull.as_mut().filter(|pull| pull.is_open()).and_then(Pull::here) {
+            self.take(inner, work, got)?;
+        }
+        let nothing = work.ready.is_empty() && work.poison.is_empty();
+        let Some(pull) = work.pull.as_mut().filter(|pull| nothing && !pull.is_open()) else { return Ok(()) };
+        if !waited {
+            // One is enough to wake up; the others are fetched when somebody wants them.
+            work.waits = true;
+            return pull.wait(1, inner.options.look_every, inner.options.heartbeat).await;
+        }
+        self.look(inner, work).await
+    }
+    fn take(&self, inner: &Inner, work: &mut Work, got: Got) -> Result<(), String> {
+        match got {
+            Got::Ended => {}
+            Got::Broken(why) => return Err(why),
+            Got::Message(message) => {
+                let Some(place) = place(&message) else { return Err("a message without a place".to_owned()) };
+                self.sort(inner, work, *message, place);
+            }
+        }
+        work.failures = 0;
+        inner.progress.sign(&self.name());
+        Ok(())
+    }
+    /// Hands a message out, or puts it with the poison.
+    fn sort(&self, inner: &Inner, work: &mut Work, raw: async_nats::Message, place: Place) {
+        let raw = Arc::new(raw);
+        let most = inner.options.deliveries_max;
+        if place.times > most {
+            let reason = format!("delivered {most} times and never settled");
+            return work.poison.push_back((raw, Place { times: most, ..place }, reason));
+        }
+        let read =
+            message::decode(&inner.subjects, &self.inbox, raw.subject.as_str(), raw.headers.as_ref(), &raw.payload);
+        match read {
+            Ok(message) => {
+                let tag = self.open(inner, &message, raw, place);
+                work.ready.push_back(Delivery { tag, times: place.times, message });
+            }
+            Err(why) => work.poison.push_back((raw, place, why.to_string())),
+        }
+    }
+    fn open(&self, inner: &Inner, message: &Message, raw: Arc<async_nats::Message>, place: Place) -> u64 {
+        let deed = match message {
+            Message::Command(command) => {
+                let deed = &command.delivered.deed;
+                let name = (deed.saga, deed.step.clone(), deed.direction);
+                let origin = Origin { module: command.module.clone(), key: deed.key };
+                lock(&inner.origins).insert(name.clone(), origin);
+                Some(name)
+            }
+            Message::Reply(_) | Message::Outside(_) => None,
+        };
+        let mut open = lock(&self.open);
+        open.next += 1;
+        let tag = open.next;
+        let (seq, times) = (place.seq, place.times);
+        open.tags.insert(tag, Held { seq, times, at: Instant::now(), raw, deed });
+        if tag.is_multiple_of(TIDY_EVERY) {
+            let old = inner.options.ack_wait * FORGOTTEN_AFTER;
+            open.tags.retain(|_, held| held.at.elapsed() < old);
+        }
+        tag
+    }
+    /// Takes a tag, and with it those of earlier deliveries of the same message.
+    fn close(&self, inner: &Inner, tag: u64) -> Option<Held> {
+        let mut open = lock(&self.open);
+        let held = open.tags.remove(&tag)?;
+        open.tags.retain(|_, other| other.seq != held.seq);
+        drop(open);
+        if let Some(deed) = &held.deed {
+            lock(&inner.origins).remove(deed);
+        }
+        Some(held)
+    }
+    async fn settle(&self, inner: &Inner, held: &Held, how: &Settle) -> Result<(), BusError> {
+        match how {
+            Settle::Done => self.say(inner, &held.raw, Bytes::from_static(b"+ACK")).await,
+            Settle::Later(pause) => {
+                let delay = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
+                self.say(inner, &held.raw, format!("-NAK {}", json!({ "delay": delay })).into()).await
+            }
+            Settle::Park(reason) => {
+                self.park(inner, &held.raw, Place { seq: held.seq, times: held.times }, reason).await
+            }
+        }
+    }
+    async fn park(&self, inner: &Inner, raw: &async_nats::Message, place: Place, reason: &str) -> Result<(), BusError> {
+        let poison = Poison {
+            module: owner(&self.inbox),
+            stream: &self.wanted.stream,
+            consumer: &self.name(),
+            subject: raw.subject.as_str(),
+            seq: place.seq,
+            times: place.times,
+            reason,
+            headers: raw.headers.as_ref(),
+            body: raw.payload.clone(),
+        };
+        inner.park(&poison).await?;
+        self.say(inner, raw, Bytes::from_static(b"+TERM")).await
+    }
+    async fn say(&self, inner: &Inner, raw: &async_nats::Message, word: Bytes) -> Result<(), BusError> {
+        let Some(reply) = raw.reply.clone() else { return Ok(()) };
+        let said = tokio::time::timeout(inner.options.answer_within, inner.client.publish(reply, word)).await;
+        let said = said.map_err(|_| BusError::Unavailable("no connection to the broker".to_owned()))?;
+        said.map_err(|why| BusError::Unavailable(why.to_string()))
+    }
+
+    /// Makes sure that stream and consumer are there and agree with each other.
+    async fn set_up(&self, inner: &Inner, work: &mut Work) -> Result<(), String> {
+        let ensured = match self.wanted.ensure(&inner.api, inner.options.repair).await {
+            Err(topology::TopologyError::Unavailable(why)) => {
+                if inner.api.stream(&self.wanted.stream, None).await.map_err(|why| why.to_string())?.is_some() {
+                    return Err(why);
+                }
+                inner.recreate(&self.wanted.stream).await.map_err(|why| why.to_string())?;
+                self.wanted.ensure(&inner.api, inner.options.repair).await
+            }
+            ensured => ensured,
+        };
+        if ensured.map_err(|why| why.to_string())? && work.known {
+            tracing::error!("{} was missing and was created anew", self.wanted.name());
+        }
+        work.known = true;
+        self.agree(inner, work).await.map(drop)
+    }
+    /// After a wait that brought nothing: is there really nothing?
+    async fn look(&self, inner: &Inner, work: &mut Work) -> Result<(), String> {
+        match self.agree(inner, work).await? {
+            true => Ok(()),
+            false => Err("the consumer was set up anew".to_owned()),
+        }
+    }
+    /// Compares consumer and stream, and makes the consumer anew if it is ahead of its stream (the stream was lost or
+    /// restored) or does not see what is there. `false` says that it did.
+    async fn agree(&self, inner: &Inner, work: &mut Work) -> Result<bool, String> {
+        let (stream, name) = (&self.wanted.stream, self.name());
+        // In this order: the stream only grows, so a consumer that was asked first cannot be ahead of it by chance.
+        let consumer = inner.api.consumer(stream, &name).await.map_err(|why| why.to_string())?;
+        let Some(consumer) = consumer else { return Err("the consumer is missing".to_owned()) };
+        let filter = self.wanted.fields.get("filter_subject").and_then(|filter| filter.as_str());
+        let found = inner.api.stream(stream, filter).await.map_err(|why| why.to_string())?;
+        let Some(StreamInfo { last, matching, .. }) = found else { return Err("the stream is missing".to_owned()) };
+        let ahead = consumer.delivered > last;
+        let blind = matching > consumer.open;
+        // A message that came between the two questions looks the same: it must be so twice.
+        if !ahead && !(blind && std::mem::replace(&mut work.starving, blind)) {
+            work.starving = blind;
+            return Ok(true);
+        }
+        let (delivered, open) = (consumer.delivered, consumer.open);
+        tracing::error!(consumer = name, delivered, last, matching, open, "consumer and stream disagree; made anew");
+        work.starving = false;
+        inner.api.delete_consumer(stream, &name).await.map_err(|why| why.to_string())?;
+        self.wanted.ensure(&inner.api, inner.options.repair).await.map_err(|why| why.to_string())?;
+        Ok(false)
+    }
+}

@@ -1,0 +1,111 @@
+//! What was put aside: whole, once, with the reason, in a stream of its own.
+
+use crate::event::Outgoing;
+use crate::headers::{MSG_ID, percent_decode, percent_encode, put};
+use crate::message::{self, ORCHESTRATION};
+use crate::subject::{COMMANDS, DEAD, OUTSIDE, REPLIES};
+use crate::{Inner, now};
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use saga_core::bus::{Aside, BusError, Inbox, Message, OutsideMessage};
+use saga_core::json::Payload;
+
+/// 1,000 messages in one look: a person reads no more, and each is one question to the broker.
+const ASIDE_MAX: usize = 1_000;
+
+/// Something to be put aside.
+pub(crate) struct Poison<'a> {
+    pub(crate) module: &'a str,
+    pub(crate) stream: &'a str,
+    pub(crate) consumer: &'a str,
+    pub(crate) subject: &'a str,
+    pub(crate) seq: u64,
+    pub(crate) times: u32,
+    pub(crate) reason: &'a str,
+    pub(crate) headers: Option<&'a HeaderMap>,
+    pub(crate) body: Bytes,
+}
+
+/// Whose dead letters those of an inbox are.
+pub(crate) fn owner(inbox: &Inbox) -> &str {
+    match inbox {
+        Inbox::Commands(module) => module,
+        Inbox::Replies(_) => ORCHESTRATION,
+        Inbox::Outside => "in",
+    }
+}
+
+fn letter(inner: &Inner, poison: &Poison<'_>, id: &str) -> Outgoing {
+    let mut headers = HeaderMap::new();
+    for (name, values) in poison.headers.iter().flat_map(|headers| headers.iter()) {
+        let text: &str = name.as_ref();
+        if !text.to_ascii_lowercase().starts_with("nats-") {
+            values.iter().for_each(|value| headers.append(name.clone(), value.clone()));
+        }
+    }
+    for (name, value) in [
+        ("dlq-reason", percent_encode(poison.reason)),
+        ("dlq-subject", percent_encode(poison.subject)),
+        ("dlq-stream", poison.stream.to_owned()),
+        ("dlq-sequence", poison.seq.to_string()),
+        ("dlq-times", poison.times.to_string()),
+        ("dlq-consumer", poison.consumer.to_owned()),
+        ("dlq-time", now().to_string()),
+        (MSG_ID, id.to_owned()),
+    ] {
+        put(&mut headers, name, &value);
+    }
+    Outgoing { subject: inner.subjects.dead(poison.module), headers, body: poison.body.clone() }
+}
+
+impl Inner {
+    /// Puts a message aside; when it answers, it is there. The same message of the same consumer stands there once,
+    /// within the broker's window for repeated messages.
+    pub(crate) async fn park(&self, poison: &Poison<'_>) -> Result<(), BusError> {
+        let Poison { stream, seq, consumer, module, reason, times, .. } = poison;
+        let id = format!("dlq-{stream}-{seq}-{consumer}");
+        let ack = self.publish_one(DEAD, &letter(self, poison, &id)).await?;
+        // A stream that was created anew counts from one again: the same id may then be another message.
+        if ack.duplicate && !self.is_same(ack.seq, poison).await? {
+            self.publish_one(DEAD, &letter(self, poison, &format!("{id}-{}", now()))).await?;
+        }
+        tracing::error!(module, stream, seq, consumer, reason, times, "put aside");
+        Ok(())
+    }
+    async fn is_same(&self, seq: u64, poison: &Poison<'_>) -> Result<bool, BusError> {
+        let there = self.api.message(DEAD, seq).await?;
+        let id =
+            |headers: Option<&HeaderMap>| headers.and_then(|all| all.get("ce-id")).map(|id| id.as_str().to_owned());
+        Ok(there.is_some_and(|there| there.body == poison.body && id(Some(&there.headers)) == id(poison.headers)))
+    }
+    pub(crate) async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
+        let subject = self.subjects.dead(module);
+        let (mut found, mut seq) = (Vec::new(), 1);
+        while found.len() < limit.min(ASIDE_MAX) {
+            let Some(stored) = self.api.next(DEAD, seq, &subject).await? else { break };
+            found.push(self.read_letter(module, &stored.headers, &stored.body));
+            seq = stored.seq + 1;
+        }
+        Ok(found)
+    }
+    /// What cannot be read as what it should have been is shown as it is: an outside message of the kind `unreadable`.
+    fn read_letter(&self, module: &str, headers: &HeaderMap, body: &[u8]) -> Aside {
+        let header = |name: &str| headers.get(name).map_or("", |value| value.as_str());
+        let clear = |name: &str| percent_decode(header(name)).unwrap_or_default();
+        let subject = clear("dlq-subject");
+        let inbox = match header("dlq-stream") {
+            COMMANDS => Inbox::Commands(module.to_owned()),
+            REPLIES => Inbox::Replies(self.subjects.reply_group(&subject).unwrap_or(0)),
+            OUTSIDE => Inbox::Outside,
+            _ => Inbox::Commands(module.to_owned()),
+        };
+        let message = message::decode(&self.subjects, &inbox, &subject, Some(headers), body).unwrap_or_else(|_| {
+            let text = String::from_utf8_lossy(body);
+            let data = Payload::of(text.as_ref()).unwrap_or_else(|_| Payload::null());
+            let id = percent_decode(header("ce-id")).unwrap_or_default();
+            Message::Outside(OutsideMessage { id, source: subject, kind: "unreadable".to_owned(), data })
+        });
+        let times = header("dlq-times").parse().unwrap_or(1);
+        Aside { inbox, message, times, reason: clear("dlq-reason") }
+    }
+}

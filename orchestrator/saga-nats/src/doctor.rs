@@ -1,0 +1,92 @@
+//! What an acknowledgement of this broker means, in one sentence.
+
+use crate::subject::COMMANDS;
+use crate::{Nats, topology::TopologyError};
+use std::fmt;
+use std::time::Duration;
+
+/// 2 minutes: how often servers write to the disk by default. What they acknowledged since is lost with the power.
+const SYNC_DEFAULT: Duration = Duration::from_secs(120);
+/// 2 MB: with less, an event of the largest size that a store takes cannot be fetched through the broker.
+const PAYLOAD_BYTES_WANTED: usize = 2 * 1024 * 1024;
+
+/// When the broker writes what it acknowledges to the disk. A client cannot see it: who configured the broker says it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Sync {
+    /// Nobody said it: the default is assumed.
+    #[default]
+    Unknown,
+    /// From time to time.
+    Every(Duration),
+    /// Before it acknowledges.
+    Always,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// Version of the server.
+    pub server: String,
+    /// How many servers keep the commands.
+    pub replicas: u64,
+    /// When it writes to the disk.
+    pub sync: Sync,
+    /// The largest message it takes, in bytes.
+    pub payload_bytes_max: usize,
+}
+
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let copies = match self.replicas {
+            0 | 1 => "one copy".to_owned(),
+            more => format!("{more} copies"),
+        };
+        write!(f, "broker {}, {copies}: an acknowledged message survives a killed server", self.server)?;
+        match self.sync {
+            Sync::Always => f.write_str(" and a power cut")?,
+            Sync::Every(every) => write!(f, "; a power cut may take the last {} s", every.as_secs())?,
+            Sync::Unknown => {
+                write!(f, "; a power cut may take the last {} s (assumed: the default)", SYNC_DEFAULT.as_secs())?;
+            }
+        }
+        f.write_str("; what a broker loses is published again from the logs")?;
+        if self.payload_bytes_max < PAYLOAD_BYTES_WANTED {
+            let (is, wanted) = (self.payload_bytes_max, PAYLOAD_BYTES_WANTED);
+            write!(f, "; max_payload is {is}, set it to {wanted} so that the largest events can be fetched")?;
+        }
+        Ok(())
+    }
+}
+
+impl Nats {
+    /// Looks at the broker. `sync` is what its operator says about it.
+    pub async fn doctor(&self, sync: Sync) -> Result<Diagnosis, TopologyError> {
+        let info = self.inner.client.server_info();
+        let found = self.inner.api.stream(COMMANDS, None).await?;
+        let replicas = found.and_then(|info| info.config["num_replicas"].as_u64()).unwrap_or(0);
+        Ok(Diagnosis { server: info.version, replicas, sync, payload_bytes_max: info.max_payload })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_diagnosis_is_one_line() {
+        let server = "2.9.10".to_owned();
+        let fast = Diagnosis { server, replicas: 1, sync: Sync::Unknown, payload_bytes_max: PAYLOAD_BYTES_WANTED };
+        assert_eq!(
+            fast.to_string(),
+            "broker 2.9.10, one copy: an acknowledged message survives a killed server; a power cut may take the last \
+             120 s (assumed: the default); what a broker loses is published again from the logs"
+        );
+        let strict = Diagnosis { replicas: 3, sync: Sync::Always, payload_bytes_max: 1_048_576, ..fast };
+        assert_eq!(
+            strict.to_string(),
+            "broker 2.9.10, 3 copies: an acknowledged message survives a killed server and a power cut; what a broker \
+             loses is published again from the logs; max_payload is 1048576, set it to 2097152 so that the largest \
+             events can be fetched"
+        );
+    }
+}

@@ -1,0 +1,334 @@
+//! CloudEvents on NATS: attributes as `ce-` headers, percent-coded; a reader that takes binary and structured mode.
+//! Pure: from attributes to headers and back, whatever Unicode they hold.
+
+use async_nats::HeaderMap;
+use async_nats::header::{HeaderName, HeaderValue};
+use base64::Engine;
+use saga_core::json::Payload;
+use saga_core::time::Timestamp;
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use uuid::Uuid;
+
+/// The header by which JetStream recognises a repeated publish.
+pub const MSG_ID: &str = "Nats-Msg-Id";
+/// The header that says which stream is meant.
+pub const EXPECTED_STREAM: &str = "Nats-Expected-Stream";
+/// The header that says after which sequence a message belongs.
+pub const EXPECTED_SEQUENCE: &str = "Nats-Expected-Last-Sequence";
+const CONTENT_TYPE: &str = "Content-Type";
+const JSON: &str = "application/json";
+const STRUCTURED: &str = "application/cloudevents";
+/// Travels under its own name, as in every other protocol.
+const TRACEPARENT: &str = "traceparent";
+
+/// Why a message is not a CloudEvent of ours. It is parked with this.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// Neither `ce-` headers nor a structured event.
+    #[error("it is no CloudEvent: {0}")]
+    NotACloudEvent(String),
+    /// An attribute that must be there is not.
+    #[error("attribute {0} is missing")]
+    Missing(&'static str),
+    /// An attribute with a value that cannot be.
+    #[error("attribute {name} is {value:?}: {why}")]
+    Malformed {
+        /// Which.
+        name: &'static str,
+        /// What it is.
+        value: String,
+        /// What it should be.
+        why: String,
+    },
+    /// The body is not what it should be.
+    #[error("the body is not JSON that can be taken: {0}")]
+    Body(String),
+}
+
+/// Encodes a value as the NATS binding says: space, `"`, `%` and everything outside of U+0021..U+007E.
+pub fn percent_encode(value: &str) -> String {
+    let mut coded = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        match byte {
+            b'"' | b'%' => push_hex(&mut coded, byte),
+            0x21..=0x7e => coded.push(char::from(byte)),
+            _ => push_hex(&mut coded, byte),
+        }
+    }
+    coded
+}
+fn push_hex(text: &mut String, byte: u8) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    text.push('%');
+    text.push(char::from(HEX[usize::from(byte >> 4)]));
+    text.push(char::from(HEX[usize::from(byte & 15)]));
+}
+
+/// Decodes once. A `%` that begins no code stands for itself; what is not UTF-8 afterwards is refused.
+pub fn percent_decode(value: &str) -> Option<String> {
+    let bytes = value.as_bytes();
+    if !bytes.contains(&b'%') {
+        return Some(value.to_owned());
+    }
+    let (mut plain, mut at) = (Vec::with_capacity(bytes.len()), 0);
+    while let Some(&byte) = bytes.get(at) {
+        let digit = |offset: usize| bytes.get(at + offset).and_then(|&digit| char::from(digit).to_digit(16));
+        match (byte, digit(1), digit(2)) {
+            (b'%', Some(high), Some(low)) => {
+                plain.push(u8::try_from(high * 16 + low).unwrap_or(b'%'));
+                at += 3;
+            }
+            _ => {
+                plain.push(byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8(plain).ok()
+}
+
+/// The attributes of one CloudEvent: names in lower case without `ce-`, values in clear.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attributes(BTreeMap<String, String>);
+
+impl Attributes {
+    /// Sets an attribute. An empty value is none: CloudEvents has no empty attributes.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        let value = value.into();
+        if !value.is_empty() {
+            self.0.insert(name.to_owned(), value);
+        }
+    }
+    /// An attribute.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+    /// Takes an attribute away.
+    pub fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+    /// An attribute that must be there.
+    pub fn need(&self, name: &'static str) -> Result<&str, DecodeError> {
+        self.get(name).ok_or(DecodeError::Missing(name))
+    }
+    /// An attribute, read as a type.
+    pub fn read<T: FromStr<Err: std::fmt::Display>>(&self, name: &'static str) -> Result<Option<T>, DecodeError> {
+        let read = |value: &str| value.parse().map_err(|why: T::Err| malformed(name, value, why.to_string()));
+        self.get(name).map(read).transpose()
+    }
+    /// An attribute that must be there, read as a type.
+    pub fn need_read<T: FromStr<Err: std::fmt::Display>>(&self, name: &'static str) -> Result<T, DecodeError> {
+        self.read(name)?.ok_or(DecodeError::Missing(name))
+    }
+    /// A UUID that must be there.
+    pub fn need_uuid(&self, name: &'static str) -> Result<Uuid, DecodeError> {
+        self.need_read(name)
+    }
+    /// A time.
+    pub fn time(&self, name: &'static str) -> Result<Option<Timestamp>, DecodeError> {
+        let read = |value| Timestamp::parse(value).map_err(|why| malformed(name, value, why.to_string()));
+        self.get(name).map(read).transpose()
+    }
+    /// All of them, in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// As headers of a message in binary mode. A trace context that no header can carry is left out.
+    pub fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.0 {
+            if name == TRACEPARENT {
+                put(&mut headers, TRACEPARENT, value);
+            } else {
+                put(&mut headers, &format!("ce-{name}"), &percent_encode(value));
+            }
+        }
+        put(&mut headers, CONTENT_TYPE, JSON);
+        headers
+    }
+    /// As JSON in structured mode, around a body whose text stays as it is.
+    pub fn structured(&self, data: &Payload) -> String {
+        let mut json = String::from("{");
+        for (name, value) in &self.0 {
+            let value = serde_json::Value::from(value.as_str());
+            json.push_str(&format!("{:?}:{value},", name));
+        }
+        json.push_str("\"data\":");
+        json.push_str(data.as_str());
+        json.push('}');
+        json
+    }
+
+    /// Reads a message in whichever mode it is. The body comes back as checked JSON; `null` when it is empty.
+    pub fn of_message(headers: Option<&HeaderMap>, body: &[u8]) -> Result<(Self, Payload), DecodeError> {
+        let mut found = BTreeMap::new();
+        let mut content_type = None;
+        for (name, values) in headers.iter().flat_map(|headers| headers.iter()) {
+            let name: &str = name.as_ref();
+            let (name, value) = (name.to_ascii_lowercase(), values.last().map_or("", HeaderValue::as_str));
+            match name.strip_prefix("ce-") {
+                Some(_) if value.is_empty() => {}
+                Some(attribute) => {
+                    let clear = percent_decode(value).ok_or_else(|| {
+                        DecodeError::NotACloudEvent(format!("header {name} is not UTF-8 after decoding"))
+                    })?;
+                    found.insert(attribute.to_owned(), clear);
+                }
+                None if name == TRACEPARENT => drop(found.insert(name, value.to_owned())),
+                None if name == "content-type" => content_type = Some(value.to_ascii_lowercase()),
+                None => {}
+            }
+        }
+        let structured = content_type.is_some_and(|kind| kind.starts_with(STRUCTURED));
+        if structured || !found.contains_key("specversion") {
+            return Self::of_structured(body);
+        }
+        let attributes = Self(found);
+        attributes.check_version()?;
+        Ok((attributes, json_body(body)?))
+    }
+    /// Reads a structured event.
+    pub fn of_structured(body: &[u8]) -> Result<(Self, Payload), DecodeError> {
+        let json = json_body(body)?;
+        let members: BTreeMap<String, Payload> =
+            json.read().map_err(|_| DecodeError::NotACloudEvent("no `ce-specversion`, no structured event".into()))?;
+        let (mut attributes, mut data) = (Self::default(), None);
+        for (name, value) in members {
+            let malformed = |why: &str| DecodeError::Body(format!("{name}: {why}"));
+            match name.as_str() {
+                "data" => data = Some(value),
+                "data_base64" => {
+                    let text: String = value.read().map_err(|_| malformed("not a text"))?;
+                    let bytes = base64::engine::general_purpose::STANDARD.decode(text);
+                    data = Some(json_body(&bytes.map_err(|_| malformed("not base64"))?)?);
+                }
+                _ => match value.read::<serde_json::Value>() {
+                    Ok(serde_json::Value::String(text)) => attributes.set(&name, text),
+                    Ok(serde_json::Value::Null) | Err(_) => {}
+                    Ok(other) => attributes.set(&name, other.to_string()),
+                },
+            }
+        }
+        attributes.check_version()?;
+        Ok((attributes, data.unwrap_or_else(Payload::null)))
+    }
+    fn check_version(&self) -> Result<(), DecodeError> {
+        match self.get("specversion") {
+            Some("1.0") => Ok(()),
+            Some(other) => Err(malformed("specversion", other, "only 1.0 is read".to_owned())),
+            None => Err(DecodeError::NotACloudEvent("no specversion".to_owned())),
+        }
+    }
+}
+
+/// Says what is wrong with an attribute.
+pub(crate) fn malformed(name: &'static str, value: &str, why: impl Into<String>) -> DecodeError {
+    DecodeError::Malformed { name, value: value.to_owned(), why: why.into() }
+}
+
+/// Sets a header, unless no header can carry it: a line break would end it, and the client would take the process down.
+pub(crate) fn put(headers: &mut HeaderMap, name: &str, value: &str) {
+    if let (Ok(name), Ok(value)) = (HeaderName::from_str(name), HeaderValue::from_str(value)) {
+        headers.insert(name, value);
+    }
+}
+
+fn json_body(body: &[u8]) -> Result<Payload, DecodeError> {
+    let text = std::str::from_utf8(body).map_err(|why| DecodeError::Body(why.to_string()))?;
+    if text.is_empty() {
+        return Ok(Payload::null());
+    }
+    Payload::parse(text).map_err(|why| DecodeError::Body(why.to_string()))
+}
+
+/// Takes a block of raw headers apart, as the API of the server hands it out.
+pub(crate) fn of_raw(block: &[u8]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for line in String::from_utf8_lossy(block).split("\r\n").skip(1) {
+        if let Some((name, value)) = line.split_once(':') {
+            put(&mut headers, name, value.trim());
+        }
+    }
+    headers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn values_are_coded_as_the_binding_says() {
+        for (clear, coded) in [
+            ("Euro € 😀", "Euro%20%E2%82%AC%20%F0%9F%98%80"),
+            ("a\"b%c", "a%22b%25c"),
+            ("plain/!~", "plain/!~"),
+            ("\u{7f}\r\n", "%7F%0D%0A"),
+        ] {
+            assert_eq!(percent_encode(clear), coded);
+            assert_eq!(percent_decode(coded).as_deref(), Some(clear));
+        }
+        assert_eq!(percent_decode("100%").as_deref(), Some("100%"));
+        assert_eq!(percent_decode("%zz%2").as_deref(), Some("%zz%2"));
+        assert_eq!(percent_decode("%e2%82%ac").as_deref(), Some("€"));
+        assert_eq!(percent_decode("%2520").as_deref(), Some("%20"), "once");
+        assert_eq!(percent_decode("%FF"), None);
+    }
+
+    #[test]
+    fn structured_events_are_read_with_or_without_their_content_type() {
+        let body = br#"{"specversion":"1.0","id":"7","source":"/x","type":"t","number":3,"data":{ "a" : 1.10 }}"#;
+        let mut typed = HeaderMap::new();
+        typed.insert("content-type", "application/cloudevents+json; charset=utf-8");
+        for headers in [None, Some(&typed)] {
+            let (attributes, data) = Attributes::of_message(headers, body).unwrap();
+            assert_eq!((attributes.get("id"), attributes.get("number")), (Some("7"), Some("3")));
+            assert_eq!(data.as_str(), r#"{ "a" : 1.10 }"#);
+        }
+        let coded = br#"{"specversion":"1.0","data_base64":"eyJhIjoxfQ=="}"#;
+        assert_eq!(Attributes::of_structured(coded).unwrap().1.as_str(), r#"{"a":1}"#);
+        for poison in [&b"\xff\xfe"[..], b"{", b"7", b"{}", br#"{"specversion":"0.3"}"#, b"", br#"{"a":1,"a":2}"#] {
+            assert!(Attributes::of_message(None, poison).is_err(), "{poison:?}");
+        }
+    }
+
+    #[test]
+    fn header_names_are_read_without_regard_to_case() {
+        let mut headers = HeaderMap::new();
+        headers.insert("CE-SpecVersion", "1.0");
+        headers.insert("Ce-Id", "a%20b");
+        let (attributes, _) = Attributes::of_message(Some(&headers), b"null").unwrap();
+        assert_eq!(attributes.get("id"), Some("a b"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_survives_both_modes(value in any::<String>(), name in "[a-z][a-z0-9]{0,19}") {
+            prop_assume!(!["data", "traceparent", "specversion"].contains(&name.as_str()));
+            prop_assert_eq!(percent_decode(&percent_encode(&value)), Some(value.clone()));
+            let mut attributes = Attributes::default();
+            attributes.set("specversion", "1.0");
+            attributes.set(&name, value.clone());
+            let headers = attributes.headers();
+            let (binary, _) = Attributes::of_message(Some(&headers), b"7").unwrap();
+            prop_assert_eq!(&binary, &attributes);
+            // A NUL cannot be in a JSON text that we take.
+            if !value.contains('\0') {
+                let json = attributes.structured(&Payload::trusted("[ 1 ]"));
+                let (structured, data) = Attributes::of_structured(json.as_bytes()).unwrap();
+                prop_assert_eq!((&structured, data.as_str()), (&attributes, "[ 1 ]"));
+            }
+        }
+        #[test]
+        fn no_bytes_take_the_reader_down(body in any::<Vec<u8>>(), value in "[ -~]{0,40}") {
+            let mut headers = HeaderMap::new();
+            headers.insert("ce-specversion", "1.0");
+            headers.insert("ce-id", value.as_str());
+            let _read_or_refused = Attributes::of_message(Some(&headers), &body);
+            let _read_or_refused = Attributes::of_message(None, &body);
+        }
+    }
+}

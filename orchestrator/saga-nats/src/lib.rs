@@ -1,0 +1,178 @@
+//! The bus on NATS JetStream: at least once, in order per module, and repaired exactly from the logs after any loss.
+//!
+//! [`Nats`] is the three ports of a bus (`Bus`, `EventBus`, `Calls`) over one connection. The sequence of an event in
+//! the stream of its module is its `public_seq`, fenced by the broker itself with every publish.
+//!
+//! # What differs between servers
+//!
+//! Servers 2.9 to 2.15 work; nothing newer than 2.9 is used. What was seen to differ:
+//! - A repeated publish with an expected sequence: 2.9 looks at the message id first and answers "duplicate" with the
+//!   sequence; 2.14 and later look at the sequence first and refuse with error 10071. Both are taken as what they are: the
+//!   stream is asked what it has.
+//! - A consumer that begins behind the end of its stream: servers before 2.14 begin at the end instead. What is delivered
+//!   too early is passed over.
+
+mod api;
+mod calls;
+mod connect;
+mod consume;
+mod dlq;
+mod doctor;
+pub mod event;
+pub mod headers;
+mod health;
+pub mod message;
+mod ports;
+mod publish;
+mod pull;
+mod read;
+mod read_log;
+pub mod subject;
+pub mod topology;
+
+pub use connect::{ConnectError, Creates, Login, Options, Tls};
+pub use doctor::{Diagnosis, Sync};
+pub use health::{Health, Subscription};
+pub use publish::WINDOW;
+pub use topology::{Difference, TopologyError};
+
+use api::Api;
+use connect::Complaints;
+use consume::Desk;
+use health::Progress;
+use message::Origin;
+use publish::Publisher;
+use read::Shelf;
+use saga_core::bus::{BusError, Inbox};
+use saga_core::id::Direction;
+use saga_core::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use subject::Subjects;
+use topology::Wanted;
+use uuid::Uuid;
+
+/// A bus on one connection. Cheap to clone; the connection ends with the last clone.
+#[derive(Clone)]
+pub struct Nats {
+    inner: Arc<Inner>,
+}
+
+/// Which deed a command asks for.
+type DeedName = (Uuid, String, Direction);
+
+struct Inner {
+    client: async_nats::Client,
+    api: Api,
+    subjects: Subjects,
+    options: Options,
+    complaints: Complaints,
+    progress: Progress,
+    desks: Mutex<BTreeMap<Inbox, Arc<Desk>>>,
+    publishers: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Publisher>>>>,
+    shelf: Arc<Shelf>,
+    /// Commands that were received and not settled: their replies carry the same key.
+    origins: Mutex<BTreeMap<DeedName, Origin>>,
+    /// Events that this process has put aside already.
+    parked: Mutex<BTreeSet<(String, u64)>>,
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The time on the messages themselves; nothing is decided by it.
+pub(crate) fn now() -> Timestamp {
+    #[expect(clippy::disallowed_methods, reason = "it only stands on the envelope of a message")]
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+impl Nats {
+    /// Connects, and tries again until it works or `options.patience` ends; dropping the future gives up. Afterwards the
+    /// connection is kept up by itself. Streams and consumers are looked at by [`Nats::ensure`], or when first needed.
+    pub async fn connect(options: Options) -> Result<Self, ConnectError> {
+        let subjects = Subjects::new(&options.prefix)?;
+        let complaints = Complaints::default();
+        let client = connect::connect(&options, &complaints).await?;
+        let api = Api { client: client.clone(), patience: options.answer_within };
+        let inner = Inner {
+            client,
+            api,
+            subjects,
+            options,
+            complaints,
+            progress: Progress::default(),
+            desks: Mutex::default(),
+            publishers: Mutex::default(),
+            shelf: Arc::default(),
+            origins: Mutex::default(),
+            parked: Mutex::default(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+    /// Creates the streams and consumers that are missing for these modules and coordinator groups. One that differs is
+    /// named and refused, or changed with `repair`. Repeating it is harmless.
+    pub async fn ensure(&self, modules: &[&str], groups: &[u16]) -> Result<(), TopologyError> {
+        let inner = &self.inner;
+        let mut differing = Vec::new();
+        for wanted in topology::whole(&inner.subjects, modules, groups, &inner.options.settings()) {
+            match inner.ensure(&wanted).await {
+                Ok(()) => {}
+                // All of them in one message: nobody likes to mend one after another.
+                Err(TopologyError::Differs(more)) => differing.extend(more),
+                Err(why) => return Err(why),
+            }
+        }
+        if differing.is_empty() { Ok(()) } else { Err(TopologyError::Differs(differing)) }
+    }
+    /// How the connection and each subscription are.
+    pub fn health(&self) -> Health {
+        let connected = self.inner.client.connection_state() == async_nats::connection::State::Connected;
+        let subscriptions = self.inner.progress.subscriptions();
+        Health { connected, last_error: self.inner.complaints.last(), subscriptions }
+    }
+    /// The names on the wire.
+    pub fn subjects(&self) -> &Subjects {
+        &self.inner.subjects
+    }
+}
+
+impl Inner {
+    /// Whether a stream may be created by this process.
+    fn may_create(&self, wanted: &Wanted) -> bool {
+        let own = wanted.consumer.is_some() || wanted.stream.starts_with("EVT_");
+        own || self.options.creates == Creates::Everything
+    }
+    async fn ensure(&self, wanted: &Wanted) -> Result<(), TopologyError> {
+        if !self.may_create(wanted) {
+            return Ok(());
+        }
+        if wanted.ensure(&self.api, self.options.repair).await? {
+            tracing::info!("{} was not there and was created", wanted.name());
+        }
+        Ok(())
+    }
+    /// Creates the stream with this name anew, after the broker said that it is missing.
+    async fn recreate(&self, stream: &str) -> Result<(), BusError> {
+        let settings = self.options.settings();
+        let wanted = match stream.strip_prefix("EVT_") {
+            Some(module) => Some(topology::events_stream(&self.subjects, module, &settings)),
+            None => {
+                topology::shared_streams(&self.subjects, &settings).into_iter().find(|wanted| wanted.stream == stream)
+            }
+        };
+        let Some(wanted) = wanted.filter(|wanted| self.may_create(wanted)) else {
+            return Err(BusError::Unavailable(format!("stream {stream} is missing, and another has to create it")));
+        };
+        match wanted.ensure(&self.api, self.options.repair).await {
+            Ok(created) => {
+                if created {
+                    tracing::error!("{} was missing and was created anew", wanted.name());
+                }
+                Ok(())
+            }
+            Err(why) => Err(BusError::Unavailable(why.to_string())),
+        }
+    }
+}

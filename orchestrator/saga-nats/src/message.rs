@@ -1,0 +1,377 @@
+//! Commands, replies and events from outside as CloudEvents and back. Pure.
+
+use crate::event::{Outgoing, actor, kind, set_actor, set_traceparent};
+use crate::headers::{Attributes, DecodeError, MSG_ID, malformed, put};
+use crate::subject::Subjects;
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use saga_core::bus::{CommandMessage, Inbox, Message, OutsideMessage, ReplyMessage, Says};
+use saga_core::envelope::Actor;
+use saga_core::host::Delivered;
+use saga_core::id::{Direction, Epoch, StepKey};
+use saga_core::json::Payload;
+use saga_core::module::Deed;
+use saga_core::outcome::Answer;
+use saga_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The coordinator, as a source.
+pub const ORCHESTRATION: &str = "orchestration";
+const REPLY: &str = "orchestration.Reply.v1";
+
+/// What a reply needs of the command that it answers and does not carry itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Who answers.
+    pub module: String,
+    /// The key of the command: after a further round of a step it cannot be computed from the path.
+    pub key: StepKey,
+}
+
+/// A message as it travels.
+pub fn encode(
+    subjects: &Subjects,
+    message: &Message,
+    origin: Option<&Origin>,
+    now: Timestamp,
+) -> Result<Outgoing, serde_json::Error> {
+    match message {
+        Message::Command(command) => Ok(encode_command(subjects, command, now)),
+        Message::Reply(reply) => encode_reply(subjects, reply, origin, now),
+        Message::Outside(outside) => Ok(encode_outside(subjects, outside, now)),
+    }
+}
+
+fn finish(subject: String, attributes: &Attributes, body: &str) -> Outgoing {
+    let mut headers = attributes.headers();
+    put(&mut headers, MSG_ID, attributes.get("id").unwrap_or_default());
+    Outgoing { subject, headers, body: Bytes::copy_from_slice(body.as_bytes()) }
+}
+fn common(source: String, kind: &str, id: &str, now: Timestamp) -> Attributes {
+    let mut attributes = Attributes::default();
+    for (name, value) in [("specversion", "1.0"), ("id", id), ("type", kind), ("datacontenttype", "application/json")] {
+        attributes.set(name, value);
+    }
+    attributes.set("source", source);
+    attributes.set("time", now.to_string());
+    attributes
+}
+fn set_step(attributes: &mut Attributes, saga: Uuid, step: &str, key: StepKey, direction: Direction, attempt: u32) {
+    attributes.set("subject", format!("orchestration_saga-{saga}"));
+    attributes.set("sagaid", saga.to_string());
+    attributes.set("step", step);
+    attributes.set("stepkey", key.to_string());
+    attributes.set("direction", direction.word());
+    attributes.set("attempt", attempt.to_string());
+}
+/// The key of a deed's direction, and that of the other one.
+fn of_direction(keys: (StepKey, StepKey), direction: Direction) -> (StepKey, StepKey) {
+    match direction {
+        Direction::Do => keys,
+        Direction::Undo => (keys.1, keys.0),
+    }
+}
+
+fn encode_command(subjects: &Subjects, message: &CommandMessage, now: Timestamp) -> Outgoing {
+    let (module, delivered) = (&message.module, &message.delivered);
+    let deed = &delivered.deed;
+    let probe = if message.probe { ":probe" } else { "" };
+    let name = format!("epoch:{}:attempt:{}{probe}", delivered.epoch, deed.attempt);
+    let id = Uuid::new_v5(&deed.key.uuid(), name.as_bytes()).to_string();
+    let (command, version) = (&delivered.command, delivered.version);
+    let kind = format!("{module}.{command}.v{version}");
+    let mut attributes = common(subjects.source(ORCHESTRATION), &kind, &id, now);
+    set_step(&mut attributes, deed.saga, &deed.step, deed.key, deed.direction, deed.attempt);
+    attributes.set("counterkey", of_direction(delivered.keys, deed.direction).1.to_string());
+    attributes.set("dataschema", format!("schemas/{module}/{command}.command.v{version}.json"));
+    attributes.set("correlationid", deed.correlation.to_string());
+    attributes.set("causationid", deed.causation.to_string());
+    set_actor(&mut attributes, &deed.actor);
+    attributes.set("epoch", delivered.epoch.to_string());
+    attributes.set("deadline", deed.deadline.map(|at| at.to_string()).unwrap_or_default());
+    attributes.set("replyto", subjects.reply(message.reply_to));
+    attributes.set("probe", if message.probe { "true" } else { "" });
+    set_traceparent(&mut attributes, deed.traceparent.as_deref());
+    finish(subjects.command(module, command, version), &attributes, delivered.payload.as_str())
+}
+
+/// The two outcomes that an [`Answer`] does not have.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+enum Other {
+    NothingKnown,
+    Fault { code: String, reason: String },
+}
+#[derive(Deserialize)]
+struct Outcome {
+    outcome: String,
+}
+
+fn encode_reply(
+    subjects: &Subjects,
+    reply: &ReplyMessage,
+    origin: Option<&Origin>,
+    now: Timestamp,
+) -> Result<Outgoing, serde_json::Error> {
+    let (outcome, body) = match &reply.says {
+        Says::Answer(answer) => {
+            let outcome = match answer {
+                Answer::Done { .. } => "done",
+                Answer::Refused(_) => "refused",
+                Answer::Retry { .. } => "retry",
+            };
+            (outcome, serde_json::to_string(answer)?)
+        }
+        Says::NothingKnown => ("nothing_known", serde_json::to_string(&Other::NothingKnown)?),
+        Says::Fault { code, reason } => {
+            ("fault", serde_json::to_string(&Other::Fault { code: code.clone(), reason: reason.clone() })?)
+        }
+    };
+    let key = origin.map_or_else(|| StepKey::derive(reply.saga, &reply.step, reply.direction), |origin| origin.key);
+    let source = subjects.source(origin.map_or(ORCHESTRATION, |origin| origin.module.as_str()));
+    let id = Uuid::new_v5(&key.uuid(), format!("reply:{}:{outcome}", reply.attempt).as_bytes()).to_string();
+    let mut attributes = common(source, REPLY, &id, now);
+    set_step(&mut attributes, reply.saga, &reply.step, key, reply.direction, reply.attempt);
+    attributes.set("correlationid", reply.saga.to_string());
+    attributes.set("causationid", key.to_string());
+    Ok(finish(subjects.reply(reply.group), &attributes, &body))
+}
+
+fn encode_outside(subjects: &Subjects, outside: &OutsideMessage, now: Timestamp) -> Outgoing {
+    let mut attributes = common(outside.source.clone(), &outside.kind, &outside.id, now);
+    attributes.set("id", outside.id.clone());
+    let mut out = finish(subjects.outside(&outside.kind), &attributes, outside.data.as_str());
+    // Ids from outside are unique per source only, and need not fit a header as they are.
+    let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{} {}", outside.source, outside.id).as_bytes());
+    put(&mut out.headers, MSG_ID, &id.to_string());
+    out
+}
+
+/// Reads what was received from an inbox.
+pub fn decode(
+    subjects: &Subjects,
+    inbox: &Inbox,
+    subject: &str,
+    headers: Option<&HeaderMap>,
+    body: &[u8],
+) -> Result<Message, DecodeError> {
+    let (attributes, data) = Attributes::of_message(headers, body)?;
+    match inbox {
+        Inbox::Commands(module) => decode_command(subjects, module, &attributes, data).map(Message::Command),
+        Inbox::Replies(group) => {
+            debug_assert_eq!(subjects.reply_group(subject), Some(*group));
+            decode_reply(*group, &attributes, &data).map(Message::Reply)
+        }
+        Inbox::Outside => Ok(Message::Outside(OutsideMessage {
+            id: attributes.need("id")?.to_owned(),
+            source: attributes.need("source")?.to_owned(),
+            kind: attributes.need("type")?.to_owned(),
+            data,
+        })),
+    }
+}
+
+fn direction(attributes: &Attributes) -> Result<Direction, DecodeError> {
+    match attributes.need("direction")? {
+        "do" => Ok(Direction::Do),
+        "undo" => Ok(Direction::Undo),
+        other => Err(malformed("direction", other, "`do` or `undo` is expected")),
+    }
+}
+
+fn decode_command(
+    subjects: &Subjects,
+    module: &str,
+    attributes: &Attributes,
+    payload: Payload,
+) -> Result<CommandMessage, DecodeError> {
+    let (command, version) = kind(module, attributes)?;
+    let saga = attributes.need_uuid("sagaid")?;
+    let step = attributes.need("step")?.to_owned();
+    let direction = direction(attributes)?;
+    let reply_to = attributes.need("replyto")?;
+    let reply_to =
+        subjects.reply_group(reply_to).ok_or_else(|| malformed("replyto", reply_to, "no subject of a group"))?;
+    let computed = (StepKey::derive(saga, &step, Direction::Do), StepKey::derive(saga, &step, Direction::Undo));
+    let (mine, other) = of_direction(computed, direction);
+    let key = |read: Option<Uuid>, computed| read.map_or(computed, StepKey::from_uuid);
+    let key_of_other = key(attributes.read("counterkey")?, other);
+    let key = key(attributes.read("stepkey")?, mine);
+    let correlation = attributes.read("correlationid")?.unwrap_or(saga);
+    let deed = Deed {
+        saga,
+        step,
+        key,
+        direction,
+        attempt: attributes.read("attempt")?.unwrap_or(1),
+        actor: actor(attributes)?.unwrap_or_else(|| Actor::saga(saga)),
+        correlation,
+        causation: attributes.read("causationid")?.unwrap_or(key.uuid()),
+        traceparent: attributes.get("traceparent").map(str::to_owned),
+        deadline: attributes.time("deadline")?,
+    };
+    let epoch = Epoch(attributes.read("epoch")?.unwrap_or(0));
+    let keys = of_direction((key, key_of_other), direction);
+    let delivered = Arc::new(Delivered { command, version, payload, deed, epoch, keys });
+    let probe = attributes.get("probe") == Some("true");
+    Ok(CommandMessage { module: module.to_owned(), delivered, reply_to, probe })
+}
+
+fn decode_reply(group: u16, attributes: &Attributes, body: &Payload) -> Result<ReplyMessage, DecodeError> {
+    let wrong = |why: serde_json::Error| DecodeError::Body(why.to_string());
+    let outcome: Outcome = body.read().map_err(wrong)?;
+    let says = match outcome.outcome.as_str() {
+        "nothing_known" | "fault" => match body.read::<Other>().map_err(wrong)? {
+            Other::NothingKnown => Says::NothingKnown,
+            Other::Fault { code, reason } => Says::Fault { code, reason },
+        },
+        _ => Says::Answer(body.read::<Answer>().map_err(wrong)?),
+    };
+    Ok(ReplyMessage {
+        group,
+        saga: attributes.need_uuid("sagaid")?,
+        step: attributes.need("step")?.to_owned(),
+        direction: direction(attributes)?,
+        attempt: attributes.need_read("attempt")?,
+        says,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use saga_core::outcome::Refused;
+
+    fn subjects() -> Subjects {
+        Subjects::new("aicmo").unwrap()
+    }
+    fn round_trip(inbox: &Inbox, message: &Message) -> Message {
+        let out = encode(&subjects(), message, None, Timestamp(0)).unwrap();
+        decode(&subjects(), inbox, &out.subject, Some(&out.headers), &out.body).unwrap()
+    }
+    fn command(probe: bool, direction: Direction, step: &str, trace: Option<String>, round: u32) -> Message {
+        let saga = Uuid::from_u128(1);
+        let keys = saga_core::definition::deed_keys(saga, step, round, 0);
+        let deed = Deed {
+            saga,
+            step: step.to_owned(),
+            key: of_direction(keys, direction).0,
+            direction,
+            attempt: 3,
+            actor: Actor::saga(saga),
+            correlation: Uuid::from_u128(2),
+            causation: Uuid::from_u128(3),
+            traceparent: trace,
+            deadline: Some(Timestamp(1_700_000_000_000_001)),
+        };
+        let delivered = Delivered {
+            command: "Render".to_owned(),
+            version: 2,
+            payload: Payload::trusted(r#"{ "big" : 9007199254740993 }"#),
+            deed,
+            epoch: Epoch(4),
+            keys,
+        };
+        Message::Command(CommandMessage {
+            module: "studio".to_owned(),
+            delivered: Arc::new(delivered),
+            reply_to: 7,
+            probe,
+        })
+    }
+
+    #[test]
+    fn a_command_has_the_headers_of_the_contract() {
+        let out = encode(&subjects(), &command(false, Direction::Do, "assets[2]/render", None, 0), None, Timestamp(0));
+        let out = out.unwrap();
+        assert_eq!(out.subject, "aicmo.cmd.studio.Render.v2");
+        let header = |name: &str| out.headers.get(name).map(|value| value.as_str().to_owned());
+        let key = StepKey::derive(Uuid::from_u128(1), "assets[2]/render", Direction::Do);
+        let id = Uuid::new_v5(&key.uuid(), b"epoch:4:attempt:3").to_string();
+        for (name, value) in [
+            ("ce-id", id.as_str()),
+            (MSG_ID, id.as_str()),
+            ("ce-source", "/aicmo/orchestration"),
+            ("ce-type", "studio.Render.v2"),
+            ("ce-subject", "orchestration_saga-00000000-0000-0000-0000-000000000001"),
+            ("ce-stepkey", &key.to_string()),
+            ("ce-step", "assets[2]/render"),
+            ("ce-direction", "do"),
+            ("ce-attempt", "3"),
+            ("ce-epoch", "4"),
+            ("ce-replyto", "aicmo.reply.g07"),
+            ("ce-dataschema", "schemas/studio/Render.command.v2.json"),
+            ("ce-deadline", "2023-11-14T22:13:20.000001Z"),
+            ("Content-Type", "application/json"),
+        ] {
+            assert_eq!(header(name).as_deref(), Some(value), "{name}");
+        }
+        assert_eq!(header("ce-probe"), None);
+    }
+
+    #[test]
+    fn every_answer_comes_back_as_it_was_given() {
+        let big = Payload::trusted(r#"{ "n" : 9007199254740993, "x" : 1.10 }"#);
+        let refused = Refused { code: "NO".to_owned(), reason: "Nein, größer".to_owned(), fields: Some(big.clone()) };
+        for (outcome, says) in [
+            ("done", Says::Answer(Answer::Done { output: big })),
+            ("done", Says::Answer(Answer::Done { output: Payload::null() })),
+            ("refused", Says::Answer(Answer::Refused(refused))),
+            ("refused", Says::Answer(Answer::Refused(Refused::new("NO", "no")))),
+            ("retry", Says::Answer(Answer::Retry { after_ms: 7, reason: "rain".to_owned() })),
+            ("nothing_known", Says::NothingKnown),
+            ("fault", Says::Fault { code: "NO_ROUTE".to_owned(), reason: "by nobody".to_owned() }),
+        ] {
+            let (saga, step, direction) = (Uuid::from_u128(1), "a b/ü".to_owned(), Direction::Undo);
+            let reply = Message::Reply(ReplyMessage { group: 7, saga, step, direction, attempt: 2, says });
+            let out = encode(&subjects(), &reply, None, Timestamp(0)).unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&out.body).unwrap();
+            assert_eq!((out.subject.as_str(), &body["outcome"]), ("aicmo.reply.g07", &outcome.into()));
+            assert_eq!(round_trip(&Inbox::Replies(7), &reply), reply);
+        }
+    }
+
+    #[test]
+    fn what_is_no_command_is_refused_with_a_reason() {
+        let inbox = Inbox::Commands("studio".to_owned());
+        let good = encode(&subjects(), &command(false, Direction::Do, "s", None, 0), None, Timestamp(0)).unwrap();
+        for (name, value, why) in [
+            ("ce-type", "other.Render.v2", "attribute type"),
+            ("ce-type", "studio.Render", "attribute type"),
+            ("ce-direction", "back", "attribute direction"),
+            ("ce-sagaid", "7", "attribute sagaid"),
+            ("ce-replyto", "aicmo.evt.x", "attribute replyto"),
+            ("ce-attempt", "-1", "attribute attempt"),
+            ("ce-step", "", "attribute step is missing"),
+            ("ce-specversion", "2.0", "attribute specversion"),
+        ] {
+            let mut headers = good.headers.clone();
+            headers.insert(name, value);
+            let refused = decode(&subjects(), &inbox, &good.subject, Some(&headers), &good.body).unwrap_err();
+            assert!(refused.to_string().starts_with(why), "{refused}");
+        }
+        assert!(decode(&subjects(), &inbox, &good.subject, Some(&good.headers), b"{").is_err());
+        assert!(decode(&subjects(), &inbox, &good.subject, None, &good.body).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn commands_come_out_as_they_went_in(
+            probe in any::<bool>(), undo in any::<bool>(), step in "\\PC{1,40}", round in 0_u32..4,
+            trace in proptest::option::of("[!-~]{1,60}"),
+        ) {
+            let direction = if undo { Direction::Undo } else { Direction::Do };
+            let command = command(probe, direction, &step, trace, round);
+            prop_assert_eq!(round_trip(&Inbox::Commands("studio".to_owned()), &command), command);
+        }
+        #[test]
+        fn outside_events_come_out_as_they_went_in(id in ".{1,40}", source in ".{1,40}", kind in ".{1,40}") {
+            prop_assume!(!id.contains('\0'));
+            let outside = Message::Outside(OutsideMessage { id, source, kind, data: Payload::trusted("[ 1 ]") });
+            prop_assert_eq!(round_trip(&Inbox::Outside, &outside), outside);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The three ports of a bus on [`Nats`].
+
+use crate::event::id_of;
+use crate::subject::{COMMANDS, OUTSIDE, REPLIES, stream_of};
+use crate::{Nats, lock, message, now, read_log};
+use async_trait::async_trait;
+use saga_core::bus::{Answerer, Aside, Bus, BusError, Calls, Delivery, EventBus, Inbox, Line, Message, Settle, Tip};
+use saga_core::envelope::Recorded;
+use saga_core::json::Payload;
+use saga_core::outcome::Refused;
+use saga_core::ports::SharedStore;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+#[async_trait]
+impl Bus for Nats {
+    async fn publish(&self, message: Message) -> Result<(), BusError> {
+        let inner = &self.inner;
+        let (stream, origin) = match &message {
+            Message::Command(_) => (COMMANDS, None),
+            Message::Outside(_) => (OUTSIDE, None),
+            Message::Reply(reply) => {
+                let deed = (reply.saga, reply.step.clone(), reply.direction);
+                (REPLIES, lock(&inner.origins).get(&deed).cloned())
+            }
+        };
+        let out = message::encode(&inner.subjects, &message, origin.as_ref(), now());
+        let out = out.map_err(|why| BusError::Unavailable(format!("cannot be written: {why}")))?;
+        inner.publish_one(stream, &out).await.map(drop)
+    }
+    async fn receive(&self, inbox: &Inbox, max: usize) -> Result<Vec<Delivery>, BusError> {
+        self.inner.receive(inbox, max).await
+    }
+    async fn settle(&self, inbox: &Inbox, settled: Vec<(u64, Settle)>) -> Result<(), BusError> {
+        self.inner.settle(inbox, settled).await
+    }
+    async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
+        self.inner.aside(module, limit).await
+    }
+}
+
+#[async_trait]
+impl EventBus for Nats {
+    async fn publish_events(&self, module: &str, events: &[Recorded]) -> Result<u64, BusError> {
+        self.inner.publish_events(module, events).await
+    }
+    async fn tip(&self, module: &str) -> Result<Tip, BusError> {
+        let (inner, stream) = (&self.inner, stream_of(module));
+        let Some(info) = inner.api.stream(&stream, None).await? else {
+            inner.recreate(&stream).await?;
+            return Ok(Tip::default());
+        };
+        if info.last == 0 {
+            return Ok(Tip::default());
+        }
+        // Where limits took the last event too, nothing there says that it was ours: its producer looks and decides.
+        let last = inner.api.message(&stream, info.last).await?;
+        let id = last.and_then(|last| id_of(&inner.subjects, module, info.last, &last.subject, &last.headers));
+        Ok(Tip { seq: info.last, id })
+    }
+    async fn events(&self, module: &str, after: u64, max: usize) -> Result<Vec<Recorded>, BusError> {
+        self.inner.events(module, after, max).await
+    }
+    async fn missing(&self, module: &str, head: u64) -> Result<Vec<RangeInclusive<u64>>, BusError> {
+        let last = self.inner.api.stream(&stream_of(module), None).await?.map_or(0, |info| info.last);
+        Ok(if last < head { vec![last + 1..=head] } else { Vec::new() })
+    }
+}
+
+#[async_trait]
+impl Calls for Nats {
+    async fn serve(&self, lines: Vec<(Line, Answerer)>) -> Result<(), BusError> {
+        self.inner.serve(lines).await
+    }
+    async fn call(
+        &self,
+        line: &Line,
+        question: &Payload,
+        patience: Duration,
+    ) -> Result<Result<Payload, Refused>, BusError> {
+        self.inner.call(line, question, patience).await
+    }
+}
+
+impl Nats {
+    /// What answers `ReadLog` for a module, and the line it belongs to: whoever relays a module serves this, so that
+    /// readers get what is too large for the stream, or too old for it.
+    pub fn log_answerer(&self, module: &str, store: SharedStore) -> (Line, Answerer) {
+        (read_log::line(module), read_log::answerer(self.inner.subjects.clone(), module, store))
+    }
+}

@@ -1,0 +1,130 @@
+//! One pull at a consumer: asked for, waited for, and never silent. A pull whose heartbeats stay out is broken.
+
+use async_nats::{Client, Message, StatusCode, Subscriber};
+use futures::{FutureExt, StreamExt};
+use serde_json::json;
+use std::time::Duration;
+
+/// 2 s for a pull that does not wait: after that the broker has forgotten it.
+const AT_ONCE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a pull brings.
+#[derive(Debug)]
+pub(crate) enum Got {
+    /// A message of the stream.
+    Message(Box<Message>),
+    /// The pull has ended and may have brought less than it was asked for.
+    Ended,
+    /// The consumer has to be looked at: deleted, away, or silent.
+    Broken(String),
+}
+
+/// The pulls of one consumer. At most one is under way.
+pub(crate) struct Pull {
+    client: Client,
+    subject: String,
+    inbox: String,
+    subscriber: Subscriber,
+    number: u64,
+    left: usize,
+    patience: Duration,
+}
+
+impl Pull {
+    pub(crate) async fn open(client: &Client, stream: &str, consumer: &str) -> Result<Self, String> {
+        let inbox = client.new_inbox();
+        let subscriber = client.subscribe(format!("{inbox}.*")).await.map_err(|why| why.to_string())?;
+        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}");
+        let client = client.clone();
+        Ok(Self { client, subject, inbox, subscriber, number: 0, left: 0, patience: AT_ONCE_PATIENCE })
+    }
+    /// Whether a pull is under way.
+    pub(crate) fn is_open(&self) -> bool {
+        self.left > 0
+    }
+    /// Asks for what is there now, at most `batch`.
+    pub(crate) async fn at_once(&mut self, batch: usize) -> Result<(), String> {
+        self.ask(batch, json!({ "batch": batch, "no_wait": true }), AT_ONCE_PATIENCE).await
+    }
+    /// Waits for at most `batch` messages, for at most `expires`.
+    pub(crate) async fn wait(&mut self, batch: usize, expires: Duration, heartbeat: Duration) -> Result<(), String> {
+        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let body = json!({ "batch": batch, "expires": nanos(expires), "idle_heartbeat": nanos(heartbeat) });
+        self.ask(batch, body, heartbeat * 2 + Duration::from_secs(1)).await
+    }
+    async fn ask(&mut self, batch: usize, body: serde_json::Value, patience: Duration) -> Result<(), String> {
+        let reply = format!("{}.{}", self.inbox, self.number + 1);
+        let asked = self.client.publish_with_reply(self.subject.clone(), reply, body.to_string().into());
+        // The client holds messages back while it is disconnected, and waits when it holds too many.
+        let asked = tokio::time::timeout(patience, asked).await.map_err(|_| "no connection".to_owned())?;
+        asked.map_err(|why| why.to_string())?;
+        (self.number, self.left, self.patience) = (self.number + 1, batch, patience);
+        Ok(())
+    }
+    /// Waits for what comes next. Cancelling loses nothing.
+    pub(crate) async fn next(&mut self) -> Got {
+        loop {
+            match tokio::time::timeout(self.patience, self.subscriber.next()).await {
+                Ok(Some(message)) => {
+                    if let Some(got) = self.judge(message) {
+                        return got;
+                    }
+                }
+                Ok(None) => return Got::Broken("the connection has ended".to_owned()),
+                Err(_) => return Got::Broken("the broker is silent".to_owned()),
+            }
+        }
+    }
+    /// What is here already.
+    pub(crate) fn here(&mut self) -> Option<Got> {
+        loop {
+            let message = self.subscriber.next().now_or_never()?;
+            match message.map(|message| self.judge(message)) {
+                Some(Some(got)) => return Some(got),
+                Some(None) => {}
+                None => return Some(Got::Broken("the connection has ended".to_owned())),
+            }
+        }
+    }
+    /// `None` is a heartbeat, or the end of an earlier pull.
+    fn judge(&mut self, message: Message) -> Option<Got> {
+        let Some(status) = message.status else {
+            self.left = self.left.saturating_sub(1);
+            return Some(Got::Message(Box::new(message)));
+        };
+        let current = message.subject.strip_prefix(&self.inbox).and_then(|rest| rest.strip_prefix('.'));
+        if current != Some(self.number.to_string().as_str()) {
+            return None;
+        }
+        let words = message.description.as_deref().unwrap_or_default().to_ascii_lowercase();
+        let full = words.contains("exceeds maxbytes") || words.contains("batch completed");
+        match status {
+            StatusCode::IDLE_HEARTBEAT => None,
+            StatusCode::NOT_FOUND | StatusCode::TIMEOUT => Some(self.ended()),
+            status if status.as_u16() == 409 && full => Some(self.ended()),
+            StatusCode::NO_RESPONDERS => Some(Got::Broken("the consumer or its stream is missing".to_owned())),
+            status => Some(Got::Broken(format!("{} {words}", status.as_u16()))),
+        }
+    }
+    fn ended(&mut self) -> Got {
+        self.left = 0;
+        Got::Ended
+    }
+}
+
+/// What the reply subject of a message out of a stream says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Its sequence in the stream.
+    pub(crate) seq: u64,
+    /// How often it was delivered, this time included.
+    pub(crate) times: u32,
+}
+
+/// Reads `$JS.ACK.<stream>.<consumer>.<times>.<seq>...`, or the longer form with domain and account before the stream.
+pub(crate) fn place(message: &Message) -> Option<Place> {
+    let words: Vec<&str> = message.reply.as_deref()?.strip_prefix("$JS.ACK.")?.split('.').collect();
+    let at = if words.len() >= 9 { 2 } else { 0 };
+    let (times, seq) = (words.get(at + 2)?.parse().ok()?, words.get(at + 3)?.parse().ok()?);
+    Some(Place { seq, times })
+}

@@ -1,0 +1,266 @@
+//! Streams and consumers as data: what is missing is created, what differs is named and refused, or repaired if asked to.
+
+use crate::api::{Api, ApiError};
+use crate::subject::{
+    COMMANDS, DEAD, OUTSIDE, OUTSIDE_CONSUMER, REPLIES, Subjects, command_consumer, group_name, reply_consumer,
+    stream_of,
+};
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// 7 days: a command that nobody took for so long has lost its meaning; the coordinator asks again as long as it has one.
+pub const COMMAND_AGE_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// 100 ms, the shortest that servers allow: a command or reply that is asked for again after a crash has the same id, and
+/// a window would swallow it. Repeats are harmless behind the barrier.
+pub const REPEAT_WINDOW: Duration = Duration::from_millis(100);
+/// 2 minutes, the servers' default, where a repeated publish is the same message.
+pub const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+/// 4,096 messages handed out and not settled: more than one process works on at once, and a bound for its memory.
+pub const ACK_PENDING_MAX: u64 = 4_096;
+
+/// What differs between installations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// How many servers keep each stream.
+    pub replicas: usize,
+    /// What is not settled after this long comes back.
+    pub ack_wait: Duration,
+}
+
+/// One stream or consumer as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The stream.
+    pub stream: String,
+    /// The consumer on it; `None` is the stream itself.
+    pub consumer: Option<String>,
+    /// The fields of its configuration that matter, as the JetStream API names them.
+    pub fields: Map<String, Value>,
+}
+
+/// A field that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {field} is {found}, {wanted} is wanted")]
+pub struct Difference {
+    /// `stream CMD`, `consumer cmd-strategy of stream CMD`.
+    pub name: String,
+    /// Which field.
+    pub field: String,
+    /// What it is.
+    pub found: Value,
+    /// What it should be.
+    pub wanted: Value,
+}
+
+/// Why streams and consumers are not as they should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TopologyError {
+    /// They exist with another configuration; nothing was changed.
+    #[error("the broker is configured in another way ({}); with `repair` it is changed", list(.0))]
+    Differs(Vec<Difference>),
+    /// The server refused or is away.
+    #[error("{0}")]
+    Unavailable(String),
+}
+impl From<ApiError> for TopologyError {
+    fn from(why: ApiError) -> Self {
+        TopologyError::Unavailable(why.to_string())
+    }
+}
+fn list(differences: &[Difference]) -> String {
+    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn nanos(duration: Duration) -> Value {
+    json!(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+}
+fn fields(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(fields) => fields,
+        other => Map::from_iter([("value".to_owned(), other)]),
+    }
+}
+
+fn stream(name: &str, subject: String, retention: &str, window: Duration, settings: &Settings) -> Wanted {
+    let fields = fields(json!({
+        "subjects": [subject], "retention": retention, "storage": "file", "num_replicas": settings.replicas,
+        "duplicate_window": nanos(window), "discard": "old",
+    }));
+    Wanted { stream: name.to_owned(), consumer: None, fields }
+}
+/// The stream of a module's events. How long it keeps them is the operator's choice, and not compared.
+pub fn events_stream(subjects: &Subjects, module: &str, settings: &Settings) -> Wanted {
+    let mut wanted = stream(&stream_of(module), subjects.events(module), "limits", DUPLICATE_WINDOW, settings);
+    // Nothing may be taken out of the middle: the sequence of an event is its public place for ever.
+    wanted.fields.insert("deny_delete".to_owned(), Value::Bool(true));
+    wanted.fields.insert("deny_purge".to_owned(), Value::Bool(true));
+    wanted
+}
+/// The streams that all modules share.
+pub fn shared_streams(subjects: &Subjects, settings: &Settings) -> Vec<Wanted> {
+    let queue = |name, kind, window| stream(name, subjects.all(kind), "workqueue", window, settings);
+    let mut commands = queue(COMMANDS, "cmd", REPEAT_WINDOW);
+    commands.fields.insert("max_age".to_owned(), nanos(COMMAND_AGE_MAX));
+    vec![
+        commands,
+        queue(REPLIES, "reply", REPEAT_WINDOW),
+        queue(OUTSIDE, "in", DUPLICATE_WINDOW),
+        stream(DEAD, subjects.all("dlq"), "limits", DUPLICATE_WINDOW, settings),
+    ]
+}
+
+fn consumer(stream: &str, name: &str, filter: String, settings: &Settings) -> Wanted {
+    let fields = fields(json!({
+        "durable_name": name, "filter_subject": filter, "deliver_policy": "all", "ack_policy": "explicit",
+        "replay_policy": "instant", "ack_wait": nanos(settings.ack_wait), "max_ack_pending": ACK_PENDING_MAX,
+        // Without a limit: the server would only stop delivering, and nobody would see why. The reader counts and parks.
+        "max_deliver": -1,
+    }));
+    Wanted { stream: stream.to_owned(), consumer: Some(name.to_owned()), fields }
+}
+/// The consumer of a module's commands.
+pub fn commands_of(subjects: &Subjects, module: &str, settings: &Settings) -> Wanted {
+    consumer(COMMANDS, &command_consumer(module), subjects.commands(module), settings)
+}
+/// The consumer of a group's replies.
+pub fn replies_of(subjects: &Subjects, group: u16, settings: &Settings) -> Wanted {
+    let filter = format!("{}.reply.{}", subjects.prefix(), group_name(group));
+    consumer(REPLIES, &reply_consumer(group), filter, settings)
+}
+/// The consumer of what comes from outside.
+pub fn outside(subjects: &Subjects, settings: &Settings) -> Wanted {
+    consumer(OUTSIDE, OUTSIDE_CONSUMER, subjects.all("in"), settings)
+}
+
+/// Everything that a system of these modules and coordinator groups needs, streams first.
+pub fn whole(subjects: &Subjects, modules: &[&str], groups: &[u16], settings: &Settings) -> Vec<Wanted> {
+    let mut all = shared_streams(subjects, settings);
+    all.extend(modules.iter().map(|module| events_stream(subjects, module, settings)));
+    all.extend(modules.iter().map(|module| commands_of(subjects, module, settings)));
+    all.extend(groups.iter().map(|group| replies_of(subjects, *group, settings)));
+    all.push(outside(subjects, settings));
+    all
+}
+
+impl Wanted {
+    /// For people.
+    pub fn name(&self) -> String {
+        match &self.consumer {
+            Some(consumer) => format!("consumer {consumer} of stream {}", self.stream),
+            None => format!("stream {}", self.stream),
+        }
+    }
+    /// What is different in a configuration that was found. What a server does not mention has its default.
+    pub fn differences(&self, found: &Value) -> Vec<Difference> {
+        let differs = |(field, wanted): (&String, &Value)| {
+            let found = found.get(field).cloned().unwrap_or(Value::Null);
+            (found != *wanted && !(is_default(&found) && is_default(wanted))).then(|| Difference {
+                name: self.name(),
+                field: field.clone(),
+                found,
+                wanted: wanted.clone(),
+            })
+        };
+        self.fields.iter().filter_map(differs).collect()
+    }
+    /// The configuration that was found, with the fields that matter as they should be.
+    fn repaired(&self, mut found: Value) -> Value {
+        if let Value::Object(config) = &mut found {
+            config.extend(self.fields.clone());
+        }
+        found
+    }
+    fn config(&self) -> Value {
+        let mut config = self.fields.clone();
+        if self.consumer.is_none() {
+            config.insert("name".to_owned(), Value::from(self.stream.as_str()));
+        }
+        Value::Object(config)
+    }
+    async fn found(&self, api: &Api) -> Result<Option<Value>, ApiError> {
+        Ok(match &self.consumer {
+            Some(consumer) => api.consumer(&self.stream, consumer).await?.map(|info| info.config),
+            None => api.stream(&self.stream, None).await?.map(|info| info.config),
+        })
+    }
+    async fn create(&self, api: &Api) -> Result<(), ApiError> {
+        match &self.consumer {
+            Some(_) => api.put_consumer(&self.stream, &self.config()).await,
+            None => api.create_stream(&self.stream, &self.config()).await,
+        }
+    }
+    async fn update(&self, api: &Api, config: &Value) -> Result<(), ApiError> {
+        match &self.consumer {
+            Some(_) => api.put_consumer(&self.stream, config).await,
+            None => api.update_stream(&self.stream, config).await,
+        }
+    }
+    /// Creates it if it is missing; `true` says that it was. One that differs is refused, or changed with `repair`.
+    /// Repeating it is harmless.
+    pub(crate) async fn ensure(&self, api: &Api, repair: bool) -> Result<bool, TopologyError> {
+        let Some(found) = self.found(api).await? else {
+            self.create(api).await?;
+            return Ok(true);
+        };
+        let differences = self.differences(&found);
+        if differences.is_empty() {
+            return Ok(false);
+        }
+        if !repair {
+            return Err(TopologyError::Differs(differences));
+        }
+        tracing::warn!(differences = list(&differences), "the broker's configuration is repaired");
+        self.update(api, &self.repaired(found)).await?;
+        let found = self.found(api).await?.unwrap_or(Value::Null);
+        let left = self.differences(&found);
+        if left.is_empty() { Ok(false) } else { Err(TopologyError::Differs(left)) }
+    }
+}
+
+fn is_default(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(value) => !value,
+        Value::Number(value) => value.as_i64() == Some(0),
+        Value::String(value) => value.is_empty(),
+        Value::Array(value) => value.is_empty(),
+        Value::Object(value) => value.is_empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings { replicas: 1, ack_wait: Duration::from_secs(30) }
+    }
+
+    #[test]
+    fn a_difference_names_stream_field_found_and_wanted() {
+        let subjects = Subjects::new("aicmo").unwrap();
+        let all = whole(&subjects, &["strategy"], &[7], &settings());
+        let names: Vec<String> = all.iter().map(Wanted::name).collect();
+        assert_eq!(
+            names,
+            [
+                "stream CMD",
+                "stream RPL",
+                "stream IN",
+                "stream DLQ",
+                "stream EVT_strategy",
+                "consumer cmd-strategy of stream CMD",
+                "consumer rpl-g07 of stream RPL",
+                "consumer in of stream IN"
+            ]
+        );
+        let events = &all[4];
+        assert_eq!(events.differences(&events.config()), []);
+        let mut found = events.config();
+        found["retention"] = json!("workqueue");
+        let said: Vec<String> = events.differences(&found).iter().map(ToString::to_string).collect();
+        assert_eq!(said, [r#"stream EVT_strategy: retention is "workqueue", "limits" is wanted"#]);
+        assert_eq!(events.differences(&events.repaired(found)), []);
+    }
+}

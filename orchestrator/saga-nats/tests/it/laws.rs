@@ -1,0 +1,33 @@
+//! The laws of a bus, on each version of the server.
+
+use crate::support::{ACK_WAIT, DELIVERIES_MAX, connect, pass, store};
+use saga_core::laws::bus::BusCase;
+use std::sync::Arc;
+use test_servers::nats::{Nats as Server, Version};
+
+async fn case(version: Version) -> BusCase {
+    let server = Server::start(version);
+    BusCase {
+        bus: Arc::new(connect(&server).await),
+        store: store(),
+        pass: Box::new(|duration| Box::pin(pass(duration))),
+        settle_within: ACK_WAIT,
+        deliveries_max: DELIVERIES_MAX,
+        keep: Box::new(server),
+    }
+}
+
+mod on_the_server_of_debian {
+    use super::{BusCase, Version, case};
+    async fn make() -> BusCase {
+        case(Version::Debian).await
+    }
+    saga_core::bus_laws!(make);
+}
+mod on_the_newest_server {
+    use super::{BusCase, Version, case};
+    async fn make() -> BusCase {
+        case(Version::Newest).await
+    }
+    saga_core::bus_laws!(make);
+}
