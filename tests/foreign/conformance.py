@@ -242,8 +242,16 @@ class World:
             found[seq] = (message.subject, lower(message.headers), message.data)
         return found
 
+    async def whole(self):
+        """The stream of events, once it holds everything that the module has."""
+        async def caught_up():
+            _, page = await self.question("ReadLog.v1", {"after": 0, "limit": 1})
+            log = await self.log()
+            return log if len(log) == page["head"] else None
+        return await until("the stream holds the whole log", caught_up)
+
     async def of(self, saga):
-        return [event for event in (await self.log()).values() if event[1].get("ce-sagaid") == str(saga)]
+        return [event for event in (await self.whole()).values() if event[1].get("ce-sagaid") == str(saga)]
 
     async def settled(self):
         """Nothing is left in the queue and nothing is out."""
@@ -504,11 +512,7 @@ async def answers_queries(w):
 
 
 async def hands_out_its_log(w):
-    async def quiet():
-        _, page = await w.question("ReadLog.v1", {"after": 0, "limit": 1})
-        log = await w.log()
-        return log if len(log) == page["head"] else None
-    log = await until("the stream holds the whole log", quiet)
+    log = await w.whole()
     seen = []
     while True:
         _, page = await w.question("ReadLog.v1", {"after": len(seen), "limit": 3})
@@ -540,7 +544,7 @@ async def goes_on_after_the_broker_died(w):
 
 
 async def fills_a_broker_that_lost_everything(w):
-    before = await w.log()
+    before = await w.whole()
     must(len(before) > 5, "there is too little to lose", len(before))
     w.server.kill()
     shutil.rmtree(w.server.data)
@@ -551,11 +555,13 @@ async def fills_a_broker_that_lost_everything(w):
     async def filled_again():
         return await w.log() if (await w.js.stream_info(w.events)).state.last_seq >= len(before) else None
     after = await until("the whole log is published again", filled_again)
-    must(after == before, "the events are not the same, byte for byte, under the same sequences")
+    other = [seq for seq in before if after[seq] != before[seq]]
+    must(not other and len(after) == len(before), "events are not the same, byte for byte, under the same sequences", other)
     must((await w.ask(uuid.uuid4()))["outcome"] == "done", "nothing is done any more")
 
 
 async def repairs_a_broker_that_went_back_in_time(w):
+    await w.whole()
     w.server.kill()
     copy = w.folder / "copy"
     shutil.copytree(w.server.data, copy)
@@ -591,8 +597,7 @@ async def ends_when_it_is_told_to(w):
 
 async def stops_loudly_at_a_foreign_message(w):
     saga = uuid.uuid4()
-    await w.settled()
-    before, at = len(await w.log()), (w.folder / "module.log").stat().st_size
+    before, at = len(await w.whole()), (w.folder / "module.log").stat().st_size
     foreign = await w.js.publish(f"{PREFIX}.evt.{w.module}.{w.profile['category']}.Fake.v1.p00", b"{}")
 
     async def stopped():
@@ -606,7 +611,6 @@ async def stops_loudly_at_a_foreign_message(w):
     w.start()
     await until("the module stops again", stopped)
     must(len(await w.log()) == before + 1, "the stream was changed")
-    must(await w.of(saga) == [], "it went on")
 
 
 CHECKS = [
