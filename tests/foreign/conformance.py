@@ -59,8 +59,8 @@ def encode(text):
     return "".join(chr(b) if 0x21 <= b <= 0x7E and b not in b'"%' else f"%{b:02X}" for b in str(text).encode())
 
 
-def step_key(saga, step, direction):
-    return uuid.uuid5(saga, f"{step}:{direction}")
+def step_key(saga, step, direction, round_=1):
+    return uuid.uuid5(saga, f"{step}:{direction}" if round_ == 1 else f"{step}~{round_}:{direction}")
 
 
 def lower(headers):
@@ -124,8 +124,8 @@ class World:
         work = {"retention": RetentionPolicy.WORK_QUEUE, "storage": StorageType.FILE}
         keep = {"retention": RetentionPolicy.LIMITS, "storage": StorageType.FILE}
         for config in [
-            StreamConfig(name="CMD", subjects=[f"{PREFIX}.cmd.>"], max_age=7 * 86400, **work),
-            StreamConfig(name="RPL", subjects=[f"{PREFIX}.reply.>"], **work),
+            StreamConfig(name="CMD", subjects=[f"{PREFIX}.cmd.>"], max_age=7 * 86400, duplicate_window=0.1, **work),
+            StreamConfig(name="RPL", subjects=[f"{PREFIX}.reply.>"], duplicate_window=0.1, **work),
             StreamConfig(name="DLQ", subjects=[f"{PREFIX}.dlq.>"], **keep),
             StreamConfig(name=self.events, subjects=[f"{PREFIX}.evt.{self.module}.>"], deny_delete=True,
                          deny_purge=True, duplicate_window=120, **keep),
@@ -179,9 +179,10 @@ class World:
     # -- the coordinator
 
     async def send(self, saga, *, step="step-é 1", direction="do", attempt=1, epoch=1, body=None, probe=False, name=None,
-                   copy="", **changed):
+                   copy="", round_=1, **changed):
         name = name or self.profile["do" if direction == "do" else "undo"]
-        key, deed = step_key(saga, step, direction), step_key(saga, step, "do")
+        key, deed = step_key(saga, step, direction, round_), step_key(saga, step, "do", round_)
+        counter = step_key(saga, step, "undo" if direction == "do" else "do", round_)
         default = self.profile["good" if direction == "do" else "undo_request"]
         raw = body if isinstance(body, bytes) else fill(default if body is None else body, deed)
         ident = uuid.uuid5(key, f"epoch:{epoch}:attempt:{attempt}" + (":probe" if probe else ""))
@@ -192,7 +193,7 @@ class World:
             "dataschema": f"schemas/{self.module}/{name.replace('.', '.command.')}.json", "correlationid": saga,
             "causationid": key, "actorkind": "saga", "actorid": saga, "sagaid": saga, "step": step, "stepkey": key,
             "direction": direction, "attempt": attempt, "epoch": epoch, "replyto": GROUP,
-        } | ({"probe": "true"} if probe else {}) | changed
+        } | ({"probe": "true"} if probe else {}) | ({"counterkey": counter} if round_ > 1 or copy else {}) | changed
         headers = {f"ce-{name}": encode(value) for name, value in attributes.items()}
         # Some clients write names in another case; a module reads them all.
         headers["CE-Step"] = headers.pop("ce-step")
@@ -200,23 +201,24 @@ class World:
                     "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
         return await self.js.publish(f"{PREFIX}.cmd.{self.module}.{name}", raw, headers=headers)
 
-    def said(self, saga, step="step-é 1", direction="do"):
+    def said(self, saga, step="step-é 1", direction="do", round_=1):
         """Every reply about one deed."""
-        key = str(step_key(saga, step, direction))
+        key = str(step_key(saga, step, direction, round_))
         return [reply for reply in self.replies if reply[0].get("ce-stepkey") == key]
 
     async def ask(self, saga, **what):
         """Sends and waits for one more reply; checks its headers, and gives its body."""
         step, direction = what.get("step", "step-é 1"), what.get("direction", "do")
-        before = len(self.said(saga, step, direction))
+        round_ = what.get("round_", 1)
+        before = len(self.said(saga, step, direction, round_))
         await self.send(saga, **what)
 
         async def answered():
-            return self.said(saga, step, direction)[before:]
+            return self.said(saga, step, direction, round_)[before:]
         headers, raw, subject = (await until(f"a reply to {direction} of {step}", answered))[0]
         body = json.loads(raw)
         attempt = str(what.get("attempt", 1))
-        key = step_key(saga, step, direction)
+        key = step_key(saga, step, direction, round_)
         expected = {
             "ce-specversion": "1.0", "ce-id": str(uuid.uuid5(key, f"reply:{attempt}:{body['outcome']}")),
             "ce-source": f"/{PREFIX.replace('.', '/')}/{self.module}", "ce-type": "orchestration.Reply.v1",
@@ -396,6 +398,22 @@ async def refuses_another_payload_under_a_known_key(w):
     must(len(await w.of(saga)) == 1, "both took effect")
 
 
+async def takes_a_further_round_for_another_deed(w):
+    """Its keys cannot be computed from the path of the step: they are in the headers."""
+    saga = uuid.uuid4()
+    first = await w.ask(saga)
+    second = await w.ask(saga, round_=2)
+    must(second["outcome"] == "done" and second != first, "the second round was answered", second)
+    undone = await w.ask(saga, direction="undo", round_=2)
+    must(undone == {"outcome": "done", "output": None}, "the undo of the second round was answered", undone)
+    empty = await w.ask(saga, direction="undo", round_=3)
+    must(empty == {"outcome": "done", "output": "nothing_to_undo"}, "the undo of no round was answered", empty)
+    late = await w.ask(saga, round_=3)
+    must(late["outcome"] == "refused" and late["code"] == "TOMBSTONED", "the late third round was answered", late)
+    must(await w.ask(saga, attempt=2) == first, "the first round was touched")
+    must(len(await w.of(saga)) == 3, "the rounds did not take effect once each")
+
+
 async def drops_commands_of_replaced_coordinators(w):
     saga = uuid.uuid4()
     first = await w.ask(saga, step="a", epoch=5)
@@ -463,7 +481,6 @@ async def survives_death_between_commit_and_reply(w):
 
 
 async def puts_aside_what_it_cannot_handle(w):
-    other = {"stepkey": uuid.uuid4()}
     twice = b'{"a":1,"a":2}'
     cases = [
         ("an unknown command", {"name": "Yodel.v1"}, "NO_ROUTE"),
@@ -472,7 +489,9 @@ async def puts_aside_what_it_cannot_handle(w):
         ("a key that stands twice", {"body": twice}, "MALFORMED"),
         ("too deep", {"body": b"[" * 70 + b"]" * 70}, "MALFORMED"),
         ("another request", {"body": w.profile["wrong"]}, "MALFORMED"),
-        ("a wrong step key", other, "MALFORMED"),
+        ("a step key that is none", {"stepkey": "yes"}, None),
+        ("no step key", {"stepkey": ""}, None),
+        ("no direction", {"direction": ""}, "MALFORMED"),
     ]
     for what, change, code in cases:
         saga, before = uuid.uuid4(), len(await w.letters())
@@ -492,6 +511,9 @@ async def puts_aside_what_it_cannot_handle(w):
         must("nats-expected-stream" not in headers, f"{what}: headers of the broker were copied")
         if isinstance(change.get("body"), bytes):
             must(letter.data == change["body"], f"{what}: the bytes changed", letter.data)
+
+        if code is None:
+            continue  # No key, so there is no id for a fault.
 
         async def told():
             return [r for r in w.replies if r[0].get("ce-sagaid") == str(saga)]
@@ -616,8 +638,9 @@ async def stops_loudly_at_a_foreign_message(w):
 CHECKS = [
     does_what_it_is_asked, gives_a_repeated_command_the_same_answer_and_one_effect, serves_a_redelivery,
     takes_back_what_it_did, stops_a_deed_that_comes_after_its_undo, refuses_for_business_reasons,
-    refuses_another_payload_under_a_known_key, drops_commands_of_replaced_coordinators,
-    answers_probes_from_memory_only, passes_weather_on_and_remembers_nothing, remembers_what_it_could_not_say,
+    refuses_another_payload_under_a_known_key, takes_a_further_round_for_another_deed,
+    drops_commands_of_replaced_coordinators, answers_probes_from_memory_only,
+    passes_weather_on_and_remembers_nothing, remembers_what_it_could_not_say,
     survives_death_between_commit_and_reply, puts_aside_what_it_cannot_handle, answers_queries, hands_out_its_log,
     goes_on_when_its_consumer_is_deleted, goes_on_after_the_broker_died, fills_a_broker_that_lost_everything,
     repairs_a_broker_that_went_back_in_time, ends_when_it_is_told_to, stops_loudly_at_a_foreign_message,

@@ -5,7 +5,7 @@
 
 import fs from "node:fs";
 import {
-  EVENTS, MODULE, PREFIX, Refused, messageHeaders, partition, sha256, stepKey, uuid5, writeJson,
+  EVENTS, MODULE, PREFIX, Refused, keysOf, messageHeaders, partition, sha256, uuid5, writeJson,
 } from "./wire.mjs";
 
 export class Ledger {
@@ -63,17 +63,18 @@ export class Ledger {
 
   /** The answer, and whether it is new. */
   judge(headers, body, decide) {
-    const { "ce-sagaid": saga, "ce-step": step, "ce-direction": direction, "ce-stepkey": key } = headers;
+    const { "ce-sagaid": saga, "ce-direction": direction, "ce-stepkey": key } = headers;
+    const [deedKey, undoKey] = keysOf(headers);
     const known = this.answers.get(key);
     if (known) {
       if (known.payload === sha256(body)) return [known.answer, false];
       return [new Refused("KEY_REUSED", "this key was used with another payload").answer, false];
     }
     if (Number(headers["ce-epoch"]) < (this.epochs.get(saga) ?? 0)) return [null, false];
-    if (direction === "do" && this.answers.has(stepKey(saga, step, "undo"))) {
+    if (direction === "do" && this.answers.has(undoKey)) {
       return [new Refused("TOMBSTONED", "this was undone before it arrived").answer, true];
     }
-    if (direction === "undo" && this.answers.get(stepKey(saga, step, "do"))?.answer.outcome !== "done") {
+    if (direction === "undo" && this.answers.get(deedKey)?.answer.outcome !== "done") {
       return [{ outcome: "done", output: "nothing_to_undo" }, true];
     }
     try {

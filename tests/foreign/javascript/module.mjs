@@ -5,8 +5,8 @@
 import { connect } from "@nats-io/transport-node";
 import { AckPolicy, JetStreamApiError, RetentionPolicy, StorageType, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import {
-  Broken, CONSUMER, COPIED, EVENTS, Foreign, MODULE, PREFIX, Weather, asHeaders, decode, encode, messageHeaders, now,
-  readHeaders, readJson, say, stepKey, uuid5, writeJson,
+  Broken, CONSUMER, COPIED, EVENTS, Foreign, MODULE, PREFIX, Weather, asHeaders, decode, encode, keysOf, messageHeaders,
+  now,  readHeaders, readJson, say, uuid5, writeJson,
 } from "./wire.mjs";
 
 // After 20 deliveries, ten minutes, whatever fails will not pass by itself.
@@ -173,15 +173,13 @@ class Module {
     const command = subject.slice(`${PREFIX}.cmd.${MODULE}.`.length);
     const decide = this.handlers.commands[command];
     if (!decide) throw new Broken(`${MODULE} does not answer ${command}`, "NO_ROUTE");
-    const { "ce-sagaid": saga, "ce-step": step, "ce-direction": direction, "ce-stepkey": key } = headers;
-    if (!saga || !step || !["do", "undo"].includes(direction) || key !== stepKey(saga, step, direction)) {
-      throw new Broken("headers: ce-sagaid, ce-step, ce-direction and ce-stepkey do not fit together");
-    }
+    const [deedKey] = keysOf(headers);
+    if (!headers["ce-sagaid"] || !headers["ce-step"]) throw new Broken("ce-sagaid or ce-step is missing");
     if (!/^\d+$/.test(headers["ce-epoch"]) || !/^\d+$/.test(headers["ce-attempt"]) || !headers["ce-replyto"]) {
-      throw new Broken("headers: ce-epoch, ce-attempt or ce-replyto is missing");
+      throw new Broken("ce-epoch, ce-attempt or ce-replyto is wrong");
     }
     if (headers["ce-probe"] === "true") {
-      return this.ledger.answers.get(stepKey(saga, step, "do"))?.answer ?? { outcome: "nothing_known" };
+      return this.ledger.answers.get(deedKey)?.answer ?? { outcome: "nothing_known" };
     }
     const request = readJson(body);
     if (faultDue("FAIL_FIRST")) throw new Weather("played by FAIL_FIRST");
@@ -189,6 +187,7 @@ class Module {
   }
 
   async reply(headers, answer) {
+    if (!headers["ce-replyto"]) throw new Broken("ce-replyto is missing");
     const id = uuid5(headers["ce-stepkey"], `reply:${headers["ce-attempt"] ?? 1}:${answer.outcome}`);
     const names = [...COPIED, "ce-direction", "ce-attempt"];
     const made = messageHeaders("orchestration.Reply.v1", headers["ce-subject"] ?? "", id, headers, names);
@@ -209,8 +208,10 @@ class Module {
     });
     say(`parked ${message.subject}: ${why.message}`);
     await this.js.publish(`${PREFIX}.dlq.${MODULE}`, message.data, { headers: asHeaders(kept) });
-    if (headers["ce-replyto"] && headers["ce-stepkey"]) {
+    try {
       await this.reply(headers, { outcome: "fault", code: why.code, reason: why.message });
+    } catch (nobody) {
+      if (!(nobody instanceof Broken)) throw nobody; // Otherwise its headers do not say whom to tell.
     }
     message.term();
   }

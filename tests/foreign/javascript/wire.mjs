@@ -93,8 +93,10 @@ export const writeJson = (value) => JSON.stringify(value);
 
 export const sha256 = (data) => createHash("sha256").update(data).digest("hex");
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 export function uuid5(namespace, name) {
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(namespace)) throw new Broken(`${namespace} is not a UUID`);
+  if (!UUID.test(namespace ?? "")) throw new Broken(`${namespace} is not a UUID`);
   const hash = createHash("sha1").update(Buffer.from(namespace.replaceAll("-", ""), "hex")).update(name).digest();
   hash[6] = (hash[6] & 0x0f) | 0x50;
   hash[8] = (hash[8] & 0x3f) | 0x80;
@@ -102,7 +104,14 @@ export function uuid5(namespace, name) {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join("-");
 }
 
-export const stepKey = (saga, step, direction) => uuid5(saga, `${step}:${direction}`);
+/** The keys of the deed and of its undo. Taken from the headers: a later round of a step has keys of its own. */
+export function keysOf(headers) {
+  const own = headers["ce-stepkey"];
+  const other = { do: "undo", undo: "do" }[headers["ce-direction"]];
+  if (!UUID.test(own) || !other) throw new Broken("ce-stepkey or ce-direction is wrong");
+  const counter = headers["ce-counterkey"] ?? uuid5(headers["ce-sagaid"], `${headers["ce-step"]}:${other}`);
+  return other === "undo" ? [own, counter] : [counter, own];
+}
 
 export const partition = (stream) =>
   `p${String(createHash("sha256").update(stream).digest()[0] % 64).padStart(2, "0")}`;

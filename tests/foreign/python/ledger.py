@@ -8,7 +8,7 @@ import json
 import sqlite3
 import uuid
 
-from wire import EVENTS, MODULE, PREFIX, Refused, message_headers, partition, step_key, write_json
+from wire import EVENTS, MODULE, PREFIX, Refused, keys_of, message_headers, partition, write_json
 
 
 class Ledger:
@@ -56,7 +56,7 @@ class Ledger:
 
     def judge(self, headers, body, decide):
         """The answer, and whether it is new."""
-        saga, step, direction = headers["ce-sagaid"], headers["ce-step"], headers["ce-direction"]
+        saga, direction, (deed_key, undo_key) = headers["ce-sagaid"], headers["ce-direction"], keys_of(headers)
         known = self.answer(headers["ce-stepkey"])
         if known:
             if known[0] == hashlib.sha256(body).hexdigest():
@@ -65,10 +65,10 @@ class Ledger:
         newest = self.one("SELECT epoch FROM epochs WHERE saga = ?", saga)
         if newest and int(headers["ce-epoch"]) < newest["epoch"]:
             return None, False
-        if direction == "do" and self.answer(step_key(saga, step, "undo")):
+        if direction == "do" and self.answer(undo_key):
             return refusal("TOMBSTONED", "this was undone before it arrived"), True
         if direction == "undo":
-            deed = self.answer(step_key(saga, step, "do"))
+            deed = self.answer(deed_key)
             if not deed or deed[1]["outcome"] != "done":
                 return {"outcome": "done", "output": "nothing_to_undo"}, True
         self.db.execute("SAVEPOINT decision")

@@ -15,7 +15,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StorageType,
 from nats.js.errors import APIError, NotFoundError
 
 from wire import (CONSUMER, COPIED, EVENTS, MODULE, PREFIX, Broken, Foreign, Weather, decode, encode, message_headers,
-                  now, read_headers, read_json, say, step_key, write_json)
+                  now, read_headers, read_json, say, keys_of, write_json)
 
 # After 20 deliveries, ten minutes, whatever fails will not pass by itself.
 DELIVERIES_MAX = 20
@@ -149,14 +149,13 @@ class Module:
         if command not in self.handlers:
             raise Broken(f"{MODULE} does not answer {command}", "NO_ROUTE")
         try:
-            saga, step, direction = headers["ce-sagaid"], headers["ce-step"], headers["ce-direction"]
-            key, _, _ = headers["ce-stepkey"], headers["ce-replyto"], int(headers["ce-attempt"])
-            if direction not in ("do", "undo") or key != step_key(saga, step, direction) or int(headers["ce-epoch"]) < 0:
-                raise ValueError("ce-stepkey, ce-direction or ce-epoch is wrong")
+            deed_key, _ = keys_of(headers)
+            if int(headers["ce-epoch"]) < 0 or int(headers["ce-attempt"]) < 1 or not headers["ce-replyto"]:
+                raise ValueError("ce-epoch, ce-attempt or ce-replyto is wrong")
         except (KeyError, ValueError) as why:
             raise Broken(f"headers: {why}") from why
         if headers.get("ce-probe") == "true":
-            known = self.ledger.answer(step_key(saga, step, "do"))
+            known = self.ledger.answer(deed_key)
             return known[1] if known else {"outcome": "nothing_known"}
         request = read_json(body)
         if fault_due("FAIL_FIRST"):

@@ -74,8 +74,13 @@ def write_json(value):
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def step_key(saga, step, direction):
-    return str(uuid.uuid5(uuid.UUID(saga), f"{step}:{direction}"))
+def keys_of(headers):
+    """The keys of the deed and of its undo. Taken from the headers: a later round of a step has keys of its own."""
+    own = str(uuid.UUID(headers["ce-stepkey"]))
+    direction = {"do": "undo", "undo": "do"}[headers["ce-direction"]]
+    other = uuid.uuid5(uuid.UUID(headers["ce-sagaid"]), f"{headers['ce-step']}:{direction}")
+    other = headers.get("ce-counterkey", str(other))
+    return (own, other) if headers["ce-direction"] == "do" else (other, own)
 
 
 def partition(stream):
