@@ -1,12 +1,22 @@
 //! URL schemes to stores and buses.
 
-use crate::config::{Config, StoreKind};
+use crate::config::{Bus, BusKind, Config, MODULE, StoreKind};
 use crate::service::fault;
-use saga::{Buses, Error, Lines};
+use saga::{Buses, Error, JOURNAL, Lines};
+use saga_core::bus::AnyBus;
+use saga_core::codes;
 use saga_core::control::ControlError;
 use saga_core::ports::{Clock, OpenError, Stores};
+use saga_nats::{ConnectError, Creates, Login, Nats, Options, Sync, Tls, TopologyError};
+use saga_postgres::{Credentials, PostgresStores};
 use saga_sqlite::SqliteStores;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long one attempt to connect may take before it is said that somebody is waited for.
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 
 /// Why something could not be opened.
 pub enum Weather {
@@ -16,46 +26,144 @@ pub enum Weather {
     Wrong(ControlError),
 }
 
+enum Kept {
+    Sqlite(Arc<SqliteStores>),
+    Postgres(Arc<PostgresStores>),
+}
+
 /// The stores and buses of one process.
 pub struct Backends {
-    sqlite: Option<Arc<SqliteStores>>,
+    kept: Kept,
     stores: Arc<dyn Stores>,
+    /// Connections by user; without a user for each module there is one.
+    nats: BTreeMap<String, Nats>,
+    bus_says: String,
 }
 
 impl Backends {
-    /// Opens what the configuration names, for these modules.
+    /// Opens what the configuration names, for these modules of this process.
     pub async fn open(config: &Config, modules: &[&str], clock: &Arc<dyn Clock>) -> Result<Self, Weather> {
-        let _ = modules;
-        match config.store_kind().map_err(wrong)? {
-            StoreKind::Sqlite(folder) => {
-                let sqlite = Arc::new(SqliteStores::new(folder, Arc::clone(clock)));
-                let stores = crate::service::guarded(Arc::clone(&sqlite) as Arc<dyn Stores>);
-                Ok(Self { sqlite: Some(sqlite), stores })
+        let (kept, stores) = stores_of(config, clock).map_err(|why| Weather::Wrong(fault(&Error::Open(why))))?;
+        let mut backends = Self { kept, stores, nats: BTreeMap::new(), bus_says: "in-process, durable".to_owned() };
+        let BusKind::Nats(urls) = config.bus_kind().map_err(|why| wrong(&why))? else { return Ok(backends) };
+        for module in modules {
+            let user = config.bus.user_of(module);
+            let options = options_of(config, &urls, module)?;
+            if !backends.nats.contains_key(&user) {
+                let nats = Nats::connect(options).await.map_err(refused)?;
+                backends.nats.insert(user.clone(), nats);
             }
-            StoreKind::Postgres(url) => Err(wrong(url)),
+            let Some(nats) = backends.nats.get(&user) else { continue };
+            let groups: Vec<u16> =
+                if *module == JOURNAL { (0..config.coordinator.groups).collect() } else { Vec::new() };
+            nats.ensure(&[*module], &groups).await.map_err(differs)?;
         }
+        if let Some(nats) = backends.nats.values().next() {
+            let says = nats.doctor(Sync::Unknown).await.map(|found| found.to_string());
+            backends.bus_says = says.unwrap_or_else(|why| format!("{}: {why}", config.bus.url));
+        }
+        Ok(backends)
     }
     /// The stores.
     pub fn stores(&self) -> Arc<dyn Stores> {
         Arc::clone(&self.stores)
     }
-    /// The buses, unless the bus is the one inside the process.
-    pub fn buses(&self) -> Option<(Buses, Lines)> {
-        None
+    /// The bus of each module and what it answers beside its own queries, unless the bus is the one inside the process.
+    pub fn buses(&self, config: &Config) -> Option<(Buses, Lines)> {
+        let any = self.nats.values().next()?.clone();
+        let (nats, bus) = (self.nats.clone(), config.bus.clone());
+        let of = move |module: &str| nats.get(&bus.user_of(module)).unwrap_or(&any).clone();
+        let logs = of.clone();
+        let buses: Buses = Arc::new(move |module| Arc::new(of(module)) as Arc<dyn AnyBus>);
+        let lines: Lines = Arc::new(move |module, store| vec![logs(module).log_answerer(module, Arc::clone(store))]);
+        Some((buses, lines))
     }
-    /// What the bus is, in a line.
+    /// What the bus is and what it promises, in a line.
     pub fn bus_says(&self) -> String {
-        "in-process, durable".to_owned()
+        self.bus_says.clone()
     }
     /// Closes everything.
     pub async fn close(&self) {
-        if let Some(sqlite) = &self.sqlite {
-            sqlite.close().await;
+        match &self.kept {
+            Kept::Sqlite(sqlite) => sqlite.close().await,
+            Kept::Postgres(postgres) => postgres.close().await,
         }
     }
 }
 
-fn wrong(why: String) -> Weather {
-    let place = why.clone();
-    Weather::Wrong(fault(&Error::Open(OpenError::Unavailable { place, why })))
+fn stores_of(config: &Config, clock: &Arc<dyn Clock>) -> Result<(Kept, Arc<dyn Stores>), OpenError> {
+    let unusable = |why: String| OpenError::Unavailable { place: config.store.url.clone(), why };
+    let (kept, stores) = match config.store_kind().map_err(unusable)? {
+        StoreKind::Sqlite(folder) => {
+            let sqlite = Arc::new(SqliteStores::new(folder, Arc::clone(clock)));
+            (Kept::Sqlite(Arc::clone(&sqlite)), sqlite as Arc<dyn Stores>)
+        }
+        StoreKind::Postgres(url) => {
+            let mut credentials = Credentials::of_url(&url)?.with_prefix(config.database_prefix());
+            if !config.store.password_folder.is_empty() {
+                credentials = credentials.with_password_folder(&config.store.password_folder);
+            }
+            let postgres = PostgresStores::new(credentials, Arc::clone(clock));
+            let postgres = if config.store.accept_unsafe { postgres.accept_unsafe() } else { postgres };
+            let postgres = Arc::new(postgres);
+            (Kept::Postgres(Arc::clone(&postgres)), postgres as Arc<dyn Stores>)
+        }
+    };
+    Ok((kept, crate::service::guarded(stores)))
+}
+
+impl Bus {
+    /// Who a module is on the bus.
+    fn user_of(&self, module: &str) -> String {
+        [&self.user, &self.credentials_file, &self.nkey_file].map(|text| text.replace(MODULE, module)).join(" ")
+    }
+    /// Whether modules have users of their own, which may do less than everything.
+    fn has_users(&self) -> bool {
+        [&self.user, &self.credentials_file, &self.nkey_file].iter().any(|text| text.contains(MODULE))
+    }
+}
+
+fn options_of(config: &Config, urls: &[String], module: &str) -> Result<Options, Weather> {
+    let bus = &config.bus;
+    let file = |text: &str| PathBuf::from(text.replace(MODULE, module));
+    let login = match (bus.user.as_str(), bus.credentials_file.as_str(), bus.nkey_file.as_str()) {
+        ("", "", "") => Login::None,
+        ("", "", nkey) => Login::Nkey(file(nkey)),
+        ("", credentials, _) => Login::Credentials(file(credentials)),
+        (user, ..) => Login::Password { user: user.replace(MODULE, module), file: file(&bus.password_file) },
+    };
+    let authority = (!bus.tls_ca_file.is_empty()).then(|| file(&bus.tls_ca_file));
+    let certificate = (!bus.tls_cert_file.is_empty()).then(|| (file(&bus.tls_cert_file), file(&bus.tls_key_file)));
+    let tls = (bus.tls || authority.is_some() || certificate.is_some()).then_some(Tls { authority, certificate });
+    Ok(Options {
+        urls: urls.to_vec(),
+        prefix: config.prefix.clone(),
+        name: if bus.has_users() { module.to_owned() } else { format!("sagactl-{}", std::process::id()) },
+        login,
+        tls,
+        patience: Some(CONNECT_WITHIN),
+        replicas: usize::from(bus.replicas),
+        repair: bus.repair,
+        creates: if bus.has_users() && module != JOURNAL { Creates::OwnEvents } else { Creates::Everything },
+        ..Options::default()
+    })
+}
+
+fn wrong(why: &str) -> Weather {
+    Weather::Wrong(ControlError::new(codes::BUS_UNAVAILABLE, why))
+}
+fn refused(why: ConnectError) -> Weather {
+    match why {
+        ConnectError::Unreachable { .. } => Weather::Away(why.to_string()),
+        other => wrong(&other.to_string()),
+    }
+}
+fn differs(why: TopologyError) -> Weather {
+    match why {
+        TopologyError::Unavailable(why) => Weather::Away(why),
+        other => Weather::Wrong(
+            ControlError::new(codes::BUS_UNAVAILABLE, other.to_string())
+                .hint("start once with bus.repair = true to change what differs"),
+        ),
+    }
 }

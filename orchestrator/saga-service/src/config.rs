@@ -43,8 +43,9 @@ pub struct Config {
 pub struct Store {
     /// `sqlite:FOLDER`, or `postgres://HOST:PORT/DATABASE`.
     pub url: String,
-    /// The password of each module's role; `{module}` in the path stands for the module's name. Empty: none is needed.
-    pub password_file: String,
+    /// A folder with `<role>.password` for each module's role, as `store migrate` leaves it. Empty: none is needed, or it
+    /// stands in the URL.
+    pub password_folder: String,
     /// Accept a PostgreSQL server that may lose what it acknowledged.
     pub accept_unsafe: bool,
 }
@@ -117,7 +118,7 @@ impl Default for Config {
 }
 impl Default for Store {
     fn default() -> Self {
-        Self { url: "sqlite:./data".to_owned(), password_file: String::new(), accept_unsafe: false }
+        Self { url: "sqlite:./data".to_owned(), password_folder: String::new(), accept_unsafe: false }
     }
 }
 impl Default for Bus {
@@ -230,6 +231,10 @@ impl Config {
             Some(bad) => Err(format!("{bad:?} is neither local: nor nats://HOST:PORT nor tls://HOST:PORT")),
         }
     }
+    /// What the names of schemas and roles begin with: the prefix, in letters that a database name has.
+    pub fn database_prefix(&self) -> String {
+        self.prefix.replace('.', "_")
+    }
     /// How long a lease holds.
     pub fn lease(&self) -> Duration {
         Duration::from_millis(self.coordinator.lease_ms)
@@ -292,7 +297,7 @@ impl Config {
     /// The files that are named, with their keys.
     fn secrets(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let files = [
-            ("store.password_file", &self.store.password_file),
+            ("store.password_folder", &self.store.password_folder),
             ("bus.password_file", &self.bus.password_file),
             ("bus.credentials_file", &self.bus.credentials_file),
             ("bus.nkey_file", &self.bus.nkey_file),
@@ -408,7 +413,7 @@ mod tests {
     fn the_shipped_file_has_every_key_with_its_default() {
         let text = include_str!("../../../deploy/sagactl.toml");
         assert_eq!(load(text, &[]).unwrap(), Config::default());
-        for key in ["password_file", "accept_unsafe", "credentials_file", "tls_key_file", "repair", "folder"] {
+        for key in ["password_folder", "accept_unsafe", "credentials_file", "tls_key_file", "repair", "folder"] {
             assert!(text.contains(&format!("\n{key} = ")), "{key}");
         }
     }

@@ -93,7 +93,7 @@ async fn attempt(config: &Config, roles: &Roles, seed: u64, clock: &Arc<dyn Cloc
     let names: Vec<&str> = hosted.iter().map(|module| module.name).collect();
     let backends = Backends::open(config, &names, clock).await?;
     let mut orchestrator = Orchestrator::on(backends.stores()).clock(Arc::clone(clock)).seed(seed);
-    if let Some((buses, lines)) = backends.buses() {
+    if let Some((buses, lines)) = backends.buses(config) {
         orchestrator = orchestrator.buses(buses).lines(lines);
     }
     orchestrator = orchestrator.groups(config.coordinator.groups).lease(config.lease());

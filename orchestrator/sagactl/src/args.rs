@@ -133,6 +133,9 @@ pub enum Command {
     /// Check a configuration
     #[command(subcommand)]
     Config(cmd::serve::ConfigCommand),
+    /// Prepare a PostgreSQL database
+    #[command(subcommand)]
+    Store(cmd::store::StoreCommand),
     /// What is wrong in a running process, and what to do about it
     Doctor(cmd::doctor::DoctorArgs),
     /// Measure

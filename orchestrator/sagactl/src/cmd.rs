@@ -1,4 +1,4 @@
-//! The verbs, one file each; only `demo`, `dev`, `serve` and `bench` may name the composition root.
+//! The verbs, one file each; only `demo`, `dev`, `serve`, `store` and `bench` may name the composition root.
 
 pub mod bench;
 pub mod demo;
@@ -11,4 +11,5 @@ pub mod order;
 pub mod saga;
 pub mod serve;
 pub mod start;
+pub mod store;
 pub mod watch;

@@ -1,0 +1,52 @@
+//! `sagactl store`: makes what modules need in a PostgreSQL database.
+
+use crate::cmd::serve::load;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::print::out::Out;
+use clap::Subcommand;
+use saga_core::codes;
+use saga_service::config::Config;
+use saga_service::migrate;
+use std::path::PathBuf;
+
+/// What can be done with stores.
+#[derive(Debug, Clone, Subcommand)]
+pub enum StoreCommand {
+    /// Make or renew each module's role, schema, tables and rights in PostgreSQL; repeating it changes nothing
+    Migrate {
+        /// The database, and a role that may create roles and schemas in it: postgres://ADMIN@HOST:PORT/DATABASE
+        #[arg(long, value_name = "URL", env = "SAGACTL_ADMIN_URL", hide_env_values = true)]
+        admin_url: String,
+        /// Take prefix and password folder from this configuration
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Only these modules, separated by commas (default: all)
+        #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+        modules: Vec<String>,
+        /// Give each role a random password, left in FOLDER/ROLE.password; one that is there is kept
+        #[arg(long, value_name = "FOLDER")]
+        password_folder: Option<PathBuf>,
+    },
+}
+
+/// Runs it.
+pub async fn run(command: &StoreCommand, out: &mut Out) -> Result<Exit, Failure> {
+    let StoreCommand::Migrate { admin_url, config, modules, password_folder } = command;
+    let config = match config {
+        Some(file) => load(file)?,
+        None => Config::default(),
+    };
+    let folder = password_folder.clone().or_else(|| {
+        let folder = &config.store.password_folder;
+        (!folder.is_empty()).then(|| PathBuf::from(folder))
+    });
+    let done = migrate::run(admin_url, &config, modules, folder).await;
+    let done = done.map_err(|why| {
+        Failure::new(codes::STORE_UNAVAILABLE, why)
+            .hint("modules before it are done; run it again, it goes on where it stopped")
+    })?;
+    let text: String = done.iter().map(|line| format!("{line}\n")).collect();
+    out.data(&text)?;
+    Ok(Exit::DONE)
+}
