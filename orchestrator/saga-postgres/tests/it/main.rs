@@ -1,6 +1,7 @@
 //! The PostgreSQL store at its boundary: the laws of stores, and what is special about a server that many share.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
+mod copies;
 mod crashes;
 mod crowd;
 mod database;
