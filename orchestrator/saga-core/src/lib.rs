@@ -19,6 +19,7 @@ pub mod definition;
 pub mod envelope;
 pub mod event;
 pub mod execution;
+pub mod export;
 pub mod fact;
 pub mod host;
 pub mod id;

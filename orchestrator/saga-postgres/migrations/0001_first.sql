@@ -2,12 +2,14 @@
 -- Texts are compared byte by byte (COLLATE "C"), as every other store of this system does, and so that an index does not
 -- depend on the locale libraries of the machine. Times are microseconds since 1970 in UTC.
 
--- How many migrations have been applied.
+-- How many migrations have been applied, and whether a store is being copied into the schema: until it is whole, nobody
+-- may work with it.
 CREATE TABLE es_meta (
   id             SMALLINT PRIMARY KEY CHECK (id = 1),
-  schema_version BIGINT NOT NULL
+  schema_version BIGINT  NOT NULL,
+  copying        BOOLEAN NOT NULL
 );
-INSERT INTO es_meta VALUES (1, 0);
+INSERT INTO es_meta VALUES (1, 0, false);
 
 -- The end of the log, and the lock that all who write stand in line for. A sequence would not do: it gives out a position
 -- before the transaction that has it becomes visible, so that a reader passes a position which is filled later.

@@ -289,10 +289,11 @@ impl Appender {
     ) -> Result<String, Failure> {
         let arguments = group::arguments(plan, checks).map_err(|why| Failure::Unstorable(why.to_string()))?;
         let call = sqlx::query_scalar_with(AssertSqlSafe(Arc::clone(&self.shared.call)), arguments);
-        let answer = answered(call.fetch_one(self.standing()?)).await;
-        self.shared.counters.transactions.fetch_add(1, Ordering::Relaxed);
+        let answer: Result<String, _> = answered(call.fetch_one(self.standing()?)).await;
         self.used = Instant::now();
-        answer.map_err(|why| self.failed(why, lost))
+        let word = answer.map_err(|why| self.failed(why, lost))?;
+        self.shared.counters.transactions.fetch_add(u64::from(word == "written"), Ordering::Relaxed);
+        Ok(word)
     }
 
     fn standing(&mut self) -> Result<&mut PgConnection, Failure> {

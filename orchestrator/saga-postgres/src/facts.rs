@@ -92,7 +92,10 @@ fn version(row: &PgRow) -> Result<(StreamId, Version), BoxError> {
     let version: Option<i64> = row.try_get(1)?;
     Ok((StreamId::parse(row.try_get(0)?)?, Version(u64::try_from(version.unwrap_or(0))?)))
 }
-fn occupant(row: &PgRow) -> Result<((StreamId, Version), (EventId, Position)), BoxError> {
+/// A place in a stream, and who stands there.
+type Occupant = ((StreamId, Version), (EventId, Position));
+
+fn occupant(row: &PgRow) -> Result<Occupant, BoxError> {
     let place = (StreamId::parse(row.try_get(0)?)?, Version(u64::try_from(row.try_get::<i64, _>(1)?)?));
     Ok((place, (EventId(row.try_get(2)?), Position(u64::try_from(row.try_get::<i64, _>(3)?)?))))
 }

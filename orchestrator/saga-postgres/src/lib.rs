@@ -7,6 +7,7 @@
 mod access;
 mod appender;
 mod connection;
+mod copy;
 mod decode;
 mod documents;
 mod facts;
@@ -21,6 +22,7 @@ mod stores;
 mod tail;
 
 pub use access::Credentials;
+pub use copy::{Copied, CopyError, copy};
 pub use migrate::{MigrateError, Migrated, Migration, migrate};
 pub use store::{PostgresStore, Stats};
 pub use stores::PostgresStores;

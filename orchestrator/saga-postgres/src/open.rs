@@ -55,11 +55,15 @@ async fn safe(connection: &mut PgConnection, place: &str) -> Result<(), OpenErro
 
 async fn version(connection: &mut PgConnection, place: &str) -> Result<(), OpenError> {
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    let found: i64 = sqlx::query_scalar("SELECT schema_version FROM es_meta WHERE id = 1")
+    let (found, copying): (i64, bool) = sqlx::query_as("SELECT schema_version, copying FROM es_meta WHERE id = 1")
         .fetch_one(connection)
         .await
         .map_err(|error| open_error(place, &error))?;
     match found.cmp(&known) {
+        std::cmp::Ordering::Equal if copying => Err(OpenError::Unavailable {
+            place: place.to_owned(),
+            why: "a copy into it was begun and not finished; run: sagactl store copy".to_owned(),
+        }),
         std::cmp::Ordering::Equal => Ok(()),
         std::cmp::Ordering::Greater => Err(OpenError::Newer { place: place.to_owned(), found, known }),
         std::cmp::Ordering::Less => Err(OpenError::Unavailable {

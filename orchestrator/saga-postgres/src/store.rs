@@ -49,7 +49,7 @@ pub(crate) struct Counters {
 pub struct Stats {
     /// Batches.
     pub commits: u64,
-    /// Calls that write, each with one flush to the disk at most; refuted ones count too.
+    /// Calls that wrote, each with one flush to the disk at most.
     pub transactions: u64,
     /// Events.
     pub events: u64,

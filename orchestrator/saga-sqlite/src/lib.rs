@@ -6,6 +6,7 @@
 mod appender;
 mod decode;
 mod documents;
+mod export;
 mod facts;
 mod fault;
 mod floor;

@@ -2,7 +2,7 @@
 //!
 //! They hold for a bus behind a network too: nothing is expected at once, and "nothing comes" is shown by a later message
 //! that comes first.
-#![expect(clippy::expect_used, reason = "a law is a test that other crates run: it speaks by panicking")]
+#![expect(clippy::panic, clippy::expect_used, reason = "a law is a test that other crates run: it speaks by panicking")]
 
 use super::store::{append, log, ok, stream};
 use crate::bus::{AnyBus, BusError, Delivery, Inbox, Line, Message, ReplyMessage, Says, Settle, Tip};

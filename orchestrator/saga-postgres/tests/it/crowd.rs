@@ -219,3 +219,22 @@ async fn waiting_batches_share_a_transaction() {
     assert!(matches!(answer, Commit::Retryable(_)), "{answer:?}");
     drop(all);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn growth_is_announced_to_the_other_processes() {
+    let database = Database::new().await;
+    let (all, opened) = processes(&database, 1).await;
+    let url = database.server.url(&database.name);
+    let mut ear = sqlx::postgres::PgListener::connect(&url).await.unwrap();
+    ear.listen("es_aicmo_m").await.unwrap();
+    assert!(matches!(opened[0].commit(append("a", 0, [1, 2])).await, Commit::Ok(_)));
+    let heard = tokio::time::timeout(Duration::from_secs(30), ear.recv()).await.expect("an announcement").unwrap();
+    assert_eq!(heard.payload(), "2");
+    // What another module shouts on the channel is a hint, and never believed.
+    sqlx::query("SELECT pg_notify('es_aicmo_m', '900')").execute(&mut database.admin().await).await.unwrap();
+    ear.recv().await.unwrap();
+    assert_eq!(opened[0].head().await, Ok(Position(2)));
+    for stores in all {
+        stores.close().await;
+    }
+}

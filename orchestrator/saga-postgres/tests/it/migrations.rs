@@ -90,6 +90,30 @@ async fn two_administrators_at_once_do_no_harm() {
 }
 
 #[tokio::test]
+async fn an_administrator_need_not_be_a_superuser() {
+    let server = Postgres::start();
+    server.run("postgres", "CREATE ROLE boss LOGIN CREATEROLE PASSWORD 'secret'");
+    server.run("postgres", "CREATE DATABASE d OWNER boss");
+    let folder = server.folder().join("passwords");
+    let url = server.url("d").replace("postgres@", "boss:secret@");
+    for from in [None, Some(1)] {
+        let how = Migration::default().with_password_folder(&folder).with_connections_max(9);
+        let done = migrate(&url, &["m"], &how).await.unwrap();
+        assert_eq!(done[0].from, from);
+    }
+    let credentials = Credentials::of_url(&server.url("d")).unwrap().with_password_folder(&folder);
+    let stores = PostgresStores::new(credentials, clock());
+    let answer = stores.open_store("m").await.unwrap().commit(append("a", 0, [1])).await;
+    assert!(matches!(answer, Commit::Ok(_)), "{answer:?}");
+    stores.close().await;
+    // Nobody else may even connect.
+    server.run("postgres", "CREATE ROLE stranger LOGIN PASSWORD 'x'");
+    let stranger = server.url("d").replace("postgres@", "stranger:x@");
+    let refused = sqlx::PgConnection::connect(&stranger).await.unwrap_err().to_string();
+    assert!(refused.contains("permission denied for database"), "{refused}");
+}
+
+#[tokio::test]
 async fn what_is_missing_names_the_command_that_makes_it() {
     let server = server().await;
     server.run("postgres", "CREATE DATABASE bare");

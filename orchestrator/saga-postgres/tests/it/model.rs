@@ -117,7 +117,7 @@ async fn batch(sketch: &Sketch, model: &dyn Store, number: &mut u128) -> Batch {
 }
 
 /// Everything that can be asked.
-async fn picture(store: &dyn Store) -> String {
+pub(crate) async fn picture(store: &dyn Store) -> String {
     let mut lines = vec![format!("{:?}", store.read_log(Position::ZERO, usize::MAX).await.unwrap())];
     for name in 0..4_u8 {
         let name = stream(&name.to_string());
