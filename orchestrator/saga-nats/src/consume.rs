@@ -287,10 +287,10 @@ impl Desk {
         let found = inner.api.stream(stream, filter).await.map_err(|why| why.to_string())?;
         let Some(StreamInfo { last, matching, .. }) = found else { return Err("the stream is missing".to_owned()) };
         let ahead = consumer.delivered > last;
-        let blind = matching > consumer.open;
         // A message that came between the two questions looks the same: it must be so twice.
-        if !ahead && !(blind && std::mem::replace(&mut work.starving, blind)) {
-            work.starving = blind;
+        let blind = matching > consumer.open;
+        let starves = std::mem::replace(&mut work.starving, blind) && blind;
+        if !ahead && !starves {
             return Ok(true);
         }
         let (delivered, open) = (consumer.delivered, consumer.open);

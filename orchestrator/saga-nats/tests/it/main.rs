@@ -1,4 +1,11 @@
 //! The bus on real servers of both versions: its laws, and what becomes of it when a server loses something.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share speaks by panicking")]
 
 mod laws;
+mod lost_answers;
+mod poison;
+mod relay;
+mod repair;
+mod subscriptions;
 mod support;
+mod topology;

@@ -1,13 +1,22 @@
 //! What the tests share: a bus on a fresh server, a log, and waiting with a deadline.
 
+use base64::Engine;
 use saga::SystemClock;
+use saga_core::batch::{Batch, Commit, StreamWrite};
+use saga_core::bus::EventBus;
+use saga_core::envelope::{NewEvent, Recorded};
+use saga_core::id::{EventId, Position, StreamId, Version};
+use saga_core::json::Payload;
 use saga_core::memory::MemoryStore;
 use saga_core::ports::SharedStore;
+use saga_core::time::Timestamp;
 use saga_nats::{Nats, Options};
+use serde_json::Value;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use test_servers::nats::Nats as Server;
+use uuid::Uuid;
 
 /// Longer than anything takes on a slow machine; nothing waits for its end unless it fails.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
@@ -51,3 +60,99 @@ pub(crate) async fn pass(duration: Duration) {
     let end = tokio::time::Instant::now() + duration;
     tokio::time::sleep_until(end).await;
 }
+
+/// Appends events to the log until it has this many; every third is private.
+pub(crate) async fn grow(store: &SharedStore, to: u64) {
+    let from = store.head().await.unwrap().0;
+    for chunk in (from + 1..=to).collect::<Vec<_>>().chunks(100) {
+        let events = chunk.iter().map(|number| NewEvent {
+            id: EventId(Uuid::from_u128(u128::from(*number))),
+            name: "Noted",
+            version: 1,
+            data: Payload::trusted(format!(r#"{{ "number" : {number}, "text" : "ä 𝄞" }}"#)),
+            meta: Payload::trusted(r#"{ "spaces" : "are kept" }"#),
+            time: Timestamp(1_700_000_000_000_000),
+            public: !number.is_multiple_of(3),
+        });
+        let expected = Version(chunk[0] - 1);
+        let write = StreamWrite { stream: StreamId::parse("law-1").unwrap(), expected, events: events.collect() };
+        let committed = store.commit(Batch { writes: vec![write], ..Batch::default() }).await;
+        assert!(matches!(committed, Commit::Ok(_)), "{committed:?}");
+    }
+}
+/// The public events of the log, as a reader sees them: their position is their public sequence.
+pub(crate) async fn public(store: &SharedStore) -> Vec<Recorded> {
+    let log = store.read_log(Position::ZERO, usize::MAX).await.unwrap();
+    let seen = log.into_iter().filter_map(|event| {
+        let seq = event.public_seq?;
+        Some(Recorded { position: Position(seq), ..event })
+    });
+    seen.collect()
+}
+/// Reads exactly this many events.
+pub(crate) async fn read(bus: &Nats, after: u64, count: usize) -> Vec<Recorded> {
+    let mut got = Vec::<Recorded>::new();
+    while got.len() < count {
+        let after = got.last().and_then(|last| last.public_seq).unwrap_or(after);
+        let next = tokio::time::timeout(DEADLINE, bus.events("law", after, count - got.len())).await;
+        got.extend(next.unwrap_or_else(|_| panic!("nothing came after {after}: {:?}", bus.health())).unwrap());
+    }
+    got
+}
+
+/// A client that may do anything: what tests do to a broker behind our back.
+pub(crate) struct Admin(async_nats::Client);
+impl Admin {
+    pub(crate) async fn connect(server: &Server) -> Self {
+        Self(
+            until("connecting", || async { async_nats::connect(server.url()).await.map_err(|why| why.to_string()) })
+                .await,
+        )
+    }
+    pub(crate) fn client(&self) -> &async_nats::Client {
+        &self.0
+    }
+    /// A request to the JetStream API.
+    pub(crate) async fn api(&self, subject: &str, body: Value) -> Result<Value, String> {
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let answer = self.0.request(format!("$JS.API.{subject}"), body.into()).await.map_err(|why| why.to_string())?;
+        let answer: Value = serde_json::from_slice(&answer.payload).map_err(|why| why.to_string())?;
+        if answer["error"].is_null() { Ok(answer) } else { Err(answer["error"].to_string()) }
+    }
+    /// Waits until the stream is the public log, one to one, in order, with nothing behind it.
+    pub(crate) async fn until_stream_is_log(&self, store: &SharedStore) {
+        let log = public(store).await;
+        let all = log.len() as u64;
+        until("the stream has everything", || async {
+            let info = self.api("STREAM.INFO.EVT_law", Value::Null).await?;
+            let last = info["state"]["last_seq"].as_u64();
+            if last >= Some(all) { Ok(()) } else { Err(format!("{last:?} of {all}")) }
+        })
+        .await;
+        let info = self.api("STREAM.INFO.EVT_law", Value::Null).await.unwrap();
+        let state = &info["state"];
+        let number = |name: &str| state[name].as_u64().unwrap();
+        assert_eq!((number("first_seq"), number("last_seq"), number("messages")), (1, all, all));
+        for (seq, event) in (1..).zip(&log) {
+            let stored = self.api("STREAM.MSG.GET.EVT_law", serde_json::json!({ "seq": seq })).await.unwrap();
+            let headers = base64::engine::general_purpose::STANDARD.decode(stored["message"]["hdrs"].as_str().unwrap());
+            let headers = String::from_utf8(headers.unwrap()).unwrap();
+            assert!(headers.contains(&format!("Nats-Msg-Id: {}\r\n", event.id)), "{seq}: {headers}");
+        }
+    }
+}
+
+/// Writes each test once for each version of the server.
+macro_rules! on_both {
+    ($($test:ident),+ $(,)?) => {
+        mod on_the_server_of_debian { $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() { super::$test(test_servers::nats::Version::Debian).await; }
+        )+ }
+        mod on_the_newest_server { $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() { super::$test(test_servers::nats::Version::Newest).await; }
+        )+ }
+    };
+}
+pub(crate) use on_both;

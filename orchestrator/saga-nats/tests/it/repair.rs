@@ -1,0 +1,117 @@
+//! Whatever the broker loses, its stream becomes the log again: one to one, in order; and readers go on where they were.
+
+use crate::relay::Relaying;
+use crate::support::{Admin, connect, grow, on_both, public, read, store, until};
+use saga_core::bus::EventBus;
+use serde_json::Value;
+use test_servers::nats::{Nats as Server, Version};
+
+async fn killed_in_the_midst_the_stream_is_the_log(version: Version) {
+    let mut server = Server::start(version);
+    let (bus, store) = (connect(&server).await, store());
+    let relaying = Relaying::start(&bus, &store);
+    let admin = Admin::connect(&server).await;
+    let mut to = 0;
+    for round in 1..=6_u64 {
+        to += 700 + round * 37;
+        grow(&store, to).await;
+        // Killed while a window is in flight, at another point in each round.
+        let some = to * 2 / 3 - 400 + round * 50;
+        until("some of it is published", || async {
+            let tip = bus.tip("law").await.map_err(|why| why.to_string())?;
+            if tip.seq >= some { Ok(()) } else { Err(format!("{} of {some}", tip.seq)) }
+        })
+        .await;
+        server.restart();
+    }
+    admin.until_stream_is_log(&store).await;
+    assert_eq!(read(&bus, 0, 50).await, public(&store).await[..50]);
+    assert!(!relaying.found().contains("Halt"), "{}", relaying.found());
+}
+
+async fn a_wiped_broker_gets_everything_again(version: Version) {
+    let mut server = Server::start(version);
+    let (bus, store) = (connect(&server).await, store());
+    let relaying = Relaying::start(&bus, &store);
+    grow(&store, 900).await;
+    let admin = Admin::connect(&server).await;
+    admin.until_stream_is_log(&store).await;
+    assert_eq!(read(&bus, 0, 600).await, public(&store).await);
+    server.wipe();
+    server.restart();
+    admin.until_stream_is_log(&store).await;
+    until("the loss is noticed", || async { relaying.found_loss(1, 600).then_some(()).ok_or(relaying.found()) }).await;
+    // Who has read everything goes on with what is new; who begins anew gets everything.
+    grow(&store, 903).await;
+    assert_eq!(read(&bus, 600, 2).await, public(&store).await[600..]);
+    assert_eq!(read(&bus, 0, 602).await, public(&store).await);
+}
+
+async fn a_broker_from_the_past_catches_up(version: Version) {
+    let mut server = Server::start(version);
+    let (bus, store) = (connect(&server).await, store());
+    let relaying = Relaying::start(&bus, &store);
+    let admin = Admin::connect(&server).await;
+    grow(&store, 450).await;
+    admin.until_stream_is_log(&store).await;
+    let past = server.copy();
+    grow(&store, 900).await;
+    admin.until_stream_is_log(&store).await;
+    assert_eq!(read(&bus, 590, 10).await, public(&store).await[590..]);
+    server.restore(&past, "");
+    server.restart();
+    until("the loss is noticed", || async { relaying.found_loss(301, 600).then_some(()).ok_or(relaying.found()) })
+        .await;
+    admin.until_stream_is_log(&store).await;
+    grow(&store, 903).await;
+    assert_eq!(read(&bus, 600, 2).await, public(&store).await[600..]);
+    assert_eq!(read(&bus, 299, 303).await, public(&store).await[299..]);
+}
+
+async fn a_deleted_stream_is_created_and_filled_again(version: Version) {
+    let server = Server::start(version);
+    let (bus, store) = (connect(&server).await, store());
+    let _relaying = Relaying::start(&bus, &store);
+    let admin = Admin::connect(&server).await;
+    grow(&store, 900).await;
+    admin.until_stream_is_log(&store).await;
+    assert_eq!(read(&bus, 0, 500).await, public(&store).await[..500]);
+    admin.api("STREAM.DELETE.EVT_law", Value::Null).await.unwrap();
+    until("the stream is created again", || admin.api("STREAM.INFO.EVT_law", Value::Null)).await;
+    admin.until_stream_is_log(&store).await;
+    assert_eq!(read(&bus, 500, 100).await, public(&store).await[500..]);
+}
+
+async fn a_foreign_publisher_stops_the_relay(version: Version) {
+    let server = Server::start(version);
+    let (bus, store) = (connect(&server).await, store());
+    let relaying = Relaying::start(&bus, &store);
+    let admin = Admin::connect(&server).await;
+    grow(&store, 30).await;
+    admin.until_stream_is_log(&store).await;
+    admin.client().publish("aicmo.evt.law.law.Noted.v1.p00", "{}".into()).await.unwrap();
+    until("the relay stops", || async { relaying.has_halted_at(21).then_some(()).ok_or(relaying.found()) }).await;
+    grow(&store, 60).await;
+    // It looks again and again, and publishes nothing behind what it does not know.
+    let tip = bus.tip("law").await.unwrap();
+    assert_eq!((tip.seq, tip.id), (21, None));
+}
+
+async fn of_two_relays_the_broker_takes_each_event_once(version: Version) {
+    let server = Server::start(version);
+    let (one, other, store) = (connect(&server).await, connect(&server).await, store());
+    let relays = [Relaying::start(&one, &store), Relaying::start(&other, &store)];
+    for to in [600, 1_200, 1_800] {
+        grow(&store, to).await;
+        Admin::connect(&server).await.until_stream_is_log(&store).await;
+    }
+    for relaying in &relays {
+        assert!(!relaying.found().contains("Halt"), "{}", relaying.found());
+    }
+}
+
+on_both! {
+    killed_in_the_midst_the_stream_is_the_log, a_wiped_broker_gets_everything_again,
+    a_broker_from_the_past_catches_up, a_deleted_stream_is_created_and_filled_again,
+    a_foreign_publisher_stops_the_relay, of_two_relays_the_broker_takes_each_event_once,
+}
