@@ -224,7 +224,7 @@ class World:
             "ce-specversion": "1.0", "ce-id": str(uuid.uuid5(key, f"reply:{attempt}:{body['outcome']}")),
             "ce-source": f"/{PREFIX.replace('.', '/')}/{self.module}", "ce-type": "orchestration.Reply.v1",
             "ce-subject": f"orchestration_saga-{saga}", "ce-datacontenttype": "application/json",
-            "ce-correlationid": str(saga), "ce-causationid": str(key), "ce-actorkind": "saga", "ce-actorid": str(saga),
+            "ce-correlationid": str(saga), "ce-causationid": str(key),
             "ce-sagaid": str(saga), "ce-step": encode(step), "ce-stepkey": str(key), "ce-direction": direction,
             "ce-attempt": attempt, "content-type": "application/json",
             "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",

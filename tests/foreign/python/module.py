@@ -14,7 +14,7 @@ import nats.micro
 from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError, NotFoundError
 
-from wire import (CONSUMER, COPIED, EVENTS, MODULE, PREFIX, Broken, Foreign, Weather, decode, encode, message_headers,
+from wire import (CONSUMER, EVENTS, MODULE, PREFIX, REPLIED, Broken, Foreign, Weather, decode, encode, message_headers,
                   now, read_headers, read_json, say, keys_of, write_json)
 
 # After 20 deliveries, ten minutes, whatever fails will not pass by itself.
@@ -165,8 +165,7 @@ class Module:
     async def reply(self, headers, answer):
         name = f"reply:{headers.get('ce-attempt', '1')}:{answer['outcome']}"
         ident = str(uuid.uuid5(uuid.UUID(headers["ce-stepkey"]), name))
-        names = [*COPIED, "ce-direction", "ce-attempt"]
-        out = message_headers("orchestration.Reply.v1", headers.get("ce-subject", ""), ident, headers, names)
+        out = message_headers("orchestration.Reply.v1", headers.get("ce-subject", ""), ident, headers, REPLIED)
         await self.js.publish(headers["ce-replyto"], write_json(answer), headers=out)
 
     async def park(self, message, headers, reason, code="MALFORMED"):
