@@ -43,8 +43,9 @@ class Relay:
             try:
                 await self.repair()
                 while True:
-                    await self.publish()
+                    # Cleared first: what is committed while we publish wakes us again.
                     self.wake.clear()
+                    await self.publish()
                     try:
                         await asyncio.wait_for(self.wake.wait(), AUDIT_SECONDS)
                     except asyncio.TimeoutError:
@@ -55,8 +56,7 @@ class Relay:
                 await asyncio.sleep(PAUSE_SECONDS)
 
     async def publish(self):
-        rows = self.ledger.db.execute("SELECT * FROM log WHERE position > ? ORDER BY position", (self.cursor,))
-        for row in rows.fetchall():
+        while row := self.ledger.one("SELECT * FROM log WHERE position = ?", self.cursor + 1):
             ack = await self.js.publish(row["subject"], bytes(row["body"]), headers=json.loads(row["headers"]))
             if ack.seq != row["position"]:
                 raise Foreign(f"position {row['position']} became sequence {ack.seq} of {EVENTS}")
