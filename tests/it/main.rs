@@ -1,6 +1,8 @@
 //! The one integration binary: the house checks itself, and checks that its checks can fail.
 
 #[cfg(test)]
+mod asyncapi;
+#[cfg(test)]
 mod canvas;
 #[cfg(test)]
 mod compat;

@@ -178,6 +178,8 @@ impl Published {
             walk(folder, folder, &mut found.files)?;
         }
         found.files.remove(README);
+        // It is written anew whenever a shape is added, and only points to the others.
+        found.files.remove(crate::asyncapi::FILE);
         if let Some(lock) = found.files.remove(LOCK) {
             found.lock = serde_json::from_str(&lock)?;
         }

@@ -109,7 +109,7 @@ export function keysOf(headers) {
   const own = headers["ce-stepkey"];
   const other = { do: "undo", undo: "do" }[headers["ce-direction"]];
   if (!UUID.test(own) || !other) throw new Broken("ce-stepkey or ce-direction is wrong");
-  const counter = headers["ce-counterkey"] ?? uuid5(headers["ce-sagaid"], `${headers["ce-step"]}:${other}`);
+  const counter = headers["ce-counterkey"] || uuid5(headers["ce-sagaid"], `${headers["ce-step"]}:${other}`);
   return other === "undo" ? [own, counter] : [counter, own];
 }
 
@@ -118,6 +118,9 @@ export const partition = (stream) =>
 
 export const now = () => new Date().toISOString();
 
+export const REPLIED = [
+  "ce-correlationid", "ce-causationid", "ce-sagaid", "ce-step", "ce-stepkey", "ce-direction", "ce-attempt",
+];
 export const COPIED = [
   "ce-correlationid", "ce-causationid", "ce-actorkind", "ce-actorid", "ce-sagaid", "ce-step", "ce-stepkey",
 ];

@@ -14,7 +14,7 @@ import nats.micro
 from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError, NotFoundError
 
-from wire import (CONSUMER, COPIED, EVENTS, MODULE, PREFIX, Broken, Foreign, Weather, decode, encode, message_headers,
+from wire import (CONSUMER, EVENTS, MODULE, PREFIX, REPLIED, Broken, Foreign, Weather, decode, encode, message_headers,
                   now, read_headers, read_json, say, keys_of, write_json)
 
 # After 20 deliveries, ten minutes, whatever fails will not pass by itself.
@@ -43,8 +43,9 @@ class Relay:
             try:
                 await self.repair()
                 while True:
-                    await self.publish()
+                    # Cleared first: what is committed while we publish wakes us again.
                     self.wake.clear()
+                    await self.publish()
                     try:
                         await asyncio.wait_for(self.wake.wait(), AUDIT_SECONDS)
                     except asyncio.TimeoutError:
@@ -55,8 +56,7 @@ class Relay:
                 await asyncio.sleep(PAUSE_SECONDS)
 
     async def publish(self):
-        rows = self.ledger.db.execute("SELECT * FROM log WHERE position > ? ORDER BY position", (self.cursor,))
-        for row in rows.fetchall():
+        while row := self.ledger.one("SELECT * FROM log WHERE position = ?", self.cursor + 1):
             ack = await self.js.publish(row["subject"], bytes(row["body"]), headers=json.loads(row["headers"]))
             if ack.seq != row["position"]:
                 raise Foreign(f"position {row['position']} became sequence {ack.seq} of {EVENTS}")
@@ -165,8 +165,7 @@ class Module:
     async def reply(self, headers, answer):
         name = f"reply:{headers.get('ce-attempt', '1')}:{answer['outcome']}"
         ident = str(uuid.uuid5(uuid.UUID(headers["ce-stepkey"]), name))
-        names = [*COPIED, "ce-direction", "ce-attempt"]
-        out = message_headers("orchestration.Reply.v1", headers.get("ce-subject", ""), ident, headers, names)
+        out = message_headers("orchestration.Reply.v1", headers.get("ce-subject", ""), ident, headers, REPLIED)
         await self.js.publish(headers["ce-replyto"], write_json(answer), headers=out)
 
     async def park(self, message, headers, reason, code="MALFORMED"):

@@ -79,7 +79,7 @@ def keys_of(headers):
     own = str(uuid.UUID(headers["ce-stepkey"]))
     direction = {"do": "undo", "undo": "do"}[headers["ce-direction"]]
     other = uuid.uuid5(uuid.UUID(headers["ce-sagaid"]), f"{headers['ce-step']}:{direction}")
-    other = headers.get("ce-counterkey", str(other))
+    other = headers.get("ce-counterkey") or str(other)
     return (own, other) if headers["ce-direction"] == "do" else (other, own)
 
 
@@ -91,6 +91,7 @@ def now():
     return datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+REPLIED = ["ce-correlationid", "ce-causationid", "ce-sagaid", "ce-step", "ce-stepkey", "ce-direction", "ce-attempt"]
 COPIED = ["ce-correlationid", "ce-causationid", "ce-actorkind", "ce-actorid", "ce-sagaid", "ce-step", "ce-stepkey"]
 
 

@@ -1,15 +1,23 @@
-//! Chores of the house: `cargo house schemas`.
+//! Chores of the house: `cargo house schemas`, `cargo house asyncapi`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the person who runs it")]
 
 use std::process::ExitCode;
-use system_tests::schemas;
+use system_tests::{asyncapi, schemas};
 
-const USAGE: &str = "usage: cargo house schemas    writes schemas/ for shapes that are new, and locks them";
+const USAGE: &str = "usage: cargo house schemas     writes schemas/ for shapes that are new, and locks them
+       cargo house asyncapi    writes schemas/asyncapi.json anew";
 
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
     match (words.next().as_deref(), words.next()) {
         (Some("schemas"), None) => publish(),
+        (Some("asyncapi"), None) => match asyncapi::publish() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                eprintln!("error: schemas/: {why}");
+                ExitCode::FAILURE
+            }
+        },
         _ => {
             eprintln!("{USAGE}");
             ExitCode::from(2)
