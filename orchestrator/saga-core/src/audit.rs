@@ -9,7 +9,7 @@ use crate::journal::saga_of;
 use crate::machine::coordinator::Definitions;
 use crate::time::Timestamp;
 use crate::view::{Finding, SagaState, Verdicts};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -317,6 +317,56 @@ impl Story {
         wrong
     }
 }
+
+/// 500 events are asked of the bus at a time.
+const BUS_PAGE: usize = 500;
+/// The promises that are checked between a log and the bus.
+pub const BUS_PROMISES: &[&str] = &["L4", "L5", "L6"];
+
+/// Compares a module's log with what the bus has of it: every public event reached the bus (L4), nothing is on the bus that
+/// the log does not know (L5), and it stands in the order of the log (L6). Nothing may be written meanwhile.
+pub async fn audit_bus(
+    module: &str,
+    store: &crate::ports::SharedStore,
+    bus: &dyn crate::bus::EventBus,
+) -> Result<Vec<Finding>, String> {
+    let text = |why: crate::ports::ReadError| why.to_string();
+    let mut findings = Vec::new();
+    let mut finding = |promise: &str, seq: u64, says: &str| {
+        let (place, says) = (format!("{module} sequence {seq}"), says.to_owned());
+        findings.push(Finding { promise: promise.to_owned(), place, says });
+    };
+    let (mut at, mut head) = (Position::ZERO, 0);
+    let tip = bus.tip(module).await.map_err(|why| why.to_string())?;
+    let mut theirs = VecDeque::new();
+    loop {
+        let page = store.read_log(at, crate::journal::LOG_PAGE).await.map_err(text)?;
+        let Some(last) = page.last() else { break };
+        at = last.position;
+        for ours in page.iter().filter(|recorded| recorded.public_seq.is_some()) {
+            if theirs.is_empty() && head < tip.seq {
+                theirs.extend(bus.events(module, head, BUS_PAGE).await.map_err(|why| why.to_string())?);
+            }
+            head = ours.public_seq.unwrap_or(head);
+            if head > tip.seq {
+                continue;
+            }
+            match theirs.pop_front() {
+                Some(found) if found.id == ours.id && found.data == ours.data && found.chain == ours.chain => {}
+                Some(found) if found.id == ours.id => finding("L5", head, "the bus has the event with another content"),
+                Some(_) | None => finding("L6", head, "the bus has another event in this place"),
+            }
+        }
+    }
+    if tip.seq < head {
+        finding("L4", tip.seq + 1, &format!("the bus ends here, the log at {head}"));
+    }
+    if tip.seq > head {
+        finding("L5", tip.seq, &format!("the log ends at {head}"));
+    }
+    Ok(findings)
+}
+
 
 /// Reads whole logs through and checks them.
 pub async fn audit_logs(

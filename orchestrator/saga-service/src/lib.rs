@@ -11,5 +11,6 @@ pub mod modules;
 pub mod providers;
 pub mod serve;
 mod service;
+pub mod verify;
 
 pub use service::{Opened, Service, fault};

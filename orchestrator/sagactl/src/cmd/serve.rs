@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use saga_admin::owner::OwnerFile;
 use saga_admin::server::Server;
 use saga_core::codes;
+use saga_core::view::Verdicts;
 use saga_service::config::{Config, ConfigFault};
 use saga_service::serve::{Roles, serve};
 use std::path::{Path, PathBuf};
@@ -57,6 +58,11 @@ pub fn load(file: &Path) -> Result<Config, Failure> {
         let message = faults.iter().map(says).collect::<Vec<_>>().join("\n");
         faults.iter().filter_map(|fault| fault.hint.clone()).fold(Failure::new(codes::CONFIG, message), Failure::hint)
     })
+}
+
+/// Checks every log of a configuration.
+pub async fn verify(file: &Path, at_rest: bool) -> Result<Verdicts, Failure> {
+    Ok(saga_service::verify::verify(&load(file)?, at_rest).await?)
 }
 
 /// Runs it.
