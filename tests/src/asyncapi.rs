@@ -284,14 +284,14 @@ fn outcomes(output: Value, refusal: Value) -> Value {
     ])
 }
 
-/// The headers of each kind of message, as values after decoding. Required are those without which nobody can read it.
-fn headers() -> Value {
+/// Every header that there is, as a value after decoding.
+fn every_header() -> Vec<(&'static str, Value)> {
     let uuid = json!({"type": "string", "format": "uuid"});
     let time = json!({"type": "string", "format": "date-time"});
     let number = json!({"type": "string", "pattern": "^[0-9]+$"});
     let text = json!({"type": "string"});
     let one_of = |words: &[&str]| json!({"type": "string", "enum": words});
-    let all = [
+    vec![
         ("ce-specversion", json!({"const": "1.0"})),
         ("ce-id", text.clone()),
         ("ce-source", text.clone()),
@@ -333,7 +333,12 @@ fn headers() -> Value {
         ("dlq-time", time),
         ("Nats-Service-Error-Code", text.clone()),
         ("Nats-Service-Error", text),
-    ];
+    ]
+}
+
+/// The headers of each kind of message. Required are those without which nobody can read it.
+fn headers() -> Value {
+    let all = every_header();
     let shape = |required: &str, optional: &str| {
         let (required, optional): (Vec<_>, Vec<_>) = (required.split(' ').collect(), optional.split(' ').collect());
         let wanted = |name: &str| required.contains(&name) || optional.contains(&name);
