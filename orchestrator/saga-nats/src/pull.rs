@@ -4,6 +4,7 @@ use async_nats::{Client, Message, StatusCode, Subscriber};
 use futures::{FutureExt, StreamExt};
 use serde_json::json;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// 2 s for a pull that does not wait: after that the broker has forgotten it.
 const AT_ONCE_PATIENCE: Duration = Duration::from_secs(2);
@@ -28,6 +29,8 @@ pub(crate) struct Pull {
     number: u64,
     left: usize,
     patience: Duration,
+    /// When it is broken unless something comes. It outlives a cancelled wait: whoever waits in short turns notices too.
+    silent_at: Instant,
 }
 
 impl Pull {
@@ -36,7 +39,8 @@ impl Pull {
         let subscriber = client.subscribe(format!("{inbox}.*")).await.map_err(|why| why.to_string())?;
         let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}");
         let client = client.clone();
-        Ok(Self { client, subject, inbox, subscriber, number: 0, left: 0, patience: AT_ONCE_PATIENCE })
+        let (patience, silent_at) = (AT_ONCE_PATIENCE, Instant::now() + AT_ONCE_PATIENCE);
+        Ok(Self { client, subject, inbox, subscriber, number: 0, left: 0, patience, silent_at })
     }
     /// Whether a pull is under way.
     pub(crate) fn is_open(&self) -> bool {
@@ -59,12 +63,13 @@ impl Pull {
         let asked = tokio::time::timeout(patience, asked).await.map_err(|_| "no connection".to_owned())?;
         asked.map_err(|why| why.to_string())?;
         (self.number, self.left, self.patience) = (self.number + 1, batch, patience);
+        self.silent_at = Instant::now() + patience;
         Ok(())
     }
     /// Waits for what comes next. Cancelling loses nothing.
     pub(crate) async fn next(&mut self) -> Got {
         loop {
-            match tokio::time::timeout(self.patience, self.subscriber.next()).await {
+            match tokio::time::timeout_at(self.silent_at, self.subscriber.next()).await {
                 Ok(Some(message)) => {
                     if let Some(got) = self.judge(message) {
                         return got;
@@ -88,6 +93,7 @@ impl Pull {
     }
     /// `None` is a heartbeat, or the end of an earlier pull.
     fn judge(&mut self, message: Message) -> Option<Got> {
+        self.silent_at = Instant::now() + self.patience;
         let Some(status) = message.status else {
             self.left = self.left.saturating_sub(1);
             return Some(Got::Message(Box::new(message)));
