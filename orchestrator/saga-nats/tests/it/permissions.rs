@@ -241,7 +241,8 @@ async fn a_consumer_cannot_be_turned_into_a_questioner(version: Version) {
     assert_eq!((answer.await, asked.load(Ordering::SeqCst)), (Ok(Payload::null()), 1));
     let mut cam = Raw::connect(&server, "cam");
     let config = json!({ "stream_name": "EVT_cam", "config": { "deliver_subject": "aicmo.qry.orchestration.group.g03",
-        "deliver_policy": "all", "ack_policy": "none", "replay_policy": "instant" } });
+        "deliver_group": "aicmo.qry.orchestration.group.g03", "deliver_policy": "all", "ack_policy": "none",
+        "replay_policy": "instant" } });
     let config = config.to_string();
     let made = format!("PUB $JS.API.CONSUMER.CREATE.EVT_cam _INBOX_cam.1 {}\r\n{config}\r\n", config.len());
     assert_eq!(cam.say(&made), "");
