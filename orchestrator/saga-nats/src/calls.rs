@@ -115,7 +115,10 @@ impl Inner {
     }
     async fn answer(&self, question: Question, answerer: Answerer) {
         let message = question.message();
-        let Some(reply) = message.reply.clone() else { return };
+        // A consumer of a stream can be made to deliver to any line; what it delivers has no inbox to answer to.
+        let Some(reply) = message.reply.clone().filter(|reply| reply.starts_with("_INBOX")) else {
+            return tracing::error!(subject = %message.subject, reply = ?message.reply, "not a question; passed over");
+        };
         let (headers, body) = match read(&message.payload) {
             Ok(payload) => match AssertUnwindSafe(answerer(payload)).catch_unwind().await {
                 Ok(Ok(answer)) => (HeaderMap::new(), Bytes::copy_from_slice(answer.as_str().as_bytes())),

@@ -22,6 +22,7 @@ pub mod event;
 pub mod headers;
 mod health;
 pub mod message;
+pub mod permissions;
 mod ports;
 mod publish;
 mod pull;

@@ -3,6 +3,7 @@
 
 mod laws;
 mod lost_answers;
+mod permissions;
 mod poison;
 mod relay;
 mod repair;
