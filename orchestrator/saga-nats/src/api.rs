@@ -115,6 +115,9 @@ impl Api {
     pub(crate) async fn create_stream(&self, name: &str, config: &Value) -> Result<(), ApiError> {
         self.call(&format!("STREAM.CREATE.{name}"), config).await.map(drop)
     }
+    pub(crate) async fn delete_stream(&self, name: &str) -> Result<(), ApiError> {
+        self.call(&format!("STREAM.DELETE.{name}"), &json!({})).await.map(drop)
+    }
     pub(crate) async fn update_stream(&self, name: &str, config: &Value) -> Result<(), ApiError> {
         self.call(&format!("STREAM.UPDATE.{name}"), config).await.map(drop)
     }

@@ -127,6 +127,22 @@ impl Nats {
         }
         if differing.is_empty() { Ok(()) } else { Err(TopologyError::Differs(differing)) }
     }
+    /// Removes the streams of these modules and the shared ones, if their subjects begin with `prefix`: for measurements on
+    /// a broker of their own. Streams of anybody else are left alone, and named in the error.
+    pub async fn remove_streams(&self, modules: &[&str], prefix: &str) -> Result<(), TopologyError> {
+        let settings = self.inner.options.settings();
+        let wanted = topology::whole(&self.inner.subjects, modules, &[], &settings);
+        for wanted in wanted.iter().filter(|wanted| wanted.consumer.is_none()) {
+            let Some(found) = self.inner.api.stream(&wanted.stream, None).await? else { continue };
+            let subject = found.config["subjects"][0].as_str().unwrap_or_default();
+            if !subject.starts_with(prefix) {
+                let why = format!("stream {} carries {subject}, which is somebody else's", wanted.stream);
+                return Err(TopologyError::Unavailable(why));
+            }
+            self.inner.api.delete_stream(&wanted.stream).await?;
+        }
+        Ok(())
+    }
     /// How the connection and each subscription are.
     pub fn health(&self) -> Health {
         let connected = self.inner.client.connection_state() == async_nats::connection::State::Connected;
