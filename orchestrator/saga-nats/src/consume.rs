@@ -130,7 +130,7 @@ impl Desk {
         let Some(pull) = work.pull.as_mut() else {
             self.set_up(inner, work).await?;
             let consumer = self.name();
-            work.pull = Some(Pull::open(&inner.client, &self.wanted.stream, &consumer).await?);
+            work.pull = Some(Pull::open(inner, &self.wanted.stream, &consumer).await?);
             return Ok(());
         };
         if !pull.is_open() {
@@ -265,6 +265,7 @@ impl Desk {
         };
         if ensured.map_err(|why| why.to_string())? && work.known {
             tracing::error!("{} was missing and was created anew", self.wanted.name());
+            inner.complaints.lost();
         }
         work.known = true;
         self.agree(inner, work).await.map(drop)

@@ -44,8 +44,8 @@ fn letter(inner: &Inner, poison: &Poison<'_>, id: &str) -> Outgoing {
         }
     }
     for (name, value) in [
-        ("dlq-reason", percent_encode(poison.reason)),
-        ("dlq-subject", percent_encode(poison.subject)),
+        ("dlq-reason", percent_encode(poison.reason).into_owned()),
+        ("dlq-subject", percent_encode(poison.subject).into_owned()),
         ("dlq-stream", poison.stream.to_owned()),
         ("dlq-sequence", poison.seq.to_string()),
         ("dlq-times", poison.times.to_string()),

@@ -11,6 +11,9 @@
 //!   stream is asked what it has.
 //! - A consumer that begins behind the end of its stream: servers before 2.14 begin at the end instead. What is delivered
 //!   too early is passed over.
+//! - A consumer whose stream was restored from an older copy: 2.9 leaves it ahead, and it delivers nothing until the
+//!   stream has caught up; 2.15 sets it back. Consumer and stream are compared, and the consumer is made anew.
+//! - `sync_interval` in the server's configuration (the strict profile): servers before 2.10 refuse to start with it.
 
 mod api;
 mod calls;
@@ -186,6 +189,7 @@ impl Inner {
             Ok(created) => {
                 if created {
                     tracing::error!("{} was missing and was created anew", wanted.name());
+                    self.complaints.lost();
                 }
                 Ok(())
             }

@@ -228,7 +228,7 @@ impl Reader {
             "replay_policy": "instant", "mem_storage": true, "num_replicas": 1, "inactive_threshold": inactive,
         });
         let consumer = inner.api.passing_consumer(&stream, &config).await.map_err(|why| why.to_string())?;
-        self.pull = Some(Pull::open(&inner.client, &stream, &consumer).await?);
+        self.pull = Some(Pull::open(inner, &stream, &consumer).await?);
         Ok(())
     }
     /// After a wait that brought nothing: is there really nothing?
