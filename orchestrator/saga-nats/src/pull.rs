@@ -88,7 +88,8 @@ impl Pull {
     }
     /// `None` is a heartbeat, or the end of an earlier pull.
     fn judge(&mut self, message: Message) -> Option<Got> {
-        let Some(status) = message.status else {
+        // Whoever publishes can put a status into the headers: what has a place in a stream is a message all the same.
+        let Some(status) = message.status.filter(|_| place(&message).is_none()) else {
             self.left = self.left.saturating_sub(1);
             return Some(Got::Message(Box::new(message)));
         };
