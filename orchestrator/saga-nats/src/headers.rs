@@ -276,6 +276,23 @@ fn json_body(body: &[u8]) -> Result<Payload, DecodeError> {
     Payload::parse(text).map_err(|why| DecodeError::Body(why.to_string()))
 }
 
+/// Whether the client can read a block of raw headers. One that it cannot read ends its connection, or its life.
+pub(crate) fn is_readable(block: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(block) else { return false };
+    if text.is_empty() {
+        return true;
+    }
+    let mut lines = text.lines();
+    let begins = lines.next().and_then(|line| line.strip_prefix("NATS/1.0")).is_some_and(|rest| rest.trim().is_empty());
+    let mut continues = false;
+    begins
+        && lines.filter(|line| !line.is_empty()).all(|line| {
+            let continued = std::mem::replace(&mut continues, true) && line.starts_with(char::is_whitespace);
+            let named = || line.split_once(':').is_some_and(|(name, _)| HeaderName::from_str(name).is_ok());
+            !line.contains('\r') && (continued || named())
+        })
+}
+
 /// Takes a block of raw headers apart, as the API of the server hands it out.
 pub(crate) fn of_raw(block: &[u8]) -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -334,6 +351,23 @@ mod tests {
         headers.insert("Ce-Id", "a%20b");
         let (attributes, _) = Attributes::of_message(Some(&headers), b"null").unwrap();
         assert_eq!(attributes.get("id"), Some("a b"));
+    }
+
+    #[test]
+    fn headers_that_kill_a_client_are_known() {
+        for good in [&b""[..], b"NATS/1.0\r\n\r\n", b"NATS/1.0\r\na: b\r\n more\r\nc:\r\n\r\n"] {
+            assert!(is_readable(good), "{good:?}");
+        }
+        for bad in [
+            &b"NATS/1.0\r\na: b\rc\r\n\r\n"[..],
+            b"NATS/1.0\r\na: \xff\r\n\r\n",
+            b"NATS/1.0\r\nno colon\r\n\r\n",
+            b"NATS/1.0\r\n\x01: x\r\n\r\n",
+            b"NATS/1.0 408\r\na: b\r\n\r\n",
+            b"NATS/2.0\r\n\r\n",
+        ] {
+            assert!(!is_readable(bad), "{bad:?}");
+        }
     }
 
     proptest! {

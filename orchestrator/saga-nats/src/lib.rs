@@ -24,6 +24,7 @@ mod doctor;
 pub mod event;
 pub mod headers;
 mod health;
+mod link;
 pub mod message;
 pub mod permissions;
 mod ports;
@@ -41,9 +42,9 @@ pub use publish::WINDOW;
 pub use topology::{Difference, TopologyError};
 
 use api::Api;
-use connect::Complaints;
 use consume::Desk;
 use health::Progress;
+use link::Link;
 use message::Origin;
 use publish::Publisher;
 use read::Shelf;
@@ -66,11 +67,10 @@ pub struct Nats {
 type DeedName = (Uuid, String, Direction);
 
 struct Inner {
-    client: async_nats::Client,
+    link: Arc<Link>,
     api: Api,
     subjects: Subjects,
     options: Options,
-    complaints: Complaints,
     progress: Progress,
     desks: Mutex<BTreeMap<Inbox, Arc<Desk>>>,
     publishers: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Publisher>>>>,
@@ -97,15 +97,13 @@ impl Nats {
     /// connection is kept up by itself. Streams and consumers are looked at by [`Nats::ensure`], or when first needed.
     pub async fn connect(options: Options) -> Result<Self, ConnectError> {
         let subjects = Subjects::new(&options.prefix)?;
-        let complaints = Complaints::default();
-        let client = connect::connect(&options, &complaints).await?;
-        let api = Api { client: client.clone(), patience: options.answer_within };
+        let link = Arc::new(Link::connect(options.clone()).await?);
+        let api = Api { link: Arc::clone(&link), patience: options.answer_within };
         let inner = Inner {
-            client,
+            link,
             api,
             subjects,
             options,
-            complaints,
             progress: Progress::default(),
             desks: Mutex::default(),
             publishers: Mutex::default(),
@@ -148,9 +146,8 @@ impl Nats {
     }
     /// How the connection and each subscription are.
     pub fn health(&self) -> Health {
-        let connected = self.inner.client.connection_state() == async_nats::connection::State::Connected;
-        let subscriptions = self.inner.progress.subscriptions();
-        Health { connected, last_error: self.inner.complaints.last(), subscriptions }
+        let (link, subscriptions) = (&self.inner.link, self.inner.progress.subscriptions());
+        Health { connected: link.is_connected(), last_error: link.last_complaint(), subscriptions }
     }
     /// The names on the wire.
     pub fn subjects(&self) -> &Subjects {
@@ -189,7 +186,7 @@ impl Inner {
             Ok(created) => {
                 if created {
                     tracing::error!("{} was missing and was created anew", wanted.name());
-                    self.complaints.lost();
+                    self.link.lost();
                 }
                 Ok(())
             }

@@ -35,7 +35,7 @@ impl Bus for Nats {
         self.inner.settle(inbox, settled).await
     }
     async fn lost(&self, seen: u64) -> u64 {
-        let mut losses = self.inner.complaints.losses();
+        let mut losses = self.inner.link.losses();
         let times = losses.wait_for(|times| *times > seen).await.map(|times| *times);
         match times {
             Ok(times) => times,

@@ -1,6 +1,6 @@
 //! One pull at a consumer: asked for, waited for, and never silent. A pull whose heartbeats stay out is broken.
 
-use crate::Inner;
+use crate::link::Link;
 use async_nats::{Client, Message, StatusCode, Subscriber};
 use futures::{FutureExt, StreamExt};
 use serde_json::json;
@@ -38,12 +38,11 @@ pub(crate) struct Pull {
 }
 
 impl Pull {
-    pub(crate) async fn open(inner: &Inner, stream: &str, consumer: &str) -> Result<Self, String> {
-        let (client, losses) = (&inner.client, inner.complaints.losses());
+    pub(crate) async fn open(link: &Link, stream: &str, consumer: &str) -> Result<Self, String> {
+        let (client, losses) = (link.ready().await, link.losses());
         let inbox = client.new_inbox();
         let subscriber = client.subscribe(format!("{inbox}.*")).await.map_err(|why| why.to_string())?;
         let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}");
-        let client = client.clone();
         let (patience, silent_at) = (AT_ONCE_PATIENCE, Instant::now() + AT_ONCE_PATIENCE);
         Ok(Self { client, subject, inbox, subscriber, number: 0, left: 0, patience, silent_at, losses })
     }
@@ -104,7 +103,8 @@ impl Pull {
     /// `None` is a heartbeat, or the end of an earlier pull.
     fn judge(&mut self, message: Message) -> Option<Got> {
         self.silent_at = Instant::now() + self.patience;
-        let Some(status) = message.status else {
+        // Whoever publishes can put a status into the headers: what has a place in a stream is a message all the same.
+        let Some(status) = message.status.filter(|_| place(&message).is_none()) else {
             self.left = self.left.saturating_sub(1);
             return Some(Got::Message(Box::new(message)));
         };
