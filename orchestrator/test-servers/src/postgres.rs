@@ -92,6 +92,10 @@ impl Postgres {
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
+    /// Its port on loopback.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
     /// A folder that lives as long as the server.
     pub fn folder(&self) -> &Path {
         &self.folder
