@@ -2,7 +2,10 @@
 
 use crate::config::Config;
 use crate::modules::{Replaced, modules};
-use saga::SystemClock;
+use crate::backends::Backends;
+use saga::{FreshIds, JOURNAL, SystemClock};
+use saga_core::journal::regroup as regroup_sagas;
+use saga_core::ports::{Clock, Ids};
 use saga_postgres::{Copied, Migrated, Migration, migrate};
 use saga_sqlite::SqliteStores;
 use std::error::Error;
@@ -45,6 +48,17 @@ fn chain(error: &dyn Error) -> String {
         source = why.source();
     }
     text
+}
+
+/// Spreads the sagas of the configured store over another number of groups, while no coordinator runs.
+pub async fn regroup(config: &Config, groups: u16) -> Result<String, String> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (stores, ids) = (Backends::stores_only(config, &clock).map_err(|why| why.to_string())?, FreshIds);
+    let store = stores.stores().open(JOURNAL).await.map_err(|why| why.to_string())?;
+    let before = regroup_sagas(&store, ids.next(clock.now()), groups).await.map_err(|why| why.to_string())?;
+    drop(store);
+    stores.close().await;
+    Ok(format!("{before} groups before, {groups} now; set coordinator.groups = {groups}"))
 }
 
 /// Copies every store of a folder of SQLite files into PostgreSQL, keeping positions, public places, times and the chain.

@@ -28,6 +28,15 @@ pub enum StoreCommand {
         #[arg(long, value_name = "FOLDER")]
         password_folder: Option<PathBuf>,
     },
+    /// Spread sagas over another number of coordinator groups, while no coordinator runs
+    Regroup {
+        /// The configuration of the store
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// How many: from 1 to 64
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+        groups: u16,
+    },
     /// Move stores from SQLite into PostgreSQL: positions, places on the bus, times and hash chains stay as they are
     Copy {
         /// The folder of SQLite files, which nobody may write meanwhile: sqlite:FOLDER
@@ -67,13 +76,16 @@ pub async fn run(command: &StoreCommand, out: &mut Out) -> Result<Exit, Failure>
             });
             migrate::run(admin_url, &config, modules, folder).await
         }
+        StoreCommand::Regroup { config, groups } => {
+            migrate::regroup(&load(config)?, *groups).await.map(|line| vec![line])
+        }
         StoreCommand::Copy { from, to, config, modules } => {
             migrate::copy(from, to, &configured(config.as_ref())?, modules).await
         }
     };
     let done = done.map_err(|why| {
         Failure::new(codes::STORE_UNAVAILABLE, why)
-            .hint("modules before it are done; run it again, it goes on where it stopped")
+            .hint("what was done stays; run it again, it goes on where it stopped")
     })?;
     let text: String = done.iter().map(|line| format!("{line}\n")).collect();
     out.data(&text)?;
