@@ -1,8 +1,8 @@
 //! Prepares a PostgreSQL database for the modules of this system, and moves their stores into it.
 
+use crate::backends::Backends;
 use crate::config::Config;
 use crate::modules::{Replaced, modules};
-use crate::backends::Backends;
 use saga::{FreshIds, JOURNAL, SystemClock};
 use saga_core::journal::regroup as regroup_sagas;
 use saga_core::ports::{Clock, Ids};

@@ -272,7 +272,13 @@ impl Shell {
         };
         self.coordinator.step(self.clock.now(), input, out);
     }
-    async fn perform(&mut self, out: &mut Vec<Out>, waiters: &mut Waiters, storing: &mut Storing, sending: &mut Sending) {
+    async fn perform(
+        &mut self,
+        out: &mut Vec<Out>,
+        waiters: &mut Waiters,
+        storing: &mut Storing,
+        sending: &mut Sending,
+    ) {
         for output in std::mem::take(out) {
             match output {
                 Out::Commit { saga, expected, facts, at } => self.commit(saga, expected, (&facts, at), storing),

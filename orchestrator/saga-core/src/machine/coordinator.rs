@@ -391,7 +391,8 @@ impl Coordinator {
     fn remind(&mut self, out: &mut Vec<Out>) {
         for (saga, entry) in &self.sagas {
             let Some(exec) = entry.exec.as_ref().filter(|_| !entry.in_flight) else { continue };
-            let sent = exec.resume().into_iter().filter(|act| matches!(act.deed, Deed::Send { .. } | Deed::Probe { .. }));
+            let sent =
+                exec.resume().into_iter().filter(|act| matches!(act.deed, Deed::Send { .. } | Deed::Probe { .. }));
             out.extend(sent.map(|act| Out::Perform { saga: *saga, act }));
         }
     }

@@ -100,7 +100,9 @@ impl Store {
         let clock = Arc::new(SystemClock);
         let names = modules.iter().map(|name| (*name).to_owned()).collect();
         Ok(match place {
-            Place::Memory => Self { stores: Arc::new(MemoryStores::new(clock)), kept: Kept::Nothing, bus: None, modules: names },
+            Place::Memory => {
+                Self { stores: Arc::new(MemoryStores::new(clock)), kept: Kept::Nothing, bus: None, modules: names }
+            }
             Place::Sqlite(within) => {
                 let folder = Folder::new(within)?;
                 let stores = Arc::new(SqliteStores::new(folder.path(), clock));
@@ -190,7 +192,8 @@ impl Store {
                 settings
             }
             Kept::Schemas { .. } => {
-                let bus = if self.bus.is_some() { "nats jetstream, sync as the server is configured" } else { "in process" };
+                let bus =
+                    if self.bus.is_some() { "nats jetstream, sync as the server is configured" } else { "in process" };
                 BTreeMap::from([named("store", "postgresql, synchronous_commit on"), named("bus", bus)])
             }
         }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says where")]
 
 mod faults;
+mod moving;
 mod world;
 
 use faults::Fault;
