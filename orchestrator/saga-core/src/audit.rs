@@ -367,7 +367,6 @@ pub async fn audit_bus(
     Ok(findings)
 }
 
-
 /// Reads whole logs through and checks them.
 pub async fn audit_logs(
     definitions: Arc<Definitions>,

@@ -7,8 +7,8 @@ use crate::failure::Failure;
 use crate::print::out::Out;
 use crate::print::verdicts;
 use clap::Subcommand;
-use std::path::PathBuf;
 use saga_core::control::{Look, View};
+use std::path::PathBuf;
 
 /// What can be done with the logs.
 #[derive(Debug, Clone, Subcommand)]
