@@ -6,7 +6,7 @@
     outside.py left STREAM                     print how many messages a stream has
     outside.py twice                           publish every command and every reply once more, until it is stopped
 
-It reads NATS_URL and PREFIX.
+It reads NATS_URL, NATS_USER, NATS_PASSWORD and PREFIX.
 """
 
 import asyncio
@@ -83,7 +83,9 @@ async def twice(nc):
 
 
 async def main(word, *words):
-    nc = await nats.connect(os.environ.get("NATS_URL", "nats://127.0.0.1:4222"), name="outside")
+    nc = await nats.connect(
+        os.environ.get("NATS_URL", "nats://127.0.0.1:4222"), name="outside", user=os.environ.get("NATS_USER"),
+        password=os.environ.get("NATS_PASSWORD"))
     await {"start": start, "ask": ask, "dead": dead, "left": left, "twice": twice}[word](nc, *words)
     await nc.close()
 

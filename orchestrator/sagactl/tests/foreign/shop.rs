@@ -45,6 +45,39 @@ fn python() -> Command {
     command
 }
 
+const PASSWORD: &str = "secret";
+/// The coordinator, both modules with what `docs/wire.md` gives to a module and nothing else, and somebody outside.
+fn users() -> String {
+    let user = |name: &str, publish: &[String], subscribe: &[String]| {
+        format!(
+            "{{ user: {name}, password: {PASSWORD}, permissions: {{ publish: {publish:?}, subscribe: {subscribe:?}, \
+             allow_responses: true }} }}\n"
+        )
+    };
+    let all = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    let coordinator = user(
+        "orchestration",
+        &all(&["aicmo.>", "$JS.API.>", "$JS.ACK.>"]),
+        &all(&["_INBOX_orchestration.>", "aicmo.qry.>", "$SRV.>"]),
+    );
+    let modules = BOTH.map(Name::word).map(|m| {
+        let publish = [
+            format!("aicmo.evt.{m}.>"),
+            "aicmo.reply.>".to_owned(),
+            format!("aicmo.dlq.{m}"),
+            "aicmo.qry.>".to_owned(),
+            format!("$JS.API.STREAM.INFO.EVT_{m}"),
+            format!("$JS.API.STREAM.MSG.GET.EVT_{m}"),
+            format!("$JS.API.CONSUMER.INFO.CMD.cmd-{m}"),
+            format!("$JS.API.CONSUMER.MSG.NEXT.CMD.cmd-{m}"),
+            format!("$JS.ACK.CMD.cmd-{m}.>"),
+        ];
+        user(m, &publish, &[format!("_INBOX_{m}.>"), format!("aicmo.qry.{m}.>"), "$SRV.>".to_owned()])
+    });
+    let outside = user("outside", &all(&[">"]), &all(&[">"]));
+    format!("accounts {{ AICMO: {{ jetstream: enabled, users: [ {coordinator}{}{outside} ] }} }}", modules.concat())
+}
+
 /// A child that does not outlive us.
 pub(crate) struct Kept(Child);
 impl Drop for Kept {
@@ -83,7 +116,8 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) fn start(version: Version) -> Self {
-        let (postgres, nats, folder) = (Postgres::start(), Nats::start(version), TempDir::new().unwrap());
+        let nats = Nats::start_with(version, &users());
+        let (postgres, folder) = (Postgres::start(), TempDir::new().unwrap());
         let at = folder.path();
         // Node looks for packages beside a program and above it.
         symlink(installed("node_modules"), at.join("node_modules")).unwrap();
@@ -94,12 +128,14 @@ impl Shop {
         }
         let passwords = at.join("passwords");
         let config = format!(
-            "[store]\nurl = {:?}\npassword_folder = {passwords:?}\n[bus]\nurl = {:?}\n\
-             [admin]\nlisten = \"127.0.0.1:0\"\n[files]\nfolder = {:?}\n",
+            "[store]\nurl = {:?}\npassword_folder = {passwords:?}\n[bus]\nurl = {:?}\nuser = \"{{module}}\"\n\
+             password_file = {:?}\n[admin]\nlisten = \"127.0.0.1:0\"\n[files]\nfolder = {:?}\n",
             postgres.url("postgres"),
             nats.url(),
+            at.join("bus.password"),
             at.join("data")
         );
+        fs::write(at.join("bus.password"), PASSWORD).unwrap();
         fs::write(at.join("sagactl.toml"), config).unwrap();
         let url = postgres.url("postgres");
         let mut shop = Self { modules: [None, None], coordinator: None, nats, _postgres: postgres, folder };
@@ -140,7 +176,8 @@ impl Shop {
             }
         };
         let ledger = self.path(&format!("{}.ledger", name.word()));
-        command.env("NATS_URL", self.nats.url()).env("LEDGER", ledger).envs(faults.iter().copied());
+        command.env("NATS_URL", self.nats.url()).env("NATS_USER", name.word()).env("NATS_PASSWORD", PASSWORD);
+        command.env("LEDGER", ledger).envs(faults.iter().copied());
         let kept = self.keep(command, name.word());
         self.modules[name as usize] = Some(kept);
     }
@@ -194,6 +231,7 @@ impl Shop {
     fn outside(&self, words: &[&str]) -> Command {
         let mut command = python();
         command.arg(sources().join("outside.py")).args(words).env("NATS_URL", self.nats.url());
+        command.env("NATS_USER", "outside").env("NATS_PASSWORD", PASSWORD);
         command
     }
     fn outside_says(&self, words: &[&str]) -> Result<String, String> {
@@ -255,7 +293,10 @@ impl Shop {
     }
     /// The checker, over the coordinator's store and the bus, after every saga has ended.
     pub(crate) fn finds_nothing(&self) {
-        let config = self.config();
+        // It reads for all modules, the hosted ones among them, so it is somebody who may.
+        let config = self.path("verify.toml");
+        let text = fs::read_to_string(self.config()).unwrap();
+        fs::write(&config, text.replace("\"{module}\"", "\"outside\"")).unwrap();
         let words = ["events", "verify", "--at-rest", "--config", config.to_str().unwrap()];
         let (exit, said, errors) = self.sagactl(&words);
         assert_eq!(exit, Some(0), "{said}{errors}\n{}", self.logs());
