@@ -11,6 +11,8 @@ mod contracts;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
+mod foreign;
+#[cfg(test)]
 mod graph;
 #[cfg(test)]
 mod language;

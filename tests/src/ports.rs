@@ -91,42 +91,53 @@ impl<C> Final for Asked<C> {
     }
 }
 
+/// Modules in other languages, which no crate owns, with the folder below `tests/foreign` that holds each and its schemas.
+pub const FOREIGN: [(&str, &str); 2] = [("printshop", "python"), ("courier", "javascript")];
+
 macro_rules! ports {
-    ($($module:ident { commands: $($command:ident),*; queries: $($query:ident),*; })+) => {
-        /// Every port there is.
-        pub fn ports() -> Vec<Port> {
+    ($name:ident: $words:literal; $($module:ident::$file:ident { commands: $($command:ident),*; queries: $($query:ident),*; })+) => {
+        #[doc = $words]
+        pub fn $name() -> Vec<Port> {
             vec![$(
-                $(command::<$module::api::ports::$command>(Asked::<$module::api::ports::$command>(PhantomData).undo()),)*
-                $(query::<$module::api::ports::$query>(),)*
+                $(command::<$module::api::$file::$command>(Asked::<$module::api::$file::$command>(PhantomData).undo()),)*
+                $(query::<$module::api::$file::$query>(),)*
             )+]
         }
     };
 }
 ports! {
-    delivery {
+    ports: "Every port of a module that is hosted here.";
+    delivery::ports {
         commands: CancelPublish, CreatePackage, DeliverPackage, ExecutePublish, QueuePublish, ReleasePublish,
             ResolvePublish, RestoreExecution, RetractPublish, RetryPublish, SetExecution, SetPaymentRule,
             WithdrawPackage;
         queries: Execution, GetJob, GetPackage, Jobs, Packages, Timeline, Unresolved;
     }
-    onboarding {
+    onboarding::ports {
         commands: CancelBrief, CaptureIntake, CloseProject, CreateProject, NormalizeBrief, RevertBriefNormalization,
             ValidateBrief, WithdrawIntake;
         queries: Funnel, GetBrief, GetIntake, GetProject, ListBriefs, Status;
     }
-    production {
+    production::ports {
         commands: ApproveAsset, ArchiveAsset, AssembleBundle, CreateAsset, DiscardAsset, DiscardBundle, DiscardDraft,
             EditAsset, GenerateDraft, MarkAssetPublished, MarkAssetRetracted, RegenerateAsset, ReleaseDraft,
             RevertAssetEdit, RevertRevision, ReviseDraft, RevokeAssetApproval;
         queries: Asset, Bundle, Draft, Gallery, Lineage;
     }
-    qc {
+    qc::ports {
         commands: EvaluateContent, VoidQcResult, WaiveQc;
         queries: Failing, History, Result;
     }
-    strategy {
+    strategy::ports {
         commands: AmendStrategy, ApproveStrategy, DiscardStrategy, GenerateStrategy, RejectStrategy,
             RevokeStrategyApproval, SubmitStrategy, WithdrawSubmission;
         queries: Current, Diff, Get, ListVersions, PendingApprovals, Shelf;
+    }
+}
+ports! {
+    foreign: "What sagas ask of the modules in other languages.";
+    orchestration::foreign {
+        commands: BookPickup, CancelPickup, CancelProof, PrintProof;
+        queries: ;
     }
 }

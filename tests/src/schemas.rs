@@ -35,12 +35,15 @@ pub fn generate() -> Documents {
         documents.insert(path, titled(schema, &id, &title));
         documents.insert(format!("{base}.example.json"), (entry.example)());
     }
-    for port in ports() {
-        let path = format!("{}/{}.{}.v{}.json", port.module, port.name, port.kind(), port.version);
-        let document = door(&port, &path);
-        documents.insert(path, document);
-    }
+    documents.extend(ports().iter().map(of_port));
     documents
+}
+
+/// The document of a port, wherever it is kept.
+pub fn of_port(port: &Port) -> (String, Value) {
+    let path = format!("{}/{}.{}.v{}.json", port.module, port.name, port.kind(), port.version);
+    let document = door(port, &path);
+    (path, document)
 }
 
 /// A port: a schema document whose parts stand on their own. As a schema it is the request's.

@@ -9,9 +9,11 @@ pub mod api {
     /// `major.minor` of this api.
     pub const CONTRACT: &str = "1.0";
     pub mod dtos;
+    pub mod foreign;
 }
 mod internal {
     mod client_to_delivery;
+    mod printed_proof;
     use saga_core::fact::Orchestration;
     use saga_core::module::Module;
     use saga_core::saga::define;
@@ -20,6 +22,7 @@ mod internal {
     pub fn module() -> Module {
         Module::new::<Orchestration, ()>(crate::api::CONTRACT, ())
             .saga(define::<crate::api::dtos::ClientToDelivery>())
+            .saga(define::<crate::api::dtos::PrintedProof>())
             .build()
     }
 }

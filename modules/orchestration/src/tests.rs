@@ -1,10 +1,15 @@
 //! The saga with its five real modules, on fakes: the four laws, and its story told by its events.
 
-use crate::api::dtos::{ClientToDelivery, StrategyDecision};
+use crate::api::dtos::{ClientToDelivery, PrintedProof, StrategyDecision};
+use crate::api::foreign::{
+    BookPickup, BookRefused, Booked, CancelPickup, CancelProof, PrintProof, PrintRefused, Printed,
+};
+use saga_core::event::Owner;
 use saga_core::execution::OrderKind;
 use saga_core::id::SagaId;
 use saga_core::json::Payload;
 use saga_core::laws::saga::Case;
+use saga_core::module::{Cx, Halt, Handled, Module};
 use saga_core::saga::{Saga, define};
 use saga_core::saga_laws;
 use saga_core::stage::ready;
@@ -65,4 +70,70 @@ fn three_rejections_undo_everything() {
     assert_eq!(ready(case.run()).unwrap(), SagaState::Compensated);
     let row = ready(case.world.saga(case.saga)).unwrap().row();
     assert!(row.reason.unwrap().contains("3 rounds"));
+}
+
+struct Printshop;
+impl Owner for Printshop {
+    const MODULE: &'static str = "printshop";
+}
+struct Courier;
+impl Owner for Courier {
+    const MODULE: &'static str = "courier";
+}
+
+/// The two modules of other languages, as far as this saga can see them.
+fn shops() -> Vec<Module> {
+    async fn print(cx: Cx<()>, job: PrintProof) -> Handled<PrintProof> {
+        match job.copies.get() {
+            ..=1000 => Ok(cx.done(Printed { proof: cx.key() })),
+            _ => Err(Halt::Refuse(PrintRefused::TooMany { max: 1000 })),
+        }
+    }
+    async fn unprint(cx: Cx<()>, _: CancelProof) -> Handled<CancelProof> {
+        Ok(cx.done(()))
+    }
+    async fn book(cx: Cx<()>, job: BookPickup) -> Handled<BookPickup> {
+        match job.address.as_str() {
+            "" => Err(Halt::Refuse(BookRefused::NoAddress)),
+            _ => Ok(cx.done(Booked { pickup: cx.key() })),
+        }
+    }
+    async fn unbook(cx: Cx<()>, _: CancelPickup) -> Handled<CancelPickup> {
+        Ok(cx.done(()))
+    }
+    vec![
+        Module::new::<Printshop, ()>("1.0", ()).command(print).command(unprint).build(),
+        Module::new::<Courier, ()>("1.0", ()).command(book).command(unbook).build(),
+    ]
+}
+async fn proof_of(change: impl FnOnce(&mut PrintedProof)) -> Case {
+    let mut input = PrintedProof::example().unwrap();
+    change(&mut input);
+    let mut world = World::new(vec![define::<PrintedProof>()], shops()).await.unwrap();
+    let saga = world.start::<PrintedProof>(&input).unwrap();
+    Case { world, saga, answer: |_, _| {} }
+}
+async fn a_proof() -> Case {
+    proof_of(|_| {}).await
+}
+
+saga_laws!(the_laws_of_a_printed_proof, a_proof);
+
+#[test]
+fn a_proof_without_an_address_is_taken_back_and_too_many_copies_leave_nothing_to_take_back() {
+    let undone = |change: fn(&mut PrintedProof)| {
+        let mut case = ready(proof_of(change));
+        assert_eq!(ready(case.run()).unwrap(), SagaState::Compensated);
+        let story = ready(case.world.story(case.saga)).unwrap();
+        story.iter().filter(|line| line.starts_with("StepCompensated")).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(undone(|input| input.address.clear()), ["StepCompensated print-proof"]);
+    assert_eq!(undone(|input| input.copies = 1001.try_into().unwrap()), Vec::<String>::new());
+}
+
+#[test]
+fn no_copies_are_not_an_input() {
+    let input = r#"{"title":"Menu","copies":0,"address":"Quayside 4","parcels":1}"#;
+    let why = (define::<PrintedProof>().check_input)(&Payload::parse(input).unwrap()).unwrap_err();
+    assert!(why.contains("/copies") || why.contains("copies") || why.contains("nonzero"), "{why}");
 }

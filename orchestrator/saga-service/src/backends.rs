@@ -10,7 +10,7 @@ use saga_core::ports::{Clock, OpenError, Stores};
 use saga_nats::{ConnectError, Creates, Login, Nats, Options, Sync, Tls, TopologyError};
 use saga_postgres::{Credentials, PostgresStores};
 use saga_sqlite::SqliteStores;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,8 +46,14 @@ impl Backends {
         let (kept, stores) = stores_of(config, clock)?;
         Ok(Self { kept, stores, nats: BTreeMap::new(), bus_says: String::new() })
     }
-    /// Opens what the configuration names, for these modules of this process.
-    pub async fn open(config: &Config, modules: &[&str], clock: &Arc<dyn Clock>) -> Result<Self, Weather> {
+    /// Opens what the configuration names, for these modules of this process. The coordinator also makes the streams of
+    /// foreign modules: their own users may not.
+    pub async fn open(
+        config: &Config,
+        modules: &[&str],
+        foreign: &BTreeSet<String>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, Weather> {
         let (kept, stores) = stores_of(config, clock).map_err(|why| Weather::Wrong(fault(&Error::Open(why))))?;
         let mut backends = Self { kept, stores, nats: BTreeMap::new(), bus_says: "in-process, durable".to_owned() };
         let BusKind::Nats(urls) = config.bus_kind().map_err(|why| wrong(&why))? else { return Ok(backends) };
@@ -59,9 +65,12 @@ impl Backends {
                 backends.nats.insert(user.clone(), nats);
             }
             let Some(nats) = backends.nats.get(&user) else { continue };
-            let groups: Vec<u16> =
-                if *module == JOURNAL { (0..config.coordinator.groups).collect() } else { Vec::new() };
-            nats.ensure(&[*module], &groups).await.map_err(differs)?;
+            let (mut ours, mut groups) = (vec![*module], Vec::new());
+            if *module == JOURNAL {
+                ours.extend(foreign.iter().map(String::as_str));
+                groups.extend(0..config.coordinator.groups);
+            }
+            nats.ensure(&ours, &groups).await.map_err(differs)?;
         }
         if let Some(nats) = backends.nats.values().next() {
             let says = nats.doctor(Sync::Unknown).await.map(|found| found.to_string());

@@ -8,6 +8,7 @@ use crate::service::fault;
 use saga::{Error, Hosting, JOURNAL, LocalControl, Orchestrator, Sagas, SystemClock};
 use saga_core::codes;
 use saga_core::control::{Control, ControlError};
+use saga_core::definition::Performer;
 use saga_core::module::Module;
 use saga_core::ports::{Clock, OpenError};
 use std::collections::BTreeSet;
@@ -89,9 +90,11 @@ pub async fn serve(
 }
 
 async fn attempt(config: &Config, roles: &Roles, seed: u64, clock: &Arc<dyn Clock>) -> Result<Serving, Weather> {
-    let hosted = hosted(config, roles)?;
+    let every = modules(&config.files.folder, Replaced::default());
+    let foreign = foreign(&every);
+    let hosted = hosted(every, roles)?;
     let names: Vec<&str> = hosted.iter().map(|module| module.name).collect();
-    let backends = Backends::open(config, &names, clock).await?;
+    let backends = Backends::open(config, &names, &foreign, clock).await?;
     let mut orchestrator = Orchestrator::on(backends.stores()).clock(Arc::clone(clock)).seed(seed);
     if let Some((buses, lines)) = backends.buses(config) {
         orchestrator = orchestrator.buses(buses).lines(lines);
@@ -125,8 +128,7 @@ async fn attempt(config: &Config, roles: &Roles, seed: u64, clock: &Arc<dyn Cloc
 }
 
 /// The modules of this process. The coordinator's own module comes with the coordinator, and only with it.
-fn hosted(config: &Config, roles: &Roles) -> Result<Vec<Module>, Weather> {
-    let every = modules(&config.files.folder, Replaced::default());
+fn hosted(every: Vec<Module>, roles: &Roles) -> Result<Vec<Module>, Weather> {
     let known: BTreeSet<&str> = every.iter().map(|module| module.name).filter(|name| *name != JOURNAL).collect();
     if let Some(unknown) = roles.modules.iter().flatten().find(|name| !known.contains(name.as_str())) {
         let message = format!("there is no module {unknown:?}");
@@ -141,6 +143,16 @@ fn hosted(config: &Config, roles: &Roles) -> Result<Vec<Module>, Weather> {
     Ok(every.into_iter().filter(|module| wanted(module.name)).collect())
 }
 
+/// Modules that sagas ask and that no process of this program hosts, because they are written in other languages.
+fn foreign(every: &[Module]) -> BTreeSet<String> {
+    let steps = every.iter().flat_map(|module| &module.sagas).flat_map(|saga| saga.steps());
+    let asked = steps.filter_map(|(_, step)| match &step.performer {
+        Performer::There { command, .. } => Some(command.module.clone()),
+        Performer::Here { .. } | Performer::Gate { .. } => None,
+    });
+    asked.filter(|name| every.iter().all(|module| module.name != name)).collect()
+}
+
 /// A bus inside this process connects nobody else.
 fn check_roles(config: &Config, roles: &Roles) -> Result<(), ControlError> {
     let alone = config.bus.url == "local:";
@@ -153,4 +165,17 @@ fn check_roles(config: &Config, roles: &Roles) -> Result<(), ControlError> {
         tracing::info!("one process owns all groups");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_of_other_languages_are_those_that_sagas_ask_and_nobody_hosts() {
+        let mut every = modules(std::path::Path::new("nowhere"), Replaced::default());
+        assert_eq!(foreign(&every), ["courier", "printshop"].map(str::to_owned).into());
+        every.retain(|module| module.name != "qc");
+        assert!(foreign(&every).contains("qc"));
+    }
 }

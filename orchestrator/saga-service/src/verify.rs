@@ -11,6 +11,7 @@ use saga_core::control::ControlError;
 use saga_core::ports::{Clock, SharedStore, Stores};
 use saga_core::view::Verdicts;
 use saga_sqlite::SqliteStores;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Checks the logs of all modules; with `at_rest` also that no saga is left under way. With a NATS bus, each module's
@@ -21,7 +22,7 @@ pub async fn verify(config: &Config, at_rest: bool) -> Result<Verdicts, ControlE
     let mut names: Vec<&str> = every.iter().map(|module| module.name).collect();
     // Its facts say what the others should have done.
     names.sort_by_key(|name| *name != JOURNAL);
-    let backends = Backends::open(config, &names, &clock).await.map_err(|weather| match weather {
+    let backends = Backends::open(config, &names, &BTreeSet::new(), &clock).await.map_err(|weather| match weather {
         Weather::Away(why) => ControlError::new(codes::STORE_UNAVAILABLE, why),
         Weather::Wrong(error) => error,
     })?;

@@ -17,6 +17,8 @@ const PAUSE_MS = 500;
 const PULL_MS = 2000;
 const NANOS_PER_MS = 1_000_000;
 const ACK_WAIT_MS = 30_000;
+// As the installation makes it: a consumer of another make would be refused by the next coordinator that starts.
+const ACK_PENDING_MAX = 4096;
 const DUPLICATES_MS = 120_000;
 // An answer to ReadLog stays below half of what a broker carries, so that headers and quoting fit beside it.
 const PAGE_BYTES_MAX = 512 * 1024;
@@ -133,7 +135,7 @@ class Module {
       if (!isApiError(why, CONSUMER_NOT_FOUND)) throw why;
       await this.jsm.consumers.add("CMD", {
         durable_name: CONSUMER, filter_subject: `${PREFIX}.cmd.${MODULE}.>`, ack_policy: AckPolicy.Explicit,
-        ack_wait: ACK_WAIT_MS * NANOS_PER_MS,
+        ack_wait: ACK_WAIT_MS * NANOS_PER_MS, max_ack_pending: ACK_PENDING_MAX,
       });
       return await this.js.consumers.get("CMD", CONSUMER);
     }

@@ -22,6 +22,8 @@ DELIVERIES_MAX = 20
 # A broker that lost its data while nobody publishes is noticed after this many seconds.
 AUDIT_SECONDS = float(os.environ.get("AUDIT_SECONDS", "5"))
 ACK_WAIT_SECONDS = 30
+# As the installation makes it: a consumer of another make would be refused by the next coordinator that starts.
+ACK_PENDING_MAX = 4096
 PAUSE_SECONDS = 0.5
 # An answer to ReadLog stays below half of what a broker carries, so that headers and quoting fit beside it.
 PAGE_BYTES_MAX = 512 * 1024
@@ -100,7 +102,7 @@ class Module:
             try:
                 consumer = ConsumerConfig(
                     durable_name=CONSUMER, filter_subject=f"{PREFIX}.cmd.{MODULE}.>", ack_policy=AckPolicy.EXPLICIT,
-                    ack_wait=ACK_WAIT_SECONDS)
+                    ack_wait=ACK_WAIT_SECONDS, max_ack_pending=ACK_PENDING_MAX)
                 try:
                     await self.js.consumer_info("CMD", CONSUMER)
                 except NotFoundError:

@@ -5,6 +5,7 @@ use saga_core::step::Gate;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
+use std::num::NonZeroU32;
 
 /// The input of the saga `client-to-delivery`: a client's brief, as the client filled it in.
 ///
@@ -47,4 +48,18 @@ pub struct StrategyDecision {
     /// Why; needed for a no.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub note: Option<String>,
+}
+
+/// The input of the saga `printed-proof`: what is printed, and where it goes. An empty address is the courier's to refuse.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrintedProof {
+    /// What stands on it.
+    pub title: String,
+    /// How often it is printed.
+    pub copies: NonZeroU32,
+    /// Where the courier brings it.
+    pub address: String,
+    /// In how many parcels.
+    pub parcels: NonZeroU32,
 }

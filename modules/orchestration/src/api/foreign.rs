@@ -1,0 +1,149 @@
+//! Commands of modules that are written in other languages. No crate owns those modules, so what is asked of them stands
+//! here, with the sagas that ask it. Their contract lies beside them, in `tests/foreign/*/schemas`, and a test compares.
+
+use saga_core::command::{Command, Common, Compensable, Refusal};
+use saga_core::id::StepKey;
+use serde::{Deserialize, Serialize};
+use std::num::NonZeroU32;
+
+const PRINTSHOP: &str = "printshop";
+const COURIER: &str = "courier";
+
+/// Prints copies for somebody to look at. The proof's id is the deed's key. Refused: `TOO_MANY` with what fits the press.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PrintProof {
+    /// How many.
+    pub copies: NonZeroU32,
+    /// What stands on them.
+    pub title: String,
+}
+impl Command for PrintProof {
+    const MODULE: &'static str = PRINTSHOP;
+    const NAME: &'static str = "PrintProof";
+    type Reply = Printed;
+    type Refusal = PrintRefused;
+}
+impl Compensable for PrintProof {
+    type Undo = CancelProof;
+    fn undo(&self, deed: StepKey) -> CancelProof {
+        CancelProof { proof: deed }
+    }
+}
+
+/// A proof left the press.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct Printed {
+    /// Its id.
+    pub proof: StepKey,
+}
+
+/// Why nothing was printed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(tag = "code", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PrintRefused {
+    /// More than the press takes.
+    #[error("at most {max} copies fit the press")]
+    TooMany {
+        /// What it takes.
+        max: u32,
+    },
+    /// As for every command.
+    #[error(transparent)]
+    #[serde(untagged)]
+    Common(#[from] Common),
+}
+impl Refusal for PrintRefused {
+    fn code(&self) -> &'static str {
+        match self {
+            PrintRefused::TooMany { .. } => "TOO_MANY",
+            PrintRefused::Common(common) => common.code(),
+        }
+    }
+}
+
+/// Takes a proof back. Refused: `NOT_FOUND`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CancelProof {
+    /// Which one.
+    pub proof: StepKey,
+}
+impl Command for CancelProof {
+    const MODULE: &'static str = PRINTSHOP;
+    const NAME: &'static str = "CancelProof";
+    type Reply = ();
+    type Refusal = Common;
+}
+
+/// Orders a courier. The pickup's id is the deed's key. Refused: `NO_ADDRESS`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct BookPickup {
+    /// Where to.
+    pub address: String,
+    /// How many he carries.
+    pub parcels: NonZeroU32,
+}
+impl Command for BookPickup {
+    const MODULE: &'static str = COURIER;
+    const NAME: &'static str = "BookPickup";
+    type Reply = Booked;
+    type Refusal = BookRefused;
+}
+impl Compensable for BookPickup {
+    type Undo = CancelPickup;
+    fn undo(&self, deed: StepKey) -> CancelPickup {
+        CancelPickup { pickup: deed }
+    }
+}
+
+/// A courier will come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct Booked {
+    /// Its id.
+    pub pickup: StepKey,
+}
+
+/// Why nobody was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(tag = "code", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum BookRefused {
+    /// The address is empty.
+    #[error("a courier needs an address to go to")]
+    NoAddress,
+    /// As for every command.
+    #[error(transparent)]
+    #[serde(untagged)]
+    Common(#[from] Common),
+}
+impl Refusal for BookRefused {
+    fn code(&self) -> &'static str {
+        match self {
+            BookRefused::NoAddress => "NO_ADDRESS",
+            BookRefused::Common(common) => common.code(),
+        }
+    }
+}
+
+/// Calls a courier off. Refused: `NOT_FOUND`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CancelPickup {
+    /// Which one.
+    pub pickup: StepKey,
+}
+impl Command for CancelPickup {
+    const MODULE: &'static str = COURIER;
+    const NAME: &'static str = "CancelPickup";
+    type Reply = ();
+    type Refusal = Common;
+}
