@@ -14,8 +14,7 @@ pub(super) struct Nats {
 /// The first line and what follows it, if both are there as a whole: its words, and the length of all.
 fn message<'a>(pending: &'a [u8], with_body: &[&str]) -> Option<(Vec<&'a str>, usize, &'a [u8])> {
     let line = pending.windows(2).position(|pair| pair == b"\r\n")? + 2;
-    let words: Vec<&str> =
-        std::str::from_utf8(&pending[..line]).unwrap_or_default().split_ascii_whitespace().collect();
+    let words: Vec<&str> = std::str::from_utf8(&pending[..line]).unwrap_or_default().split_ascii_whitespace().collect();
     let has_body = words.first().is_some_and(|verb| with_body.contains(verb));
     let size = if has_body { words.last().and_then(|size| size.parse::<usize>().ok())? + 2 } else { 0 };
     let body = pending.get(line..line + size)?;
