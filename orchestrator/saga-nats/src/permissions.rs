@@ -154,6 +154,11 @@ impl Permissions {
             self.api(format!("STREAM.CREATE.{stream}"));
         }
         self.api(format!("STREAM.MSG.GET.{DEAD}"));
+        // What ends the connection of whoever receives it is taken out without being received.
+        for stream in [REPLIES, OUTSIDE] {
+            self.api(format!("STREAM.MSG.GET.{stream}"));
+            self.api(format!("STREAM.MSG.DELETE.{stream}"));
+        }
         // One user for all groups: who owns which is decided by leases, not by credentials.
         self.queue(REPLIES, "*", &format!("{}.reply.*", subjects.prefix()));
         self.queue(OUTSIDE, OUTSIDE_CONSUMER, &subjects.all("in"));

@@ -41,6 +41,11 @@ pub struct Backends {
 }
 
 impl Backends {
+    /// The stores alone, without a bus.
+    pub fn stores_only(config: &Config, clock: &Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let (kept, stores) = stores_of(config, clock)?;
+        Ok(Self { kept, stores, nats: BTreeMap::new(), bus_says: String::new() })
+    }
     /// Opens what the configuration names, for these modules of this process.
     pub async fn open(config: &Config, modules: &[&str], clock: &Arc<dyn Clock>) -> Result<Self, Weather> {
         let (kept, stores) = stores_of(config, clock).map_err(|why| Weather::Wrong(fault(&Error::Open(why))))?;
@@ -142,6 +147,7 @@ fn options_of(config: &Config, urls: &[String], module: &str) -> Result<Options,
         login,
         tls,
         patience: Some(CONNECT_WITHIN),
+        ack_wait: Duration::from_millis(bus.ack_wait_ms),
         replicas: usize::from(bus.replicas),
         repair: bus.repair,
         creates: if bus.has_users() && module != JOURNAL { Creates::OwnEvents } else { Creates::Everything },

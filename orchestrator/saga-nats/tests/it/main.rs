@@ -1,6 +1,7 @@
 //! The bus on real servers of both versions: its laws, and what becomes of it when a server loses something.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share speaks by panicking")]
 
+mod hostile;
 mod laws;
 mod lost_answers;
 mod permissions;

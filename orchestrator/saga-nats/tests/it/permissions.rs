@@ -154,7 +154,8 @@ async fn nobody_can_do_what_is_not_theirs(version: Version) {
         let (user, mut raw) = (who.user(), Raw::connect(&server, who.user()));
         let denied = |raw: &mut Raw, subject: &str| assert!(!raw.publishes(subject), "{user} publishes {subject}");
         for stream in streams {
-            for verb in changing {
+            let weeds = matches!(who, Who::Coordinator { .. }) && ["RPL", "IN"].contains(&stream);
+            for verb in changing.into_iter().filter(|verb| !weeds || *verb != "MSG.DELETE") {
                 denied(&mut raw, &format!("$JS.API.STREAM.{verb}.{stream}"));
             }
             denied(&mut raw, &format!("$JS.API.CONSUMER.DURABLE.CREATE.{stream}.x"));

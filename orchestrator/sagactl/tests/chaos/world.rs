@@ -226,7 +226,7 @@ impl World {
 
 fn config(postgres: &Postgres, nats: &Nats, passwords: &Path, data: &Path) -> String {
     format!(
-        "[store]\nurl = {:?}\npassword_folder = {:?}\n[bus]\nurl = {:?}\n[coordinator]\nlease_ms = 1500\n\
+        "[store]\nurl = {:?}\npassword_folder = {:?}\n[bus]\nurl = {:?}\nack_wait_ms = 3000\n[coordinator]\nlease_ms = 1500\n\
          [admin]\nlisten = \"127.0.0.1:0\"\n[files]\nfolder = {:?}\n",
         postgres.url("postgres"),
         passwords,
