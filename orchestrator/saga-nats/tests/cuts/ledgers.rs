@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Long enough for an answer on a busy machine, short enough for a test that waits for its end often.
 const PATIENCE: Deadline = Deadline::millis(1_500);
 /// Of the saga that is looked at by the clock: longer than anything else in such a run.
-pub(crate) const LONG_PATIENCE: Deadline = Deadline::seconds(6);
+pub(crate) const LONG_PATIENCE: Deadline = Deadline::seconds(30);
 
 /// A module that puts notes down and takes them back.
 macro_rules! ledger {

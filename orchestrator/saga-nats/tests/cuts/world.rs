@@ -48,10 +48,8 @@ fn options(url: String) -> Options {
     Options {
         urls: vec![url],
         patience: Some(DEADLINE),
+        // Everything else as in production: what is lost must not be waited for that long.
         ack_wait: Duration::from_secs(1),
-        look_every: Duration::from_secs(1),
-        heartbeat: Duration::from_millis(200),
-        answer_within: Duration::from_millis(500),
         ..Options::default()
     }
 }
@@ -139,23 +137,25 @@ impl World {
     }
     /// Writes into every log, for ever: then the process finds each of them moved, and writes under the lock.
     pub(crate) async fn disturb(&self) {
+        let each = self.logs.iter().map(|(_, log)| self.disturb_one(log));
+        futures::future::join_all(each).await;
+    }
+    async fn disturb_one(&self, log: &SharedStore) {
         loop {
+            let event = NewEvent {
+                id: FreshIds.event(SystemClock.now()),
+                name: "Passed",
+                version: 1,
+                data: Payload::trusted("{}"),
+                meta: Payload::trusted("{}"),
+                time: SystemClock.now(),
+                public: false,
+            };
             let number = self.neighbours.fetch_add(1, Ordering::SeqCst);
-            for (_, log) in &self.logs {
-                let event = NewEvent {
-                    id: FreshIds.event(SystemClock.now()),
-                    name: "Passed",
-                    version: 1,
-                    data: Payload::trusted("{}"),
-                    meta: Payload::trusted("{}"),
-                    time: SystemClock.now(),
-                    public: false,
-                };
-                let stream = StreamId::new("test_neighbour", number).unwrap();
-                let write = StreamWrite { stream, expected: Version::ZERO, events: vec![event] };
-                let committed = log.commit(Batch { writes: vec![write], ..Batch::default() }).await;
-                assert!(matches!(committed, Commit::Ok(_)), "{committed:?}");
-            }
+            let stream = StreamId::new("test_neighbour", number).unwrap();
+            let write = StreamWrite { stream, expected: Version::ZERO, events: vec![event] };
+            let committed = log.commit(Batch { writes: vec![write], ..Batch::default() }).await;
+            assert!(matches!(committed, Commit::Ok(_)), "{committed:?}");
             pass(TURN).await;
         }
     }
