@@ -3,6 +3,8 @@
 import json
 import pathlib
 import re
+import shlex
+import subprocess
 import sys
 
 import jsonschema
@@ -10,6 +12,7 @@ import kubernetes_validate
 import yaml
 
 here, compose_schema = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+SAGACTL = sys.argv[3] if len(sys.argv) > 3 else ""  # without one, command lines are not looked at
 KUBERNETES = "1.32"  # strict: a field that does not exist is an error
 faults = []
 
@@ -36,6 +39,34 @@ def walk(value, name):
     elif isinstance(value, list):
         for inner in value:
             yield from walk(inner, name)
+
+
+def understood(path, words):
+    """A command line that sagactl would take. Behind --help nothing is run, and what stands before it is checked."""
+    if not SAGACTL:
+        return False
+    said = subprocess.run([SAGACTL, *map(str, words), "--help"], capture_output=True, text=True)
+    if said.returncode != 0:
+        fault(path, f"sagactl {shlex.join(map(str, words))}: {said.stderr.strip()}")
+    return said.returncode == 0
+
+
+def command_lines():
+    """Every command line of sagactl in the manifests, the compose file, the image and the units."""
+    for path in [*here.rglob("kustomize/**/*.yaml"), here / "compose.yaml"]:
+        for document in documents(path):
+            for words in [*walk(document, "args"), *walk(document, "command"), *walk(document, "test")]:
+                program, *rest = words[1:] if words[0] == "CMD" else words
+                if program == "sagactl":
+                    yield path, rest
+                elif program in ("serve", "store"):  # behind the image's own entry point
+                    yield path, words
+    for words in re.findall(r"CMD (\[.*\])", (here / "Dockerfile").read_text()):
+        words = json.loads(words)
+        yield here / "Dockerfile", words[1:] if words[0] == "sagactl" else words
+    for unit in here.glob("systemd/*.service"):
+        for line in re.findall(r"^ExecStart(?:Pre)?=\S*/sagactl (.*)$", unit.read_text(), re.M):
+            yield unit, shlex.split(line.replace("%i", "strategy"))
 
 
 def kustomization(folder):
@@ -166,6 +197,19 @@ if beside.exists():
     code = {folder.name for folder in beside.iterdir() if folder.is_dir()} - {"orchestration"}
     if modules != code:
         fault(here / "kustomize/base/modules.yaml", f"modules differ from those of the code: {sorted(modules ^ code)}")
+lines = list(command_lines())
+answered = sum(understood(path, words) for path, words in lines)
+if SAGACTL:
+    if understood(here / "check.py", ["serve", "--nonsense"]):
+        fault(here / "check.py", "every command line is understood, so none is checked")
+    elif faults and "--nonsense" in faults[-1]:
+        faults.pop()
+    print(f"commands: {answered} of {len(lines)} are understood")
+probes = [words for _, words in lines if "--probe" in words]
+port = re.search(r'listen = "127.0.0.1:(\d+)"', (here / "kustomize/base/sagactl.toml").read_text())[1]
+for words in probes:
+    if not str(words[-1]).endswith(f":{port}"):
+        fault("a probe", f"{shlex.join(words)} does not ask port {port}, where the admin API listens")
 for line in faults:
     print(f"deploy/{line}", file=sys.stderr)
 print(f"deploy: {len(base + production)} manifests, {len(modules)} modules" + (", ok" if not faults else ""))
