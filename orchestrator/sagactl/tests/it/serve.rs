@@ -1,5 +1,7 @@
 //! `serve`, `config check` and `doctor` through the real binary, without any server: what they refuse, wait for, and say.
 
+#![expect(clippy::panic, reason = "what tests share speaks by panicking")]
+
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -23,7 +25,6 @@ fn until(folder: &Path, what: &str, holds: impl Fn() -> bool) {
         if holds() {
             return;
         }
-        #[expect(clippy::disallowed_methods, reason = "another process is waited for, by looking again")]
         std::thread::sleep(Duration::from_millis(5));
     }
     panic!("{what}: {}", fs::read_to_string(folder.join("log")).unwrap_or_default());
