@@ -2,6 +2,7 @@
 //! modules in three processes go on through kills, pauses, a wiped and a rolled back broker, and a database that stops.
 //! After every fault all sagas end as they should, and the checker finds nothing.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says where")]
+#![expect(clippy::print_stderr, reason = "a long test says how far it is")]
 
 mod faults;
 mod world;
