@@ -162,6 +162,11 @@ pub trait Bus: Send + Sync {
     async fn settle(&self, inbox: &Inbox, settled: Vec<(u64, Settle)>) -> Result<(), BusError>;
     /// Hands what was put aside to an operator, oldest first, at most `limit`.
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError>;
+    /// Resolves when messages may have been lost since the caller saw `seen`, with what it has seen then: whoever waits
+    /// for an answer asks again, at once instead of when its patience ends. A bus that loses nothing never resolves.
+    async fn lost(&self, _seen: u64) -> u64 {
+        std::future::pending().await
+    }
 }
 
 /// The last event that a bus has of a module.

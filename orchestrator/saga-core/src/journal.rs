@@ -7,9 +7,12 @@ use crate::event::EventSet;
 use crate::fact::{ANOMALY_CATEGORY, SAGA_CATEGORY, SagaFact};
 use crate::id::{Position, SagaId, StreamId, Version};
 use crate::json::Payload;
-use crate::ports::{Ids, ReadError, SharedStore};
+use crate::machine::seats::group_scope;
+use crate::ports::{Claim, Ids, Lease, ReadError, SharedStore};
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
+use std::time::Duration;
+use uuid::Uuid;
 
 /// 2,000 events a page: one read is some hundred kilobytes and a few milliseconds.
 pub const LOG_PAGE: usize = 2_000;
@@ -162,8 +165,50 @@ pub async fn agree_on_groups(store: &SharedStore, groups: u16) -> Result<u16, Re
         return Ok(u16::try_from(known.0).unwrap_or(u16::MAX));
     }
     let marks = vec![Mark { consumer: GROUPS.to_owned(), position: Position(groups.into()) }];
-    match store.commit(Batch { marks, ..Batch::default() }).await {
-        Commit::Ok(_) => Ok(groups),
+    write(store, Batch { marks, ..Batch::default() }).await?;
+    Ok(groups)
+}
+
+/// Why the groups of a store were not changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RegroupError {
+    /// A coordinator runs, or died so short a time ago that nobody knows.
+    #[error("a coordinator has {0}: stop all of them, and wait for their leases to run out")]
+    InUse(String),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] ReadError),
+}
+
+/// Spreads the sagas of a store over another number of groups. No coordinator may run. Every new group begins above the
+/// newest epoch that any group has had, because modules refuse a saga's command with an epoch older than they have seen.
+/// Repeating it is harmless; when it breaks off, the number is the old one and epochs have only grown.
+pub async fn regroup(store: &SharedStore, owner: Uuid, groups: u16) -> Result<u16, RegroupError> {
+    let before = agree_on_groups(store, groups).await?;
+    let leases = store.lease(owner, &Claim::default(), Duration::ZERO).await?;
+    let live = |lease: &&Lease| {
+        !lease.left.is_zero() && (lease.scope.starts_with("seat:") || lease.scope.starts_with("group:"))
+    };
+    if let Some(lease) = leases.iter().find(live) {
+        return Err(RegroupError::InUse(lease.scope.clone()));
+    }
+    let want: Vec<String> = (0..before.max(groups)).map(group_scope).collect();
+    let taken = store.lease(owner, &Claim { want: want.clone(), leave: Vec::new() }, Duration::ZERO).await?;
+    let newest = taken.iter().filter(|lease| want.contains(&lease.scope)).map(|lease| lease.epoch).max();
+    let epoch = newest.unwrap_or_default().next();
+    let position = Position(groups.into());
+    for scope in want {
+        let fence = Some(Fence { scope, epoch });
+        write(store, Batch { fence, ..Batch::default() }).await?;
+    }
+    let marks = vec![Mark { consumer: GROUPS.to_owned(), position }];
+    write(store, Batch { marks, ..Batch::default() }).await?;
+    Ok(before)
+}
+
+async fn write(store: &SharedStore, batch: Batch) -> Result<(), ReadError> {
+    match store.commit(batch).await {
+        Commit::Ok(_) => Ok(()),
         other @ (Commit::Conflict(_)
         | Commit::Fenced { .. }
         | Commit::Rejected(_)

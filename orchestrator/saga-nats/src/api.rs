@@ -1,10 +1,12 @@
 //! The few requests to the JetStream API that a bus needs, as exact subjects: a credential can be cut to them.
 
-use async_nats::{Client, HeaderMap, Request, RequestErrorKind};
+use crate::link::Link;
+use async_nats::{HeaderMap, Request, RequestErrorKind};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use saga_core::bus::BusError;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 const STREAM_NOT_FOUND: u64 = 10_059;
@@ -56,6 +58,8 @@ pub(crate) struct Stored {
     pub(crate) seq: u64,
     pub(crate) subject: String,
     pub(crate) headers: HeaderMap,
+    /// The headers as they came: perhaps no headers at all.
+    pub(crate) raw: Vec<u8>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -65,6 +69,8 @@ pub(crate) struct ConsumerInfo {
     pub(crate) config: Value,
     /// The last sequence of the stream that it has delivered.
     pub(crate) delivered: u64,
+    /// Everything up to here is settled.
+    pub(crate) settled: u64,
     /// How many messages it knows of that nobody has acknowledged.
     pub(crate) open: u64,
 }
@@ -72,7 +78,7 @@ pub(crate) struct ConsumerInfo {
 /// Asks the JetStream API.
 #[derive(Clone)]
 pub(crate) struct Api {
-    pub(crate) client: Client,
+    pub(crate) link: Arc<Link>,
     /// How long an answer may take.
     pub(crate) patience: Duration,
 }
@@ -81,7 +87,7 @@ impl Api {
     pub(crate) async fn call(&self, subject: &str, body: &Value) -> Result<Value, ApiError> {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let request = Request::new().payload(body.into()).timeout(Some(self.patience));
-        let answer = self.client.send_request(format!("$JS.API.{subject}"), request).await;
+        let answer = self.link.ready().await.send_request(format!("$JS.API.{subject}"), request).await;
         let answer = answer.map_err(|why| {
             ApiError::Away(match why.kind() {
                 RequestErrorKind::NoResponders => format!("nobody answers {subject}: JetStream is off or starting"),
@@ -115,6 +121,9 @@ impl Api {
     pub(crate) async fn create_stream(&self, name: &str, config: &Value) -> Result<(), ApiError> {
         self.call(&format!("STREAM.CREATE.{name}"), config).await.map(drop)
     }
+    pub(crate) async fn delete_stream(&self, name: &str) -> Result<(), ApiError> {
+        self.call(&format!("STREAM.DELETE.{name}"), &json!({})).await.map(drop)
+    }
     pub(crate) async fn update_stream(&self, name: &str, config: &Value) -> Result<(), ApiError> {
         self.call(&format!("STREAM.UPDATE.{name}"), config).await.map(drop)
     }
@@ -134,12 +143,20 @@ impl Api {
             let decoded = STANDARD.decode(message[name].as_str().unwrap_or_default());
             decoded.map_err(|why| ApiError::Away(format!("{stream}: {name} of a message: {why}")))
         };
+        let raw = bytes("hdrs")?;
         Ok(Some(Stored {
             seq: message["seq"].as_u64().unwrap_or(0),
             subject: message["subject"].as_str().unwrap_or_default().to_owned(),
-            headers: crate::headers::of_raw(&bytes("hdrs")?),
+            headers: crate::headers::of_raw(&raw),
+            raw,
             body: bytes("data")?,
         }))
+    }
+    /// Takes one message out of a stream.
+    pub(crate) async fn delete_message(&self, stream: &str, seq: u64) -> Result<(), ApiError> {
+        let which = json!({ "seq": seq, "no_erase": true });
+        let gone = self.call(&format!("STREAM.MSG.DELETE.{stream}"), &which).await;
+        absent(gone, &[MESSAGE_NOT_FOUND]).map(drop)
     }
     /// `None` when there is no such consumer, or no such stream.
     pub(crate) async fn consumer(&self, stream: &str, name: &str) -> Result<Option<ConsumerInfo>, ApiError> {
@@ -147,6 +164,7 @@ impl Api {
         let found = absent(found, &[CONSUMER_NOT_FOUND, STREAM_NOT_FOUND])?;
         Ok(found.map(|mut info| ConsumerInfo {
             delivered: info["delivered"]["stream_seq"].as_u64().unwrap_or(0),
+            settled: info["ack_floor"]["stream_seq"].as_u64().unwrap_or(0),
             open: info["num_pending"].as_u64().unwrap_or(0) + info["num_ack_pending"].as_u64().unwrap_or(0),
             config: info["config"].take(),
         }))

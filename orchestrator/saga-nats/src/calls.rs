@@ -1,6 +1,7 @@
 //! Questions and answers over plain request and reply. Queries are a NATS micro service, so that any tool finds them.
 
 use crate::Inner;
+use crate::connect::pause_after;
 use crate::headers::put;
 use async_nats::service::{Service, ServiceExt};
 use async_nats::{HeaderMap, Message, Request, RequestErrorKind, Subscriber};
@@ -63,13 +64,22 @@ impl Inner {
             Line::Query { module, name, version } => self.subjects.query(module, name, *version),
         }
     }
+    /// Goes on with every new connection.
     pub(crate) async fn serve(&self, lines: Vec<(Line, Answerer)>) -> Result<(), BusError> {
-        let mut announced = Announced(Vec::new());
-        let mut asked = self.listen(lines, &mut announced).await?;
-        let mut answering: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
-        if asked.is_empty() {
+        if lines.is_empty() {
             return std::future::pending().await;
         }
+        for failures in 0.. {
+            let Err(why) = self.serve_once(&lines).await else { break };
+            tracing::warn!(%why, "questions are not answered now; trying again");
+            pause_after(failures).await;
+        }
+        Ok(())
+    }
+    async fn serve_once(&self, lines: &[(Line, Answerer)]) -> Result<(), BusError> {
+        let mut announced = Announced(Vec::new());
+        let mut asked = self.listen(lines.to_vec(), &mut announced).await?;
+        let mut answering: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
         loop {
             tokio::select! {
                 Some(()) = answering.next(), if !answering.is_empty() => {}
@@ -85,6 +95,7 @@ impl Inner {
         lines: Vec<(Line, Answerer)>,
         announced: &mut Announced,
     ) -> Result<SelectAll<Asked>, BusError> {
+        let client = self.link.ready().await;
         let (mut asked, mut queries) = (SelectAll::new(), BTreeMap::<String, Vec<(Line, Answerer)>>::new());
         for (line, answerer) in lines {
             match &line {
@@ -92,14 +103,14 @@ impl Inner {
                 Line::Group(_) => {
                     let subject = self.subject(&line);
                     // One owner at a time; should there be two for a moment, one of them gets each order.
-                    let subscriber = self.client.queue_subscribe(subject.clone(), subject).await.map_err(away)?;
+                    let subscriber = client.queue_subscribe(subject.clone(), subject).await.map_err(away)?;
                     asked.push(plain(subscriber, answerer));
                 }
             }
         }
         for (module, lines) in queries {
             let name = crate::subject::token(&module).into_owned();
-            let service = self.client.service_builder().start(name, SERVICE_VERSION).await.map_err(away)?;
+            let service = client.service_builder().start(name, SERVICE_VERSION).await.map_err(away)?;
             for (line, answerer) in lines {
                 let Line::Query { name, version, .. } = &line else { continue };
                 let name = format!("{}-v{version}", crate::subject::token(name));
@@ -110,12 +121,15 @@ impl Inner {
             announced.0.push(service);
         }
         // Whoever asks after this is heard.
-        self.client.flush().await.map_err(away)?;
+        client.flush().await.map_err(away)?;
         Ok(asked)
     }
     async fn answer(&self, question: Question, answerer: Answerer) {
         let message = question.message();
-        let Some(reply) = message.reply.clone() else { return };
+        // A consumer of a stream can be made to deliver to any line; what it delivers has no inbox to answer to.
+        let Some(reply) = message.reply.clone().filter(|reply| reply.starts_with("_INBOX")) else {
+            return tracing::error!(subject = %message.subject, reply = ?message.reply, "not a question; passed over");
+        };
         let (headers, body) = match read(&message.payload) {
             Ok(payload) => match AssertUnwindSafe(answerer(payload)).catch_unwind().await {
                 Ok(Ok(answer)) => (HeaderMap::new(), Bytes::copy_from_slice(answer.as_str().as_bytes())),
@@ -127,12 +141,12 @@ impl Inner {
         let size = body.len();
         let sent = match &question {
             Question::Query(request) => request.respond_with_headers(Ok(body), headers).await,
-            Question::Plain(_) => self.client.publish_with_headers(reply.clone(), headers, body).await,
+            Question::Plain(_) => self.link.client().publish_with_headers(reply.clone(), headers, body).await,
         };
         if let Err(why) = sent {
             tracing::error!(%why, size, "an answer could not be sent");
             let (headers, body) = refusal(BROKEN, &Refused::new("TOO_LARGE", format!("{size} bytes: {why}")));
-            let _told_or_gone = self.client.publish_with_headers(reply, headers, body).await;
+            let _told_or_gone = self.link.client().publish_with_headers(reply, headers, body).await;
         }
     }
     pub(crate) async fn call(
@@ -143,7 +157,7 @@ impl Inner {
     ) -> Result<Result<Payload, Refused>, BusError> {
         let subject = self.subject(line);
         let request = Request::new().payload(Bytes::copy_from_slice(question.as_str().as_bytes()));
-        let answer = self.client.send_request(subject.clone(), request.timeout(Some(patience))).await;
+        let answer = self.link.ready().await.send_request(subject.clone(), request.timeout(Some(patience))).await;
         let answer = answer.map_err(|why| match why.kind() {
             RequestErrorKind::NoResponders => away(format!("nobody answers {subject}")),
             _ => away(format!("{subject} did not answer within {patience:?}: {why}")),

@@ -6,6 +6,7 @@ use async_nats::{Client, ConnectOptions, Event};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// 50 ms before the second attempt; each further one waits twice as long.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
@@ -149,8 +150,16 @@ pub enum ConnectError {
 
 /// What the connection last complained about.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Complaints(Arc<Mutex<Option<String>>>);
+pub(crate) struct Complaints(Arc<Mutex<Option<String>>>, Arc<watch::Sender<u64>>);
 impl Complaints {
+    /// Messages may have been lost: the connection is a new one, or something that holds messages was.
+    pub(crate) fn lost(&self) {
+        self.1.send_modify(|times| *times += 1);
+    }
+    /// How often that was so.
+    pub(crate) fn losses(&self) -> watch::Receiver<u64> {
+        self.1.subscribe()
+    }
     pub(crate) fn set(&self, why: String) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
     }
@@ -161,7 +170,10 @@ impl Complaints {
 
 fn log(event: &Event, complaints: &Complaints) {
     match event {
-        Event::Connected => tracing::info!("connected to the broker"),
+        Event::Connected => {
+            tracing::info!("connected to the broker");
+            complaints.lost();
+        }
         Event::LameDuckMode | Event::Draining => tracing::warn!(%event, "the broker is about to stop"),
         Event::Disconnected | Event::Closed => {
             tracing::warn!(%event, "no connection to the broker");

@@ -7,6 +7,7 @@
 use crate::api::StreamInfo;
 use crate::connect::pause_after;
 use crate::dlq::{Poison, owner};
+use crate::headers::is_readable;
 use crate::message::{self, Origin};
 use crate::pull::{Got, Place, Pull, place};
 use crate::topology::{self, Wanted};
@@ -22,6 +23,13 @@ use tokio::time::Instant;
 const FORGOTTEN_AFTER: u32 = 4;
 /// Old entries are looked for every 1,024 deliveries: rarely enough to cost nothing.
 const TIDY_EVERY: u64 = 1_024;
+
+/// After two pulls that broke, perhaps it is a message that breaks them.
+const BREAKS_MAX: u32 = 2;
+/// 2,000 messages are looked at then: more than are handed out at once.
+const WEED_MAX: usize = 2_000;
+/// Why a message is put aside that no client can receive.
+pub(crate) const UNREADABLE_HEADERS: &str = "its headers are none, and would end the connection of whoever receives it";
 
 /// What was handed out and not settled.
 struct Held {
@@ -55,6 +63,8 @@ struct Work {
     /// Received, and to be put aside before anything else.
     poison: VecDeque<(Arc<async_nats::Message>, Place, String)>,
     failures: u32,
+    /// How often a pull broke since the messages were last looked at without the client.
+    breaks: u32,
     /// The consumer was there once: if it is not now, somebody has deleted it.
     known: bool,
     starving: bool,
@@ -97,6 +107,7 @@ impl Inner {
                 Err(why) => {
                     work.pull = None;
                     work.failures += 1;
+                    work.breaks += 1;
                     self.progress.trouble(&desk.name(), &why);
                     pause_after(work.failures).await;
                 }
@@ -130,7 +141,7 @@ impl Desk {
         let Some(pull) = work.pull.as_mut() else {
             self.set_up(inner, work).await?;
             let consumer = self.name();
-            work.pull = Some(Pull::open(&inner.client, &self.wanted.stream, &consumer).await?);
+            work.pull = Some(Pull::open(&inner.link, &self.wanted.stream, &consumer).await?);
             return Ok(());
         };
         if !pull.is_open() {
@@ -239,6 +250,7 @@ impl Desk {
             times: place.times,
             reason,
             headers: raw.headers.as_ref(),
+            raw: &[],
             body: raw.payload.clone(),
         };
         inner.park(&poison).await?;
@@ -246,7 +258,7 @@ impl Desk {
     }
     async fn say(&self, inner: &Inner, raw: &async_nats::Message, word: Bytes) -> Result<(), BusError> {
         let Some(reply) = raw.reply.clone() else { return Ok(()) };
-        let said = tokio::time::timeout(inner.options.answer_within, inner.client.publish(reply, word)).await;
+        let said = tokio::time::timeout(inner.options.answer_within, inner.link.client().publish(reply, word)).await;
         let said = said.map_err(|_| BusError::Unavailable("no connection to the broker".to_owned()))?;
         said.map_err(|why| BusError::Unavailable(why.to_string()))
     }
@@ -265,9 +277,49 @@ impl Desk {
         };
         if ensured.map_err(|why| why.to_string())? && work.known {
             tracing::error!("{} was missing and was created anew", self.wanted.name());
+            inner.link.lost();
         }
         work.known = true;
+        if work.breaks >= BREAKS_MAX {
+            work.breaks = 0;
+            self.weed(inner).await;
+        }
         self.agree(inner, work).await.map(drop)
+    }
+    /// Looks for messages that end the connection of whoever receives them, and puts them aside without receiving them.
+    /// Who may not look (modules have commands from coordinators only) goes on as before.
+    async fn weed(&self, inner: &Inner) {
+        if let Err(why) = self.try_weed(inner).await {
+            tracing::warn!(consumer = self.name(), %why, "messages cannot be looked at now");
+        }
+    }
+    async fn try_weed(&self, inner: &Inner) -> Result<(), BusError> {
+        let (stream, name) = (&self.wanted.stream, self.name());
+        let filter = self.wanted.fields.get("filter_subject").and_then(|filter| filter.as_str()).unwrap_or(">");
+        let Some(consumer) = inner.api.consumer(stream, &name).await? else { return Ok(()) };
+        let mut seq = consumer.settled + 1;
+        for _ in 0..WEED_MAX {
+            let Some(stored) = inner.api.next(stream, seq, filter).await? else { break };
+            seq = stored.seq + 1;
+            if is_readable(&stored.raw) {
+                continue;
+            }
+            let poison = Poison {
+                module: owner(&self.inbox),
+                stream,
+                consumer: &name,
+                subject: &stored.subject,
+                seq: stored.seq,
+                times: 1,
+                reason: UNREADABLE_HEADERS,
+                headers: None,
+                raw: &stored.raw,
+                body: stored.body.into(),
+            };
+            inner.park(&poison).await?;
+            inner.api.delete_message(stream, stored.seq).await?;
+        }
+        Ok(())
     }
     /// After a wait that brought nothing: is there really nothing?
     async fn look(&self, inner: &Inner, work: &mut Work) -> Result<(), String> {

@@ -6,6 +6,8 @@ use crate::message::{self, ORCHESTRATION};
 use crate::subject::{COMMANDS, DEAD, OUTSIDE, REPLIES};
 use crate::{Inner, now};
 use async_nats::HeaderMap;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use saga_core::bus::{Aside, BusError, Inbox, Message, OutsideMessage};
 use saga_core::json::Payload;
@@ -23,6 +25,8 @@ pub(crate) struct Poison<'a> {
     pub(crate) times: u32,
     pub(crate) reason: &'a str,
     pub(crate) headers: Option<&'a HeaderMap>,
+    /// Headers that are none: they are kept as bytes.
+    pub(crate) raw: &'a [u8],
     pub(crate) body: Bytes,
 }
 
@@ -44,8 +48,8 @@ fn letter(inner: &Inner, poison: &Poison<'_>, id: &str) -> Outgoing {
         }
     }
     for (name, value) in [
-        ("dlq-reason", percent_encode(poison.reason)),
-        ("dlq-subject", percent_encode(poison.subject)),
+        ("dlq-reason", percent_encode(poison.reason).into_owned()),
+        ("dlq-subject", percent_encode(poison.subject).into_owned()),
         ("dlq-stream", poison.stream.to_owned()),
         ("dlq-sequence", poison.seq.to_string()),
         ("dlq-times", poison.times.to_string()),
@@ -54,6 +58,9 @@ fn letter(inner: &Inner, poison: &Poison<'_>, id: &str) -> Outgoing {
         (MSG_ID, id.to_owned()),
     ] {
         put(&mut headers, name, &value);
+    }
+    if !poison.raw.is_empty() {
+        put(&mut headers, "dlq-headers", &STANDARD.encode(poison.raw));
     }
     Outgoing { subject: inner.subjects.dead(poison.module), headers, body: poison.body.clone() }
 }
@@ -66,17 +73,18 @@ impl Inner {
         let id = format!("dlq-{stream}-{seq}-{consumer}");
         let ack = self.publish_one(DEAD, &letter(self, poison, &id)).await?;
         // A stream that was created anew counts from one again: the same id may then be another message.
-        if ack.duplicate && !self.is_same(ack.seq, poison).await? {
+        if ack.duplicate && !self.is_same(ack.seq, poison).await {
             self.publish_one(DEAD, &letter(self, poison, &format!("{id}-{}", now()))).await?;
         }
         tracing::error!(module, stream, seq, consumer, reason, times, "put aside");
         Ok(())
     }
-    async fn is_same(&self, seq: u64, poison: &Poison<'_>) -> Result<bool, BusError> {
-        let there = self.api.message(DEAD, seq).await?;
+    /// Whoever may not look cannot know: a second letter is better than none.
+    async fn is_same(&self, seq: u64, poison: &Poison<'_>) -> bool {
+        let there = self.api.message(DEAD, seq).await.ok().flatten();
         let id =
             |headers: Option<&HeaderMap>| headers.and_then(|all| all.get("ce-id")).map(|id| id.as_str().to_owned());
-        Ok(there.is_some_and(|there| there.body == poison.body && id(Some(&there.headers)) == id(poison.headers)))
+        there.is_some_and(|there| there.body == poison.body && id(Some(&there.headers)) == id(poison.headers))
     }
     pub(crate) async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
         let subject = self.subjects.dead(module);

@@ -61,7 +61,7 @@ impl fmt::Display for Diagnosis {
 impl Nats {
     /// Looks at the broker. `sync` is what its operator says about it.
     pub async fn doctor(&self, sync: Sync) -> Result<Diagnosis, TopologyError> {
-        let info = self.inner.client.server_info();
+        let info = self.inner.link.client().server_info();
         let found = self.inner.api.stream(COMMANDS, None).await?;
         let replicas = found.and_then(|info| info.config["num_replicas"].as_u64()).unwrap_or(0);
         Ok(Diagnosis { server: info.version, replicas, sync, payload_bytes_max: info.max_payload })

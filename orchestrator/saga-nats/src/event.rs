@@ -1,9 +1,10 @@
 //! Events of a module's log as CloudEvents and back. What went in comes out, byte for byte; the position that comes out
 //! is the public sequence, because nothing else of the log is seen from outside.
 
-use crate::headers::{Attributes, DecodeError, EXPECTED_SEQUENCE, EXPECTED_STREAM, MSG_ID, malformed, put};
+use crate::headers::{Attributes, DecodeError, MSG_ID, malformed, put};
 use crate::subject::{Subjects, stream_of};
 use async_nats::HeaderMap;
+use async_nats::header::{NATS_EXPECTED_LAST_SEQUENCE, NATS_EXPECTED_STREAM, NATS_MESSAGE_ID};
 use bytes::Bytes;
 use saga_core::envelope::{Actor, ActorKind, Metadata, Recorded, SagaRef};
 use saga_core::id::{EventId, Position, StreamId, Version};
@@ -58,11 +59,17 @@ pub fn attributes(subjects: &Subjects, module: &str, event: &Recorded) -> Attrib
     attributes.set("position", event.public_seq.unwrap_or(0).to_string());
     attributes.set("recordedtime", event.recorded_at.to_string());
     attributes.set("chain", hex(&event.chain));
-    if let Ok(metadata) = event.metadata() {
-        set_metadata(&mut attributes, &metadata);
-    }
-    if rebuilt_metadata(&attributes, module, event.id).as_deref() != Ok(event.meta.as_str()) {
-        attributes.set("meta", event.meta.as_str());
+    // Read and written again to the same text, it is what a reader makes of the attributes.
+    match event.metadata() {
+        Ok(metadata) => {
+            set_metadata(&mut attributes, &metadata);
+            let same = serde_json::to_string(&metadata).is_ok_and(|text| text == event.meta.as_str());
+            if !same || attributes.get("traceparent") != metadata.traceparent.as_deref() {
+                attributes.set("meta", event.meta.as_str());
+            }
+        }
+        Err(_) if event.meta.as_str() == "{}" => {}
+        Err(_) => attributes.set("meta", event.meta.as_str()),
     }
     attributes
 }
@@ -80,9 +87,9 @@ pub fn encode(subjects: &Subjects, module: &str, event: &Recorded, bytes_max: us
         attributes.set("dataref", format!("{from}?after={}&limit=1", seq.saturating_sub(1)));
     }
     let mut headers = attributes.headers();
-    put(&mut headers, MSG_ID, &event.id.to_string());
-    put(&mut headers, EXPECTED_STREAM, &stream_of(module));
-    put(&mut headers, EXPECTED_SEQUENCE, &seq.saturating_sub(1).to_string());
+    put(&mut headers, NATS_MESSAGE_ID, &event.id.to_string());
+    put(&mut headers, NATS_EXPECTED_STREAM, &stream_of(module));
+    put(&mut headers, NATS_EXPECTED_LAST_SEQUENCE, &seq.saturating_sub(1).to_string());
     let body = if fits { Bytes::copy_from_slice(event.data.as_str().as_bytes()) } else { Bytes::new() };
     Outgoing { subject: subjects.event(module, event), headers, body }
 }

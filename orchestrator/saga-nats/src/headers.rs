@@ -6,16 +6,13 @@ use async_nats::header::{HeaderName, HeaderValue};
 use base64::Engine;
 use saga_core::json::Payload;
 use saga_core::time::Timestamp;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 use uuid::Uuid;
 
 /// The header by which JetStream recognises a repeated publish.
 pub const MSG_ID: &str = "Nats-Msg-Id";
-/// The header that says which stream is meant.
-pub const EXPECTED_STREAM: &str = "Nats-Expected-Stream";
-/// The header that says after which sequence a message belongs.
-pub const EXPECTED_SEQUENCE: &str = "Nats-Expected-Last-Sequence";
 const CONTENT_TYPE: &str = "Content-Type";
 const JSON: &str = "application/json";
 const STRUCTURED: &str = "application/cloudevents";
@@ -48,7 +45,10 @@ pub enum DecodeError {
 }
 
 /// Encodes a value as the NATS binding says: space, `"`, `%` and everything outside of U+0021..U+007E.
-pub fn percent_encode(value: &str) -> String {
+pub fn percent_encode(value: &str) -> Cow<'_, str> {
+    if value.bytes().all(|byte| matches!(byte, 0x21..=0x7e) && byte != b'"' && byte != b'%') {
+        return Cow::Borrowed(value);
+    }
     let mut coded = String::with_capacity(value.len());
     for byte in value.bytes() {
         match byte {
@@ -57,7 +57,7 @@ pub fn percent_encode(value: &str) -> String {
             _ => push_hex(&mut coded, byte),
         }
     }
-    coded
+    Cow::Owned(coded)
 }
 fn push_hex(text: &mut String, byte: u8) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
@@ -91,14 +91,14 @@ pub fn percent_decode(value: &str) -> Option<String> {
 
 /// The attributes of one CloudEvent: names in lower case without `ce-`, values in clear.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Attributes(BTreeMap<String, String>);
+pub struct Attributes(BTreeMap<Cow<'static, str>, String>);
 
 impl Attributes {
     /// Sets an attribute. An empty value is none: CloudEvents has no empty attributes.
-    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+    pub fn set(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
         let value = value.into();
         if !value.is_empty() {
-            self.0.insert(name.to_owned(), value);
+            self.0.insert(name.into(), value);
         }
     }
     /// An attribute.
@@ -133,7 +133,7 @@ impl Attributes {
     }
     /// All of them, in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0.iter().map(|(name, value)| (name.as_ref(), value.as_str()))
     }
 
     /// As headers of a message in binary mode. A trace context that no header can carry is left out.
@@ -142,11 +142,13 @@ impl Attributes {
         for (name, value) in &self.0 {
             if name == TRACEPARENT {
                 put(&mut headers, TRACEPARENT, value);
+            } else if let Some(name) = known(name) {
+                put(&mut headers, name, &percent_encode(value));
             } else {
-                put(&mut headers, &format!("ce-{name}"), &percent_encode(value));
+                put(&mut headers, &*format!("ce-{name}"), &percent_encode(value));
             }
         }
-        put(&mut headers, CONTENT_TYPE, JSON);
+        put(&mut headers, const { HeaderName::from_static(CONTENT_TYPE) }, JSON);
         headers
     }
     /// As JSON in structured mode, around a body whose text stays as it is.
@@ -175,9 +177,9 @@ impl Attributes {
                     let clear = percent_decode(value).ok_or_else(|| {
                         DecodeError::NotACloudEvent(format!("header {name} is not UTF-8 after decoding"))
                     })?;
-                    found.insert(attribute.to_owned(), clear);
+                    found.insert(Cow::Owned(attribute.to_owned()), clear);
                 }
-                None if name == TRACEPARENT => drop(found.insert(name, value.to_owned())),
+                None if name == TRACEPARENT => drop(found.insert(Cow::Borrowed(TRACEPARENT), value.to_owned())),
                 None if name == "content-type" => content_type = Some(value.to_ascii_lowercase()),
                 None => {}
             }
@@ -206,9 +208,9 @@ impl Attributes {
                     data = Some(json_body(&bytes.map_err(|_| malformed("not base64"))?)?);
                 }
                 _ => match value.read::<serde_json::Value>() {
-                    Ok(serde_json::Value::String(text)) => attributes.set(&name, text),
+                    Ok(serde_json::Value::String(text)) => attributes.set(name.clone(), text),
                     Ok(serde_json::Value::Null) | Err(_) => {}
-                    Ok(other) => attributes.set(&name, other.to_string()),
+                    Ok(other) => attributes.set(name.clone(), other.to_string()),
                 },
             }
         }
@@ -229,10 +231,40 @@ pub(crate) fn malformed(name: &'static str, value: &str, why: impl Into<String>)
     DecodeError::Malformed { name, value: value.to_owned(), why: why.into() }
 }
 
+/// A name of a header, given as text or made before.
+pub(crate) trait Name {
+    fn name(self) -> Option<HeaderName>;
+}
+impl Name for &str {
+    fn name(self) -> Option<HeaderName> {
+        HeaderName::from_str(self).ok()
+    }
+}
+impl Name for HeaderName {
+    fn name(self) -> Option<HeaderName> {
+        Some(self)
+    }
+}
 /// Sets a header, unless no header can carry it: a line break would end it, and the client would take the process down.
-pub(crate) fn put(headers: &mut HeaderMap, name: &str, value: &str) {
-    if let (Ok(name), Ok(value)) = (HeaderName::from_str(name), HeaderValue::from_str(value)) {
+pub(crate) fn put(headers: &mut HeaderMap, name: impl Name, value: &str) {
+    if let (Some(name), Ok(value)) = (name.name(), HeaderValue::from_str(value)) {
         headers.insert(name, value);
+    }
+}
+/// Names that are made once: making them is a third of the work of writing an event.
+fn known(attribute: &str) -> Option<HeaderName> {
+    macro_rules! names {
+        ($($name:literal)+) => {
+            match attribute {
+                $($name => Some(const { HeaderName::from_static(concat!("ce-", $name)) }),)+
+                _ => None,
+            }
+        };
+    }
+    names! {
+        "specversion" "id" "source" "type" "subject" "time" "datacontenttype" "dataschema" "streamversion" "position"
+        "recordedtime" "chain" "meta" "correlationid" "causationid" "actorkind" "actorid" "sagaid" "step" "stepkey"
+        "counterkey" "direction" "attempt" "epoch" "deadline" "replyto" "probe"
     }
 }
 
@@ -242,6 +274,23 @@ fn json_body(body: &[u8]) -> Result<Payload, DecodeError> {
         return Ok(Payload::null());
     }
     Payload::parse(text).map_err(|why| DecodeError::Body(why.to_string()))
+}
+
+/// Whether the client can read a block of raw headers. One that it cannot read ends its connection, or its life.
+pub(crate) fn is_readable(block: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(block) else { return false };
+    if text.is_empty() {
+        return true;
+    }
+    let mut lines = text.lines();
+    let begins = lines.next().and_then(|line| line.strip_prefix("NATS/1.0")).is_some_and(|rest| rest.trim().is_empty());
+    let mut continues = false;
+    begins
+        && lines.filter(|line| !line.is_empty()).all(|line| {
+            let continued = std::mem::replace(&mut continues, true) && line.starts_with(char::is_whitespace);
+            let named = || line.split_once(':').is_some_and(|(name, _)| HeaderName::from_str(name).is_ok());
+            !line.contains('\r') && (continued || named())
+        })
 }
 
 /// Takes a block of raw headers apart, as the API of the server hands it out.
@@ -304,6 +353,23 @@ mod tests {
         assert_eq!(attributes.get("id"), Some("a b"));
     }
 
+    #[test]
+    fn headers_that_kill_a_client_are_known() {
+        for good in [&b""[..], b"NATS/1.0\r\n\r\n", b"NATS/1.0\r\na: b\r\n more\r\nc:\r\n\r\n"] {
+            assert!(is_readable(good), "{good:?}");
+        }
+        for bad in [
+            &b"NATS/1.0\r\na: b\rc\r\n\r\n"[..],
+            b"NATS/1.0\r\na: \xff\r\n\r\n",
+            b"NATS/1.0\r\nno colon\r\n\r\n",
+            b"NATS/1.0\r\n\x01: x\r\n\r\n",
+            b"NATS/1.0 408\r\na: b\r\n\r\n",
+            b"NATS/2.0\r\n\r\n",
+        ] {
+            assert!(!is_readable(bad), "{bad:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_text_survives_both_modes(value in any::<String>(), name in "[a-z][a-z0-9]{0,19}") {
@@ -311,7 +377,7 @@ mod tests {
             prop_assert_eq!(percent_decode(&percent_encode(&value)), Some(value.clone()));
             let mut attributes = Attributes::default();
             attributes.set("specversion", "1.0");
-            attributes.set(&name, value.clone());
+            attributes.set(name, value.clone());
             let headers = attributes.headers();
             let (binary, _) = Attributes::of_message(Some(&headers), b"7").unwrap();
             prop_assert_eq!(&binary, &attributes);

@@ -11,6 +11,9 @@
 //!   stream is asked what it has.
 //! - A consumer that begins behind the end of its stream: servers before 2.14 begin at the end instead. What is delivered
 //!   too early is passed over.
+//! - A consumer whose stream was restored from an older copy: 2.9 leaves it ahead, and it delivers nothing until the
+//!   stream has caught up; 2.15 sets it back. Consumer and stream are compared, and the consumer is made anew.
+//! - `sync_interval` in the server's configuration (the strict profile): servers before 2.10 refuse to start with it.
 
 mod api;
 mod calls;
@@ -21,7 +24,9 @@ mod doctor;
 pub mod event;
 pub mod headers;
 mod health;
+mod link;
 pub mod message;
+pub mod permissions;
 mod ports;
 mod publish;
 mod pull;
@@ -37,9 +42,9 @@ pub use publish::WINDOW;
 pub use topology::{Difference, TopologyError};
 
 use api::Api;
-use connect::Complaints;
 use consume::Desk;
 use health::Progress;
+use link::Link;
 use message::Origin;
 use publish::Publisher;
 use read::Shelf;
@@ -62,11 +67,10 @@ pub struct Nats {
 type DeedName = (Uuid, String, Direction);
 
 struct Inner {
-    client: async_nats::Client,
+    link: Arc<Link>,
     api: Api,
     subjects: Subjects,
     options: Options,
-    complaints: Complaints,
     progress: Progress,
     desks: Mutex<BTreeMap<Inbox, Arc<Desk>>>,
     publishers: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Publisher>>>>,
@@ -93,15 +97,13 @@ impl Nats {
     /// connection is kept up by itself. Streams and consumers are looked at by [`Nats::ensure`], or when first needed.
     pub async fn connect(options: Options) -> Result<Self, ConnectError> {
         let subjects = Subjects::new(&options.prefix)?;
-        let complaints = Complaints::default();
-        let client = connect::connect(&options, &complaints).await?;
-        let api = Api { client: client.clone(), patience: options.answer_within };
+        let link = Arc::new(Link::connect(options.clone()).await?);
+        let api = Api { link: Arc::clone(&link), patience: options.answer_within };
         let inner = Inner {
-            client,
+            link,
             api,
             subjects,
             options,
-            complaints,
             progress: Progress::default(),
             desks: Mutex::default(),
             publishers: Mutex::default(),
@@ -126,11 +128,26 @@ impl Nats {
         }
         if differing.is_empty() { Ok(()) } else { Err(TopologyError::Differs(differing)) }
     }
+    /// Removes the streams of these modules and the shared ones, if their subjects begin with `prefix`: for measurements on
+    /// a broker of their own. Streams of anybody else are left alone, and named in the error.
+    pub async fn remove_streams(&self, modules: &[&str], prefix: &str) -> Result<(), TopologyError> {
+        let settings = self.inner.options.settings();
+        let wanted = topology::whole(&self.inner.subjects, modules, &[], &settings);
+        for wanted in wanted.iter().filter(|wanted| wanted.consumer.is_none()) {
+            let Some(found) = self.inner.api.stream(&wanted.stream, None).await? else { continue };
+            let subject = found.config["subjects"][0].as_str().unwrap_or_default();
+            if !subject.starts_with(prefix) {
+                let why = format!("stream {} carries {subject}, which is somebody else's", wanted.stream);
+                return Err(TopologyError::Unavailable(why));
+            }
+            self.inner.api.delete_stream(&wanted.stream).await?;
+        }
+        Ok(())
+    }
     /// How the connection and each subscription are.
     pub fn health(&self) -> Health {
-        let connected = self.inner.client.connection_state() == async_nats::connection::State::Connected;
-        let subscriptions = self.inner.progress.subscriptions();
-        Health { connected, last_error: self.inner.complaints.last(), subscriptions }
+        let (link, subscriptions) = (&self.inner.link, self.inner.progress.subscriptions());
+        Health { connected: link.is_connected(), last_error: link.last_complaint(), subscriptions }
     }
     /// The names on the wire.
     pub fn subjects(&self) -> &Subjects {
@@ -169,6 +186,7 @@ impl Inner {
             Ok(created) => {
                 if created {
                     tracing::error!("{} was missing and was created anew", wanted.name());
+                    self.link.lost();
                 }
                 Ok(())
             }

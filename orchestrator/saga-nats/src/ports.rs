@@ -34,6 +34,15 @@ impl Bus for Nats {
     async fn settle(&self, inbox: &Inbox, settled: Vec<(u64, Settle)>) -> Result<(), BusError> {
         self.inner.settle(inbox, settled).await
     }
+    async fn lost(&self, seen: u64) -> u64 {
+        let mut losses = self.inner.link.losses();
+        let times = losses.wait_for(|times| *times > seen).await.map(|times| *times);
+        match times {
+            Ok(times) => times,
+            // The connection has ended with its last clone; nobody can be waiting then.
+            Err(_) => std::future::pending().await,
+        }
+    }
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
         self.inner.aside(module, limit).await
     }

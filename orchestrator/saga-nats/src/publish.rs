@@ -64,6 +64,8 @@ fn read(message: &Message) -> Said {
 pub(crate) struct Publisher {
     inbox: String,
     answers: Option<Subscriber>,
+    /// Which client has subscribed to them.
+    client: u64,
     calls: u64,
 }
 
@@ -77,20 +79,23 @@ enum Broken {
 
 impl Publisher {
     fn new(client: &Client) -> Self {
-        Self { inbox: client.new_inbox(), answers: None, calls: 0 }
+        Self { inbox: client.new_inbox(), answers: None, client: 0, calls: 0 }
     }
     /// Publishes all events, [`WINDOW`] of them in flight, and waits for every answer. Answers to an earlier call, which
     /// was given up, are told by its number and passed over.
     async fn publish(&mut self, inner: &Inner, module: &str, events: &[Recorded]) -> Result<(), Broken> {
         let away = |why: &dyn std::fmt::Display| Broken::Other(why.to_string());
-        let answers = match self.answers.take() {
+        let client = inner.link.ready().await;
+        let of = inner.link.replaced();
+        let answers = match self.answers.take().filter(|_| self.client == of) {
             Some(answers) => answers,
-            None => inner.client.subscribe(format!("{}.>", self.inbox)).await.map_err(|why| away(&why))?,
+            None => client.subscribe(format!("{}.>", self.inbox)).await.map_err(|why| away(&why))?,
         };
         let answers = self.answers.insert(answers);
+        self.client = of;
         self.calls += 1;
         let mut window = Window { prefix: format!("{}.{}.", self.inbox, self.calls), answers, open: 0, broken: None };
-        let bytes_max = inner.client.max_payload();
+        let bytes_max = client.max_payload();
         for event in events {
             let Some(seq) = event::sequence(event) else { continue };
             while window.open >= WINDOW {
@@ -102,7 +107,7 @@ impl Publisher {
             }
             let out = event::encode(&inner.subjects, module, event, bytes_max);
             let reply = format!("{}{seq}", window.prefix);
-            let sent = inner.client.publish_with_reply_and_headers(out.subject, reply, out.headers, out.body);
+            let sent = client.publish_with_reply_and_headers(out.subject, reply, out.headers, out.body);
             match tokio::time::timeout(inner.options.answer_within, sent).await {
                 Ok(Ok(())) => window.open += 1,
                 Ok(Err(why)) => window.breaks(away(&why)),
@@ -112,7 +117,12 @@ impl Publisher {
         while window.open > 0 {
             window.answer(inner).await;
         }
-        window.broken.map_or(Ok(()), Err)
+        let broken = window.broken.take();
+        if matches!(broken, Some(Broken::Other(_))) {
+            // Perhaps a dead connection's.
+            self.answers = None;
+        }
+        broken.map_or(Ok(()), Err)
     }
 }
 
@@ -172,7 +182,7 @@ impl Inner {
         };
         let publisher = {
             let mut publishers = lock(&self.publishers);
-            let fresh = || Arc::new(tokio::sync::Mutex::new(Publisher::new(&self.client)));
+            let fresh = || Arc::new(tokio::sync::Mutex::new(Publisher::new(&self.link.client())));
             Arc::clone(publishers.entry(module.to_owned()).or_insert_with(fresh))
         };
         let published = publisher.lock().await.publish(self, module, events).await;
@@ -208,7 +218,7 @@ impl Inner {
     async fn try_publish(&self, out: &Outgoing) -> Result<Said, BusError> {
         let request = Request::new().payload(out.body.clone()).headers(out.headers.clone());
         let request = request.timeout(Some(self.options.answer_within));
-        match self.client.send_request(out.subject.clone(), request).await {
+        match self.link.ready().await.send_request(out.subject.clone(), request).await {
             Ok(message) => Ok(read(&message)),
             Err(why) if why.kind() == RequestErrorKind::NoResponders => Ok(Said::NoStream),
             Err(why) => Err(BusError::Unavailable(format!("{}: {why}", out.subject))),

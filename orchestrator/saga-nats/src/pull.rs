@@ -1,9 +1,11 @@
 //! One pull at a consumer: asked for, waited for, and never silent. A pull whose heartbeats stay out is broken.
 
+use crate::link::Link;
 use async_nats::{Client, Message, StatusCode, Subscriber};
 use futures::{FutureExt, StreamExt};
 use serde_json::json;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// 2 s for a pull that does not wait: after that the broker has forgotten it.
@@ -31,16 +33,18 @@ pub(crate) struct Pull {
     patience: Duration,
     /// When it is broken unless something comes. It outlives a cancelled wait: whoever waits in short turns notices too.
     silent_at: Instant,
+    /// A new connection does not know what was asked on the one before.
+    losses: watch::Receiver<u64>,
 }
 
 impl Pull {
-    pub(crate) async fn open(client: &Client, stream: &str, consumer: &str) -> Result<Self, String> {
+    pub(crate) async fn open(link: &Link, stream: &str, consumer: &str) -> Result<Self, String> {
+        let (client, losses) = (link.ready().await, link.losses());
         let inbox = client.new_inbox();
         let subscriber = client.subscribe(format!("{inbox}.*")).await.map_err(|why| why.to_string())?;
         let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}");
-        let client = client.clone();
         let (patience, silent_at) = (AT_ONCE_PATIENCE, Instant::now() + AT_ONCE_PATIENCE);
-        Ok(Self { client, subject, inbox, subscriber, number: 0, left: 0, patience, silent_at })
+        Ok(Self { client, subject, inbox, subscriber, number: 0, left: 0, patience, silent_at, losses })
     }
     /// Whether a pull is under way.
     pub(crate) fn is_open(&self) -> bool {
@@ -69,7 +73,12 @@ impl Pull {
     /// Waits for what comes next. Cancelling loses nothing.
     pub(crate) async fn next(&mut self) -> Got {
         loop {
-            match tokio::time::timeout_at(self.silent_at, self.subscriber.next()).await {
+            let next = tokio::select! {
+                biased;
+                next = tokio::time::timeout_at(self.silent_at, self.subscriber.next()) => next,
+                Ok(()) = self.losses.changed() => return Got::Broken("the connection or the stream is a new one".to_owned()),
+            };
+            match next {
                 Ok(Some(message)) => {
                     if let Some(got) = self.judge(message) {
                         return got;
@@ -94,7 +103,8 @@ impl Pull {
     /// `None` is a heartbeat, or the end of an earlier pull.
     fn judge(&mut self, message: Message) -> Option<Got> {
         self.silent_at = Instant::now() + self.patience;
-        let Some(status) = message.status else {
+        // Whoever publishes can put a status into the headers: what has a place in a stream is a message all the same.
+        let Some(status) = message.status.filter(|_| place(&message).is_none()) else {
             self.left = self.left.saturating_sub(1);
             return Some(Got::Message(Box::new(message)));
         };

@@ -1,12 +1,17 @@
 //! Reading events: the cursor belongs to the caller, the consumer at the broker is only a cache that is made anew
 //! whenever it does not deliver exactly the next sequence. A gap is neither waited out nor skipped.
 
+use crate::api::Stored;
 use crate::connect::pause_after;
+use crate::consume::UNREADABLE_HEADERS;
 use crate::dlq::Poison;
 use crate::event::{self, Incoming};
+use crate::headers::is_readable;
 use crate::pull::{Got, Pull, place};
 use crate::subject::stream_of;
 use crate::{Inner, lock};
+use async_nats::HeaderMap;
+use bytes::Bytes;
 use saga_core::bus::BusError;
 use saga_core::envelope::Recorded;
 use serde_json::json;
@@ -22,6 +27,11 @@ const SHELF_MAX: usize = 64;
 const INACTIVE: Duration = Duration::from_secs(300);
 /// 10,000 events put aside are remembered, so that they are put aside once.
 const PARKED_MAX: usize = 10_000;
+
+/// After two failures without an event between them, perhaps it is an event that makes them.
+const FAILURES_MAX: u32 = 2;
+/// 100 events are then read one by one.
+const BY_HAND: usize = 100;
 
 /// Readers that wait for their caller's next call: by module and cursor.
 #[derive(Default)]
@@ -76,6 +86,15 @@ struct Reader {
     /// The sequence before which the stream itself has a gap.
     gap: Option<u64>,
     failures: u32,
+}
+
+/// A message of the stream, however it came.
+struct Content<'a> {
+    subject: &'a str,
+    headers: Option<&'a HeaderMap>,
+    /// Headers that are none.
+    raw: &'a [u8],
+    body: &'a Bytes,
 }
 
 /// A reader on loan; a cancelled call puts it back as it is.
@@ -163,15 +182,36 @@ impl Reader {
         Err(format!("{seq} came where {next} was expected"))
     }
     async fn one(&mut self, inner: &Inner, message: &async_nats::Message, seq: u64) -> Result<(), String> {
-        match event::decode(&self.module, seq, message.headers.as_ref(), &message.payload) {
+        let (headers, body) = (message.headers.as_ref(), &message.payload);
+        let subject = message.subject.as_str();
+        self.content(inner, Content { subject, headers, raw: &[], body }, seq).await
+    }
+    async fn content(&mut self, inner: &Inner, content: Content<'_>, seq: u64) -> Result<(), String> {
+        let decoded = match content.raw.is_empty() {
+            true => event::decode(&self.module, seq, content.headers, content.body).map_err(|why| why.to_string()),
+            false => Err(UNREADABLE_HEADERS.to_owned()),
+        };
+        match decoded {
             Ok(Incoming::Event(event)) => self.ready.push_back(*event),
             Ok(Incoming::Claim(seq)) => return self.fetch(inner, seq).await,
-            Err(why) => self.park(inner, message, seq, &why.to_string()).await?,
+            Err(why) => self.park(inner, &content, seq, &why).await?,
         }
         self.next = seq + 1;
         Ok(())
     }
-    async fn park(&self, inner: &Inner, message: &async_nats::Message, seq: u64, reason: &str) -> Result<(), String> {
+    /// Reads a few events without a consumer: among them may be one that ends the connection of whoever receives it.
+    async fn by_hand(&mut self, inner: &Inner, stream: &str) -> Result<(), String> {
+        for _ in 0..BY_HAND {
+            let stored = inner.api.message(stream, self.next).await.map_err(|why| why.to_string())?;
+            let Some(Stored { seq, subject, headers, raw, body }) = stored else { return Ok(()) };
+            let raw = if is_readable(&raw) { &[][..] } else { &raw };
+            let content = Content { subject: &subject, headers: Some(&headers), raw, body: &Bytes::from(body) };
+            self.content(inner, content, seq).await?;
+            self.failures = 0;
+        }
+        Ok(())
+    }
+    async fn park(&self, inner: &Inner, content: &Content<'_>, seq: u64, reason: &str) -> Result<(), String> {
         let key = (self.module.clone(), seq);
         if lock(&inner.parked).contains(&key) {
             return Ok(());
@@ -181,12 +221,13 @@ impl Reader {
             stream: &stream_of(&self.module),
             // One letter, however many readers of ours find it.
             consumer: "events",
-            subject: message.subject.as_str(),
+            subject: content.subject,
             seq,
             times: 1,
             reason,
-            headers: message.headers.as_ref(),
-            body: message.payload.clone(),
+            headers: content.headers.filter(|_| content.raw.is_empty()),
+            raw: content.raw,
+            body: content.body.clone(),
         };
         inner.park(&poison).await.map_err(|why| why.to_string())?;
         let mut parked = lock(&inner.parked);
@@ -222,13 +263,19 @@ impl Reader {
                 return self.fetch(inner, seq - 1).await;
             }
         }
+        if self.failures >= FAILURES_MAX {
+            self.by_hand(inner, &stream).await?;
+            if !self.ready.is_empty() {
+                return Ok(());
+            }
+        }
         let inactive = u64::try_from(INACTIVE.as_nanos()).unwrap_or(u64::MAX);
         let config = json!({
             "deliver_policy": "by_start_sequence", "opt_start_seq": self.next, "ack_policy": "none",
             "replay_policy": "instant", "mem_storage": true, "num_replicas": 1, "inactive_threshold": inactive,
         });
         let consumer = inner.api.passing_consumer(&stream, &config).await.map_err(|why| why.to_string())?;
-        self.pull = Some(Pull::open(&inner.client, &stream, &consumer).await?);
+        self.pull = Some(Pull::open(&inner.link, &stream, &consumer).await?);
         Ok(())
     }
     /// After a wait that brought nothing: is there really nothing?

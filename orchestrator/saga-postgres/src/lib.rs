@@ -16,6 +16,7 @@ mod group;
 mod leases;
 mod migrate;
 mod open;
+mod remove;
 mod ring;
 mod store;
 mod stores;
@@ -24,6 +25,7 @@ mod tail;
 pub use access::Credentials;
 pub use copy::{Copied, CopyError, copy};
 pub use migrate::{MigrateError, Migrated, Migration, migrate};
+pub use remove::remove;
 pub use store::{PostgresStore, Stats};
 pub use stores::PostgresStores;
 

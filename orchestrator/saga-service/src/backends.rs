@@ -41,6 +41,11 @@ pub struct Backends {
 }
 
 impl Backends {
+    /// The stores alone, without a bus.
+    pub fn stores_only(config: &Config, clock: &Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let (kept, stores) = stores_of(config, clock)?;
+        Ok(Self { kept, stores, nats: BTreeMap::new(), bus_says: String::new() })
+    }
     /// Opens what the configuration names, for these modules of this process. The coordinator also makes the streams of
     /// foreign modules: their own users may not.
     pub async fn open(
@@ -151,6 +156,7 @@ fn options_of(config: &Config, urls: &[String], module: &str) -> Result<Options,
         login,
         tls,
         patience: Some(CONNECT_WITHIN),
+        ack_wait: Duration::from_millis(bus.ack_wait_ms),
         replicas: usize::from(bus.replicas),
         repair: bus.repair,
         creates: if bus.has_users() && module != JOURNAL { Creates::OwnEvents } else { Creates::Everything },

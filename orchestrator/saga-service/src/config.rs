@@ -16,6 +16,10 @@ pub const MODULE: &str = "{module}";
 pub const GROUPS_MAX: u16 = 64;
 /// A lease of less than a second is lost by every busy machine.
 pub const LEASE_MS_MIN: u64 = 1_000;
+/// Less than a second would deliver again what is still worked on.
+pub const ACK_WAIT_MS_MIN: u64 = 1_000;
+/// More than an hour would make a command of a dead process wait for an hour.
+pub const ACK_WAIT_MS_MAX: u64 = 3_600_000;
 /// A lease of more than five minutes is a coordinator that nobody replaces.
 pub const LEASE_MS_MAX: u64 = 300_000;
 
@@ -72,6 +76,8 @@ pub struct Bus {
     pub tls_cert_file: String,
     /// The client's key.
     pub tls_key_file: String,
+    /// What a process received and did not settle comes back after this long: longer than the slowest handler takes.
+    pub ack_wait_ms: u64,
     /// Copies of each stream: 1 or 3.
     pub replicas: u8,
     /// Change streams whose configuration differs, instead of refusing to start.
@@ -133,6 +139,7 @@ impl Default for Bus {
             tls_ca_file: String::new(),
             tls_cert_file: String::new(),
             tls_key_file: String::new(),
+            ack_wait_ms: 30_000,
             replicas: 1,
             repair: false,
         }
@@ -270,6 +277,10 @@ impl Config {
             let says = format!("{} is not from {LEASE_MS_MIN} to {LEASE_MS_MAX}", self.coordinator.lease_ms);
             fault("coordinator.lease_ms", says, None);
         }
+        if !(ACK_WAIT_MS_MIN..=ACK_WAIT_MS_MAX).contains(&self.bus.ack_wait_ms) {
+            let says = format!("{} is not from {ACK_WAIT_MS_MIN} to {ACK_WAIT_MS_MAX}", self.bus.ack_wait_ms);
+            fault("bus.ack_wait_ms", says, None);
+        }
         if ![1, 3, 5].contains(&self.bus.replicas) {
             fault("bus.replicas", format!("{} is not 1, 3 or 5", self.bus.replicas), None);
         }
@@ -318,6 +329,7 @@ impl Config {
             ("bus.url", text(&self.bus.url)),
             ("bus.user", text(&self.bus.user)),
             ("bus.tls", self.bus.tls.to_string()),
+            ("bus.ack_wait_ms", self.bus.ack_wait_ms.to_string()),
             ("bus.replicas", self.bus.replicas.to_string()),
             ("bus.repair", self.bus.repair.to_string()),
             ("coordinator.groups", self.coordinator.groups.to_string()),

@@ -1,9 +1,16 @@
-//! Prepares a PostgreSQL database for the modules of this system.
+//! Prepares a PostgreSQL database for the modules of this system, and moves their stores into it.
 
+use crate::backends::Backends;
 use crate::config::Config;
 use crate::modules::{Replaced, modules};
-use saga_postgres::{MigrateError, Migrated, Migration, migrate};
+use saga::{FreshIds, JOURNAL, SystemClock};
+use saga_core::journal::regroup as regroup_sagas;
+use saga_core::ports::{Clock, Ids};
+use saga_postgres::{Copied, Migrated, Migration, migrate};
+use saga_sqlite::SqliteStores;
+use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Migrates these modules, or all of them; a line for each that was done. The error says what was tried and what the
 /// server said, never a password.
@@ -19,7 +26,7 @@ pub async fn run(
     if let Some(folder) = passwords {
         how = how.with_password_folder(folder);
     }
-    let done = migrate(admin_url, &wanted, &how).await.map_err(|why| says(&why))?;
+    let done = migrate(admin_url, &wanted, &how).await.map_err(|why| chain(&why))?;
     Ok(done.iter().map(line).collect())
 }
 
@@ -32,13 +39,48 @@ fn line(done: &Migrated) -> String {
     }
 }
 
-fn says(error: &MigrateError) -> String {
+fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
+    let mut source = error.source();
     while let Some(why) = source {
         text.push_str(": ");
         text.push_str(&why.to_string());
         source = why.source();
     }
     text
+}
+
+/// Spreads the sagas of the configured store over another number of groups, while no coordinator runs.
+pub async fn regroup(config: &Config, groups: u16) -> Result<String, String> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (stores, ids) = (Backends::stores_only(config, &clock).map_err(|why| why.to_string())?, FreshIds);
+    let store = stores.stores().open(JOURNAL).await.map_err(|why| why.to_string())?;
+    let before = regroup_sagas(&store, ids.next(clock.now()), groups).await.map_err(|why| why.to_string())?;
+    drop(store);
+    stores.close().await;
+    Ok(format!("{before} groups before, {groups} now; set coordinator.groups = {groups}"))
+}
+
+/// Copies every store of a folder of SQLite files into PostgreSQL, keeping positions, public places, times and the chain.
+/// Nobody may write the folder meanwhile. A copy that was interrupted goes on where it was; one that is whole is passed
+/// over with a line that says so.
+pub async fn copy(from: &Path, admin_url: &str, config: &Config, names: &[String]) -> Result<Vec<String>, String> {
+    let every: Vec<&str> = modules(Path::new(""), Replaced::default()).iter().map(|module| module.name).collect();
+    let known: Vec<&str> = if names.is_empty() { every } else { names.iter().map(String::as_str).collect() };
+    let stores = SqliteStores::new(from, Arc::new(SystemClock));
+    let mut lines = Vec::new();
+    for module in known {
+        if !from.join(format!("{module}.db")).is_file() {
+            lines.push(format!("{module}  has no store in {}", from.display()));
+            continue;
+        }
+        // Opened for writing, and never written: the lock keeps everybody else out while it is copied.
+        let source = stores.open_store(module).await.map_err(|why| why.to_string())?;
+        let copied = saga_postgres::copy(&*source, admin_url, module, Some(&config.database_prefix())).await;
+        let Copied { found, events, rows } = copied.map_err(|why| format!("{module}: {}", chain(&why)))?;
+        let before = if found == 0 { String::new() } else { format!(", {found} of them before") };
+        lines.push(format!("{module}  {events} events{before} and {rows} rows copied, chain verified"));
+    }
+    stores.close().await;
+    Ok(lines)
 }

@@ -106,6 +106,9 @@ pub fn fault(error: &Error) -> ControlError {
             let code = faults.first().map_or(codes::PLAN_MALFORMED, |fault| fault.code);
             ControlError::new(code, error.to_string())
         }
+        Error::Groups { .. } => ControlError::new(codes::STORE_GROUPS, error.to_string())
+            .hint("set coordinator.groups to the number that the store has; dev and commands on a folder use one"),
+        Error::Unowned { .. } => ControlError::new(codes::UNOWNED, error.to_string()),
         Error::Read(why) => ControlError::new(codes::STORE_UNAVAILABLE, why.to_string()),
         Error::Refused(refusal) => ControlError::new(refusal.code, refusal.message.clone()),
         other => ControlError::new(codes::INTERNAL, other.to_string()),

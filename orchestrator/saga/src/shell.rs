@@ -82,6 +82,10 @@ enum Stored {
     Loaded(SagaId, Result<Vec<(SagaFact, Timestamp)>, HistoryError>),
 }
 type Storing = FuturesUnordered<BoxFuture<'static, Stored>>;
+/// Commands on their way to the bus.
+type Sending = FuturesUnordered<BoxFuture<'static, ()>>;
+/// How many new connections the first one is.
+const FIRST_CONNECTION: u64 = 1;
 
 impl Shell {
     /// Runs until everything should end; what is in flight at the store is waited for.
@@ -91,13 +95,15 @@ impl Shell {
         mut inputs: mpsc::Receiver<Input>,
         mut back: mpsc::Receiver<Input>,
     ) {
-        let mut storing = Storing::new();
+        let (mut storing, mut sending) = (Storing::new(), Sending::new());
+        // The first connection is no loss: what is owed then is sent by recovery.
+        let mut losses = FIRST_CONNECTION;
         let mut waiters = Waiters::default();
         let mut out = Vec::new();
         for saga in open {
             self.coordinator.step(self.clock.now(), In::Recover { saga }, &mut out);
         }
-        self.perform(&mut out, &mut waiters, &mut storing).await;
+        self.perform(&mut out, &mut waiters, &mut storing, &mut sending).await;
         let (mut some, mut own) = (Vec::new(), Vec::new());
         let tasks = self.tasks.clone();
         let inbox = Inbox::Replies(self.group);
@@ -119,6 +125,12 @@ impl Shell {
                     while let Some(Some(stored)) = storing.next().now_or_never() {
                         self.stored(stored, &mut waiters, &mut out, &mut storing);
                     }
+                }
+                Some(()) = sending.next(), if !sending.is_empty() => {}
+                seen = self.bus.lost(losses) => {
+                    losses = seen;
+                    tracing::info!(group = self.group, "messages may have been lost; what is owed is sent again");
+                    self.coordinator.step(self.clock.now(), In::Remind, &mut out);
                 }
                 _ = back.recv_many(&mut own, INPUTS_AT_ONCE) => {
                     for input in own.drain(..) {
@@ -143,7 +155,7 @@ impl Shell {
             if self.fenced {
                 break;
             }
-            self.perform(&mut out, &mut waiters, &mut storing).await;
+            self.perform(&mut out, &mut waiters, &mut storing, &mut sending).await;
             if !waiters.settled.is_empty()
                 && let Err(why) = self.bus.settle(&inbox, std::mem::take(&mut waiters.settled)).await
             {
@@ -260,12 +272,18 @@ impl Shell {
         };
         self.coordinator.step(self.clock.now(), input, out);
     }
-    async fn perform(&mut self, out: &mut Vec<Out>, waiters: &mut Waiters, storing: &mut Storing) {
+    async fn perform(
+        &mut self,
+        out: &mut Vec<Out>,
+        waiters: &mut Waiters,
+        storing: &mut Storing,
+        sending: &mut Sending,
+    ) {
         for output in std::mem::take(out) {
             match output {
                 Out::Commit { saga, expected, facts, at } => self.commit(saga, expected, (&facts, at), storing),
                 Out::Load { saga, after_failure } => self.load(saga, after_failure, storing),
-                Out::Perform { saga, act } => self.act(saga, act).await,
+                Out::Perform { saga, act } => self.act(saga, act, sending),
                 Out::Tell { ticket, what } => {
                     waiters.tell(ticket, what);
                 }
@@ -309,14 +327,22 @@ impl Shell {
             .boxed(),
         );
     }
-    async fn act(&self, saga: SagaId, act: Act) {
+    fn act(&self, saga: SagaId, act: Act, sending: &Sending) {
         match &act.deed {
             Deed::Run => self.call(saga, act),
-            Deed::Send { command, payload } => self.send(saga, &act, command, payload, false).await,
-            Deed::Probe { command, payload } => self.send(saga, &act, command, payload, true).await,
+            Deed::Send { command, payload } => self.send(saga, &act, (command, payload), false, sending),
+            Deed::Probe { command, payload } => self.send(saga, &act, (command, payload), true, sending),
         }
     }
-    async fn send(&self, saga: SagaId, act: &Act, command: &CommandName, payload: &Payload, probe: bool) {
+    /// Hands a command to the bus, beside this loop: a bus that is slow or away holds up nobody else.
+    fn send(
+        &self,
+        saga: SagaId,
+        act: &Act,
+        (command, payload): (&CommandName, &Payload),
+        probe: bool,
+        sending: &Sending,
+    ) {
         let key = if act.direction == Direction::Do { act.keys.0 } else { act.keys.1 };
         let deed = saga_core::module::Deed {
             saga: saga.0,
@@ -340,9 +366,13 @@ impl Shell {
         };
         let (module, delivered) = (command.module.clone(), Arc::new(delivered));
         let message = CommandMessage { module, delivered, reply_to: self.group, probe };
-        if let Err(why) = self.bus.publish(Message::Command(message)).await {
-            tracing::warn!(%saga, step = act.step, %why, "the command is not on the bus; its patience will end and it is sent again");
-        }
+        let (bus, step) = (Arc::clone(&self.bus), act.step.clone());
+        let sent = async move {
+            if let Err(why) = bus.publish(Message::Command(message)).await {
+                tracing::warn!(%saga, step, %why, "the command is not on the bus; its patience will end and it is sent again");
+            }
+        };
+        sending.push(sent.boxed());
     }
     /// Calls a function of the saga in a task of its own: a slow or broken one holds up nobody else.
     fn call(&self, saga: SagaId, act: Act) {

@@ -80,6 +80,7 @@ pub struct Nats {
     version: Version,
     port: u16,
     extra: String,
+    environment: Vec<(String, String)>,
     folder: TempDir,
     child: Option<Child>,
 }
@@ -91,12 +92,13 @@ pub struct Copy(TempDir);
 impl Nats {
     /// Starts a server with JetStream that trusts everybody.
     pub fn start(version: Version) -> Self {
-        Self::start_with(version, "")
+        Self::start_with(version, "", &[])
     }
-    /// Starts a server with further lines of configuration.
-    pub fn start_with(version: Version, extra: &str) -> Self {
+    /// Starts a server with further lines of configuration, and variables for it to look up.
+    pub fn start_with(version: Version, extra: &str, environment: &[(&str, &str)]) -> Self {
         let folder = TempDir::new().unwrap_or_else(|why| panic!("no temporary folder: {why}"));
-        let mut server = Self { version, port: 0, extra: extra.to_owned(), folder, child: None };
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut server = Self { version, port: 0, extra: extra.to_owned(), environment, folder, child: None };
         for attempt in 1..=PORTS_TRIED {
             server.port = free_port();
             match server.try_start() {
@@ -132,6 +134,7 @@ impl Nats {
         let command = Command::new(self.version.binary())
             .arg("-c")
             .arg(&config)
+            .envs(self.environment.clone())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
@@ -158,6 +161,18 @@ impl Nats {
             let _reaped = child.wait();
         }
     }
+    /// Lets it write everything and end, as an operator does.
+    pub fn stop(&mut self) {
+        let Some(child) = self.child.as_mut() else { return };
+        let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+        assert!(asked.is_ok_and(|status| status.success()), "the server cannot be asked to stop");
+        let end = now() + START_WITHIN;
+        while let Ok(None) = child.try_wait() {
+            assert!(now() < end, "the server does not stop within {START_WITHIN:?}");
+            thread::sleep(LOOK_EVERY);
+        }
+        self.kill();
+    }
     /// Starts it again on the same port with the data it has now. A server that runs is killed first.
     pub fn restart(&mut self) {
         self.kill();
@@ -170,17 +185,18 @@ impl Nats {
         self.kill();
         let _not_there = fs::remove_dir_all(self.data());
     }
-    /// Kills it, copies its data and starts it again.
+    /// Stops it, copies its data and starts it again.
     pub fn copy(&mut self) -> Copy {
-        self.kill();
+        self.stop();
         let copy = TempDir::new().unwrap_or_else(|why| panic!("no temporary folder: {why}"));
         copy_folder(&self.data(), copy.path());
         self.restart();
         Copy(copy)
     }
-    /// Kills it and puts an earlier copy in place of its data, or of a part of it (a path below the data).
+    /// Puts an earlier copy in place of its data, or of a part of it (a path below the data).
+    /// The server must have been stopped or killed.
     pub fn restore(&mut self, copy: &Copy, part: &str) {
-        self.kill();
+        assert!(self.child.is_none(), "the data of a running server cannot be replaced");
         let (from, to) = (copy.0.path().join(part), self.data().join(part));
         let _not_there = fs::remove_dir_all(&to);
         copy_folder(&from, &to);

@@ -92,6 +92,10 @@ impl Postgres {
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
+    /// Its port on loopback.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
     /// A folder that lives as long as the server.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -108,7 +112,8 @@ impl Postgres {
         String::from_utf8_lossy(&done.stdout).trim_end().to_owned()
     }
 
-    /// Kills the server as a crash would (`kill -9`). Its children notice and end by themselves.
+    /// Kills the server and every process of it, as a crash would (`kill -9`). The children too: an orphan goes on serving
+    /// its connection until it notices.
     pub fn kill(&self) {
         self.signal("KILL");
     }
@@ -116,11 +121,16 @@ impl Postgres {
     pub fn stop_at_once(&self) {
         self.signal("QUIT");
     }
-    /// Pauses or resumes the whole server process, so that nobody new is let in and nothing is answered by it.
     fn signal(&self, signal: &str) {
         let mut server = self.server.lock().expect("no panic while it was held");
         let Some(mut child) = server.take() else { return };
-        Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().expect("kill runs");
+        let mut ids = vec![child.id().to_string()];
+        if signal == "KILL" {
+            let children = Command::new("ps").args(["-o", "pid=", "--ppid", &ids[0]]).output().expect("ps runs");
+            ids.extend(String::from_utf8_lossy(&children.stdout).split_whitespace().map(str::to_owned));
+        }
+        // One of them may have ended by itself in the meantime.
+        Command::new("kill").arg(format!("-{signal}")).args(&ids).stderr(Stdio::null()).status().expect("kill runs");
         child.wait().expect("the server ends");
     }
     /// Starts the server again on the same data and port, and waits until it answers.

@@ -5,7 +5,7 @@
 use super::Machine;
 use crate::codes::{self, Code};
 use crate::definition::Definition;
-use crate::execution::{Accepted, Act, Execution, OrderRefused, Signal};
+use crate::execution::{Accepted, Act, Deed, Execution, OrderRefused, Signal};
 use crate::fact::{SagaFact, SagaStarted};
 use crate::id::{Direction, SagaId, Version};
 use crate::outcome::Answer;
@@ -72,6 +72,8 @@ pub enum In {
         /// Whose.
         saga: SagaId,
     },
+    /// Messages may have been lost: what is owed is sent again. The barrier makes that harmless.
+    Remind,
     /// Time has passed.
     Tick,
 }
@@ -385,6 +387,15 @@ impl Coordinator {
             tell(out, Some(ticket), refused(codes::STORE_CORRUPT, why.clone()));
         }
     }
+    /// Commands that wait for an answer, again. Functions that run here are not run twice for it.
+    fn remind(&mut self, out: &mut Vec<Out>) {
+        for (saga, entry) in &self.sagas {
+            let Some(exec) = entry.exec.as_ref().filter(|_| !entry.in_flight) else { continue };
+            let sent =
+                exec.resume().into_iter().filter(|act| matches!(act.deed, Deed::Send { .. } | Deed::Probe { .. }));
+            out.extend(sent.map(|act| Out::Perform { saga: *saga, act }));
+        }
+    }
     fn tick(&mut self, now: Timestamp, out: &mut Vec<Out>) {
         while let Some((due, saga)) = self.timers.first().copied().filter(|(due, _)| *due <= now) {
             self.timers.remove(&(due, saga));
@@ -457,6 +468,7 @@ impl Machine for Coordinator {
             In::LoadFailed { saga, for_good } => self.load_failed(saga, for_good, out),
             In::Committed { saga } => self.committed(now, saga, out),
             In::NotCommitted { saga } => self.not_committed(saga, out),
+            In::Remind => self.remind(out),
             In::Tick => self.tick(now, out),
         }
     }

@@ -9,7 +9,7 @@ use test_servers::proxy::Proxy;
 async fn a_lost_acknowledgement_publishes_nothing_twice(version: Version) {
     let server = Server::start(version);
     let _streams = connect(&server).await;
-    let proxy = Proxy::start(server.port());
+    let proxy = Proxy::nats(server.port());
     let (bus, store) = (Nats::connect(options(proxy.url())).await.unwrap(), store());
     let relaying = Relaying::start(&bus, &store);
     let admin = Admin::connect(&server).await;

@@ -1,8 +1,10 @@
 //! The bus on real servers of both versions: its laws, and what becomes of it when a server loses something.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share speaks by panicking")]
 
+mod hostile;
 mod laws;
 mod lost_answers;
+mod permissions;
 mod poison;
 mod relay;
 mod repair;

@@ -55,7 +55,7 @@ async fn an_unreadable_command_is_put_aside_whole(version: Version) {
     })
     .await;
 }
-fn base64_text(value: &Value) -> String {
+pub(crate) fn base64_text(value: &Value) -> String {
     use base64::Engine;
     let bytes = base64::engine::general_purpose::STANDARD.decode(value.as_str().unwrap()).unwrap();
     String::from_utf8(bytes).unwrap()

@@ -58,6 +58,7 @@ async fn a_broker_from_the_past_catches_up(version: Version) {
     grow(&store, 900).await;
     admin.until_stream_is_log(&store).await;
     assert_eq!(read(&bus, 590, 10).await, public(&store).await[590..]);
+    server.kill();
     server.restore(&past, "");
     server.restart();
     until("the loss is noticed", || async { relaying.found_loss(301, 600).then_some(()).ok_or(relaying.found()) })

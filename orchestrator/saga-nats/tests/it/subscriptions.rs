@@ -137,6 +137,7 @@ async fn a_consumer_ahead_of_its_stream_starves_nobody(version: Version) {
         send(&bus, number).await;
         until_received(&bus, number).await;
     }
+    server.stop();
     server.restore(&past, "jetstream/$G/streams/CMD/msgs");
     server.restart();
     send(&bus, 41).await;

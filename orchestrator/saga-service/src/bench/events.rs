@@ -85,7 +85,7 @@ async fn fill(store: &SharedStore, at_once: u64, appends: u64, batch: u64) -> Re
 
 /// E1: appends of `batch` events by `at_once` writers. Counts events.
 pub async fn append(place: &Place, at_once: u64, events: u64, batch: u64) -> Result<Row, BenchError> {
-    let store = Store::open(place)?;
+    let store = Store::open(place, &MODULES[..1]).await?;
     let opened = store.stores().open(MODULES[0]).await?;
     let before = store.stats(&MODULES[..1]).await?;
     let used = Used::now();
@@ -96,17 +96,17 @@ pub async fn append(place: &Place, at_once: u64, events: u64, batch: u64) -> Res
     let mut row = Row::of(name, at_once, count, spent.wall, &spent).latencies(latencies);
     written(&mut row, &before, &store.stats(&MODULES[..1]).await?);
     drop(opened);
-    store.close().await;
+    store.close().await?;
     Ok(row)
 }
 
 /// E2: the whole log, read and decoded, and a read model rebuilt from it, after a restart.
 pub async fn replay(place: &Place, events: u64) -> Result<Vec<Row>, BenchError> {
-    let store = Store::open(place)?;
+    let store = Store::open(place, &MODULES[..1]).await?;
     let opened = store.stores().open(MODULES[0]).await?;
     fill(&opened, 16, events.div_ceil(100), 100).await?;
     drop(opened);
-    let store = store.reopen().await;
+    let store = store.reopen().await?;
     let opened = store.stores().open(MODULES[0]).await?;
     let used = Used::now();
     let (mut at, mut read) = (Position::ZERO, 0_u64);
@@ -126,18 +126,18 @@ pub async fn replay(place: &Place, events: u64) -> Result<Vec<Row>, BenchError> 
     let spent = used.since();
     let rebuilt = Row::of("E2 rebuild of a document projection", 1, end.0, spent.wall, &spent);
     drop(opened);
-    store.close().await;
+    store.close().await?;
     Ok(vec![decoded, rebuilt])
 }
 
 /// E3: one story of 100 events after another, after a restart.
 pub async fn loads(place: &Place) -> Result<Row, BenchError> {
-    let store = Store::open(place)?;
+    let store = Store::open(place, &MODULES[..1]).await?;
     let opened = store.stores().open(MODULES[0]).await?;
     // Ten rounds over all stories, so that no story lies in one place.
     fill(&opened, 1, LOADS * STORY / 10, 10).await?;
     drop(opened);
-    let store = store.reopen().await;
+    let store = store.reopen().await?;
     let opened = store.stores().open(MODULES[0]).await?;
     let mut latencies = Vec::new();
     let used = Used::now();
@@ -151,6 +151,6 @@ pub async fn loads(place: &Place) -> Result<Row, BenchError> {
     }
     let spent = used.since();
     drop(opened);
-    store.close().await;
+    store.close().await?;
     Ok(Row::of(format!("E3 load of {STORY} events"), 1, LOADS, spent.wall, &spent).latencies(latencies))
 }

@@ -37,7 +37,7 @@ impl Used {
         let io = std::fs::read_to_string("/proc/self/io").ok();
         Self {
             at: now(),
-            cpu_seconds: stat.as_deref().and_then(cpu_seconds),
+            cpu_seconds: stat.as_deref().and_then(cpu_seconds).map(|own| own + servers_seconds()),
             disk_bytes: io.as_deref().and_then(disk_bytes),
         }
     }
@@ -58,6 +58,23 @@ fn cpu_seconds(stat: &str) -> Option<f64> {
     let mut fields = behind.split_whitespace().skip(11);
     let (user, system): (f64, f64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
     Some((user + system) / TICKS_PER_SECOND)
+}
+/// What the servers of a measurement have used on this machine, with their children that have ended: they belong to its
+/// price. Without servers it is nothing.
+fn servers_seconds() -> f64 {
+    let Ok(processes) = std::fs::read_dir("/proc") else { return 0.0 };
+    let used = processes.flatten().filter_map(|process| {
+        let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
+        let (name, _) = stat.split_once('(')?.1.rsplit_once(')')?;
+        matches!(name, "postgres" | "nats-server").then(|| with_children_seconds(&stat)).flatten()
+    });
+    used.sum()
+}
+/// The same with the fields 16 and 17: children that have ended and were waited for.
+fn with_children_seconds(stat: &str) -> Option<f64> {
+    let (_, behind) = stat.rsplit_once(')')?;
+    let fields = behind.split_whitespace().skip(11).take(4).map(|field| field.parse::<f64>().ok());
+    fields.sum::<Option<f64>>().map(|ticks| ticks / TICKS_PER_SECOND)
 }
 fn disk_bytes(io: &str) -> Option<u64> {
     io.lines().find_map(|line| line.strip_prefix("write_bytes: "))?.parse().ok()
@@ -85,6 +102,7 @@ mod tests {
     fn the_kernels_lines_are_read() {
         let stat = "7 (a ) b) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0";
         assert_eq!(cpu_seconds(stat), Some(2.0));
+        assert_eq!(with_children_seconds("7 (postgres) S 1 2 3 4 5 6 7 8 9 10 150 50 100 100 0"), Some(4.0));
         assert_eq!(disk_bytes("rchar: 1\nwrite_bytes: 4096\ncancelled_write_bytes: 0\n"), Some(4096));
     }
 

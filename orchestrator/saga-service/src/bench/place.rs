@@ -5,11 +5,14 @@ use crate::bench::report::{Row, ratio};
 use saga::SystemClock;
 use saga_core::memory::MemoryStores;
 use saga_core::ports::Stores;
+use saga_nats::{Nats, Options};
+use saga_postgres::{Credentials, Migration, PostgresStores, migrate, remove};
 use saga_sqlite::{SqliteStores, Stats, durability};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Where to measure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,8 +21,20 @@ pub enum Place {
     Memory,
     /// SQLite files in a fresh folder in this one.
     Sqlite(PathBuf),
+    /// Fresh schemas in the database of this URL, whose role may make them; with a NATS server, commands, replies and
+    /// events travel over it.
+    Postgres {
+        /// The administrator's URL.
+        url: String,
+        /// The broker.
+        bus: Option<String>,
+    },
 }
 
+/// What the names of a measurement begin with.
+const PREFIX: &str = "bench";
+/// A broker that is there answers within this time.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 static FOLDERS: AtomicU64 = AtomicU64::new(0);
 
 /// A folder of its own; it goes when this goes.
@@ -69,19 +84,41 @@ impl Drop for Folder {
 /// Open stores of one measurement.
 pub struct Store {
     stores: Arc<dyn Stores>,
-    files: Option<(Arc<SqliteStores>, Folder)>,
+    kept: Kept,
+    bus: Option<Nats>,
+    modules: Vec<String>,
+}
+enum Kept {
+    Nothing,
+    Files(Arc<SqliteStores>, Folder),
+    Schemas { stores: Arc<PostgresStores>, url: String, prefix: String },
 }
 
 impl Store {
-    /// Fresh ones.
-    pub fn open(place: &Place) -> Result<Self, BenchError> {
+    /// Fresh ones, for these modules.
+    pub async fn open(place: &Place, modules: &[&str]) -> Result<Self, BenchError> {
         let clock = Arc::new(SystemClock);
+        let names = modules.iter().map(|name| (*name).to_owned()).collect();
         Ok(match place {
-            Place::Memory => Self { stores: Arc::new(MemoryStores::new(clock)), files: None },
+            Place::Memory => {
+                Self { stores: Arc::new(MemoryStores::new(clock)), kept: Kept::Nothing, bus: None, modules: names }
+            }
             Place::Sqlite(within) => {
                 let folder = Folder::new(within)?;
                 let stores = Arc::new(SqliteStores::new(folder.path(), clock));
-                Self { stores: Arc::clone(&stores) as Arc<dyn Stores>, files: Some((stores, folder)) }
+                let shared = Arc::clone(&stores) as Arc<dyn Stores>;
+                Self { stores: shared, kept: Kept::Files(stores, folder), bus: None, modules: names }
+            }
+            Place::Postgres { url, bus } => {
+                let prefix = format!("{PREFIX}{}_{}", std::process::id(), FOLDERS.fetch_add(1, Ordering::Relaxed));
+                let how = Migration::default().with_prefix(&prefix);
+                migrate(url, modules, &how).await.map_err(BenchError::broken)?;
+                let (stores, shared) = schemas(url, &prefix)?;
+                let bus = match bus {
+                    Some(bus) => Some(broker(bus, &prefix, modules).await?),
+                    None => None,
+                };
+                Self { stores: shared, kept: Kept::Schemas { stores, url: url.clone(), prefix }, bus, modules: names }
             }
         })
     }
@@ -89,40 +126,100 @@ impl Store {
     pub fn stores(&self) -> Arc<dyn Stores> {
         Arc::clone(&self.stores)
     }
-    /// Closes the files and opens them again, as after a restart.
-    pub async fn reopen(self) -> Self {
-        let Some((stores, folder)) = self.files else { return self };
-        stores.close().await;
-        let stores = Arc::new(SqliteStores::new(folder.path(), Arc::new(SystemClock)));
-        Self { stores: Arc::clone(&stores) as Arc<dyn Stores>, files: Some((stores, folder)) }
+    /// The broker, when there is one.
+    pub fn bus(&self) -> Option<Nats> {
+        self.bus.clone()
     }
-    /// Closes the files, before they are removed.
-    pub async fn close(self) {
-        if let Some((stores, _folder)) = self.files {
-            stores.close().await;
+    /// Closes the stores and opens them again, as after a restart.
+    pub async fn reopen(self) -> Result<Self, BenchError> {
+        Ok(match self.kept {
+            Kept::Nothing => self,
+            Kept::Files(stores, folder) => {
+                stores.close().await;
+                let stores = Arc::new(SqliteStores::new(folder.path(), Arc::new(SystemClock)));
+                let shared = Arc::clone(&stores) as Arc<dyn Stores>;
+                Self { stores: shared, kept: Kept::Files(stores, folder), ..self }
+            }
+            Kept::Schemas { stores, url, prefix } => {
+                stores.close().await;
+                let (stores, shared) = schemas(&url, &prefix)?;
+                Self { stores: shared, kept: Kept::Schemas { stores, url, prefix }, ..self }
+            }
+        })
+    }
+    /// Closes what is open; files are removed, schemas are dropped.
+    pub async fn close(self) -> Result<(), BenchError> {
+        let modules: Vec<&str> = self.modules.iter().map(String::as_str).collect();
+        match self.kept {
+            Kept::Nothing => {}
+            Kept::Files(stores, _folder) => stores.close().await,
+            Kept::Schemas { stores, url, prefix } => {
+                stores.close().await;
+                remove(&url, &prefix, &modules).await.map_err(BenchError::broken)?;
+            }
         }
+        if let Some(bus) = &self.bus {
+            bus.remove_streams(&modules, PREFIX).await.map_err(BenchError::broken)?;
+        }
+        Ok(())
     }
     /// What these stores have written since they were opened; nothing is counted in memory.
     pub async fn stats(&self, modules: &[&str]) -> Result<BTreeMap<String, Stats>, BenchError> {
         let mut stats = BTreeMap::new();
-        if let Some((stores, _)) = &self.files {
-            for module in modules {
-                stats.insert((*module).to_owned(), stores.open_store(module).await?.stats());
-            }
+        for module in modules {
+            let one = match &self.kept {
+                Kept::Nothing => continue,
+                Kept::Files(stores, _) => stores.open_store(module).await?.stats(),
+                Kept::Schemas { stores, .. } => {
+                    let theirs = stores.open_store(module).await?.stats();
+                    let (commits, transactions) = (theirs.commits, theirs.transactions);
+                    Stats { commits, transactions, events: theirs.events, bytes: theirs.bytes }
+                }
+            };
+            stats.insert((*module).to_owned(), one);
         }
         Ok(stats)
     }
     /// What the numbers hang on, as far as the place is concerned.
     pub fn settings(&self) -> BTreeMap<String, String> {
-        let Some((_, folder)) = &self.files else {
-            return BTreeMap::from([("store".to_owned(), "memory, nothing is durable".to_owned())]);
-        };
-        let mut settings = BTreeMap::from([("store".to_owned(), "sqlite".to_owned())]);
-        settings.extend(folder.file_system().map(|kind| ("file system".to_owned(), kind)));
-        let read_back = durability().iter().map(|(name, value)| (format!("sqlite {name}"), (*value).to_owned()));
-        settings.extend(read_back);
-        settings
+        let named = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        match &self.kept {
+            Kept::Nothing => BTreeMap::from([named("store", "memory, nothing is durable")]),
+            Kept::Files(_, folder) => {
+                let mut settings = BTreeMap::from([named("store", "sqlite")]);
+                settings.extend(folder.file_system().map(|kind| ("file system".to_owned(), kind)));
+                settings.extend(durability().iter().map(|(name, value)| named(&format!("sqlite {name}"), value)));
+                settings
+            }
+            Kept::Schemas { .. } => {
+                let bus =
+                    if self.bus.is_some() { "nats jetstream, sync as the server is configured" } else { "in process" };
+                BTreeMap::from([named("store", "postgresql, synchronous_commit on"), named("bus", bus)])
+            }
+        }
     }
+}
+
+fn schemas(url: &str, prefix: &str) -> Result<(Arc<PostgresStores>, Arc<dyn Stores>), BenchError> {
+    let credentials = Credentials::of_url(url)?.with_prefix(prefix);
+    let stores = Arc::new(PostgresStores::new(credentials, Arc::new(SystemClock)));
+    Ok((Arc::clone(&stores), stores as Arc<dyn Stores>))
+}
+
+/// Every measurement has subjects of its own, and streams that are made anew.
+async fn broker(url: &str, prefix: &str, modules: &[&str]) -> Result<Nats, BenchError> {
+    let options = Options {
+        urls: vec![url.to_owned()],
+        prefix: prefix.to_owned(),
+        patience: Some(CONNECT_WITHIN),
+        repair: true,
+        ..Options::default()
+    };
+    let nats = Nats::connect(options).await.map_err(BenchError::broken)?;
+    // The names of streams are the same for everybody: an earlier measurement may have left its own.
+    nats.remove_streams(modules, PREFIX).await.map_err(BenchError::broken)?;
+    nats.ensure(modules, &[0]).await.map_err(BenchError::broken)?;
+    Ok(nats)
 }
 
 /// Adds what was written between two looks at the stores.

@@ -5,14 +5,14 @@ use crate::bench::report::Row;
 use crate::bench::sagas::orchestrator;
 use crate::bench::workload::Open;
 use crate::bench::{BenchError, Place, Store};
-use saga::SystemClock;
+use saga::{JOURNAL, SystemClock};
 use saga_core::ports::Clock as _;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// Leaves this many sagas at a decision, closes everything, and starts again.
 pub async fn restart(place: &Place, open: u64, seed: u64) -> Result<Row, BenchError> {
-    let store = Store::open(place)?;
+    let store = Store::open(place, &[JOURNAL]).await?;
     let sagas = orchestrator(&store, false, seed).await?;
     let mut clients = JoinSet::new();
     for client in 0..open.min(256) {
@@ -29,7 +29,7 @@ pub async fn restart(place: &Place, open: u64, seed: u64) -> Result<Row, BenchEr
     }
     sagas.shutdown().await?;
     drop(sagas);
-    let store = store.reopen().await;
+    let store = store.reopen().await?;
     let used = Used::now();
     let began = now();
     let sagas = orchestrator(&store, false, seed).await?;
@@ -41,7 +41,7 @@ pub async fn restart(place: &Place, open: u64, seed: u64) -> Result<Row, BenchEr
     let found = sagas.open().await? as u64;
     sagas.shutdown().await?;
     drop(sagas);
-    store.close().await;
+    store.close().await?;
     if found != open {
         return Err(BenchError::Broken(format!("{found} of {open} open sagas were found again")));
     }

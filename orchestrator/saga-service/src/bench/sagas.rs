@@ -61,7 +61,10 @@ impl Options {
 
 /// Starts everything on these stores.
 pub(crate) async fn orchestrator(store: &Store, ask: bool, seed: u64) -> Result<Sagas, BenchError> {
-    let all = Orchestrator::on(store.stores()).seed(seed);
+    let mut all = Orchestrator::on(store.stores()).seed(seed);
+    if let Some(bus) = store.bus() {
+        all = all.bus(Arc::new(bus));
+    }
     let all = all.register::<Local<1>>().register::<Local<2>>().register::<Local<3>>().register::<Local<4>>();
     let all = all.register::<Local<5>>().register::<Local<6>>().register::<Local<7>>().register::<Local<8>>();
     let all = all.register::<crate::bench::workload::Open>();
@@ -78,7 +81,7 @@ pub(crate) async fn orchestrator(store: &Store, ask: bool, seed: u64) -> Result<
 pub async fn measure(place: &Place, options: &Options) -> Result<Row, BenchError> {
     let (kind, version) = options.definition()?;
     let modules: Vec<&str> = std::iter::once(JOURNAL).chain(MODULES.into_iter().filter(|_| options.ask)).collect();
-    let store = Store::open(place)?;
+    let store = Store::open(place, &modules).await?;
     let sagas = orchestrator(&store, options.ask, options.seed).await?;
     let journal = store.stores().open(JOURNAL).await?;
     if options.ended > 0 {
@@ -98,7 +101,7 @@ pub async fn measure(place: &Place, options: &Options) -> Result<Row, BenchError
     written(&mut row, &before, &store.stats(&modules).await?);
     sagas.shutdown().await?;
     drop(sagas);
-    store.close().await;
+    store.close().await?;
     Ok(row)
 }
 

@@ -42,9 +42,13 @@ pub struct Common {
     /// Repeat so often on fresh stores, and show medians
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
     pub runs: u64,
-    /// Measure in memory, or in a fresh folder under sqlite:DIR (its disk counts)
-    #[arg(long, value_name = "memory|sqlite:DIR", default_value = "sqlite:target/bench", value_parser = place)]
+    /// Measure in memory, in a fresh folder under sqlite:DIR (its disk counts), or in fresh schemas made by the
+    /// administrator of postgres://ADMIN@HOST:PORT/DATABASE
+    #[arg(long, value_name = "memory|sqlite:DIR|postgres:URL", default_value = "sqlite:target/bench", value_parser = place)]
     pub store: Place,
+    /// Let commands, replies and events travel over this NATS server, which must be nobody else's
+    #[arg(long, value_name = "nats://HOST:PORT")]
+    pub bus: Option<String>,
 }
 
 /// `bench saga`.
@@ -129,11 +133,25 @@ pub struct RestartBenchArgs {
     pub common: Common,
 }
 
+impl Common {
+    /// Where to measure; a broker goes with a database only.
+    fn place(&self) -> Result<Place, BenchError> {
+        match (&self.store, &self.bus) {
+            (Place::Postgres { url, .. }, bus) => Ok(Place::Postgres { url: url.clone(), bus: bus.clone() }),
+            (store, None) => Ok(store.clone()),
+            (Place::Memory | Place::Sqlite(_), Some(_)) => {
+                Err(BenchError::Usage("--bus goes with --store postgres://…".to_owned()))
+            }
+        }
+    }
+}
+
 fn place(text: &str) -> Result<Place, String> {
     match text.split_once(':') {
         None if text == "memory" => Ok(Place::Memory),
+        Some(("postgres" | "postgresql", _)) => Ok(Place::Postgres { url: text.to_owned(), bus: None }),
         Some(("sqlite", folder)) if !folder.is_empty() => Ok(Place::Sqlite(PathBuf::from(folder))),
-        _ => Err("it is memory, or sqlite: and a folder".to_owned()),
+        _ => Err("it is memory, sqlite: and a folder, or postgres: and a URL".to_owned()),
     }
 }
 
@@ -169,7 +187,8 @@ impl BenchCommand {
     }
     /// Everything once: the rows in their order.
     async fn once(&self) -> Result<Vec<Row>, BenchError> {
-        let store = &self.common().store;
+        let place = self.common().place()?;
+        let store = &place;
         match self {
             BenchCommand::Saga(args) => sagas(args).await,
             BenchCommand::Append(args) => appends(args).await,
@@ -192,7 +211,8 @@ impl BenchCommand {
 /// The hand-written minimum, if there is a disk.
 async fn floor_of(place: &Place, at_once: u64, batch: u64) -> Result<Option<Row>, BenchError> {
     match place {
-        Place::Memory => Ok(None),
+        // The floor is a file's; a server has another one, which is measured with the server's own tools.
+        Place::Memory | Place::Postgres { .. } => Ok(None),
         Place::Sqlite(folder) => {
             let appends = if at_once == 1 { 4_000 } else { 40_000 } / batch.min(20);
             Ok(Some(Box::pin(floor::floor(folder, at_once, appends, batch)).await?))
@@ -212,8 +232,9 @@ async fn sagas(args: &SagaBenchArgs) -> Result<Vec<Row>, BenchError> {
             ended: args.ended,
             seed: args.common.seed,
         };
-        let floor = floor_of(&args.common.store, at_once, 1).await?;
-        let mut row = Box::pin(measure(&args.common.store, &options)).await?;
+        let place = args.common.place()?;
+        let floor = floor_of(&place, at_once, 1).await?;
+        let mut row = Box::pin(measure(&place, &options)).await?;
         row.against(floor.as_ref().map_or(0.0, |floor| floor.per_second));
         rows.extend(floor);
         rows.push(row);
@@ -247,7 +268,10 @@ pub async fn run(command: &BenchCommand, _global: &Global, out: &mut Out) -> Res
         }
     }
     let mut settings = settings(common.seed, common.runs);
-    settings.extend(Store::open(&common.store)?.settings());
+    let place = common.place()?;
+    let empty = Store::open(&place, &[]).await?;
+    settings.extend(empty.settings());
+    empty.close().await?;
     let rows = all.iter().filter_map(|runs| Row::median(runs)).collect();
     let report = Report { bench: command.name().to_owned(), rows, settings };
     let text = match out.format {

@@ -76,6 +76,7 @@ impl Fault {
                 for _ in 0..30 {
                     breathe().await;
                 }
+                world.nats.kill();
                 world.nats.restore(&copy, "");
                 world.nats.restart();
             }

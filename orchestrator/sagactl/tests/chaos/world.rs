@@ -58,7 +58,7 @@ impl Process {
     fn data(&self) -> PathBuf {
         self.folder.join(&self.name)
     }
-    fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.folder.join(format!("{}.toml", self.name))
     }
     pub(crate) fn start(&mut self) {
@@ -102,6 +102,18 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start(version: Version) -> Self {
+        let mut world = Self::prepare(version);
+        world.launch().await;
+        world
+    }
+    /// Starts every process, and waits until the coordinators share the groups.
+    pub(crate) async fn launch(&mut self) {
+        self.processes.iter_mut().for_each(Process::start);
+        self.until_groups(0, 8).await;
+        self.until_groups(1, 8).await;
+    }
+    /// Servers that run, a database that is prepared, and processes that are not started.
+    pub(crate) fn prepare(version: Version) -> Self {
         let (postgres, nats, folder) = (Postgres::start(), Nats::start(version), TempDir::new().unwrap());
         let passwords = folder.path().join("passwords");
         let migrated = sagactl(&[
@@ -116,15 +128,15 @@ impl World {
         let mut processes = Vec::new();
         for (number, roles) in ROLES.iter().enumerate() {
             let name = format!("process-{number}");
-            let mut process = Process { name, folder: folder.path().to_owned(), roles, child: None };
+            let process = Process { name, folder: folder.path().to_owned(), roles, child: None };
             fs::write(process.config(), config(&postgres, &nats, &passwords, &process.data())).unwrap();
-            process.start();
             processes.push(process);
         }
-        let world = Self { processes, nats, postgres, folder };
-        world.until_groups(0, 8).await;
-        world.until_groups(1, 8).await;
-        world
+        Self { processes, nats, postgres, folder }
+    }
+    /// A folder that lives as long as this.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
     pub(crate) fn patience(&self, time: Duration) -> Patience {
         Patience::of(time)
@@ -226,7 +238,7 @@ impl World {
 
 fn config(postgres: &Postgres, nats: &Nats, passwords: &Path, data: &Path) -> String {
     format!(
-        "[store]\nurl = {:?}\npassword_folder = {:?}\n[bus]\nurl = {:?}\n[coordinator]\nlease_ms = 1500\n\
+        "[store]\nurl = {:?}\npassword_folder = {:?}\n[bus]\nurl = {:?}\nack_wait_ms = 3000\n[coordinator]\nlease_ms = 1500\n\
          [admin]\nlisten = \"127.0.0.1:0\"\n[files]\nfolder = {:?}\n",
         postgres.url("postgres"),
         passwords,
@@ -235,7 +247,7 @@ fn config(postgres: &Postgres, nats: &Nats, passwords: &Path, data: &Path) -> St
     )
 }
 
-fn sagactl(words: &[&str]) -> (Option<i32>, String, String) {
+pub(crate) fn sagactl(words: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_sagactl")).args(words).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     (output.status.code(), text(output.stdout), text(output.stderr))

@@ -116,7 +116,7 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) fn start(version: Version) -> Self {
-        let nats = Nats::start_with(version, &users());
+        let nats = Nats::start_with(version, &users(), &[]);
         let (postgres, folder) = (Postgres::start(), TempDir::new().unwrap());
         let at = folder.path();
         // Node looks for packages beside a program and above it.

@@ -7,5 +7,6 @@ mod inputs;
 mod machine;
 mod pipes;
 mod render;
+mod serve;
 mod served;
 mod stores;
