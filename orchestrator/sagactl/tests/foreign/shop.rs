@@ -148,7 +148,12 @@ impl Shop {
         for name in BOTH {
             shop.begin(name, &[]);
         }
-        until("a coordinator", &shop, || shop.path("data/owner.json").exists().then_some(()));
+        until("a coordinator that is ready, by the probe that deploy/ uses", &shop, || {
+            let owner = fs::read_to_string(shop.path("data/owner.json")).ok()?;
+            let owner: Value = serde_json::from_str(&owner).unwrap();
+            let probe = ["doctor", "--probe", "ready", "--url", owner["url"].as_str()?];
+            (shop.sagactl(&probe).0 == Some(0)).then_some(())
+        });
         shop
     }
     fn path(&self, name: &str) -> PathBuf {
