@@ -1,6 +1,6 @@
 //! The few requests to the JetStream API that a bus needs, as exact subjects: a credential can be cut to them.
 
-use crate::link::Link;
+use crate::link::{Link, REMADE};
 use async_nats::{HeaderMap, Request, RequestErrorKind};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -87,7 +87,11 @@ impl Api {
     pub(crate) async fn call(&self, subject: &str, body: &Value) -> Result<Value, ApiError> {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let request = Request::new().payload(body.into()).timeout(Some(self.patience));
-        let answer = self.link.ready().await.send_request(format!("$JS.API.{subject}"), request).await;
+        let client = self.link.ready().await;
+        let answer = client.send_request(format!("$JS.API.{subject}"), request);
+        let Some(answer) = self.link.answer(&client, answer).await else {
+            return Err(ApiError::Away(format!("{subject}: {REMADE}")));
+        };
         let answer = answer.map_err(|why| {
             ApiError::Away(match why.kind() {
                 RequestErrorKind::NoResponders => format!("nobody answers {subject}: JetStream is off or starting"),

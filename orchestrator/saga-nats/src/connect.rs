@@ -233,10 +233,15 @@ async fn prepare(options: &Options, complaints: &Complaints) -> Result<ConnectOp
 /// Tries until there is a connection, or until the patience ends.
 pub(crate) async fn connect(options: &Options, complaints: &Complaints) -> Result<Client, ConnectError> {
     let connect = prepare(options, complaints).await?;
+    let mut made = complaints.losses();
     let give_up = options.patience.map(|patience| tokio::time::Instant::now() + patience);
     for attempt in 0_usize.. {
         let why = match connect.clone().connect(&options.urls).await {
-            Ok(client) => return Ok(client),
+            Ok(client) => {
+                // The event comes on a way of its own; behind this, it must not look like a second connection.
+                let _counted = tokio::time::timeout(options.answer_within, made.changed()).await;
+                return Ok(client);
+            }
             Err(why) => chain(&why),
         };
         let urls = options.urls.join(", ");

@@ -2,10 +2,14 @@
 
 use crate::connect::{self, Complaints, ConnectError, Options};
 use async_nats::Client;
+use async_nats::connection::State;
 use futures::FutureExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 use tokio::sync::watch;
+
+/// Why an answer is not waited for any more.
+pub(crate) const REMADE: &str = "the connection was lost and made anew; nobody knows";
 
 /// Hands out the client that lives.
 pub(crate) struct Link {
@@ -52,7 +56,7 @@ impl Link {
     }
     pub(crate) fn is_connected(&self) -> bool {
         let client = self.client();
-        is_alive(&client) && client.connection_state() == async_nats::connection::State::Connected
+        is_alive(&client) && client.connection_state() == State::Connected
     }
     /// Messages may have been lost: something that holds them had to be made anew.
     pub(crate) fn lost(&self) {
@@ -61,6 +65,19 @@ impl Link {
     /// How often messages may have been lost; a new connection counts.
     pub(crate) fn losses(&self) -> watch::Receiver<u64> {
         self.complaints.losses()
+    }
+    /// Waits for the answer to a question, but not past the connection on which it was asked: it never comes on the next
+    /// one. What is asked without a connection is sent as soon as there is one, and waited for in the ordinary way.
+    pub(crate) async fn answer<T>(&self, client: &Client, answer: impl Future<Output = T>) -> Option<T> {
+        if client.connection_state() != State::Connected {
+            return Some(answer.await);
+        }
+        let mut losses = self.losses();
+        tokio::select! {
+            biased;
+            answer = answer => Some(answer),
+            Ok(()) = losses.changed() => None,
+        }
     }
     pub(crate) fn last_complaint(&self) -> Option<String> {
         self.complaints.last()

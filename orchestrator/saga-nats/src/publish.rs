@@ -3,6 +3,7 @@
 
 use crate::api::ApiError;
 use crate::event::{self, Outgoing};
+use crate::link::REMADE;
 use crate::subject::stream_of;
 use crate::{Inner, lock};
 use async_nats::{Client, Message, Request, RequestErrorKind, StatusCode, Subscriber};
@@ -11,6 +12,7 @@ use saga_core::bus::BusError;
 use saga_core::envelope::Recorded;
 use serde::Deserialize;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// 512 publishes in flight: enough to hide a network, few enough that acknowledgements do not starve the connection.
 pub const WINDOW: u64 = 512;
@@ -94,7 +96,8 @@ impl Publisher {
         let answers = self.answers.insert(answers);
         self.client = of;
         self.calls += 1;
-        let mut window = Window { prefix: format!("{}.{}.", self.inbox, self.calls), answers, open: 0, broken: None };
+        let (prefix, losses) = (format!("{}.{}.", self.inbox, self.calls), inner.link.losses());
+        let mut window = Window { prefix, answers, losses, open: 0, broken: None };
         let bytes_max = client.max_payload();
         for event in events {
             let Some(seq) = event::sequence(event) else { continue };
@@ -129,6 +132,7 @@ impl Publisher {
 struct Window<'a> {
     prefix: String,
     answers: &'a mut Subscriber,
+    losses: watch::Receiver<u64>,
     open: u64,
     /// The first reason counts: those behind it only follow.
     broken: Option<Broken>,
@@ -147,7 +151,13 @@ impl Window<'_> {
     }
     /// Waits for one answer; without any, nothing that is open can be known.
     async fn answer(&mut self, inner: &Inner) {
-        match tokio::time::timeout(inner.options.answer_within, self.answers.next()).await {
+        let next = tokio::time::timeout(inner.options.answer_within, self.answers.next());
+        let next = tokio::select! {
+            biased;
+            next = next => next,
+            Ok(()) = self.losses.changed() => return self.give_up(REMADE),
+        };
+        match next {
             Ok(Some(message)) => self.take(&message),
             Ok(None) => self.give_up("the connection has ended"),
             Err(_) => self.give_up("the broker did not acknowledge in time"),
@@ -218,7 +228,12 @@ impl Inner {
     async fn try_publish(&self, out: &Outgoing) -> Result<Said, BusError> {
         let request = Request::new().payload(out.body.clone()).headers(out.headers.clone());
         let request = request.timeout(Some(self.options.answer_within));
-        match self.link.ready().await.send_request(out.subject.clone(), request).await {
+        let client = self.link.ready().await;
+        let sent = client.send_request(out.subject.clone(), request);
+        let Some(sent) = self.link.answer(&client, sent).await else {
+            return Err(BusError::Unavailable(format!("{}: {REMADE}", out.subject)));
+        };
+        match sent {
             Ok(message) => Ok(read(&message)),
             Err(why) if why.kind() == RequestErrorKind::NoResponders => Ok(Said::NoStream),
             Err(why) => Err(BusError::Unavailable(format!("{}: {why}", out.subject))),

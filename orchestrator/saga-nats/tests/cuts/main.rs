@@ -121,7 +121,10 @@ async fn cut_everywhere(world: &World, kind: Kind, refuse: bool, count: u64) {
                 let cut = || async { if proxy.cuts() > cuts { Ok(()) } else { Err("no cut".to_owned()) } };
                 until(&when, cut).await;
             }
+            let ended = SystemClock.now();
             world.finds_nothing(&when).await;
+            let took = SystemClock.now().since(ended);
+            assert!(took < RUN_MAX, "{when}: the bus and the read models only follow after {took:?}");
             if proxy.cuts() > cuts {
                 break;
             }
