@@ -101,11 +101,15 @@ impl Relay {
         self.in_flight = None;
         if bus < self.acked {
             out.push(Out::LossFound { from: bus + 1, to: self.acked });
+            // The sequence of an event is never larger than its position: reading from there passes nothing by, and what
+            // the bus still has is read past.
+            self.read_to = self.read_to.min(Position(bus));
+            self.acked = bus;
+        } else {
+            self.acked = bus;
+            // A bus that has everything is a good moment to save the cursor: nothing else happens.
+            self.save(1, out);
         }
-        // The sequence of an event is never larger than its position: reading from there passes nothing by, and what
-        // the bus still has is read past.
-        self.read_to = self.read_to.min(Position(bus));
-        self.acked = bus;
         out.push(Out::Read(self.read_to));
     }
     fn tip(&mut self, tip: Known, out: &mut Vec<Out>) {
@@ -261,6 +265,16 @@ mod tests {
         let seen = drive(&mut relay, 900, &mut bus, In::Tip(Some(Known::Ours(10))));
         assert!(seen.contains(&Out::LossFound { from: 11, to: 600 }));
         assert_eq!(bus.len(), 600);
+    }
+
+    #[test]
+    fn the_cursor_is_saved_when_a_look_finds_everything() {
+        let (mut relay, mut bus) = (Relay::default(), Vec::new());
+        drive(&mut relay, 90, &mut bus, begin(0, &[]));
+        let seen = drive(&mut relay, 90, &mut bus, In::Tip(Some(Known::Ours(60))));
+        assert!(seen.contains(&Out::Save(Position(90))), "{seen:?}");
+        let again = drive(&mut relay, 90, &mut bus, In::Tip(Some(Known::Ours(60))));
+        assert!(!again.iter().any(|out| matches!(out, Out::Save(_))), "once: {again:?}");
     }
 
     #[test]
