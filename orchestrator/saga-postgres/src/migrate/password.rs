@@ -44,10 +44,11 @@ impl Password {
     }
     /// The server has it.
     pub(super) fn keep(self) -> Result<(), MigrateError> {
-        match fs::rename(&self.fresh, &self.file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => at(&self.file, Err(error)),
-            _ => Ok(()),
+        // One that was there from the beginning may lie in a folder that nobody may write.
+        if !at(&self.fresh, self.fresh.try_exists())? {
+            return Ok(());
         }
+        at(&self.file, fs::rename(&self.fresh, &self.file))
     }
 }
 
