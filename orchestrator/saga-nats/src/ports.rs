@@ -62,10 +62,13 @@ impl EventBus for Nats {
         if info.last == 0 {
             return Ok(Tip::default());
         }
-        // Where limits took the last event too, nothing there says that it was ours: its producer looks and decides.
-        let last = inner.api.message(&stream, info.last).await?;
-        let id = last.and_then(|last| id_of(&inner.subjects, module, info.last, &last.subject, &last.headers));
-        Ok(Tip { seq: info.last, id })
+        let Some(last) = inner.api.message(&stream, info.last).await? else {
+            // Servers 2.9 may not find for a moment what they have just stored. Where limits took the last event too,
+            // nothing says that it was ours; either way nobody knows, and nothing is concluded from it.
+            let why = format!("the last event of {module}, sequence {}, cannot be read", info.last);
+            return Err(BusError::Unavailable(why));
+        };
+        Ok(Tip { seq: info.last, id: id_of(&inner.subjects, module, info.last, &last.subject, &last.headers) })
     }
     async fn events(&self, module: &str, after: u64, max: usize) -> Result<Vec<Recorded>, BusError> {
         self.inner.events(module, after, max).await
