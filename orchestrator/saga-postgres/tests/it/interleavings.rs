@@ -159,10 +159,12 @@ async fn wrong_a_lock_taken_in_the_statement_that_looks_gives_a_position_twice()
     )
     .await;
     a.run(&format!("BEGIN; {}", insert("a"))).await;
-    let waiting = b.run_blocked(&mut watcher, insert("b")).await;
+    let waiting = b.run_blocked(&mut watcher, format!("BEGIN; {}", insert("b"))).await;
     a.run("COMMIT").await;
+    let (mut b, _) = waiting.await.unwrap();
+    // The second one has its position and is not committed yet: now the reader passes it.
     reader.read().await;
-    waiting.await.unwrap();
+    b.run("COMMIT").await;
     reader.read().await;
     assert_eq!(reader.findings(&["a", "b"]), lost("b"));
 }
