@@ -1,4 +1,5 @@
-//! Reads every log of a configuration, and what the bus has of it, and checks every promise. Writes nothing.
+//! Reads every log of a configuration, and what the bus has of it, and checks every promise. Writes nothing to any store; a
+//! stream that is missing on the bus is made, empty, and then found wanting.
 
 use crate::backends::{Backends, Weather};
 use crate::config::{Config, StoreKind};

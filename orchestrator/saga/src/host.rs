@@ -278,7 +278,10 @@ impl Host {
                 return None;
             }
             match (self.store.checkpoint(consumer).await, blocked(&self.store, consumer).await) {
-                (Ok(at), Ok(streams)) => return Some((at, streams)),
+                (Ok(at), Ok(streams)) => {
+                    self.health.well(consumer);
+                    return Some((at, streams));
+                }
                 (Err(why), _) | (_, Err(why)) => {
                     self.health.trouble(consumer, why.to_string());
                     self.pause().await;

@@ -109,12 +109,18 @@ impl Host {
             }
         };
         if tip.seq == 0 {
+            self.health.well(&self.relay_place());
             return Ok(Some(Known::Ours(0)));
         }
         let Position(at) = place(&self.store, tip.seq).await?;
         let page = self.store.read_log(Position(at.saturating_sub(1)), 1).await?;
         let ours = page.first().is_some_and(|ours| ours.public_seq == Some(tip.seq) && Some(ours.id) == tip.id);
-        Ok(Some(if ours { Known::Ours(tip.seq) } else { Known::Foreign(tip.seq) }))
+        if !ours {
+            return Ok(Some(Known::Foreign(tip.seq)));
+        }
+        // A module that has nothing to publish is well again as soon as its bus is.
+        self.health.well(&self.relay_place());
+        Ok(Some(Known::Ours(tip.seq)))
     }
 }
 
