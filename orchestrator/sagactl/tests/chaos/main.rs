@@ -5,6 +5,7 @@
 #![expect(clippy::print_stderr, reason = "a long test says how far it is")]
 
 mod faults;
+mod health;
 mod moving;
 mod world;
 

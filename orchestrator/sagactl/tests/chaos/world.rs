@@ -161,7 +161,7 @@ impl World {
             breathe().await;
         }
     }
-    async fn status(&self, number: usize) -> Option<saga_core::control::Status> {
+    pub(crate) async fn status(&self, number: usize) -> Option<saga_core::control::Status> {
         let client = self.coordinator(number).await?;
         match client.look(&Actor::system("test"), Look::Status).await {
             Ok(View::Status(status)) => Some(status),
