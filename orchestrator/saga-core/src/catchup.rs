@@ -101,13 +101,16 @@ pub async fn fold_page(
     (blocked, kept): (&mut BTreeSet<StreamId>, &mut Kept),
     fence: Option<Fence>,
 ) -> Result<(), CatchUpError> {
-    let mut documents = BTreeMap::new();
+    let (mut documents, mut unknown) = (BTreeMap::new(), Vec::new());
     for key in keys(def, module, page) {
-        if let Some(known) = kept.document(&key) {
-            documents.extend(known.map(|body| (key, body)));
-        } else if let Some(document) = own.get(&def.name, def.version, &key).await? {
-            documents.insert(key, document.body);
+        match kept.document(&key) {
+            Some(known) => documents.extend(known.map(|body| (key, body))),
+            None => unknown.push(key),
         }
+    }
+    if !unknown.is_empty() {
+        let found = own.get_all(&def.name, def.version, &unknown).await?;
+        documents.extend(found.into_iter().map(|document| (document.key, document.body)));
     }
     let folded = fold(def, module, page, documents, blocked.clone());
     // What is known is only what is durable: it goes before the commit and comes back with its answer.

@@ -67,6 +67,14 @@ pub struct Remembered {
 pub trait Documents: Send + Sync {
     /// One document.
     async fn get(&self, projection: &str, version: u16, key: &str) -> Result<Option<Document>, ReadError>;
+    /// Those of these documents that there are, in any order. A store that is asked over a network does it in one question.
+    async fn get_all(&self, projection: &str, version: u16, keys: &[String]) -> Result<Vec<Document>, ReadError> {
+        let mut found = Vec::new();
+        for key in keys {
+            found.extend(self.get(projection, version, key).await?);
+        }
+        Ok(found)
+    }
     /// A page of documents, by index fields.
     async fn find(&self, find: &Find) -> Result<Vec<Document>, ReadError>;
     /// How far a consumer has come; position 0 when it never came.

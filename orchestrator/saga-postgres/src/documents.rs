@@ -23,6 +23,14 @@ impl Documents for PostgresStore {
             .await;
         row.map_err(|error| self.failed(&error))?.as_ref().map(decode::document).transpose()
     }
+    async fn get_all(&self, projection: &str, version: u16, keys: &[String]) -> Result<Vec<Document>, ReadError> {
+        let sql = format!(
+            "SELECT {DOCUMENT_COLUMNS} FROM es_documents WHERE projection = $1 AND version = $2 AND key = ANY($3)"
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(projection).bind(i32::from(version)).bind(keys);
+        let rows = query.fetch_all(&self.readers).await.map_err(|error| self.failed(&error))?;
+        rows.iter().map(decode::document).collect()
+    }
     async fn find(&self, find: &Find) -> Result<Vec<Document>, ReadError> {
         let Some(Question { sql, texts }) = question(find) else { return Ok(Vec::new()) };
         let mut query = sqlx::query(AssertSqlSafe(sql)).bind(find.projection.clone()).bind(i32::from(find.version));
