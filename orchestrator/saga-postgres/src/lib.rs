@@ -16,6 +16,7 @@ mod group;
 mod leases;
 mod migrate;
 mod open;
+mod questions;
 mod remove;
 mod ring;
 mod store;

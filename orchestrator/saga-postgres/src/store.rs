@@ -2,18 +2,18 @@
 
 use crate::appender::{Appender, Request};
 use crate::connection::Line;
-use crate::decode::{self, EVENT_COLUMNS, INBOX_COLUMNS};
+use crate::decode::{self, EVENT_COLUMNS};
 use crate::fault::read_error;
+use crate::questions::{Asker, Recall, Story};
 use crate::ring::{RING_EVENTS_MAX, Ring};
 use crate::{group, tail};
 use async_trait::async_trait;
 use futures::TryStreamExt as _;
 use saga_core::batch::{Batch, Cause, Commit};
 use saga_core::envelope::Recorded;
-use saga_core::id::{Epoch, Position, StepKey, StreamId, Version};
+use saga_core::id::{Position, StepKey, StreamId, Version};
 use saga_core::ports::{EventStore, ReadError, Recollection, Tail};
-use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgPool, Row as _};
+use sqlx::{AssertSqlSafe, PgPool};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -87,6 +87,8 @@ pub struct PostgresStore {
     /// For the short calls that write beside the appender: leases.
     pub(crate) writers: PgPool,
     pub(crate) place: String,
+    recalls: Asker<Recall>,
+    stories: Asker<Story>,
     requests: Mutex<Option<mpsc::Sender<Request>>>,
     appender: tokio::sync::Mutex<Option<JoinHandle<()>>>,
     helpers: Vec<JoinHandle<()>>,
@@ -104,7 +106,11 @@ impl PostgresStore {
         let (requests, waiting) = mpsc::channel(WAITING_MAX);
         let (published, announced) = watch::channel(0);
         let appender = appender(Parts { shared: Arc::clone(&shared), published });
+        let (recalls, recalling) = Asker::new(readers.clone(), place.clone());
+        let (stories, telling) = Asker::new(readers.clone(), place.clone());
         let helpers = vec![
+            tokio::spawn(recalling),
+            tokio::spawn(telling),
             tokio::spawn(tail::announce(readers.clone(), line.names.channel.clone(), announced)),
             tokio::spawn(tail::follow(line.clone(), readers.clone(), Arc::clone(&shared), place.clone())),
         ];
@@ -114,6 +120,8 @@ impl PostgresStore {
             readers,
             writers,
             place,
+            recalls,
+            stories,
             requests: Mutex::new(Some(requests)),
             appender: tokio::sync::Mutex::new(Some(appender)),
             helpers,
@@ -198,11 +206,7 @@ impl EventStore for PostgresStore {
         answered.await.unwrap_or_else(lost)
     }
     async fn read(&self, stream: &StreamId, after: Version, limit: usize) -> Result<Vec<Recorded>, ReadError> {
-        let sql = format!(
-            "SELECT {EVENT_COLUMNS} FROM es_events WHERE stream = $1 AND version > $2 ORDER BY version LIMIT $3"
-        );
-        let after = i64::try_from(after.0).unwrap_or(i64::MAX);
-        self.events(sql, |query| query.bind(stream.as_str().to_owned()).bind(after), limit).await
+        self.stories.ask(Story { stream: stream.clone(), after, limit }).await
     }
     /// A page may end before events that another process has committed in this very moment. Whoever follows the log to
     /// an empty page misses nothing, and whoever asks for more than a tail is answered by the server.
@@ -225,35 +229,7 @@ impl EventStore for PostgresStore {
         }
     }
     async fn answered(&self, saga: Uuid, deed: StepKey, undo: StepKey) -> Result<Recollection, ReadError> {
-        // One statement, so that the three answers are of one moment.
-        let sql = format!(
-            "SELECT {INBOX_COLUMNS}, (SELECT max(epoch) FROM es_inbox WHERE saga = $1) FROM (SELECT 1) one \
-             LEFT JOIN es_inbox ON saga = $1 AND key IN ($2, $3)"
-        );
-        let rows: Vec<PgRow> = sqlx::query(AssertSqlSafe(sql))
-            .bind(saga)
-            .bind(deed.uuid())
-            .bind(undo.uuid())
-            .fetch_all(&self.readers)
-            .await
-            .map_err(|error| self.failed(&error))?;
-        let mut recollection = Recollection::default();
-        for row in &rows {
-            let epoch: Option<i64> = row.try_get(5).map_err(|error| self.failed(&error))?;
-            recollection.epoch = Epoch(epoch.unwrap_or(0).cast_unsigned());
-            let found: Option<Uuid> = row.try_get(1).map_err(|error| self.failed(&error))?;
-            if found.is_none() {
-                continue;
-            }
-            let ((_, key), remembered) = decode::remembered(row)?;
-            if key == deed {
-                recollection.deed = Some(remembered.clone());
-            }
-            if key == undo {
-                recollection.undo = Some(remembered);
-            }
-        }
-        Ok(recollection)
+        self.recalls.ask(Recall { saga, deed, undo }).await
     }
 }
 

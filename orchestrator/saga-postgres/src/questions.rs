@@ -1,0 +1,206 @@
+//! Short questions, asked together: whatever waits while the server answers others travels in the next statement, as
+//! batches do on their way into the log. Alone, a question goes at once.
+
+use crate::decode::{self, EVENT_COLUMNS, INBOX_COLUMNS};
+use crate::fault::{Fault, read_error};
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use saga_core::envelope::Recorded;
+use saga_core::id::{Epoch, StepKey, StreamId, Version};
+use saga_core::ports::{ReadError, Recollection};
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, PgPool, Row as _};
+use std::sync::LazyLock;
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+/// 128 in one statement: beyond that the statement itself costs nothing any more.
+const GROUP_MAX: usize = 128;
+/// Two statements at once: while one is being answered, the next is on its way.
+const LANES: usize = 2;
+/// 512 wait here; whoever comes later waits before the door.
+const WAITING_MAX: usize = 512;
+
+/// Questions of one kind, of which many can be asked in one statement.
+pub(crate) trait Kind: Send + Sync + Sized + 'static {
+    type Answer: Send + 'static;
+    /// One answer for each question, in their order.
+    fn ask(
+        readers: &PgPool,
+        questions: &[Self],
+    ) -> impl Future<Output = Result<Vec<Result<Self::Answer, ReadError>>, sqlx::Error>> + Send;
+}
+
+struct Asked<Q: Kind> {
+    question: Q,
+    tell: oneshot::Sender<Result<Q::Answer, ReadError>>,
+}
+
+/// Where questions of one kind are asked.
+pub(crate) struct Asker<Q: Kind> {
+    asked: mpsc::Sender<Asked<Q>>,
+}
+
+impl<Q: Kind> Asker<Q> {
+    /// An asker, and what has to run for it to be answered.
+    pub(crate) fn new(readers: PgPool, place: String) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let (asked, waiting) = mpsc::channel(WAITING_MAX);
+        (Self { asked }, serve(readers, place, waiting))
+    }
+    pub(crate) async fn ask(&self, question: Q) -> Result<Q::Answer, ReadError> {
+        let closed = || ReadError::Unavailable("the store is closed".to_owned());
+        let (tell, told) = oneshot::channel();
+        self.asked.send(Asked { question, tell }).await.map_err(|_| closed())?;
+        told.await.map_err(|_| closed())?
+    }
+}
+
+async fn serve<Q: Kind>(readers: PgPool, place: String, mut waiting: mpsc::Receiver<Asked<Q>>) {
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            Some(()) = under_way.next(), if !under_way.is_empty() => {}
+            first = waiting.recv(), if under_way.len() < LANES => {
+                let Some(first) = first else { return };
+                let (mut questions, mut tell) = (vec![first.question], vec![first.tell]);
+                while questions.len() < GROUP_MAX {
+                    let Ok(next) = waiting.try_recv() else { break };
+                    questions.push(next.question);
+                    tell.push(next.tell);
+                }
+                under_way.push(answer(&readers, &place, questions, tell));
+            }
+        }
+    }
+}
+
+/// Answers everybody. Where one of the questions may be what the statement failed at, each is asked alone, so that damage
+/// is told to nobody else.
+async fn answer<Q: Kind>(
+    readers: &PgPool,
+    place: &str,
+    questions: Vec<Q>,
+    tell: Vec<oneshot::Sender<Result<Q::Answer, ReadError>>>,
+) {
+    let answers = match Q::ask(readers, &questions).await {
+        Ok(answers) => answers,
+        Err(why) if questions.len() > 1 && matches!(Fault::of(&why), Fault::Corrupt | Fault::Unstorable) => {
+            let mut answers = Vec::with_capacity(questions.len());
+            for question in &questions {
+                answers.push(alone(readers, place, question).await);
+            }
+            answers
+        }
+        Err(why) => questions.iter().map(|_| Err(read_error(place, &why))).collect(),
+    };
+    for (tell, answer) in tell.into_iter().zip(answers) {
+        // Whoever has gone away does not want to know.
+        tell.send(answer).ok();
+    }
+}
+async fn alone<Q: Kind>(readers: &PgPool, place: &str, question: &Q) -> Result<Q::Answer, ReadError> {
+    let answers = Q::ask(readers, std::slice::from_ref(question)).await;
+    let mut answers = answers.map_err(|why| read_error(place, &why))?;
+    answers.pop().unwrap_or_else(|| Err(ReadError::Unavailable(format!("{place}: no answer"))))
+}
+
+/// What the inbox remembers of a deed.
+pub(crate) struct Recall {
+    pub(crate) saga: Uuid,
+    pub(crate) deed: StepKey,
+    pub(crate) undo: StepKey,
+}
+
+/// One statement, so that the three answers are of one moment.
+static RECALL: LazyLock<String> = LazyLock::new(|| {
+    let columns: Vec<String> = INBOX_COLUMNS.split(", ").map(|column| format!("i.{column}")).collect();
+    format!(
+        "SELECT {}, (SELECT max(e.epoch) FROM es_inbox e WHERE e.saga = q.saga), q.n \
+         FROM unnest($1, $2, $3) WITH ORDINALITY AS q(saga, deed, undo, n) \
+         LEFT JOIN es_inbox i ON i.saga = q.saga AND i.key IN (q.deed, q.undo)",
+        columns.join(", ")
+    )
+});
+
+impl Kind for Recall {
+    type Answer = Recollection;
+    async fn ask(readers: &PgPool, questions: &[Self]) -> Result<Vec<Result<Recollection, ReadError>>, sqlx::Error> {
+        let rows = sqlx::query(AssertSqlSafe(RECALL.as_str()))
+            .bind(questions.iter().map(|question| question.saga).collect::<Vec<_>>())
+            .bind(questions.iter().map(|question| question.deed.uuid()).collect::<Vec<_>>())
+            .bind(questions.iter().map(|question| question.undo.uuid()).collect::<Vec<_>>())
+            .fetch_all(readers)
+            .await?;
+        let mut answers: Vec<_> = questions.iter().map(|_| Ok(Recollection::default())).collect();
+        for row in &rows {
+            let number = number(row, 6)?;
+            let (Some(question), Some(answer)) = (questions.get(number), answers.get_mut(number)) else { continue };
+            let epoch: Option<i64> = row.try_get(5)?;
+            let known: Option<Uuid> = row.try_get(1)?;
+            let remembered = known.map(|_| decode::remembered(row)).transpose();
+            match (remembered, answer) {
+                (_, Err(_)) => {}
+                (Err(why), answer) => *answer = Err(why),
+                (Ok(remembered), Ok(answer)) => {
+                    answer.epoch = Epoch(epoch.unwrap_or(0).cast_unsigned());
+                    let Some(((_, key), remembered)) = remembered else { continue };
+                    if key == question.deed {
+                        answer.deed = Some(remembered.clone());
+                    }
+                    if key == question.undo {
+                        answer.undo = Some(remembered);
+                    }
+                }
+            }
+        }
+        Ok(answers)
+    }
+}
+
+/// A page of one stream.
+pub(crate) struct Story {
+    pub(crate) stream: StreamId,
+    pub(crate) after: Version,
+    pub(crate) limit: usize,
+}
+
+static STORY: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT e.*, q.n FROM unnest($1, $2, $3) WITH ORDINALITY AS q(stream, after, most, n) \
+         CROSS JOIN LATERAL (SELECT {EVENT_COLUMNS} FROM es_events \
+           WHERE stream = q.stream AND version > q.after ORDER BY version LIMIT q.most) e"
+    )
+});
+
+impl Kind for Story {
+    type Answer = Vec<Recorded>;
+    async fn ask(readers: &PgPool, questions: &[Self]) -> Result<Vec<Result<Vec<Recorded>, ReadError>>, sqlx::Error> {
+        let number_of = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let rows = sqlx::query(AssertSqlSafe(STORY.as_str()))
+            .bind(questions.iter().map(|question| question.stream.as_str()).collect::<Vec<_>>())
+            .bind(questions.iter().map(|q| i64::try_from(q.after.0).unwrap_or(i64::MAX)).collect::<Vec<_>>())
+            .bind(questions.iter().map(|question| number_of(question.limit)).collect::<Vec<_>>())
+            .fetch_all(readers)
+            .await?;
+        let mut answers: Vec<Result<Vec<Recorded>, ReadError>> = questions.iter().map(|_| Ok(Vec::new())).collect();
+        for row in &rows {
+            let Some(answer) = answers.get_mut(number(row, 12)?) else { continue };
+            match (decode::recorded(row), &mut *answer) {
+                (Ok(recorded), Ok(page)) => page.push(recorded),
+                (Err(why), Ok(_)) => *answer = Err(why),
+                (_, Err(_)) => {}
+            }
+        }
+        // The order of a join is nobody's promise.
+        for page in answers.iter_mut().flatten() {
+            page.sort_unstable_by_key(|recorded| recorded.version);
+        }
+        Ok(answers)
+    }
+}
+
+/// Which question a row answers; the server counts from one.
+fn number(row: &PgRow, column: usize) -> Result<usize, sqlx::Error> {
+    let number: i64 = row.try_get(column)?;
+    Ok(usize::try_from(number - 1).unwrap_or(usize::MAX))
+}
