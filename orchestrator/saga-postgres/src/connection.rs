@@ -70,7 +70,10 @@ impl Line {
                     .options([("lock_timeout", "5s"), ("statement_timeout", "10s")])
                     .options([("idle_in_transaction_session_timeout", "5s")])
             }
-            Role::Reader => options.options([("default_transaction_read_only", "on"), ("statement_timeout", "60s")]),
+            // A notification is a commit too, and a hint is not worth a flush.
+            Role::Reader => options
+                .options([("default_transaction_read_only", "on"), ("synchronous_commit", "off")])
+                .options([("statement_timeout", "60s")]),
         }
     }
     /// A new connection.

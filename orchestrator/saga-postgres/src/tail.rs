@@ -17,8 +17,9 @@ use tokio::time::timeout;
 
 /// 250 ms: how late a reader may be who has missed every notification.
 pub(crate) const POLL: Duration = Duration::from_millis(250);
-/// 5 ms between notifications: 200 a second cost nothing, and whoever is woken reads everything that came in between.
-const APART: Duration = Duration::from_millis(5);
+/// 20 ms between notifications: each is a transaction that wakes every process. The first after a rest goes at once, and
+/// whoever is woken reads everything that came in between.
+const APART: Duration = Duration::from_millis(20);
 /// 1 s: a notification that takes longer is given up; the slow look finds what it was about.
 const ANNOUNCE_MAX: Duration = Duration::from_secs(1);
 /// 500 ms between attempts to listen again on a server that is away.
