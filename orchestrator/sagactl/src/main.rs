@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+// Messages and rows are many small pieces that one thread makes and another drops, which is where this one is fast.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let exit = sagactl::run::main(std::env::args_os().collect()).await;
