@@ -160,6 +160,9 @@ pub trait Bus: Send + Sync {
     async fn receive(&self, inbox: &Inbox, max: usize) -> Result<Vec<Delivery>, BusError>;
     /// Says what became of deliveries. Settling twice is harmless.
     async fn settle(&self, inbox: &Inbox, settled: Vec<(u64, Settle)>) -> Result<(), BusError>;
+    /// Says that nobody receives here any more: what was handed out and not settled is delivered again, at once, to
+    /// whoever receives next, here or in another process. After a crash the same happens when its time to be settled ends.
+    async fn leave(&self, inbox: &Inbox) -> Result<(), BusError>;
     /// Hands what was put aside to an operator, oldest first, at most `limit`.
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError>;
     /// Resolves when messages may have been lost since the caller saw `seen`, with what it has seen then: whoever waits

@@ -1,8 +1,9 @@
 //! Receiving and settling commands, replies and what comes from outside.
 //!
-//! What is received is asked for on demand: a message that nobody works on is not taken, so that its deliveries count
-//! what was tried and nothing else. State outlives a cancelled call. Nothing ends silently: whatever goes wrong is shown
-//! and set up anew.
+//! What is received is asked for on demand, as much as there is room for at that time: whatever comes is worked on at
+//! once, so that its deliveries count what was tried. One standing question serves many messages. State outlives a
+//! cancelled call; who leaves gives back what was handed out. Nothing ends silently: whatever goes wrong is shown and
+//! set up anew.
 
 use crate::api::StreamInfo;
 use crate::connect::pause_after;
@@ -57,8 +58,8 @@ pub(crate) struct Desk {
 #[derive(Default)]
 struct Work {
     pull: Option<Pull>,
-    /// Whether the pull under way waits, or only takes what is there.
-    waits: bool,
+    /// Something came since the pull was asked for.
+    fed: bool,
     ready: VecDeque<Delivery>,
     /// Received, and to be put aside before anything else.
     poison: VecDeque<(Arc<async_nats::Message>, Place, String)>,
@@ -126,9 +127,32 @@ impl Inner {
         }
         Ok(())
     }
+    pub(crate) async fn leave(&self, inbox: &Inbox) -> Result<(), BusError> {
+        let desk = self.desk(inbox);
+        let mut work = std::mem::take(&mut *desk.work.lock().await);
+        if let Some(pull) = work.pull.take() {
+            for message in pull.stop(self.options.answer_within).await {
+                desk.give_back(self, &message).await?;
+            }
+        }
+        let held = std::mem::take(&mut lock(&desk.open).tags);
+        for held in held.into_values() {
+            if let Some(deed) = &held.deed {
+                lock(&self.origins).remove(deed);
+            }
+            desk.give_back(self, &held.raw).await?;
+        }
+        for (raw, ..) in work.poison {
+            desk.give_back(self, &raw).await?;
+        }
+        Ok(())
+    }
 }
 
 impl Desk {
+    async fn give_back(&self, inner: &Inner, raw: &async_nats::Message) -> Result<(), BusError> {
+        self.say(inner, raw, Bytes::from_static(b"-NAK")).await
+    }
     fn name(&self) -> String {
         self.wanted.consumer.clone().unwrap_or_default()
     }
@@ -145,24 +169,17 @@ impl Desk {
             return Ok(());
         };
         if !pull.is_open() {
-            work.waits = false;
-            pull.at_once(max).await?;
+            work.fed = false;
+            pull.ask(max, inner.options.look_every, inner.options.heartbeat).await?;
         }
         let got = pull.next().await;
-        let waited = work.waits;
+        let ended = matches!(got, Got::Ended);
         self.take(inner, work, got)?;
         // Whatever came with it is taken in one go.
         while let Some(got) = work.pull.as_mut().filter(|pull| pull.is_open()).and_then(Pull::here) {
             self.take(inner, work, got)?;
         }
-        let nothing = work.ready.is_empty() && work.poison.is_empty();
-        let Some(pull) = work.pull.as_mut().filter(|pull| nothing && !pull.is_open()) else { return Ok(()) };
-        if !waited {
-            // One is enough to wake up; the others are fetched when somebody wants them.
-            work.waits = true;
-            return pull.wait(1, inner.options.look_every, inner.options.heartbeat).await;
-        }
-        self.look(inner, work).await
+        if ended && !work.fed { self.look(inner, work).await } else { Ok(()) }
     }
     fn take(&self, inner: &Inner, work: &mut Work, got: Got) -> Result<(), String> {
         match got {
@@ -170,6 +187,7 @@ impl Desk {
             Got::Broken(why) => return Err(why),
             Got::Message(message) => {
                 let Some(place) = place(&message) else { return Err("a message without a place".to_owned()) };
+                work.fed = true;
                 self.sort(inner, work, *message, place);
             }
         }

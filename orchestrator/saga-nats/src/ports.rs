@@ -34,6 +34,9 @@ impl Bus for Nats {
     async fn settle(&self, inbox: &Inbox, settled: Vec<(u64, Settle)>) -> Result<(), BusError> {
         self.inner.settle(inbox, settled).await
     }
+    async fn leave(&self, inbox: &Inbox) -> Result<(), BusError> {
+        self.inner.leave(inbox).await
+    }
     async fn lost(&self, seen: u64) -> u64 {
         let mut losses = self.inner.link.losses();
         let times = losses.wait_for(|times| *times > seen).await.map(|times| *times);

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// 2 s for a pull that does not wait: after that the broker has forgotten it.
-const AT_ONCE_PATIENCE: Duration = Duration::from_secs(2);
+/// 1 s beyond two heartbeats: a busy broker is slow, and not silent.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// What a pull brings.
 #[derive(Debug)]
@@ -43,24 +43,18 @@ impl Pull {
         let inbox = client.new_inbox();
         let subscriber = client.subscribe(format!("{inbox}.*")).await.map_err(|why| why.to_string())?;
         let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}");
-        let (patience, silent_at) = (AT_ONCE_PATIENCE, Instant::now() + AT_ONCE_PATIENCE);
+        let (patience, silent_at) = (SLOW, Instant::now() + SLOW);
         Ok(Self { client, subject, inbox, subscriber, number: 0, left: 0, patience, silent_at, losses })
     }
     /// Whether a pull is under way.
     pub(crate) fn is_open(&self) -> bool {
         self.left > 0
     }
-    /// Asks for what is there now, at most `batch`.
-    pub(crate) async fn at_once(&mut self, batch: usize) -> Result<(), String> {
-        self.ask(batch, json!({ "batch": batch, "no_wait": true }), AT_ONCE_PATIENCE).await
-    }
-    /// Waits for at most `batch` messages, for at most `expires`.
-    pub(crate) async fn wait(&mut self, batch: usize, expires: Duration, heartbeat: Duration) -> Result<(), String> {
+    /// Asks for what is there and what comes, at most `batch` messages, for at most `expires`.
+    pub(crate) async fn ask(&mut self, batch: usize, expires: Duration, heartbeat: Duration) -> Result<(), String> {
         let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let body = json!({ "batch": batch, "expires": nanos(expires), "idle_heartbeat": nanos(heartbeat) });
-        self.ask(batch, body, heartbeat * 2 + Duration::from_secs(1)).await
-    }
-    async fn ask(&mut self, batch: usize, body: serde_json::Value, patience: Duration) -> Result<(), String> {
+        let patience = heartbeat * 2 + SLOW;
         let reply = format!("{}.{}", self.inbox, self.number + 1);
         let asked = self.client.publish_with_reply(self.subject.clone(), reply, body.to_string().into());
         // The client holds messages back while it is disconnected, and waits when it holds too many.
@@ -69,6 +63,21 @@ impl Pull {
         (self.number, self.left, self.patience) = (self.number + 1, batch, patience);
         self.silent_at = Instant::now() + patience;
         Ok(())
+    }
+    /// Asks for nothing more, and hands out what was on its way. What the broker sends in this very moment may be lost
+    /// here; it comes again when its time to be settled ends.
+    pub(crate) async fn stop(mut self, patience: Duration) -> Vec<Message> {
+        let mut left = Vec::new();
+        let heard = async {
+            self.subscriber.drain().await.ok()?;
+            while let Some(message) = self.subscriber.next().await {
+                left.extend(Some(message).filter(|message| place(message).is_some()));
+            }
+            Some(())
+        };
+        // A broker that is away has forgotten the question by itself.
+        let _: Result<Option<()>, _> = tokio::time::timeout(patience, heard).await;
+        left
     }
     /// Waits for what comes next. Cancelling loses nothing.
     pub(crate) async fn next(&mut self) -> Got {

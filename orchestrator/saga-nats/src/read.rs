@@ -144,7 +144,7 @@ impl Reader {
         let Some(pull) = self.pull.as_mut() else { return self.set_up(inner).await };
         if !pull.is_open() {
             self.fed = false;
-            pull.wait(PULL, inner.options.look_every, inner.options.heartbeat).await?;
+            pull.ask(PULL, inner.options.look_every, inner.options.heartbeat).await?;
         }
         let got = pull.next().await;
         self.take(inner, got).await?;

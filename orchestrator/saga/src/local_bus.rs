@@ -183,6 +183,15 @@ impl Bus for LocalBus {
         }
         Ok(())
     }
+    async fn leave(&self, inbox: &Inbox) -> Result<(), BusError> {
+        if let Some(queue) = lock(&self.state).queues.get_mut(inbox) {
+            let open = std::mem::take(&mut queue.in_flight);
+            // They were first in line, and are again.
+            open.into_values().rev().for_each(|(message, times, _)| queue.ready.push_front((message, times)));
+        }
+        self.waker(inbox).notify_one();
+        Ok(())
+    }
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
         let inbox = Inbox::Commands(module.to_owned());
         let state = lock(&self.state);

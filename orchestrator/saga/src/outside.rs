@@ -43,7 +43,7 @@ impl Sagas {
         let (health, clock, tasks) = (self.health().clone(), self.inner.clock.clone(), self.inner.tasks.clone());
         while !tasks.is_stopping() {
             let received = tokio::select! {
-                () = tasks.stopping() => return,
+                () = tasks.stopping() => break,
                 received = self.inner.bus.receive(&Inbox::Outside, OUTSIDE_AT_ONCE) => received,
             };
             let received = match received {
@@ -60,6 +60,9 @@ impl Sagas {
             if let Err(why) = self.inner.bus.settle(&Inbox::Outside, settled).await {
                 tracing::warn!(%why, "events from outside could not be acknowledged; they come again");
             }
+        }
+        if self.inner.bus.leave(&Inbox::Outside).await.is_err() {
+            tracing::debug!("the bus was away at the end; what came from outside comes again");
         }
     }
 }

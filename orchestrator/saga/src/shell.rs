@@ -163,6 +163,10 @@ impl Shell {
             }
         }
         while storing.next().await.is_some() {}
+        // Whoever owns the group next need not wait until the replies that came here come again.
+        if self.bus.leave(&inbox).await.is_err() {
+            tracing::debug!(group = self.group, "the bus was away at the end; what was received comes again");
+        }
     }
     fn input(&mut self, input: Input, waiters: &mut Waiters, out: &mut Vec<Out>) {
         match input {

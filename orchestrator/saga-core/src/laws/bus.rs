@@ -106,6 +106,26 @@ pub async fn a_reply_finds_its_group(case: BusCase) {
     let other = case.bus.receive(&Inbox::Replies(4), 9).await.expect("received");
     assert_eq!(messages(&other), [reply_to(4, 9)]);
 }
+/// Who leaves gives back what was handed out and not settled; nobody has to wait until its time ends.
+pub async fn who_leaves_gives_back(case: BusCase) {
+    publish(&case, [1, 2, 3]).await;
+    let got = receive(&case, 2).await;
+    settle(&case, &got[..1], Settle::Done).await;
+    // Somebody still asks for more when it leaves.
+    assert!(in_vain(case.bus.receive(&Inbox::Replies(4), 9)).await.is_none());
+    case.bus.leave(&INBOX).await.expect("left");
+    case.bus.leave(&Inbox::Replies(4)).await.expect("left");
+    case.bus.leave(&Inbox::Replies(5)).await.expect("nobody was there");
+    let mut again = receive(&case, 2).await;
+    again.sort_by_key(|delivery| std::cmp::Reverse(delivery.times));
+    assert_eq!(messages(&again), [reply(2), reply(3)]);
+    assert_eq!(again[0].times, 2, "what was tried is counted");
+    settle(&case, &again, Settle::Done).await;
+    case.bus.publish(reply_to(4, 9)).await.expect("published");
+    let other = case.bus.receive(&Inbox::Replies(4), 9).await.expect("received");
+    assert_eq!(messages(&other), [reply_to(4, 9)]);
+    nothing_comes(&case, 100).await;
+}
 /// What is not settled comes back; what is settled does not, however often it is settled.
 pub async fn what_is_not_settled_comes_back(case: BusCase) {
     publish(&case, [1, 2]).await;
@@ -236,7 +256,7 @@ pub async fn questions_are_answered(case: BusCase) {
 macro_rules! bus_laws {
     ($make:path) => {
         $crate::bus_laws! { $make;
-            a_reply_finds_its_group, what_is_not_settled_comes_back, later_waits, a_cancelled_receive_loses_nothing,
+            a_reply_finds_its_group, who_leaves_gives_back, what_is_not_settled_comes_back, later_waits, a_cancelled_receive_loses_nothing,
             poison_blocks_nobody, events_are_read_in_order_from_anywhere, a_gap_is_refused_and_what_is_missing_is_said,
             questions_are_answered }
     };
