@@ -1,5 +1,6 @@
 //! Runs one module: commands in, answers out; its projections and reactors; the relay of its log.
 
+use crate::feed::Feed;
 use crate::health::Health;
 use crate::tasks::Tasks;
 use futures::FutureExt;
@@ -31,6 +32,8 @@ const SHORT_STEP_MS: u64 = 10;
 const SHORT_WAITS: u32 = 10;
 /// How long handlers that are under way may take at a stop; what is cut off then is asked for again.
 const LAST_WORK: Duration = Duration::from_secs(5);
+/// A page of 250 events is worth a commit of its own; behind it nobody waits for more to gather.
+const LONG_PAGE: usize = 250;
 /// After something did not work, before it is tried again.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -150,11 +153,14 @@ impl Host {
                 tracing::warn!(module = self.module.name, %why, "could not be acknowledged; it comes again");
             }
         }
-        // What is under way may be at its commit: it ends, and what is not acknowledged comes again.
+        // What is under way may be at its commit: it ends. What is not acknowledged then is given back.
         let patience = self.clock.sleep_until(self.clock.now().plus(LAST_WORK));
         tokio::select! {
-            () = async { while under_way.next().await.is_some() {} } => {}
+            () = async { while let Some(done) = under_way.next().await { settled.push(done) } } => {}
             () = patience => {}
+        }
+        if self.bus.settle(&inbox, settled).await.is_err() || self.bus.leave(&inbox).await.is_err() {
+            tracing::debug!(module = self.module.name, "the bus was away at the end; what was received comes again");
         }
     }
     async fn delivery(&self, delivery: Delivery) -> (u64, Settle) {
@@ -233,13 +239,13 @@ impl Host {
     async fn project(&self, def: ProjectionDef, source: &'static str, turn: &tokio::sync::Mutex<()>) {
         let consumer = def.consumer(source);
         let Some((mut at, mut streams)) = self.begin(&consumer).await else { return };
-        let mut kept = Kept::default();
+        let (mut feed, mut kept) = (Feed::of(source), Kept::default());
         loop {
             let mut page = tokio::select! {
                 () = self.tasks.stopping() => return,
-                page = self.bus.events(source, at.0, PROJECTION_PAGE) => page,
+                page = feed.next(self, at, PROJECTION_PAGE) => page,
             };
-            let more = page.as_mut().is_ok_and(|page| cut(&def, source, page));
+            let more = page.as_mut().is_ok_and(|page| cut(&def, source, page) || page.len() >= LONG_PAGE);
             let folded = match &page {
                 Ok(page) => {
                     let _turn = turn.lock().await;
@@ -293,10 +299,11 @@ impl Host {
     async fn react(&self, reactor: Reactor, source: &'static str) {
         let consumer = reactor.consumer(self.module.name, source);
         let Some((mut at, _)) = self.begin(&consumer).await else { return };
+        let mut feed = Feed::of(source);
         loop {
             let page = tokio::select! {
                 () = self.tasks.stopping() => return,
-                page = self.bus.events(source, at.0, PROJECTION_PAGE) => page,
+                page = feed.next(self, at, PROJECTION_PAGE) => page,
             };
             let page = match page {
                 Ok(page) => page,

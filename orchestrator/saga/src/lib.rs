@@ -35,6 +35,7 @@
 mod board;
 mod control;
 mod coordination;
+mod feed;
 mod groups;
 mod health;
 mod host;
