@@ -164,6 +164,10 @@ pub(crate) struct Story {
     pub(crate) limit: usize,
 }
 
+/// One story alone needs no join.
+static ONE_STORY: LazyLock<String> = LazyLock::new(|| {
+    format!("SELECT {EVENT_COLUMNS} FROM es_events WHERE stream = $1 AND version > $2 ORDER BY version LIMIT $3")
+});
 static STORY: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT e.*, q.n FROM unnest($1, $2, $3) WITH ORDINALITY AS q(stream, after, most, n) \
@@ -175,11 +179,17 @@ static STORY: LazyLock<String> = LazyLock::new(|| {
 impl Kind for Story {
     type Answer = Vec<Recorded>;
     async fn ask(readers: &PgPool, questions: &[Self]) -> Result<Vec<Result<Vec<Recorded>, ReadError>>, sqlx::Error> {
-        let number_of = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let most = |question: &Self| i64::try_from(question.limit).unwrap_or(i64::MAX);
+        let after = |question: &Self| i64::try_from(question.after.0).unwrap_or(i64::MAX);
+        if let [alone] = questions {
+            let query = sqlx::query(AssertSqlSafe(ONE_STORY.as_str())).bind(alone.stream.as_str());
+            let rows = query.bind(after(alone)).bind(most(alone)).fetch_all(readers).await?;
+            return Ok(vec![rows.iter().map(decode::recorded).collect()]);
+        }
         let rows = sqlx::query(AssertSqlSafe(STORY.as_str()))
             .bind(questions.iter().map(|question| question.stream.as_str()).collect::<Vec<_>>())
-            .bind(questions.iter().map(|q| i64::try_from(q.after.0).unwrap_or(i64::MAX)).collect::<Vec<_>>())
-            .bind(questions.iter().map(|question| number_of(question.limit)).collect::<Vec<_>>())
+            .bind(questions.iter().map(after).collect::<Vec<_>>())
+            .bind(questions.iter().map(most).collect::<Vec<_>>())
             .fetch_all(readers)
             .await?;
         let mut answers: Vec<Result<Vec<Recorded>, ReadError>> = questions.iter().map(|_| Ok(Vec::new())).collect();
