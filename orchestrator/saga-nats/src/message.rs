@@ -44,9 +44,10 @@ pub fn encode(
     }
 }
 
-fn finish(subject: String, attributes: &Attributes, body: &str) -> Outgoing {
+fn finish(subject: String, attributes: Attributes, body: &str) -> Outgoing {
+    let id = attributes.get("id").unwrap_or_default().to_owned();
     let mut headers = attributes.headers();
-    put(&mut headers, MSG_ID, attributes.get("id").unwrap_or_default());
+    put(&mut headers, MSG_ID, &id);
     Outgoing { subject, headers, body: Bytes::copy_from_slice(body.as_bytes()) }
 }
 fn common(source: String, kind: &str, id: &str, now: Timestamp) -> Attributes {
@@ -94,7 +95,7 @@ fn encode_command(subjects: &Subjects, message: &CommandMessage, now: Timestamp)
     attributes.set("replyto", subjects.reply(message.reply_to));
     attributes.set("probe", if message.probe { "true" } else { "" });
     set_traceparent(&mut attributes, deed.traceparent.as_deref());
-    finish(subjects.command(module, command, version), &attributes, delivered.payload.as_str())
+    finish(subjects.command(module, command, version), attributes, delivered.payload.as_str())
 }
 
 /// The two outcomes that an [`Answer`] does not have.
@@ -136,13 +137,13 @@ fn encode_reply(
     set_step(&mut attributes, reply.saga, &reply.step, key, reply.direction, reply.attempt);
     attributes.set("correlationid", reply.saga.to_string());
     attributes.set("causationid", key.to_string());
-    Ok(finish(subjects.reply(reply.group), &attributes, &body))
+    Ok(finish(subjects.reply(reply.group), attributes, &body))
 }
 
 fn encode_outside(subjects: &Subjects, outside: &OutsideMessage, now: Timestamp) -> Outgoing {
     let mut attributes = common(outside.source.clone(), &outside.kind, &outside.id, now);
     attributes.set("id", outside.id.clone());
-    let mut out = finish(subjects.outside(&outside.kind), &attributes, outside.data.as_str());
+    let mut out = finish(subjects.outside(&outside.kind), attributes, outside.data.as_str());
     // Ids from outside are unique per source only, and need not fit a header as they are.
     let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{} {}", outside.source, outside.id).as_bytes());
     put(&mut out.headers, MSG_ID, &id.to_string());
