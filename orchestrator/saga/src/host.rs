@@ -55,6 +55,8 @@ pub(crate) struct Host {
     pub(crate) lines: Vec<(Line, Answerer)>,
     /// How long a projection lets events gather before it folds them.
     pub(crate) gather: Duration,
+    /// How long the relay lets events gather after it has published some: a window costs as much as several events.
+    pub(crate) pace: Duration,
 }
 
 impl Host {
@@ -91,8 +93,12 @@ impl Host {
         self.tasks.spawn(async move { host.relay().await });
     }
     pub(crate) async fn pause(&self) {
+        self.wait(PAUSE).await;
+    }
+    /// Waits, but not longer than until everything ends.
+    pub(crate) async fn wait(&self, time: Duration) {
         tokio::select! {
-            () = self.clock.sleep_until(self.clock.now().plus(PAUSE)) => {}
+            () = self.clock.sleep_until(self.clock.now().plus(time)) => {}
             () = self.tasks.stopping() => {}
         }
     }
@@ -261,10 +267,7 @@ impl Host {
                     at = page.last().map_or(at, public_place);
                     if !more {
                         // More events in one page are fewer commits; nobody reads a read model every millisecond.
-                        tokio::select! {
-                            () = self.clock.sleep_until(self.clock.now().plus(self.gather)) => {}
-                            () = self.tasks.stopping() => return,
-                        }
+                        self.wait(self.gather).await;
                     }
                 }
                 (Err(why), _) => {

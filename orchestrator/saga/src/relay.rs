@@ -60,6 +60,9 @@ impl Host {
             Out::Publish(events) => Some(match self.bus.publish_events(module, &events).await {
                 Ok(last) => {
                     self.health.well(&self.relay_place());
+                    if events.len() < WINDOW / 2 {
+                        self.wait(self.pace).await;
+                    }
                     In::Published { last }
                 }
                 Err(why) => {
