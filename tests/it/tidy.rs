@@ -3,8 +3,8 @@
 use crate::tree::{self, File};
 use std::collections::BTreeSet;
 
-/// Longer files are read by nobody from top to bottom.
-const LINES_MAX: usize = 800;
+/// Some eight screens: what one reads from top to bottom and still knows the beginning. A longer file holds two things.
+const LINES_MAX: usize = 450;
 
 /// What is wrong with a source file.
 fn source_faults(file: &File) -> Vec<String> {

@@ -42,6 +42,44 @@ pub trait Query: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     type Answer: Serialize + DeserializeOwned + Send + Sync + 'static;
 }
 
+/// Says which module answers a request, and how: the request is named like its type, in version 1.
+/// What has another name or version implements [`Command`](crate::command::Command) or
+/// [`Query`](crate::command::Query) by hand.
+///
+/// ```
+/// # use saga_core::{command::Common, port};
+/// # use serde::{Deserialize, Serialize};
+/// const MODULE: &str = "printing";
+///
+/// #[derive(Clone, Serialize, Deserialize)]
+/// struct PrintProof {
+///     copies: u32,
+/// }
+/// port!(MODULE: PrintProof -> u64, Common); // a command: its reply, its refusals
+///
+/// #[derive(Clone, Serialize, Deserialize)]
+/// struct Proofs {}
+/// port!(MODULE: Proofs ? Vec<u64>); // a query: its answer
+/// ```
+#[macro_export]
+macro_rules! port {
+    ($module:ident: $command:ident -> $reply:ty, $refusal:ty) => {
+        impl $crate::command::Command for $command {
+            const MODULE: &'static str = $module;
+            const NAME: &'static str = stringify!($command);
+            type Reply = $reply;
+            type Refusal = $refusal;
+        }
+    };
+    ($module:ident: $query:ident ? $answer:ty) => {
+        impl $crate::command::Query for $query {
+            const MODULE: &'static str = $module;
+            const NAME: &'static str = stringify!($query);
+            type Answer = $answer;
+        }
+    };
+}
+
 /// A typed business "no". It promises that nothing happened.
 ///
 /// Serialised as an object; its fields travel in the answer beside code and reason.

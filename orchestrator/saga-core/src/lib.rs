@@ -10,6 +10,8 @@ pub mod aggregate;
 pub mod appender;
 pub mod audit;
 pub mod batch;
+#[cfg(feature = "laws")]
+pub mod between;
 pub mod bus;
 pub mod catchup;
 pub mod codes;

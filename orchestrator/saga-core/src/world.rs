@@ -2,26 +2,27 @@
 //!
 //! It drives exactly what production runs (coordinator, barrier, host, journal); only the shell is another one.
 
-use crate::batch::{Batch, Commit};
+mod look;
+mod participants;
+
+use crate::batch::Commit;
 use crate::definition::Definition;
-use crate::envelope::{Actor, sha256};
-use crate::execution::{Act, Deed as ActDeed, Execution, OrderKind, Ordered, Signal};
+use crate::envelope::Actor;
+use crate::execution::{Act, Deed, Execution, OrderKind, Ordered, Signal};
 use crate::fact::{By, SagaStarted};
-use crate::host::{Delivered, Served, group_fence, serve};
+use crate::host::group_fence;
 use crate::id::{Direction, Epoch, Position, SagaId};
 use crate::journal;
 use crate::json::Payload;
 use crate::machine::Machine;
 use crate::machine::coordinator::{Coordinator, Definitions, In, Out, Told};
-use crate::machine::participant::{Arrival, entry};
 use crate::machine::seats::group_scope;
 use crate::memory::{CountedIds, MemoryStores, StillClock};
-use crate::module::{Deed, Module};
-use crate::outcome::{Answer, Refused};
+use crate::module::Module;
+use crate::outcome::Answer;
 use crate::ports::{Claim, Clock, Ids, SharedStore, Stores};
 use crate::saga::{Saga, define};
 use crate::stage::STAGE_TIME;
-use crate::step::StepError;
 use crate::view::SagaState;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -196,19 +197,6 @@ impl World {
         let waiting = u64::try_from(self.work.len()).unwrap_or(u64::MAX).max(1);
         self.work.remove(usize::try_from((*dice >> 32) % waiting).unwrap_or(0))
     }
-    /// Whether what the coordinator has in memory is the fold of its log, for every open saga.
-    pub async fn agrees_with_its_log(&self) -> Result<(), String> {
-        if !self.coordinator.is_quiet() {
-            return Ok(());
-        }
-        for live in self.coordinator.sagas() {
-            let (live, folded) = (format!("{live:#?}"), format!("{:#?}", self.saga(live.saga()).await?));
-            if live != folded {
-                return Err(format!("in memory: {live}\nin the log: {folded}"));
-            }
-        }
-        Ok(())
-    }
     /// Lets the next deadline pass, whatever it is.
     pub async fn let_deadline_pass(&mut self) -> Result<(), String> {
         if let Some(due) = self.coordinator.next_due() {
@@ -231,7 +219,7 @@ impl World {
                 if self.faults.twice {
                     self.reached += 1;
                     let again = self.perform(saga, &act).await?;
-                    let here = act.deed == ActDeed::Run;
+                    let here = act.deed == Deed::Run;
                     if !here && served.is_some() && again.is_some() && again != served {
                         return Err(format!("{}: answered {served:?}, then {again:?}", act.step));
                     }
@@ -331,129 +319,4 @@ impl World {
         }
         Ok(())
     }
-    /// Performs an act as its participant would; `None` is silence.
-    async fn perform(&mut self, saga: SagaId, act: &Act) -> Result<Option<Answer>, String> {
-        let forward = act.direction == Direction::Do;
-        let silent = self.faults.silence.as_ref().is_some_and(|(at, happens)| *at == act.step && !happens);
-        if forward && silent && self.reached < SILENCES_MAX {
-            self.reached += 1;
-            return Ok(None);
-        }
-        if !forward && self.faults.undo_weather.as_ref() == Some(&act.step) {
-            self.reached += 1;
-            return Ok(Some(Answer::Retry { after_ms: 1, reason: "weather".to_owned() }));
-        }
-        let refused = forward && self.faults.refuse.as_ref() == Some(&act.step);
-        self.reached += u64::from(refused);
-        match &act.deed {
-            ActDeed::Run if refused => Ok(Some(Answer::Refused(Refused::new("INJECTED", "injected")))),
-            ActDeed::Run => Ok(self.call(saga, act).await),
-            ActDeed::Send { command, payload } | ActDeed::Probe { command, payload } => {
-                let delivered = self.delivered(saga, act, &command.name, command.version, payload);
-                let Some((module, store)) = self.modules.get(command.module.as_str()) else {
-                    return Err(format!("nobody serves {}", command.module));
-                };
-                if refused {
-                    return Ok(Some(refuse(store, &delivered).await));
-                }
-                self.project().await?;
-                match serve(module, store, &self.ids, self.clock.now(), &delivered).await {
-                    Served::Answered(answer) => Ok(Some(answer)),
-                    Served::Stale { .. } => Ok(None),
-                    Served::Park(why) => Err(format!("{}: {}: {}", act.step, why.code, why.reason)),
-                }
-            }
-        }
-    }
-    /// Folds everything recorded so far into every module's read models: here, no read model is ever behind.
-    pub async fn project(&self) -> Result<(), String> {
-        for (module, own) in self.modules.values() {
-            for def in &module.projections {
-                for source in def.sources() {
-                    let Some((_, log)) = self.modules.get(source) else { continue };
-                    crate::catchup::catch_up(def, own, source, log).await.map_err(|why| why.to_string())?;
-                }
-            }
-        }
-        Ok(())
-    }
-    async fn call(&self, saga: SagaId, act: &Act) -> Option<Answer> {
-        let work = self.coordinator.saga(saga)?.call(act).ok()?;
-        Some(match work.await {
-            Ok(output) => Answer::Done { output },
-            Err(StepError::Refused { code, reason }) => Answer::Refused(Refused::new(code, reason)),
-            Err(StepError::Retry { reason }) => Answer::Retry { after_ms: 0, reason },
-        })
-    }
-    fn delivered(&self, saga: SagaId, act: &Act, command: &str, version: u16, payload: &Payload) -> Delivered {
-        let key = if act.direction == Direction::Do { act.keys.0 } else { act.keys.1 };
-        let deed = Deed {
-            saga: saga.0,
-            step: act.step.clone(),
-            key,
-            direction: act.direction,
-            attempt: act.attempt,
-            actor: Actor::saga(saga),
-            correlation: saga.0,
-            causation: key.uuid(),
-            traceparent: None,
-            deadline: Some(act.deadline),
-        };
-        let (command, payload) = (command.to_owned(), payload.clone());
-        Delivered { command, version, payload, deed, epoch: self.epoch, keys: act.keys }
-    }
-    /// A saga as its facts tell it.
-    pub async fn saga(&self, saga: SagaId) -> Result<Execution, String> {
-        let history = journal::history(&self.journal, saga).await.map_err(|why| why.to_string())?;
-        let started = history.first().and_then(|(fact, _)| fact.as_start());
-        let definition =
-            started.and_then(|started| self.definitions.get(&(started.definition.clone(), started.version))).cloned();
-        let mut exec = Execution::new(saga, definition, 7);
-        history.iter().for_each(|(fact, at)| exec.evolve(fact, *at));
-        Ok(exec)
-    }
-    /// Its state.
-    pub async fn state(&self, saga: SagaId) -> Result<SagaState, String> {
-        Ok(self.saga(saga).await?.state())
-    }
-    /// Names of its facts with the step they are about, in order.
-    pub async fn story(&self, saga: SagaId) -> Result<Vec<String>, String> {
-        use crate::event::EventSet;
-        let history = journal::history(&self.journal, saga).await.map_err(|why| why.to_string())?;
-        Ok(history
-            .iter()
-            .map(|(fact, _)| {
-                let value: serde_json::Value = fact.encode().ok().and_then(|data| data.read().ok()).unwrap_or_default();
-                match value["step"].as_str() {
-                    Some(step) => format!("{} {step}", fact.name()),
-                    None => fact.name().to_owned(),
-                }
-            })
-            .collect())
-    }
-    /// Every log of this world, for the audit: orchestration first.
-    pub fn logs(&self) -> Vec<(String, SharedStore)> {
-        let modules = self.modules.iter().map(|(name, (_, store))| ((*name).to_owned(), Arc::clone(store)));
-        std::iter::once(("orchestration".to_owned(), Arc::clone(&self.journal))).chain(modules).collect()
-    }
-    /// The definitions of this world.
-    pub fn definitions(&self) -> &Arc<Definitions> {
-        &self.definitions
-    }
-}
-
-/// The module says no: recorded in its inbox, like every refusal.
-async fn refuse(store: &SharedStore, delivered: &Delivered) -> Answer {
-    let arrival = Arrival {
-        saga: delivered.deed.saga,
-        deed: delivered.keys.0,
-        undo: delivered.keys.1,
-        direction: delivered.deed.direction,
-        payload_hash: sha256(delivered.payload.as_str().as_bytes()),
-        epoch: delivered.epoch,
-    };
-    let answer = Answer::Refused(Refused::new("INJECTED", "injected"));
-    let row = entry(&arrival, answer.clone());
-    let _recorded = store.commit(Batch { inbox: Some(row), ..Batch::default() }).await;
-    answer
 }

@@ -4,15 +4,12 @@
 use async_trait::async_trait;
 use saga::core::audit::audit_logs;
 use saga::core::batch::{Batch, Commit};
+use saga::core::between::{Between, between};
 use saga::core::bus::AnyBus;
-use saga::core::envelope::Recorded;
-use saga::core::id::{Position, SagaId, StepKey, StreamId, Version};
+use saga::core::id::SagaId;
 use saga::core::json::Payload;
 use saga::core::memory::MemoryStores;
-use saga::core::ports::{
-    Cached, Claim, Clock, Document, Documents, EventStore, Find, Lease, Leases, OpenError, ReadError, Recollection,
-    SharedStore, Stores, Tail,
-};
+use saga::core::ports::{Claim, Clock, Lease, ReadError, SharedStore, Stores};
 use saga::core::uuid::Uuid;
 use saga::core::view::SagaState;
 use saga::prelude::*;
@@ -162,61 +159,17 @@ impl Held {
     }
 }
 #[async_trait]
-impl EventStore for Held {
+impl Between for Held {
+    fn store(&self) -> &SharedStore {
+        &self.store
+    }
     async fn commit(&self, batch: Batch) -> Commit {
         self.pass(|gates| gates.commits).await;
         self.store.commit(batch).await
     }
-    async fn read(&self, stream: &StreamId, after: Version, limit: usize) -> Result<Vec<Recorded>, ReadError> {
-        self.store.read(stream, after, limit).await
-    }
-    async fn read_log(&self, after: Position, limit: usize) -> Result<Vec<Recorded>, ReadError> {
-        self.store.read_log(after, limit).await
-    }
-    async fn answered(&self, saga: Uuid, deed: StepKey, undo: StepKey) -> Result<Recollection, ReadError> {
-        self.store.answered(saga, deed, undo).await
-    }
-}
-#[async_trait]
-impl Documents for Held {
-    async fn get(&self, projection: &str, version: u16, key: &str) -> Result<Option<Document>, ReadError> {
-        self.store.get(projection, version, key).await
-    }
-    async fn find(&self, find: &Find) -> Result<Vec<Document>, ReadError> {
-        self.store.find(find).await
-    }
-    async fn checkpoint(&self, consumer: &str) -> Result<Position, ReadError> {
-        self.store.checkpoint(consumer).await
-    }
-    async fn cached(&self, what: &Cached) -> Result<Option<Payload>, ReadError> {
-        self.store.cached(what).await
-    }
-}
-#[async_trait]
-impl Leases for Held {
     async fn lease(&self, owner: Uuid, claim: &Claim, ttl: Duration) -> Result<Vec<Lease>, ReadError> {
         self.pass(|gates| gates.leases).await;
         self.store.lease(owner, claim, ttl).await
-    }
-}
-#[async_trait]
-impl Tail for Held {
-    async fn head(&self) -> Result<Position, ReadError> {
-        self.store.head().await
-    }
-    async fn grown(&self, after: Position) -> Position {
-        self.store.grown(after).await
-    }
-}
-struct HeldStores {
-    stores: Arc<dyn Stores>,
-    gate: watch::Receiver<Gates>,
-}
-#[async_trait]
-impl Stores for HeldStores {
-    async fn open(&self, module: &str) -> Result<SharedStore, OpenError> {
-        let store = self.stores.open(module).await?;
-        Ok(Arc::new(Held { store, gate: self.gate.clone() }))
     }
 }
 
@@ -224,7 +177,8 @@ impl Stores for HeldStores {
 async fn a_paused_and_woken_coordinator_is_fenced_and_steps_down() {
     let world = World::new().await;
     let (gate, open) = watch::channel(Gates { commits: true, leases: true });
-    let paused = world.process_on(Arc::new(HeldStores { stores: Arc::clone(&world.stores), gate: open })).await;
+    let held = between(Arc::clone(&world.stores), move |store| Held { store, gate: open.clone() });
+    let paused = world.process_on(held).await;
     eventually("it has everything", || paused.groups().len() == usize::from(GROUPS)).await;
     gate.send_replace(Gates { commits: false, leases: false });
     // These commits are under way when it stops: their starts are not durable, and nobody was told that they are.

@@ -7,32 +7,16 @@ use crate::api::dtos::{
 use crate::api::events::{Destination, JobType, Publication, ResolvedOutcome};
 use crate::api::refusals::{PackageRefused, PublishRefused, SettingsRefused};
 use events::ids::{AssetId, CampaignId, ClientId, DeliveryPackageId, DraftId, ProjectId, PublishJobId};
-use saga_core::command::{Command, Compensable, Query};
+use saga_core::command::Compensable;
 use saga_core::id::StepKey;
+use saga_core::port;
 use saga_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use crate::api::providers::*;
 
-/// Twenty equal places: a request belongs to delivery and is named like its type.
-macro_rules! port {
-    ($command:ident -> $reply:ty, $refusal:ty) => {
-        impl Command for $command {
-            const MODULE: &'static str = "delivery";
-            const NAME: &'static str = stringify!($command);
-            type Reply = $reply;
-            type Refusal = $refusal;
-        }
-    };
-    ($query:ident ? $answer:ty) => {
-        impl Query for $query {
-            const MODULE: &'static str = "delivery";
-            const NAME: &'static str = stringify!($query);
-            type Answer = $answer;
-        }
-    };
-}
+const MODULE: &str = "delivery";
 
 /// Makes the three artifacts of an approved draft and puts them on the shelf. The package's id is the deed's key.
 ///
@@ -52,7 +36,7 @@ pub struct CreatePackage {
     pub requires_client_approval: bool,
     pub artifacts: Vec<ArtifactSpec>,
 }
-port!(CreatePackage -> PackageReply, PackageRefused);
+port!(MODULE: CreatePackage -> PackageReply, PackageRefused);
 impl Compensable for CreatePackage {
     type Undo = WithdrawPackage;
     fn undo(&self, deed: StepKey) -> WithdrawPackage {
@@ -70,7 +54,7 @@ impl Compensable for CreatePackage {
 pub struct DeliverPackage {
     pub package_id: DeliveryPackageId,
 }
-port!(DeliverPackage -> DeliveredReply, PackageRefused);
+port!(MODULE: DeliverPackage -> DeliveredReply, PackageRefused);
 impl Compensable for DeliverPackage {
     type Undo = WithdrawPackage;
     fn undo(&self, _: StepKey) -> WithdrawPackage {
@@ -88,7 +72,7 @@ pub struct WithdrawPackage {
     pub package_id: DeliveryPackageId,
     pub reason: String,
 }
-port!(WithdrawPackage -> (), PackageRefused);
+port!(MODULE: WithdrawPackage -> (), PackageRefused);
 
 /// Puts a publication into the queue. The job's id is the deed's key.
 ///
@@ -114,7 +98,7 @@ pub struct QueuePublish {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub hold: Option<String>,
 }
-port!(QueuePublish -> JobReply, PublishRefused);
+port!(MODULE: QueuePublish -> JobReply, PublishRefused);
 fn social_post() -> JobType {
     JobType::SocialPost
 }
@@ -147,7 +131,7 @@ pub struct ReleasePublish {
     pub job_id: PublishJobId,
     pub reason: String,
 }
-port!(ReleasePublish -> JobReply, PublishRefused);
+port!(MODULE: ReleasePublish -> JobReply, PublishRefused);
 
 /// Publishes a queued job; asks the platform about a job whose outcome is unknown and never posts that one again.
 ///
@@ -160,7 +144,7 @@ port!(ReleasePublish -> JobReply, PublishRefused);
 pub struct ExecutePublish {
     pub job_id: PublishJobId,
 }
-port!(ExecutePublish -> ExecuteReply, PublishRefused);
+port!(MODULE: ExecutePublish -> ExecuteReply, PublishRefused);
 impl Compensable for ExecutePublish {
     type Undo = RetractPublish;
     fn undo(&self, _: StepKey) -> RetractPublish {
@@ -178,7 +162,7 @@ pub struct CancelPublish {
     pub job_id: PublishJobId,
     pub reason: String,
 }
-port!(CancelPublish -> (), PublishRefused);
+port!(MODULE: CancelPublish -> (), PublishRefused);
 
 /// Takes a publication back. Ends `RETRACTED`, or `RETRACT_FAILED` with a manual task; see the job.
 ///
@@ -191,7 +175,7 @@ pub struct RetractPublish {
     pub job_id: PublishJobId,
     pub reason: String,
 }
-port!(RetractPublish -> (), PublishRefused);
+port!(MODULE: RetractPublish -> (), PublishRefused);
 
 /// Puts a failed job back into the queue with its count of tries at zero. People only.
 ///
@@ -203,7 +187,7 @@ pub struct RetryPublish {
     pub job_id: PublishJobId,
     pub reason: String,
 }
-port!(RetryPublish -> JobReply, PublishRefused);
+port!(MODULE: RetryPublish -> JobReply, PublishRefused);
 
 /// A person says what became of a post whose outcome is unknown, and how they know.
 ///
@@ -219,7 +203,7 @@ pub struct ResolvePublish {
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub publications: Vec<Publication>,
 }
-port!(ResolvePublish -> JobReply, PublishRefused);
+port!(MODULE: ResolvePublish -> JobReply, PublishRefused);
 
 /// Says what may be published. Off, and a rehearsal, until this says otherwise.
 ///
@@ -233,7 +217,7 @@ pub struct SetExecution {
     pub channels: Vec<String>,
     pub reason: String,
 }
-port!(SetExecution -> ExecutionSettings, SettingsRefused);
+port!(MODULE: SetExecution -> ExecutionSettings, SettingsRefused);
 impl Compensable for SetExecution {
     type Undo = RestoreExecution;
     fn undo(&self, deed: StepKey) -> RestoreExecution {
@@ -249,7 +233,7 @@ pub struct RestoreExecution {
     pub change: Uuid,
     pub reason: String,
 }
-port!(RestoreExecution -> (), SettingsRefused);
+port!(MODULE: RestoreExecution -> (), SettingsRefused);
 
 /// Says whether a client has to pay before packages are delivered. Nobody has to until this says so.
 ///
@@ -262,7 +246,7 @@ pub struct SetPaymentRule {
     pub payment_required: bool,
     pub reason: String,
 }
-port!(SetPaymentRule -> (), SettingsRefused);
+port!(MODULE: SetPaymentRule -> (), SettingsRefused);
 
 /// One package; `None` if it never was. A withdrawn package is shown as such.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -271,7 +255,7 @@ port!(SetPaymentRule -> (), SettingsRefused);
 pub struct GetPackage {
     pub package_id: DeliveryPackageId,
 }
-port!(GetPackage ? Option<PackageView>);
+port!(MODULE: GetPackage ? Option<PackageView>);
 
 /// The shelf: packages by client and status; withdrawn ones only when asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -285,7 +269,7 @@ pub struct Packages {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status: Option<PackageStatus>,
 }
-port!(Packages ? Vec<PackageView>);
+port!(MODULE: Packages ? Vec<PackageView>);
 
 /// One job; `None` if it never was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -294,7 +278,7 @@ port!(Packages ? Vec<PackageView>);
 pub struct GetJob {
     pub job_id: PublishJobId,
 }
-port!(GetJob ? Option<JobView>);
+port!(MODULE: GetJob ? Option<JobView>);
 
 /// Jobs queued after `since`, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -314,7 +298,7 @@ pub struct Jobs {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub limit: Option<u32>,
 }
-port!(Jobs ? JobPage);
+port!(MODULE: Jobs ? JobPage);
 
 /// Everything that happened to the jobs of a campaign, in order of time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -323,18 +307,18 @@ port!(Jobs ? JobPage);
 pub struct Timeline {
     pub campaign_id: CampaignId,
 }
-port!(Timeline ? Vec<Moment>);
+port!(MODULE: Timeline ? Vec<Moment>);
 
 /// Jobs that need a person: outcome unknown, or a publication that could not be taken back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Unresolved {}
-port!(Unresolved ? Vec<JobView>);
+port!(MODULE: Unresolved ? Vec<JobView>);
 
 /// What may be published now.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Execution {}
-port!(Execution ? ExecutionSettings);
+port!(MODULE: Execution ? ExecutionSettings);

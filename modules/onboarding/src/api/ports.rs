@@ -6,8 +6,9 @@ use crate::api::dtos::{
 };
 use async_trait::async_trait;
 use events::ids::{BriefId, ClientId, IntakeId, ProjectId};
-use saga_core::command::{Command, Common, Compensable, Query, Refusal};
+use saga_core::command::{Common, Compensable, Query, Refusal};
 use saga_core::id::StepKey;
+use saga_core::port;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -40,12 +41,7 @@ pub struct CaptureIntake {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub next_of: Option<NextForm>,
 }
-impl Command for CaptureIntake {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "CaptureIntake";
-    type Reply = CapturedIntake;
-    type Refusal = CaptureRefused;
-}
+port!(MODULE: CaptureIntake -> CapturedIntake, CaptureRefused);
 impl Compensable for CaptureIntake {
     type Undo = WithdrawIntake;
     fn undo(&self, deed: StepKey) -> WithdrawIntake {
@@ -66,12 +62,7 @@ pub struct WithdrawIntake {
     pub version: u32,
     pub reason: String,
 }
-impl Command for WithdrawIntake {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "WithdrawIntake";
-    type Reply = ();
-    type Refusal = Common;
-}
+port!(MODULE: WithdrawIntake -> (), Common);
 
 /// Reads the newest form of a brief's intake into the normalised brief, with what was said on the call.
 ///
@@ -87,12 +78,7 @@ pub struct NormalizeBrief {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub notes: Option<CallNotes>,
 }
-impl Command for NormalizeBrief {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "NormalizeBrief";
-    type Reply = NormalizedBrief;
-    type Refusal = BriefRefused;
-}
+port!(MODULE: NormalizeBrief -> NormalizedBrief, BriefRefused);
 impl Compensable for NormalizeBrief {
     type Undo = RevertBriefNormalization;
     fn undo(&self, deed: StepKey) -> RevertBriefNormalization {
@@ -111,12 +97,7 @@ impl Compensable for NormalizeBrief {
 pub struct ValidateBrief {
     pub brief_id: BriefId,
 }
-impl Command for ValidateBrief {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "ValidateBrief";
-    type Reply = BriefMoved;
-    type Refusal = BriefRefused;
-}
+port!(MODULE: ValidateBrief -> BriefMoved, BriefRefused);
 impl Compensable for ValidateBrief {
     type Undo = RevertBriefNormalization;
     fn undo(&self, deed: StepKey) -> RevertBriefNormalization {
@@ -138,12 +119,7 @@ pub struct RevertBriefNormalization {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub deed: Option<StepKey>,
 }
-impl Command for RevertBriefNormalization {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "RevertBriefNormalization";
-    type Reply = ();
-    type Refusal = Common;
-}
+port!(MODULE: RevertBriefNormalization -> (), Common);
 
 /// Gives a brief up, whatever its state. Cancelling twice is cancelling once. Refused: `NOT_FOUND`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,12 +128,7 @@ impl Command for RevertBriefNormalization {
 pub struct CancelBrief {
     pub brief_id: BriefId,
 }
-impl Command for CancelBrief {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "CancelBrief";
-    type Reply = BriefMoved;
-    type Refusal = Common;
-}
+port!(MODULE: CancelBrief -> BriefMoved, Common);
 
 /// Opens a project with a workspace. The project's id is the deed's key; asking twice opens one.
 ///
@@ -171,12 +142,7 @@ pub struct CreateProject {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub brief_id: Option<BriefId>,
 }
-impl Command for CreateProject {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "CreateProject";
-    type Reply = CreatedProject;
-    type Refusal = CreateProjectRefused;
-}
+port!(MODULE: CreateProject -> CreatedProject, CreateProjectRefused);
 impl Compensable for CreateProject {
     type Undo = CloseProject;
     fn undo(&self, deed: StepKey) -> CloseProject {
@@ -192,12 +158,7 @@ pub struct CloseProject {
     pub project_id: ProjectId,
     pub reason: String,
 }
-impl Command for CloseProject {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "CloseProject";
-    type Reply = ();
-    type Refusal = Common;
-}
+port!(MODULE: CloseProject -> (), Common);
 
 /// Why a form was not captured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -272,11 +233,7 @@ impl Refusal for CreateProjectRefused {
 pub struct Status {
     pub client_id: ClientId,
 }
-impl Query for Status {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "Status";
-    type Answer = ClientStatus;
-}
+port!(MODULE: Status ? ClientStatus);
 
 /// One brief, with what is missing and the stage of its project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -346,11 +303,7 @@ impl Query for ListBriefs {
 #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Funnel {}
-impl Query for Funnel {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "Funnel";
-    type Answer = FunnelView;
-}
+port!(MODULE: Funnel ? FunnelView);
 
 /// What onboarding needs from the outside world. The composition root brings it.
 #[derive(Clone)]

@@ -1,8 +1,9 @@
 //! Commands of modules that are written in other languages. No crate owns those modules, so what is asked of them stands
 //! here, with the sagas that ask it. Their contract lies beside them, in `tests/foreign/*/schemas`, and a test compares.
 
-use saga_core::command::{Command, Common, Compensable, Refusal};
+use saga_core::command::{Common, Compensable, Refusal};
 use saga_core::id::StepKey;
+use saga_core::port;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU32;
 
@@ -19,12 +20,7 @@ pub struct PrintProof {
     /// What stands on them.
     pub title: String,
 }
-impl Command for PrintProof {
-    const MODULE: &'static str = PRINTSHOP;
-    const NAME: &'static str = "PrintProof";
-    type Reply = Printed;
-    type Refusal = PrintRefused;
-}
+port!(PRINTSHOP: PrintProof -> Printed, PrintRefused);
 impl Compensable for PrintProof {
     type Undo = CancelProof;
     fn undo(&self, deed: StepKey) -> CancelProof {
@@ -73,12 +69,7 @@ pub struct CancelProof {
     /// Which one.
     pub proof: StepKey,
 }
-impl Command for CancelProof {
-    const MODULE: &'static str = PRINTSHOP;
-    const NAME: &'static str = "CancelProof";
-    type Reply = ();
-    type Refusal = Common;
-}
+port!(PRINTSHOP: CancelProof -> (), Common);
 
 /// Orders a courier. The pickup's id is the deed's key. Refused: `NO_ADDRESS`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,12 +81,7 @@ pub struct BookPickup {
     /// How many he carries.
     pub parcels: NonZeroU32,
 }
-impl Command for BookPickup {
-    const MODULE: &'static str = COURIER;
-    const NAME: &'static str = "BookPickup";
-    type Reply = Booked;
-    type Refusal = BookRefused;
-}
+port!(COURIER: BookPickup -> Booked, BookRefused);
 impl Compensable for BookPickup {
     type Undo = CancelPickup;
     fn undo(&self, deed: StepKey) -> CancelPickup {
@@ -141,9 +127,4 @@ pub struct CancelPickup {
     /// Which one.
     pub pickup: StepKey,
 }
-impl Command for CancelPickup {
-    const MODULE: &'static str = COURIER;
-    const NAME: &'static str = "CancelPickup";
-    type Reply = ();
-    type Refusal = Common;
-}
+port!(COURIER: CancelPickup -> (), Common);

@@ -6,10 +6,12 @@ use super::dtos::{
 };
 use super::events::{ApprovalId, Publication, RevisionId, RevisionRequest};
 use events::ids::{AssetId, BundleId, CampaignId, DraftId, ProjectId, QcResultId, StrategyId};
-use saga_core::command::{Command, Common, Compensable, Refusal};
+use saga_core::command::{Common, Compensable, Refusal};
 use saga_core::id::StepKey;
+use saga_core::port;
 use serde::{Deserialize, Serialize};
 
+const MODULE: &str = "production";
 /// What an undo gives as its reason.
 const UNDONE: &str = "undone";
 
@@ -21,12 +23,7 @@ macro_rules! command {
         #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
         #[serde(deny_unknown_fields)]
         pub struct $name { $($(#[$of])* pub $field: $type),+ }
-        impl Command for $name {
-            const MODULE: &'static str = "production";
-            const NAME: &'static str = stringify!($name);
-            type Reply = $reply;
-            type Refusal = $refusal;
-        }
+        port!(MODULE: $name -> $reply, $refusal);
     )+};
 }
 

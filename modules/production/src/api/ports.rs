@@ -10,10 +10,12 @@ use super::dtos::{AssetCopy, AssetDoc, AssetSpec, AssetStatus, BriefEssentials, 
 use super::events::RevisionRequest;
 use async_trait::async_trait;
 use events::ids::{AssetId, BundleId, CampaignId, DraftId};
-use saga_core::command::Query;
 use saga_core::id::StepKey;
+use saga_core::port;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+const MODULE: &str = "production";
 
 /// What production needs from outside. The composition root brings it.
 #[derive(Clone)]
@@ -132,11 +134,7 @@ macro_rules! query {
         #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
         #[serde(deny_unknown_fields)]
         pub struct $name { $(pub $field: $type),+ }
-        impl Query for $name {
-            const MODULE: &'static str = "production";
-            const NAME: &'static str = stringify!($name);
-            type Answer = $answer;
-        }
+        port!(MODULE: $name ? $answer);
     )+};
 }
 query! {
@@ -166,8 +164,4 @@ pub struct Gallery {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<AssetId>,
 }
-impl Query for Gallery {
-    const MODULE: &'static str = "production";
-    const NAME: &'static str = "Gallery";
-    type Answer = Vec<AssetDoc>;
-}
+port!(MODULE: Gallery ? Vec<AssetDoc>);

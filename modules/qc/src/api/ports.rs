@@ -3,11 +3,14 @@
 use super::dtos::{Constraints, Evaluated, FailingSubject, Force, QcResult};
 use super::events::Subject;
 use events::ids::QcResultId;
-use saga_core::command::{Command, Common, Compensable, Query, Refusal};
+use saga_core::command::{Common, Compensable, Refusal};
 use saga_core::id::StepKey;
+use saga_core::port;
 use saga_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+const MODULE: &str = "qc";
 
 /// Whether a command may force its verdict. Off everywhere but in a harness.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -55,12 +58,7 @@ pub struct EvaluateContent {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub force: Option<Force>,
 }
-impl Command for EvaluateContent {
-    const MODULE: &'static str = "qc";
-    const NAME: &'static str = "EvaluateContent";
-    type Reply = Evaluated;
-    type Refusal = EvaluateRefused;
-}
+port!(MODULE: EvaluateContent -> Evaluated, EvaluateRefused);
 impl Compensable for EvaluateContent {
     type Undo = VoidQcResult;
     fn undo(&self, deed: StepKey) -> VoidQcResult {
@@ -105,12 +103,7 @@ pub struct WaiveQc {
     pub subject: Option<Subject>,
     pub reason: String,
 }
-impl Command for WaiveQc {
-    const MODULE: &'static str = "qc";
-    const NAME: &'static str = "WaiveQc";
-    type Reply = super::dtos::ResultStatus;
-    type Refusal = WaiveRefused;
-}
+port!(MODULE: WaiveQc -> super::dtos::ResultStatus, WaiveRefused);
 impl Compensable for WaiveQc {
     type Undo = VoidQcResult;
     fn undo(&self, _: StepKey) -> VoidQcResult {
@@ -158,12 +151,7 @@ pub struct VoidQcResult {
     pub subject: Option<Subject>,
     pub reason: String,
 }
-impl Command for VoidQcResult {
-    const MODULE: &'static str = "qc";
-    const NAME: &'static str = "VoidQcResult";
-    type Reply = ();
-    type Refusal = Common;
-}
+port!(MODULE: VoidQcResult -> (), Common);
 
 /// The result of one version of a subject that counts, if there is one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,11 +160,7 @@ impl Command for VoidQcResult {
 pub struct Result {
     pub subject: Subject,
 }
-impl Query for Result {
-    const MODULE: &'static str = "qc";
-    const NAME: &'static str = "Result";
-    type Answer = Option<QcResult>;
-}
+port!(MODULE: Result ? Option<QcResult>);
 
 /// All results of a subject, oldest first, voided ones among them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,11 +170,7 @@ pub struct History {
     pub kind: super::events::SubjectKind,
     pub id: Uuid,
 }
-impl Query for History {
-    const MODULE: &'static str = "qc";
-    const NAME: &'static str = "History";
-    type Answer = Vec<QcResult>;
-}
+port!(MODULE: History ? Vec<QcResult>);
 
 /// Subjects whose newest result that counts failed and is not stale, judged at or after `since`; oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,8 +180,4 @@ pub struct Failing {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub since: Option<Timestamp>,
 }
-impl Query for Failing {
-    const MODULE: &'static str = "qc";
-    const NAME: &'static str = "Failing";
-    type Answer = Vec<FailingSubject>;
-}
+port!(MODULE: Failing ? Vec<FailingSubject>);

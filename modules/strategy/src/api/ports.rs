@@ -5,9 +5,10 @@
 use crate::api::dtos::{BriefSnapshot, Outline, ShelfView, StrategyDiff, StrategyDoc, StrategyMoved, StrategyPatch};
 use async_trait::async_trait;
 use events::ids::{BriefId, ClientId, StrategyId};
-use saga_core::command::{Command, Common, Compensable, Query};
+use saga_core::command::{Common, Compensable};
 use saga_core::envelope::Actor;
 use saga_core::id::StepKey;
+use saga_core::port;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,12 +36,7 @@ pub struct GenerateStrategy {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub requested_version: Option<u32>,
 }
-impl Command for GenerateStrategy {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "GenerateStrategy";
-    type Reply = StrategyDoc;
-    type Refusal = GenerateRefused;
-}
+port!(MODULE: GenerateStrategy -> StrategyDoc, GenerateRefused);
 impl Compensable for GenerateStrategy {
     type Undo = DiscardStrategy;
     fn undo(&self, deed: StepKey) -> DiscardStrategy {
@@ -61,12 +57,7 @@ pub struct SubmitStrategy {
     #[serde(default)]
     pub reviewers: Vec<String>,
 }
-impl Command for SubmitStrategy {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "SubmitStrategy";
-    type Reply = StrategyMoved;
-    type Refusal = SubmitRefused;
-}
+port!(MODULE: SubmitStrategy -> StrategyMoved, SubmitRefused);
 impl Compensable for SubmitStrategy {
     type Undo = WithdrawSubmission;
     fn undo(&self, deed: StepKey) -> WithdrawSubmission {
@@ -92,12 +83,7 @@ pub struct WithdrawSubmission {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub deed: Option<StepKey>,
 }
-impl Command for WithdrawSubmission {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "WithdrawSubmission";
-    type Reply = ();
-    type Refusal = Common;
-}
+port!(MODULE: WithdrawSubmission -> (), Common);
 
 /// Approves a submitted version; the version that was approved before is superseded.
 ///
@@ -116,12 +102,7 @@ pub struct ApproveStrategy {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub approver: Option<Actor>,
 }
-impl Command for ApproveStrategy {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "ApproveStrategy";
-    type Reply = StrategyMoved;
-    type Refusal = ApproveRefused;
-}
+port!(MODULE: ApproveStrategy -> StrategyMoved, ApproveRefused);
 impl Compensable for ApproveStrategy {
     type Undo = RevokeStrategyApproval;
     fn undo(&self, _: StepKey) -> RevokeStrategyApproval {
@@ -142,12 +123,7 @@ pub struct RevokeStrategyApproval {
     pub strategy_id: StrategyId,
     pub reason: String,
 }
-impl Command for RevokeStrategyApproval {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "RevokeStrategyApproval";
-    type Reply = ();
-    type Refusal = Common;
-}
+port!(MODULE: RevokeStrategyApproval -> (), Common);
 
 /// Says no to a submitted version. Refused: `REASON_REQUIRED`; `NOT_PERMITTED` as for an approval; `NOT_FOUND`;
 /// `WRONG_STATE`.
@@ -163,12 +139,7 @@ pub struct RejectStrategy {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub decider: Option<Actor>,
 }
-impl Command for RejectStrategy {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "RejectStrategy";
-    type Reply = StrategyMoved;
-    type Refusal = RejectRefused;
-}
+port!(MODULE: RejectStrategy -> StrategyMoved, RejectRefused);
 impl Compensable for RejectStrategy {
     type Undo = DiscardStrategy;
     /// A "no" is taken back with the version it was said to; the decision stays in the history.
@@ -189,12 +160,7 @@ pub struct AmendStrategy {
     pub strategy_id: StrategyId,
     pub patch: StrategyPatch,
 }
-impl Command for AmendStrategy {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "AmendStrategy";
-    type Reply = StrategyDoc;
-    type Refusal = AmendRefused;
-}
+port!(MODULE: AmendStrategy -> StrategyDoc, AmendRefused);
 impl Compensable for AmendStrategy {
     type Undo = DiscardStrategy;
     fn undo(&self, deed: StepKey) -> DiscardStrategy {
@@ -215,12 +181,7 @@ pub struct DiscardStrategy {
     pub strategy_id: StrategyId,
     pub reason: String,
 }
-impl Command for DiscardStrategy {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "DiscardStrategy";
-    type Reply = ();
-    type Refusal = Common;
-}
+port!(MODULE: DiscardStrategy -> (), Common);
 
 /// One version. A discarded one is not found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -229,11 +190,7 @@ impl Command for DiscardStrategy {
 pub struct Get {
     pub strategy_id: StrategyId,
 }
-impl Query for Get {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "Get";
-    type Answer = StrategyDoc;
-}
+port!(MODULE: Get ? StrategyDoc);
 
 /// All versions of a brief that are not discarded, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -242,11 +199,7 @@ impl Query for Get {
 pub struct ListVersions {
     pub brief_id: BriefId,
 }
-impl Query for ListVersions {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "ListVersions";
-    type Answer = Vec<StrategyDoc>;
-}
+port!(MODULE: ListVersions ? Vec<StrategyDoc>);
 
 /// The approved version of a brief; otherwise the newest that waits or is being written; otherwise nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -255,11 +208,7 @@ impl Query for ListVersions {
 pub struct Current {
     pub brief_id: BriefId,
 }
-impl Query for Current {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "Current";
-    type Answer = Option<StrategyDoc>;
-}
+port!(MODULE: Current ? Option<StrategyDoc>);
 
 /// What is different between two versions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -269,22 +218,14 @@ pub struct Diff {
     pub a: StrategyId,
     pub b: StrategyId,
 }
-impl Query for Diff {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "Diff";
-    type Answer = StrategyDiff;
-}
+port!(MODULE: Diff ? StrategyDiff);
 
 /// Everything that waits for an approval, by brief and version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PendingApprovals {}
-impl Query for PendingApprovals {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "PendingApprovals";
-    type Answer = Vec<StrategyDoc>;
-}
+port!(MODULE: PendingApprovals ? Vec<StrategyDoc>);
 
 /// All versions of a client's briefs that were validated at some time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -293,11 +234,7 @@ impl Query for PendingApprovals {
 pub struct Shelf {
     pub client_id: ClientId,
 }
-impl Query for Shelf {
-    const MODULE: &'static str = MODULE;
-    const NAME: &'static str = "Shelf";
-    type Answer = ShelfView;
-}
+port!(MODULE: Shelf ? ShelfView);
 
 /// What strategy needs from the outside world. The composition root brings it.
 #[derive(Clone)]

@@ -1,0 +1,99 @@
+//! Stores that pass every call on and change one thing: what tests put between those who use a store and the store.
+
+use crate::batch::{Batch, Commit};
+use crate::envelope::Recorded;
+use crate::id::{Position, StepKey, StreamId, Version};
+use crate::json::Payload;
+use crate::ports::{
+    Cached, Claim, Document, Documents, EventStore, Find, Lease, Leases, OpenError, ReadError, Recollection,
+    SharedStore, Stores, Tail,
+};
+use async_trait::async_trait;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Stands between a caller and a store. Only writers can be changed; reads pass on as they are. It promises what the
+/// store behind it promises, except for what it changes.
+#[async_trait]
+pub trait Between: Send + Sync {
+    /// Who answers: asked once for each call.
+    fn store(&self) -> &SharedStore;
+    /// As [`EventStore::commit`].
+    async fn commit(&self, batch: Batch) -> Commit {
+        self.store().commit(batch).await
+    }
+    /// As [`Leases::lease`].
+    async fn lease(&self, owner: Uuid, claim: &Claim, ttl: Duration) -> Result<Vec<Lease>, ReadError> {
+        self.store().lease(owner, claim, ttl).await
+    }
+}
+
+/// The store that somebody in between makes of the one behind it.
+pub struct Passing<B>(pub B);
+
+/// The same stores, each with somebody in between; it is made anew whenever a store is opened.
+pub fn between<B: Between + 'static>(
+    stores: Arc<dyn Stores>,
+    make: impl Fn(SharedStore) -> B + Send + Sync + 'static,
+) -> Arc<dyn Stores> {
+    Arc::new(Each { stores, make })
+}
+
+struct Each<F> {
+    stores: Arc<dyn Stores>,
+    make: F,
+}
+#[async_trait]
+impl<B: Between + 'static, F: Fn(SharedStore) -> B + Send + Sync> Stores for Each<F> {
+    async fn open(&self, module: &str) -> Result<SharedStore, OpenError> {
+        let store = self.stores.open(module).await?;
+        Ok(Arc::new(Passing((self.make)(store))))
+    }
+}
+
+#[async_trait]
+impl<B: Between> EventStore for Passing<B> {
+    async fn commit(&self, batch: Batch) -> Commit {
+        self.0.commit(batch).await
+    }
+    async fn read(&self, stream: &StreamId, after: Version, limit: usize) -> Result<Vec<Recorded>, ReadError> {
+        self.0.store().read(stream, after, limit).await
+    }
+    async fn read_log(&self, after: Position, limit: usize) -> Result<Vec<Recorded>, ReadError> {
+        self.0.store().read_log(after, limit).await
+    }
+    async fn answered(&self, saga: Uuid, deed: StepKey, undo: StepKey) -> Result<Recollection, ReadError> {
+        self.0.store().answered(saga, deed, undo).await
+    }
+}
+#[async_trait]
+impl<B: Between> Documents for Passing<B> {
+    async fn get(&self, projection: &str, version: u16, key: &str) -> Result<Option<Document>, ReadError> {
+        self.0.store().get(projection, version, key).await
+    }
+    async fn find(&self, find: &Find) -> Result<Vec<Document>, ReadError> {
+        self.0.store().find(find).await
+    }
+    async fn checkpoint(&self, consumer: &str) -> Result<Position, ReadError> {
+        self.0.store().checkpoint(consumer).await
+    }
+    async fn cached(&self, what: &Cached) -> Result<Option<Payload>, ReadError> {
+        self.0.store().cached(what).await
+    }
+}
+#[async_trait]
+impl<B: Between> Leases for Passing<B> {
+    async fn lease(&self, owner: Uuid, claim: &Claim, ttl: Duration) -> Result<Vec<Lease>, ReadError> {
+        self.0.lease(owner, claim, ttl).await
+    }
+}
+#[async_trait]
+impl<B: Between> Tail for Passing<B> {
+    async fn head(&self) -> Result<Position, ReadError> {
+        self.0.store().head().await
+    }
+    async fn grown(&self, after: Position) -> Position {
+        self.0.store().grown(after).await
+    }
+}

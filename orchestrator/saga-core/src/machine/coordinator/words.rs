@@ -1,0 +1,153 @@
+//! What a coordinator hears, what it wants done, and what it tells those who wait.
+
+use crate::execution::{Accepted, Act, OrderRefused, Signal};
+use crate::fact::{SagaFact, SagaStarted};
+use crate::id::{SagaId, Version};
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Names somebody who waits for an answer.
+pub type Ticket = u64;
+
+/// What can happen to a coordinator.
+#[derive(Debug)]
+pub enum In {
+    /// Somebody starts a saga.
+    Start {
+        /// Its id: from its key, or fresh.
+        saga: SagaId,
+        /// Its first fact.
+        started: SagaStarted,
+        /// Who waits.
+        ticket: Option<Ticket>,
+    },
+    /// Something happened to a saga.
+    Signal {
+        /// Which.
+        saga: SagaId,
+        /// What.
+        signal: Signal,
+        /// Who waits.
+        ticket: Option<Ticket>,
+    },
+    /// An open saga was found in the log at the start.
+    Recover {
+        /// Which.
+        saga: SagaId,
+    },
+    /// The history that was asked for.
+    Loaded {
+        /// Whose.
+        saga: SagaId,
+        /// All of it.
+        history: Vec<(SagaFact, Timestamp)>,
+    },
+    /// The history cannot be read now: ask again later.
+    LoadFailed {
+        /// Whose.
+        saga: SagaId,
+        /// An event cannot be decoded: nobody can help but a person or a newer program.
+        for_good: Option<String>,
+    },
+    /// The commit is durable.
+    Committed {
+        /// Whose.
+        saga: SagaId,
+    },
+    /// The commit did not happen, or nobody knows: read anew and decide again.
+    NotCommitted {
+        /// Whose.
+        saga: SagaId,
+    },
+    /// Messages may have been lost: what is owed is sent again. The barrier makes that harmless.
+    Remind,
+    /// Time has passed.
+    Tick,
+}
+
+/// What a coordinator wants done.
+#[derive(Debug)]
+pub enum Out {
+    /// Read a saga's stream.
+    Load {
+        /// Whose.
+        saga: SagaId,
+        /// Not before this: it did not work a moment ago.
+        after_failure: bool,
+    },
+    /// Append facts to a saga's stream.
+    Commit {
+        /// Whose.
+        saga: SagaId,
+        /// The version it must have.
+        expected: Version,
+        /// What.
+        facts: Vec<SagaFact>,
+        /// When it was decided: the time of the facts, so that the fold of the log is the state that decided.
+        at: Timestamp,
+    },
+    /// Do something; its fact is durable.
+    Perform {
+        /// For whom.
+        saga: SagaId,
+        /// What.
+        act: Act,
+    },
+    /// Tell somebody who waits.
+    Tell {
+        /// Who.
+        ticket: Ticket,
+        /// What.
+        what: Told,
+    },
+    /// A saga has durably moved.
+    Moved {
+        /// Which.
+        saga: SagaId,
+        /// How many facts it has.
+        rev: Version,
+        /// Whether it ended, or needs a person.
+        rests: bool,
+    },
+    /// A message for a saga that does not exist: keep it.
+    Stray {
+        /// Which saga it named.
+        saga: SagaId,
+        /// What, in one line.
+        what: String,
+        /// Who waits until it is kept.
+        ticket: Option<Ticket>,
+    },
+}
+
+/// Where a saga durably stands, as far as the coordinator knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is not in memory: it has ended, or never began.
+    Away,
+    /// It is being read or written: [`Out::Moved`] follows.
+    Moving,
+    /// It stands.
+    At {
+        /// How many facts it has.
+        rev: Version,
+        /// Whether it ended, or needs a person.
+        rests: bool,
+    },
+}
+
+/// What a waiting caller is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Told {
+    /// The saga exists; whether it did before.
+    Started {
+        /// The same key, request or input had started it before.
+        repeated: bool,
+    },
+    /// What was told is durable, or changes nothing: a message may be acknowledged.
+    Taken,
+    /// The order is recorded.
+    Accepted(Accepted),
+    /// No.
+    Refused(OrderRefused),
+}

@@ -1,0 +1,104 @@
+//! Whoever performs an act: modules behind their barrier, and functions that run beside the coordinator.
+
+use super::{SILENCES_MAX, World};
+use crate::batch::Batch;
+use crate::envelope::{Actor, sha256};
+use crate::execution::{Act, Deed as ActDeed};
+use crate::host::{Delivered, Served, serve};
+use crate::id::{Direction, SagaId};
+use crate::json::Payload;
+use crate::machine::participant::{Arrival, entry};
+use crate::module::Deed;
+use crate::outcome::{Answer, Refused};
+use crate::ports::{Clock, SharedStore};
+use crate::step::StepError;
+
+impl World {
+    /// Performs an act as its participant would; `None` is silence.
+    pub(super) async fn perform(&mut self, saga: SagaId, act: &Act) -> Result<Option<Answer>, String> {
+        let forward = act.direction == Direction::Do;
+        let silent = self.faults.silence.as_ref().is_some_and(|(at, happens)| *at == act.step && !happens);
+        if forward && silent && self.reached < SILENCES_MAX {
+            self.reached += 1;
+            return Ok(None);
+        }
+        if !forward && self.faults.undo_weather.as_ref() == Some(&act.step) {
+            self.reached += 1;
+            return Ok(Some(Answer::Retry { after_ms: 1, reason: "weather".to_owned() }));
+        }
+        let refused = forward && self.faults.refuse.as_ref() == Some(&act.step);
+        self.reached += u64::from(refused);
+        match &act.deed {
+            ActDeed::Run if refused => Ok(Some(Answer::Refused(Refused::new("INJECTED", "injected")))),
+            ActDeed::Run => Ok(self.call(saga, act).await),
+            ActDeed::Send { command, payload } | ActDeed::Probe { command, payload } => {
+                let delivered = self.delivered(saga, act, &command.name, command.version, payload);
+                let Some((module, store)) = self.modules.get(command.module.as_str()) else {
+                    return Err(format!("nobody serves {}", command.module));
+                };
+                if refused {
+                    return Ok(Some(refuse(store, &delivered).await));
+                }
+                self.project().await?;
+                match serve(module, store, &self.ids, self.clock.now(), &delivered).await {
+                    Served::Answered(answer) => Ok(Some(answer)),
+                    Served::Stale { .. } => Ok(None),
+                    Served::Park(why) => Err(format!("{}: {}: {}", act.step, why.code, why.reason)),
+                }
+            }
+        }
+    }
+    /// Folds everything recorded so far into every module's read models: here, no read model is ever behind.
+    pub async fn project(&self) -> Result<(), String> {
+        for (module, own) in self.modules.values() {
+            for def in &module.projections {
+                for source in def.sources() {
+                    let Some((_, log)) = self.modules.get(source) else { continue };
+                    crate::catchup::catch_up(def, own, source, log).await.map_err(|why| why.to_string())?;
+                }
+            }
+        }
+        Ok(())
+    }
+    async fn call(&self, saga: SagaId, act: &Act) -> Option<Answer> {
+        let work = self.coordinator.saga(saga)?.call(act).ok()?;
+        Some(match work.await {
+            Ok(output) => Answer::Done { output },
+            Err(StepError::Refused { code, reason }) => Answer::Refused(Refused::new(code, reason)),
+            Err(StepError::Retry { reason }) => Answer::Retry { after_ms: 0, reason },
+        })
+    }
+    fn delivered(&self, saga: SagaId, act: &Act, command: &str, version: u16, payload: &Payload) -> Delivered {
+        let key = if act.direction == Direction::Do { act.keys.0 } else { act.keys.1 };
+        let deed = Deed {
+            saga: saga.0,
+            step: act.step.clone(),
+            key,
+            direction: act.direction,
+            attempt: act.attempt,
+            actor: Actor::saga(saga),
+            correlation: saga.0,
+            causation: key.uuid(),
+            traceparent: None,
+            deadline: Some(act.deadline),
+        };
+        let (command, payload) = (command.to_owned(), payload.clone());
+        Delivered { command, version, payload, deed, epoch: self.epoch, keys: act.keys }
+    }
+}
+
+/// The module says no: recorded in its inbox, like every refusal.
+async fn refuse(store: &SharedStore, delivered: &Delivered) -> Answer {
+    let arrival = Arrival {
+        saga: delivered.deed.saga,
+        deed: delivered.keys.0,
+        undo: delivered.keys.1,
+        direction: delivered.deed.direction,
+        payload_hash: sha256(delivered.payload.as_str().as_bytes()),
+        epoch: delivered.epoch,
+    };
+    let answer = Answer::Refused(Refused::new("INJECTED", "injected"));
+    let row = entry(&arrival, answer.clone());
+    let _recorded = store.commit(Batch { inbox: Some(row), ..Batch::default() }).await;
+    answer
+}
