@@ -146,6 +146,14 @@ pub enum BusError {
         /// The one that was published.
         got: u64,
     },
+    /// What should keep the messages is not there, and whoever asked may not make it. Another one makes it, or a person.
+    #[error("{what} is missing on the bus; {next}")]
+    Missing {
+        /// What, as the broker names it.
+        what: String,
+        /// Who makes it, and how that is begun.
+        next: String,
+    },
     /// Too much is waiting: the sender slows down.
     #[error("{0} messages are waiting already")]
     Full(usize),

@@ -51,6 +51,9 @@ pub enum Creates {
     Everything,
     /// Only those of the events that it publishes: modules with a credential of their own.
     OwnEvents,
+    /// None, and no consumer that lasts either: whoever only looks. Reading events makes a consumer in the memory of the
+    /// broker, which forgets it by itself.
+    Nothing,
 }
 
 /// Everything that can be chosen.

@@ -39,7 +39,7 @@ pub use connect::{ConnectError, Creates, Login, Options, Tls};
 pub use doctor::{Diagnosis, Sync};
 pub use health::{Health, Subscription};
 pub use publish::WINDOW;
-pub use topology::{Difference, TopologyError};
+pub use topology::{Difference, TopologyError, WHO_CREATES};
 
 use api::Api;
 use consume::Desk;
@@ -133,6 +133,17 @@ impl Nats {
     pub async fn remove_streams(&self, modules: &[&str], prefix: &str) -> Result<(), TopologyError> {
         let settings = self.inner.options.settings();
         let wanted = topology::whole(&self.inner.subjects, modules, &[], &settings);
+    /// The streams of these modules, and the shared ones, that are not on the broker; by name. Creates nothing.
+    pub async fn missing_streams(&self, modules: &[&str]) -> Result<Vec<String>, TopologyError> {
+        let inner = &self.inner;
+        let mut missing = Vec::new();
+        for wanted in topology::whole(&inner.subjects, modules, &[], &inner.options.settings()) {
+            if wanted.consumer.is_none() && inner.api.stream(&wanted.stream, None).await?.is_none() {
+                missing.push(wanted.name());
+            }
+        }
+        Ok(missing)
+    }
         for wanted in wanted.iter().filter(|wanted| wanted.consumer.is_none()) {
             let Some(found) = self.inner.api.stream(&wanted.stream, None).await? else { continue };
             let subject = found.config["subjects"][0].as_str().unwrap_or_default();
@@ -158,8 +169,11 @@ impl Nats {
 impl Inner {
     /// Whether a stream may be created by this process.
     fn may_create(&self, wanted: &Wanted) -> bool {
-        let own = wanted.consumer.is_some() || wanted.stream.starts_with("EVT_");
-        own || self.options.creates == Creates::Everything
+        match self.options.creates {
+            Creates::Everything => true,
+            Creates::OwnEvents => wanted.consumer.is_some() || wanted.stream.starts_with("EVT_"),
+            Creates::Nothing => false,
+        }
     }
     async fn ensure(&self, wanted: &Wanted) -> Result<(), TopologyError> {
         if !self.may_create(wanted) {
@@ -180,7 +194,7 @@ impl Inner {
             }
         };
         let Some(wanted) = wanted.filter(|wanted| self.may_create(wanted)) else {
-            return Err(BusError::Unavailable(format!("stream {stream} is missing, and another has to create it")));
+            return Err(BusError::Missing { what: format!("stream {stream}"), next: topology::WHO_CREATES.to_owned() });
         };
         match wanted.ensure(&self.api, self.options.repair).await {
             Ok(created) => {
