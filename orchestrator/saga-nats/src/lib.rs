@@ -1,6 +1,6 @@
 //! The bus on NATS JetStream: at least once, in order per module, and repaired exactly from the logs after any loss.
 //!
-//! [`Nats`] is the three ports of a bus (`Bus`, `EventBus`, `Calls`) over one connection. The sequence of an event in
+//! [`Nats`] is the four ports of a bus (`Bus`, `EventBus`, `Calls`, `Upkeep`) over one connection. The sequence of an event in
 //! the stream of its module is its `public_seq`, fenced by the broker itself with every publish.
 //!
 //! # What differs between servers
@@ -34,6 +34,7 @@ mod read;
 mod read_log;
 pub mod subject;
 pub mod topology;
+mod upkeep;
 
 pub use connect::{ConnectError, Creates, Login, Options, Tls};
 pub use doctor::{Diagnosis, Sync};
@@ -55,6 +56,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use subject::Subjects;
 use topology::Wanted;
+use upkeep::Kept;
 use uuid::Uuid;
 
 /// A bus on one connection. Cheap to clone; the connection ends with the last clone.
@@ -79,6 +81,8 @@ struct Inner {
     origins: Mutex<BTreeMap<DeedName, Origin>>,
     /// Events that this process has put aside already.
     parked: Mutex<BTreeSet<(String, u64)>>,
+    /// What was asked for and is looked after.
+    kept: Kept,
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -110,6 +114,7 @@ impl Nats {
             shelf: Arc::default(),
             origins: Mutex::default(),
             parked: Mutex::default(),
+            kept: Kept::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -128,11 +133,6 @@ impl Nats {
         }
         if differing.is_empty() { Ok(()) } else { Err(TopologyError::Differs(differing)) }
     }
-    /// Removes the streams of these modules and the shared ones, if their subjects begin with `prefix`: for measurements on
-    /// a broker of their own. Streams of anybody else are left alone, and named in the error.
-    pub async fn remove_streams(&self, modules: &[&str], prefix: &str) -> Result<(), TopologyError> {
-        let settings = self.inner.options.settings();
-        let wanted = topology::whole(&self.inner.subjects, modules, &[], &settings);
     /// The streams of these modules, and the shared ones, that are not on the broker; by name. Creates nothing.
     pub async fn missing_streams(&self, modules: &[&str]) -> Result<Vec<String>, TopologyError> {
         let inner = &self.inner;
@@ -144,6 +144,11 @@ impl Nats {
         }
         Ok(missing)
     }
+    /// Removes the streams of these modules and the shared ones, if their subjects begin with `prefix`: for measurements on
+    /// a broker of their own. Streams of anybody else are left alone, and named in the error.
+    pub async fn remove_streams(&self, modules: &[&str], prefix: &str) -> Result<(), TopologyError> {
+        let settings = self.inner.options.settings();
+        let wanted = topology::whole(&self.inner.subjects, modules, &[], &settings);
         for wanted in wanted.iter().filter(|wanted| wanted.consumer.is_none()) {
             let Some(found) = self.inner.api.stream(&wanted.stream, None).await? else { continue };
             let subject = found.config["subjects"][0].as_str().unwrap_or_default();
@@ -179,6 +184,7 @@ impl Inner {
         if !self.may_create(wanted) {
             return Ok(());
         }
+        self.kept.keep(wanted);
         if wanted.ensure(&self.api, self.options.repair).await? {
             tracing::info!("{} was not there and was created", wanted.name());
         }

@@ -50,6 +50,7 @@ mod sagas;
 mod shell;
 mod system;
 mod tasks;
+mod upkeep;
 
 pub use control::LocalControl;
 pub use coordination::LEASE;
