@@ -112,7 +112,7 @@ pub(crate) async fn module_rows(
         items.push(module_row(host, modules, local).await?);
     }
     let total = Some(items.len() as u64);
-    Ok(Page { items, next: None, total, truncated: false })
+    Ok(Page { items, next: None, total, truncated: false, notes: Vec::new() })
 }
 
 async fn module_row(
