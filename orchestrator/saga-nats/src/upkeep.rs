@@ -3,7 +3,7 @@
 //! Modules in other languages may create nothing, so whoever may looks for them: see [`Upkeep::tend`].
 
 use crate::subject::command_consumer;
-use crate::topology::{TopologyError, Wanted};
+use crate::topology::Wanted;
 use crate::{Inner, Nats, lock};
 use async_trait::async_trait;
 use saga_core::bus::{Ailment, Inbox, Upkeep};
@@ -11,17 +11,18 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use tokio::time::Instant;
 
-/// Streams and consumers that were asked for and may be created here, by name.
+/// Streams and consumers that were asked for and may be created here.
 #[derive(Default)]
 pub(crate) struct Kept {
-    wanted: Mutex<BTreeMap<String, Wanted>>,
+    /// By name, streams before consumers: no consumer is made on a stream that is missing.
+    wanted: Mutex<BTreeMap<(bool, String), Wanted>>,
     /// What the last look could not mend.
     wrong: Mutex<Vec<Ailment>>,
 }
 
 impl Kept {
     pub(crate) fn keep(&self, wanted: &Wanted) {
-        lock(&self.wanted).insert(wanted.name(), wanted.clone());
+        lock(&self.wanted).insert((wanted.consumer.is_some(), wanted.name()), wanted.clone());
     }
 }
 
@@ -61,14 +62,11 @@ impl Upkeep for Nats {
                     tracing::error!("{} was missing and was created anew", wanted.name());
                     created = true;
                 }
-                Err(why) => {
-                    let away = matches!(why, TopologyError::Unavailable(_));
-                    wrong.push(Ailment { place: wanted.name(), says: why.to_string() });
-                    if away {
-                        // The others would have to be waited for as long, one after another.
-                        break;
-                    }
-                }
+                Err(why) => wrong.push(Ailment { place: wanted.name(), says: why.to_string() }),
+            }
+            if !inner.link.is_connected() {
+                // The others would have to be waited for as long, one after another.
+                break;
             }
         }
         *lock(&inner.kept.wrong) = wrong;

@@ -1,4 +1,5 @@
-//! A service that has nothing to do says that its broker is away, and that it is back, without anybody's help.
+//! A service that has nothing to do says that its broker is away, and that it is back, without anybody's help; and whoever
+//! checks a broker that was wiped names what is missing and makes nothing.
 
 use crate::END_WITHIN;
 use crate::world::{World, breathe, sagactl};
@@ -23,6 +24,17 @@ async fn an_idle_service_is_well_again_when_its_broker_is() {
     world.nats.restart();
     until_all(&world, "ready again", |status| status.ready).await;
     world.stop_well();
+    // Nobody runs who could create them: they are named, and whoever looks again finds the same.
+    world.nats.wipe();
+    world.nats.restart();
+    let config = world.processes[0].config();
+    for _ in 0..2 {
+        let (exit, said, errors) = sagactl(&["events", "verify", "--config", config.to_str().unwrap()]);
+        assert_eq!(exit, Some(6), "{said}{errors}");
+        for stream in ["EVT_qc", "EVT_orchestration", "CMD", "RPL", "IN", "DLQ"] {
+            assert!(said.contains(&format!("stream {stream}: missing on the bus")), "{stream}: {said}{errors}");
+        }
+    }
 }
 
 fn names_the_broker(status: &Status) -> bool {
