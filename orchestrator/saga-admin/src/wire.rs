@@ -43,6 +43,8 @@ struct PageOut<'a> {
     next: Option<&'a str>,
     total: Option<u64>,
     truncated: bool,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    notes: &'a [String],
 }
 
 #[derive(Deserialize)]
@@ -57,6 +59,8 @@ struct PageIn {
     total: Option<u64>,
     #[serde(default)]
     truncated: bool,
+    #[serde(default)]
+    notes: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -104,7 +108,8 @@ pub fn one<T: Serialize>(kind: &'static str, item: &T) -> Result<String, serde_j
 }
 
 fn many<T: Serialize>(kind: &'static str, page: &Page<T>) -> Result<String, serde_json::Error> {
-    let out = PageOut { next: page.next.as_deref(), total: page.total, truncated: page.truncated };
+    let Page { next, total, truncated, notes, .. } = page;
+    let out = PageOut { next: next.as_deref(), total: *total, truncated: *truncated, notes };
     serde_json::to_string(&Many { api_version: API_VERSION, kind, items: &page.items, page: out })
 }
 
@@ -137,7 +142,8 @@ pub fn decode_saga(text: &str) -> Result<SagaShow, serde_json::Error> {
 
 fn page<T: DeserializeOwned>(text: &str) -> Result<Page<T>, serde_json::Error> {
     let ManyIn { items, page } = serde_json::from_str(text)?;
-    Ok(Page { items, next: page.next, total: page.total, truncated: page.truncated })
+    let PageIn { next, total, truncated, notes } = page;
+    Ok(Page { items, next, total, truncated, notes })
 }
 
 /// The one shape of an error, over HTTP and on standard error under a machine format.

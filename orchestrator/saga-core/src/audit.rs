@@ -323,6 +323,12 @@ const BUS_PAGE: usize = 500;
 /// The promises that are checked between a log and the bus.
 pub const BUS_PROMISES: &[&str] = &["L4", "L5", "L6"];
 
+/// What should carry events of `module` is not on the bus: nothing reaches anybody (L4).
+pub fn missing(module: &str, what: &str, next: &str) -> Finding {
+    let (place, says) = (format!("{module}, {what}"), format!("missing on the bus; {next}"));
+    Finding { promise: "L4".to_owned(), place, says }
+}
+
 /// Compares a module's log with what the bus has of it: every public event reached the bus (L4), nothing is on the bus that
 /// the log does not know (L5), and it stands in the order of the log (L6). Nothing may be written meanwhile.
 pub async fn audit_bus(
@@ -337,7 +343,11 @@ pub async fn audit_bus(
         findings.push(Finding { promise: promise.to_owned(), place, says });
     };
     let (mut at, mut head) = (Position::ZERO, 0);
-    let tip = bus.tip(module).await.map_err(|why| why.to_string())?;
+    let tip = match bus.tip(module).await {
+        Ok(tip) => tip,
+        Err(crate::bus::BusError::Missing { what, next }) => return Ok(vec![missing(module, &what, &next)]),
+        Err(why) => return Err(why.to_string()),
+    };
     let mut theirs = VecDeque::new();
     loop {
         let page = store.read_log(at, crate::journal::LOG_PAGE).await.map_err(text)?;

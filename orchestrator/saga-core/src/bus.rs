@@ -146,6 +146,14 @@ pub enum BusError {
         /// The one that was published.
         got: u64,
     },
+    /// What should keep the messages is not there, and whoever asked may not make it. Another one makes it, or a person.
+    #[error("{what} is missing on the bus; {next}")]
+    Missing {
+        /// What, as the broker names it.
+        what: String,
+        /// Who makes it, and how that is begun.
+        next: String,
+    },
     /// Too much is waiting: the sender slows down.
     #[error("{0} messages are waiting already")]
     Full(usize),
@@ -232,6 +240,27 @@ pub trait Calls: Send + Sync {
     ) -> Result<Result<Payload, Refused>, BusError>;
 }
 
+/// Something of a bus that does not work now.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ailment {
+    /// What it is: the same place is the same trouble.
+    pub place: String,
+    /// What is wrong with it, and what helps.
+    pub says: String,
+}
+
+/// What a bus knows of itself, and does for itself. One that is part of the process has nothing to say and to do.
+#[async_trait]
+pub trait Upkeep: Send + Sync {
+    /// What does not work at this moment; nothing when all is well. Looks at memory only, and asks nobody.
+    fn ailments(&self) -> Vec<Ailment> {
+        Vec::new()
+    }
+    /// Makes anew what the bus has lost of its own furniture, as far as this side may; what cannot be done is an ailment
+    /// until it can. Repeating it is harmless, and a crash in the midst leaves the rest for the next look.
+    async fn tend(&self) {}
+}
+
 /// Everything that a bus is.
-pub trait AnyBus: Bus + EventBus + Calls {}
-impl<T: Bus + EventBus + Calls> AnyBus for T {}
+pub trait AnyBus: Bus + EventBus + Calls + Upkeep {}
+impl<T: Bus + EventBus + Calls + Upkeep> AnyBus for T {}

@@ -117,6 +117,9 @@ pub struct Page<T> {
     pub total: Option<u64>,
     /// Whether rows were left out.
     pub truncated: bool,
+    /// What a person should know of it: who did not answer, and what may be missing because of that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// One registered definition.

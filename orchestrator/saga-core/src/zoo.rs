@@ -64,7 +64,7 @@ fn find(id: &str) -> Result<SagaShow, ControlError> {
 
 fn page<T>(items: Vec<T>) -> Page<T> {
     let total = u64::try_from(items.len()).ok();
-    Page { items, next: None, total, truncated: false }
+    Page { items, next: None, total, truncated: false, notes: Vec::new() }
 }
 
 fn list(selector: &Selector) -> Page<SagaRow> {
@@ -87,6 +87,7 @@ fn list(selector: &Selector) -> Page<SagaRow> {
         next: (end < total).then(|| end.to_string()),
         total: u64::try_from(total).ok(),
         truncated: end < total,
+        notes: Vec::new(),
     }
 }
 

@@ -51,6 +51,9 @@ pub enum Creates {
     Everything,
     /// Only those of the events that it publishes: modules with a credential of their own.
     OwnEvents,
+    /// None, and no consumer that lasts either: whoever only looks. Reading events makes a consumer in the memory of the
+    /// broker, which forgets it by itself.
+    Nothing,
 }
 
 /// Everything that can be chosen.
@@ -110,6 +113,22 @@ impl Default for Options {
 impl Options {
     pub(crate) fn settings(&self) -> Settings {
         Settings { replicas: self.replicas, ack_wait: self.ack_wait }
+    }
+    /// The user that shows who we are, where one is named; otherwise nothing.
+    pub(crate) fn who(&self) -> &str {
+        match &self.login {
+            Login::Password { user, .. } => user,
+            Login::None | Login::Nkey(_) | Login::Credentials(_) => "",
+        }
+    }
+    /// The servers, for people: without what stands in front of an `@`.
+    pub(crate) fn servers(&self) -> String {
+        let bare = |url: &String| match (url.split_once("://"), url.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+            (None, Some((_, host))) => host.to_owned(),
+            (_, None) => url.clone(),
+        };
+        self.urls.iter().map(bare).collect::<Vec<_>>().join(", ")
     }
     /// What all inboxes begin with: each user sees only its own answers.
     pub fn inbox(&self) -> String {

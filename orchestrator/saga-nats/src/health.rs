@@ -28,10 +28,19 @@ pub struct Subscription {
     pub error: Option<String>,
 }
 
+/// One failure is ordinary: what is received is then set up anew. A second one in a row is a trouble.
+const FAILURES_ORDINARY: u32 = 1;
+/// 30 s: whoever wants to receive fails again within a few answers of the broker (5 s each) and a pause of 2 s. What has
+/// not failed for so long, nobody wants any more: a reader that has ended, a module that another process leads.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(30);
+
 #[derive(Debug, Default)]
 struct State {
     last_sign: Option<Instant>,
     error: Option<String>,
+    /// How often it has failed since the last sign, and when it last did.
+    failures: u32,
+    failed: Option<Instant>,
 }
 /// What is known of every subscription.
 #[derive(Debug, Default)]
@@ -44,7 +53,7 @@ impl Progress {
             Some(state) => state,
             None => states.entry(name.to_owned()).or_default(),
         };
-        *state = State { last_sign: Some(Instant::now()), error: None };
+        *state = State { last_sign: Some(Instant::now()), ..State::default() };
     }
     /// Logs what is new: the same trouble again is said once.
     pub(crate) fn trouble(&self, name: &str, why: &str) {
@@ -54,6 +63,17 @@ impl Progress {
             tracing::warn!(subscription = name, why, "nothing can be received now; it is set up anew");
         }
         state.error = Some(why.to_owned());
+        state.failures = state.failures.saturating_add(1);
+        state.failed = Some(Instant::now());
+    }
+    /// What somebody wants to receive and cannot, again and again: by name, with the last reason.
+    pub(crate) fn ailing(&self, now: Instant) -> Vec<(String, String)> {
+        let ails = |state: &State| {
+            let wanted = state.failed.is_some_and(|at| now.saturating_duration_since(at) < FORGOTTEN_AFTER);
+            state.error.clone().filter(|_| wanted && state.failures > FAILURES_ORDINARY)
+        };
+        let states = lock(&self.0);
+        states.iter().filter_map(|(name, state)| Some((name.clone(), ails(state)?))).collect()
     }
     pub(crate) fn subscriptions(&self) -> Vec<Subscription> {
         let age = |state: &State| state.last_sign.map(|at| at.elapsed());
@@ -64,5 +84,25 @@ impl Progress {
             error: state.error.clone(),
         };
         states.iter().map(one).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fails_again_and_again_ails_until_a_sign_or_until_nobody_wants_it() {
+        let (progress, now) = (Progress::default(), Instant::now());
+        let names = |at| progress.ailing(at).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        progress.trouble("a", "a gap");
+        assert_eq!(names(now), [""; 0]);
+        progress.trouble("a", "the stream is missing");
+        progress.trouble("b", "the stream is missing");
+        progress.trouble("b", "the stream is missing");
+        assert_eq!(names(now), ["a", "b"]);
+        progress.sign("a");
+        assert_eq!(names(now), ["b"]);
+        assert_eq!(names(Instant::now() + FORGOTTEN_AFTER), [""; 0]);
     }
 }

@@ -1,6 +1,6 @@
 //! The bus on NATS JetStream: at least once, in order per module, and repaired exactly from the logs after any loss.
 //!
-//! [`Nats`] is the three ports of a bus (`Bus`, `EventBus`, `Calls`) over one connection. The sequence of an event in
+//! [`Nats`] is the four ports of a bus (`Bus`, `EventBus`, `Calls`, `Upkeep`) over one connection. The sequence of an event in
 //! the stream of its module is its `public_seq`, fenced by the broker itself with every publish.
 //!
 //! # What differs between servers
@@ -34,12 +34,13 @@ mod read;
 mod read_log;
 pub mod subject;
 pub mod topology;
+mod upkeep;
 
 pub use connect::{ConnectError, Creates, Login, Options, Tls};
 pub use doctor::{Diagnosis, Sync};
 pub use health::{Health, Subscription};
 pub use publish::WINDOW;
-pub use topology::{Difference, TopologyError};
+pub use topology::{Difference, TopologyError, WHO_CREATES};
 
 use api::Api;
 use consume::Desk;
@@ -55,6 +56,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use subject::Subjects;
 use topology::Wanted;
+use upkeep::Kept;
 use uuid::Uuid;
 
 /// A bus on one connection. Cheap to clone; the connection ends with the last clone.
@@ -79,6 +81,8 @@ struct Inner {
     origins: Mutex<BTreeMap<DeedName, Origin>>,
     /// Events that this process has put aside already.
     parked: Mutex<BTreeSet<(String, u64)>>,
+    /// What was asked for and is looked after.
+    kept: Kept,
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -110,6 +114,7 @@ impl Nats {
             shelf: Arc::default(),
             origins: Mutex::default(),
             parked: Mutex::default(),
+            kept: Kept::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -127,6 +132,17 @@ impl Nats {
             }
         }
         if differing.is_empty() { Ok(()) } else { Err(TopologyError::Differs(differing)) }
+    }
+    /// The streams of these modules, and the shared ones, that are not on the broker; by name. Creates nothing.
+    pub async fn missing_streams(&self, modules: &[&str]) -> Result<Vec<String>, TopologyError> {
+        let inner = &self.inner;
+        let mut missing = Vec::new();
+        for wanted in topology::whole(&inner.subjects, modules, &[], &inner.options.settings()) {
+            if wanted.consumer.is_none() && inner.api.stream(&wanted.stream, None).await?.is_none() {
+                missing.push(wanted.name());
+            }
+        }
+        Ok(missing)
     }
     /// Removes the streams of these modules and the shared ones, if their subjects begin with `prefix`: for measurements on
     /// a broker of their own. Streams of anybody else are left alone, and named in the error.
@@ -158,13 +174,17 @@ impl Nats {
 impl Inner {
     /// Whether a stream may be created by this process.
     fn may_create(&self, wanted: &Wanted) -> bool {
-        let own = wanted.consumer.is_some() || wanted.stream.starts_with("EVT_");
-        own || self.options.creates == Creates::Everything
+        match self.options.creates {
+            Creates::Everything => true,
+            Creates::OwnEvents => wanted.consumer.is_some() || wanted.stream.starts_with("EVT_"),
+            Creates::Nothing => false,
+        }
     }
     async fn ensure(&self, wanted: &Wanted) -> Result<(), TopologyError> {
         if !self.may_create(wanted) {
             return Ok(());
         }
+        self.kept.keep(wanted);
         if wanted.ensure(&self.api, self.options.repair).await? {
             tracing::info!("{} was not there and was created", wanted.name());
         }
@@ -180,7 +200,7 @@ impl Inner {
             }
         };
         let Some(wanted) = wanted.filter(|wanted| self.may_create(wanted)) else {
-            return Err(BusError::Unavailable(format!("stream {stream} is missing, and another has to create it")));
+            return Err(BusError::Missing { what: format!("stream {stream}"), next: topology::WHO_CREATES.to_owned() });
         };
         match wanted.ensure(&self.api, self.options.repair).await {
             Ok(created) => {

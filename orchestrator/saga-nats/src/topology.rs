@@ -18,6 +18,9 @@ pub const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 /// 4,096 messages handed out and not settled: more than one process works on at once, and a bound for its memory.
 pub const ACK_PENDING_MAX: u64 = 4_096;
 
+/// What a person does about a stream that is missing.
+pub const WHO_CREATES: &str = "a running coordinator creates it within seconds, as does the module whose events it keeps: start one (sagactl serve)";
+
 /// What differs between installations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {

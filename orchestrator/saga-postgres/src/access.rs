@@ -9,6 +9,8 @@ use std::str::FromStr as _;
 
 /// What the names of all schemas and roles begin with unless it is said otherwise.
 pub(crate) const PREFIX: &str = "aicmo";
+/// The role that reads every schema of a system and writes nothing is called `<prefix>_auditor`.
+const AUDITOR: &str = "auditor";
 /// 63 bytes: what PostgreSQL keeps of a name. The longest one made here adds `_owner` to prefix and module.
 const NAME_BYTES_MAX: usize = 63 - "_owner".len();
 
@@ -18,6 +20,8 @@ pub struct Credentials {
     server: PgConnectOptions,
     prefix: String,
     passwords: Passwords,
+    /// Every schema is opened as the role that only reads.
+    audits: bool,
 }
 
 #[derive(Clone)]
@@ -38,7 +42,12 @@ impl Credentials {
             place: "the URL of the PostgreSQL server".to_owned(),
             why: error.to_string(),
         })?;
-        Ok(Self { server: server.disable_statement_logging(), prefix: PREFIX.to_owned(), passwords: Passwords::OfUrl })
+        Ok(Self {
+            server: server.disable_statement_logging(),
+            prefix: PREFIX.to_owned(),
+            passwords: Passwords::OfUrl,
+            audits: false,
+        })
     }
     /// Another beginning of the names of schemas and roles than `aicmo`, so that two systems can share a server.
     #[must_use]
@@ -50,14 +59,21 @@ impl Credentials {
     pub fn with_password_folder(self, folder: impl Into<PathBuf>) -> Self {
         Self { passwords: Passwords::Folder(folder.into()), ..self }
     }
+    /// Logs in as the one role `<prefix>_auditor` instead of each module's own: it may read every schema and write none,
+    /// so that whoever checks the logs needs no module's password. [`migrate`](crate::migrate) makes it.
+    #[must_use]
+    pub fn as_auditor(self) -> Self {
+        Self { audits: true, ..self }
+    }
 
     /// How to log in for a module, and how its things are named.
     pub(crate) fn module(&self, module: &str) -> Result<(PgConnectOptions, Names), OpenError> {
         let unavailable = |why: String| OpenError::Unavailable { place: format!("the schema of {module:?}"), why };
         let names = Names::of(&self.prefix, module).map_err(unavailable)?;
-        let mut options = self.server.clone().username(&names.role);
+        let role = if self.audits { auditor(&self.prefix) } else { names.role.clone() };
+        let mut options = self.server.clone().username(&role);
         if let Passwords::Folder(folder) = &self.passwords {
-            let file = password_file(folder, &names.role);
+            let file = password_file(folder, &role);
             let password = std::fs::read_to_string(&file)
                 .map_err(|why| unavailable(format!("{}: {why}; run: sagactl store migrate", file.display())))?;
             options = options.password(password.trim_end());
@@ -79,6 +95,11 @@ impl fmt::Debug for Credentials {
             .field("prefix", &self.prefix)
             .finish_non_exhaustive()
     }
+}
+
+/// The name of the role that may read every schema of a system and write none.
+pub fn auditor(prefix: &str) -> String {
+    format!("{prefix}_{AUDITOR}")
 }
 
 /// Where the password of a role is kept.
@@ -105,6 +126,9 @@ impl Names {
         if module.is_empty() || !module.bytes().all(legal) {
             return Err("a module's name has only lower-case letters, digits, _ and -".to_owned());
         }
+        if module == AUDITOR {
+            return Err(format!("{AUDITOR:?} is the name of the role that reads everything, and of no module"));
+        }
         let name = format!("{prefix}_{module}");
         if prefix.is_empty() || prefix.starts_with("pg") || !prefix.bytes().all(legal) || name.len() > NAME_BYTES_MAX {
             return Err(format!(
@@ -128,7 +152,9 @@ mod tests {
     #[test]
     fn names_are_checked_before_they_reach_sql() {
         assert_eq!(Names::of("aicmo", "qc").map(|names| names.owner), Ok("aicmo_qc_owner".to_owned()));
-        for (prefix, module) in [("aicmo", ""), ("aicmo", "a\"b"), ("", "qc"), ("pg_x", "qc"), ("aicmo", "QC")] {
+        for (prefix, module) in
+            [("aicmo", ""), ("aicmo", "a\"b"), ("", "qc"), ("pg_x", "qc"), ("aicmo", "QC"), ("aicmo", AUDITOR)]
+        {
             assert!(Names::of(prefix, module).is_err(), "{prefix} {module}");
         }
         assert!(Names::of("aicmo", &"x".repeat(60)).is_err());

@@ -23,7 +23,7 @@ mod store;
 mod stores;
 mod tail;
 
-pub use access::Credentials;
+pub use access::{Credentials, auditor};
 pub use copy::{Copied, CopyError, copy};
 pub use migrate::{MigrateError, Migrated, Migration, migrate};
 pub use remove::remove;

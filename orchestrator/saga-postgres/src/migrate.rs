@@ -5,7 +5,7 @@
 
 mod password;
 
-use crate::access::{Names, PREFIX, quoted};
+use crate::access::{Names, PREFIX, auditor, quoted};
 use password::Password;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
@@ -160,11 +160,14 @@ async fn one(
         run(connection, "ROLLBACK").await?;
         return Err(MigrateError::Newer { schema: names.schema.clone(), found, known });
     }
-    let password = match &how.passwords {
-        None => None,
-        Some(folder) => Password::of(folder, &names.role, role.is_some())?,
-    };
-    let script = script(names, from, how, password.as_ref());
+    let auditor = auditor(&how.prefix);
+    let audits: Option<i32> = ask(connection, "SELECT 1 FROM pg_roles WHERE rolname = $1", &auditor).await?;
+    let mut passwords = Vec::new();
+    for (role, known) in [(&names.role, role.is_some()), (&auditor, audits.is_some())] {
+        let Some(folder) = &how.passwords else { continue };
+        passwords.extend(Password::of(folder, role, known)?.map(|password| (role.as_str(), password)));
+    }
+    let script = script(names, from, how, &passwords);
     for statement in script.iter().take(statements_max) {
         run(connection, statement).await?;
     }
@@ -172,7 +175,7 @@ async fn one(
         return Ok(None);
     }
     run(connection, "COMMIT").await?;
-    if let Some(password) = password {
+    for (_, password) in passwords {
         password.keep()?;
     }
     Ok(Some(Migrated { module: module.to_owned(), schema: names.schema.clone(), from, to: known }))
@@ -193,13 +196,16 @@ where
 }
 
 /// What is run between the lock and the end of the transaction, in order.
-fn script(names: &Names, from: Option<i64>, how: &Migration, password: Option<&Password>) -> Vec<String> {
+fn script(names: &Names, from: Option<i64>, how: &Migration, passwords: &[(&str, Password)]) -> Vec<String> {
     let (schema, role, owner) = (quoted(&names.schema), quoted(&names.role), quoted(&names.owner));
+    let auditor = auditor(&how.prefix);
     let mut script = vec![
         // The owner of the objects cannot log in, and the role that logs in owns nothing: not even by mistake can a module
         // change its tables, or write to the log by another way than the functions.
         create_role(&names.owner, "NOLOGIN NOINHERIT"),
         create_role(&names.role, "LOGIN NOINHERIT"),
+        // One for all schemas of a system: whoever checks the logs needs no module's password, and can change nothing.
+        create_role(&auditor, "LOGIN NOINHERIT"),
         // An administrator who is no superuser must belong to a role to create something for it.
         format!(
             "DO $$ BEGIN IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN \
@@ -215,10 +221,12 @@ fn script(names: &Names, from: Option<i64>, how: &Migration, password: Option<&P
         script.push((*migration).to_owned());
         script.push(format!("UPDATE es_meta SET schema_version = {number} WHERE id = 1"));
     }
-    script.extend(rights(&schema, &role));
+    script.extend(rights(&schema, &role, &quoted(&auditor)));
     script.push("RESET ROLE".to_owned());
-    script.extend(database(names, how));
-    script.extend(password.map(|password| format!("ALTER ROLE {role} PASSWORD {}", password.literal())));
+    script.extend(database(names, how, &quoted(&auditor)));
+    let tell =
+        |(role, password): &(&str, Password)| format!("ALTER ROLE {} PASSWORD {}", quoted(role), password.literal());
+    script.extend(passwords.iter().map(tell));
     script
 }
 fn create_role(name: &str, attributes: &str) -> String {
@@ -228,24 +236,26 @@ fn create_role(name: &str, attributes: &str) -> String {
          {attributes}; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
     )
 }
-/// The rights of a module in its schema: it reads everything, and writes through the functions.
-fn rights(schema: &str, role: &str) -> Vec<String> {
+/// The rights in a module's schema: the module reads everything, and writes through the functions; the auditor reads.
+fn rights(schema: &str, role: &str, auditor: &str) -> Vec<String> {
     vec![
-        format!("REVOKE ALL ON SCHEMA {schema} FROM PUBLIC, {role}"),
-        format!("REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM PUBLIC, {role}"),
-        format!("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {schema} FROM PUBLIC, {role}"),
+        format!("REVOKE ALL ON SCHEMA {schema} FROM PUBLIC, {role}, {auditor}"),
+        format!("REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM PUBLIC, {role}, {auditor}"),
+        format!("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {schema} FROM PUBLIC, {role}, {auditor}"),
         format!("GRANT USAGE ON SCHEMA {schema} TO {role}"),
         format!("GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}"),
         format!("GRANT EXECUTE ON FUNCTION {schema}.es_append, {schema}.es_lock, {schema}.es_lease TO {role}"),
+        format!("GRANT USAGE ON SCHEMA {schema} TO {auditor}"),
+        format!("GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {auditor}"),
     ]
 }
-/// The rights of a module in the database: it connects, and that is all.
-fn database(names: &Names, how: &Migration) -> Vec<String> {
+/// The rights of a module and of the auditor in the database: they connect, and that is all.
+fn database(names: &Names, how: &Migration, auditor: &str) -> Vec<String> {
     let role = quoted(&names.role);
     let each = |sql: &str| format!("DO $$ BEGIN EXECUTE format('{sql}', current_database()); END $$");
     let mut script = vec![
         each("REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC"),
-        each(&format!("GRANT CONNECT ON DATABASE %I TO {role}")),
+        each(&format!("GRANT CONNECT ON DATABASE %I TO {role}, {auditor}")),
         // For people who log in by hand; our own connections say it themselves.
         each(&format!("ALTER ROLE {role} IN DATABASE %I SET search_path = {}", quoted(&names.schema))),
         "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned(),
@@ -262,7 +272,7 @@ mod tests {
     fn a_newest_schema_is_left_as_it_is() {
         let names = Names::of(PREFIX, "qc").unwrap();
         let known = i64::try_from(MIGRATIONS.len()).unwrap();
-        let script = script(&names, Some(known), &Migration::default(), None);
+        let script = script(&names, Some(known), &Migration::default(), &[]);
         assert!(!script.iter().any(|statement| statement.contains("CREATE TABLE")), "{script:?}");
     }
 }

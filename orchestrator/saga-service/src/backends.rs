@@ -18,6 +18,15 @@ use std::time::Duration;
 /// How long one attempt to connect may take before it is said that somebody is waited for.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 
+/// What a process wants of its stores and buses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wants {
+    /// To work: what is missing is made, as far as it may be.
+    Work,
+    /// To look: nothing is made or written, and it logs in as those who may read everything.
+    Look,
+}
+
 /// Why something could not be opened.
 pub enum Weather {
     /// It is away: waiting helps.
@@ -43,7 +52,7 @@ pub struct Backends {
 impl Backends {
     /// The stores alone, without a bus.
     pub fn stores_only(config: &Config, clock: &Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let (kept, stores) = stores_of(config, clock)?;
+        let (kept, stores) = stores_of(config, clock, Wants::Work)?;
         Ok(Self { kept, stores, nats: BTreeMap::new(), bus_says: String::new() })
     }
     /// Opens what the configuration names, for these modules of this process. The coordinator also makes the streams of
@@ -54,12 +63,11 @@ impl Backends {
         foreign: &BTreeSet<String>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, Weather> {
-        let (kept, stores) = stores_of(config, clock).map_err(|why| Weather::Wrong(fault(&Error::Open(why))))?;
-        let mut backends = Self { kept, stores, nats: BTreeMap::new(), bus_says: "in-process, durable".to_owned() };
-        let BusKind::Nats(urls) = config.bus_kind().map_err(|why| wrong(&why))? else { return Ok(backends) };
+        let (mut backends, urls) = Self::begin(config, clock, Wants::Work)?;
+        let Some(urls) = urls else { return Ok(backends) };
         for module in modules {
             let user = config.bus.user_of(module);
-            let options = options_of(config, &urls, module)?;
+            let options = options_of(config, &urls, module, Wants::Work)?;
             if !backends.nats.contains_key(&user) {
                 let nats = Nats::connect(options).await.map_err(refused)?;
                 backends.nats.insert(user.clone(), nats);
@@ -78,17 +86,47 @@ impl Backends {
         }
         Ok(backends)
     }
+    /// Opens what the configuration names for somebody who only looks: in PostgreSQL as the auditor, at the broker as the
+    /// coordinator, who both may read everything. Nothing is created.
+    pub async fn look(config: &Config, clock: &Arc<dyn Clock>) -> Result<Self, Weather> {
+        let (mut backends, urls) = Self::begin(config, clock, Wants::Look)?;
+        if let Some(urls) = urls {
+            let nats = Nats::connect(options_of(config, &urls, JOURNAL, Wants::Look)?).await.map_err(refused)?;
+            backends.nats.insert(config.bus.user_of(JOURNAL), nats);
+        }
+        Ok(backends)
+    }
+    fn begin(config: &Config, clock: &Arc<dyn Clock>, wants: Wants) -> Result<(Self, Option<Vec<String>>), Weather> {
+        let opened = stores_of(config, clock, wants);
+        let (kept, stores) = opened.map_err(|why| Weather::Wrong(fault(&Error::Open(why))))?;
+        let backends = Self { kept, stores, nats: BTreeMap::new(), bus_says: "in-process, durable".to_owned() };
+        let urls = match config.bus_kind().map_err(|why| wrong(&why))? {
+            BusKind::Nats(urls) => Some(urls),
+            BusKind::Local => None,
+        };
+        Ok((backends, urls))
+    }
+    /// The streams that all modules share, and those of these modules, that the broker does not have; by name.
+    pub async fn missing_streams(&self, modules: &[&str]) -> Result<Vec<String>, String> {
+        let mut missing = BTreeSet::new();
+        for nats in self.nats.values() {
+            missing.extend(nats.missing_streams(modules).await.map_err(|why| why.to_string())?);
+        }
+        Ok(missing.into_iter().collect())
+    }
     /// The stores.
     pub fn stores(&self) -> Arc<dyn Stores> {
         Arc::clone(&self.stores)
     }
     /// The bus of each module and what it answers beside its own queries, unless the bus is the one inside the process.
     pub fn buses(&self, config: &Config) -> Option<(Buses, Lines)> {
-        let any = self.nats.values().next()?.clone();
-        let (nats, bus) = (self.nats.clone(), config.bus.clone());
-        let of = move |module: &str| nats.get(&bus.user_of(module)).unwrap_or(&any).clone();
+        // One handle for each connection: what is the same bus is seen to be the same.
+        let shared = |(user, nats): (&String, &Nats)| (user.clone(), Arc::new(nats.clone()));
+        let nats: BTreeMap<String, Arc<Nats>> = self.nats.iter().map(shared).collect();
+        let (any, bus) = (Arc::clone(nats.values().next()?), config.bus.clone());
+        let of = move |module: &str| Arc::clone(nats.get(&bus.user_of(module)).unwrap_or(&any));
         let logs = of.clone();
-        let buses: Buses = Arc::new(move |module| Arc::new(of(module)) as Arc<dyn AnyBus>);
+        let buses: Buses = Arc::new(move |module| of(module) as Arc<dyn AnyBus>);
         let lines: Lines = Arc::new(move |module, store| vec![logs(module).log_answerer(module, Arc::clone(store))]);
         Some((buses, lines))
     }
@@ -105,17 +143,25 @@ impl Backends {
     }
 }
 
-fn stores_of(config: &Config, clock: &Arc<dyn Clock>) -> Result<(Kept, Arc<dyn Stores>), OpenError> {
+fn stores_of(config: &Config, clock: &Arc<dyn Clock>, wants: Wants) -> Result<(Kept, Arc<dyn Stores>), OpenError> {
     let unusable = |why: String| OpenError::Unavailable { place: config.store.url.clone(), why };
     let (kept, stores) = match config.store_kind().map_err(unusable)? {
         StoreKind::Sqlite(folder) => {
-            let sqlite = Arc::new(SqliteStores::new(folder, Arc::clone(clock)));
+            let sqlite = match wants {
+                Wants::Work => SqliteStores::new(folder, Arc::clone(clock)),
+                // Another process may have the files: they are only read.
+                Wants::Look => SqliteStores::read_only(folder, Arc::clone(clock)),
+            };
+            let sqlite = Arc::new(sqlite);
             (Kept::Sqlite(Arc::clone(&sqlite)), sqlite as Arc<dyn Stores>)
         }
         StoreKind::Postgres(url) => {
             let mut credentials = Credentials::of_url(&url)?.with_prefix(config.database_prefix());
             if !config.store.password_folder.is_empty() {
                 credentials = credentials.with_password_folder(&config.store.password_folder);
+            }
+            if wants == Wants::Look {
+                credentials = credentials.as_auditor();
             }
             let postgres = PostgresStores::new(credentials, Arc::clone(clock));
             let postgres = if config.store.accept_unsafe { postgres.accept_unsafe() } else { postgres };
@@ -137,7 +183,7 @@ impl Bus {
     }
 }
 
-fn options_of(config: &Config, urls: &[String], module: &str) -> Result<Options, Weather> {
+fn options_of(config: &Config, urls: &[String], module: &str, wants: Wants) -> Result<Options, Weather> {
     let bus = &config.bus;
     let file = |text: &str| PathBuf::from(text.replace(MODULE, module));
     let login = match (bus.user.as_str(), bus.credentials_file.as_str(), bus.nkey_file.as_str()) {
@@ -159,7 +205,11 @@ fn options_of(config: &Config, urls: &[String], module: &str) -> Result<Options,
         ack_wait: Duration::from_millis(bus.ack_wait_ms),
         replicas: usize::from(bus.replicas),
         repair: bus.repair,
-        creates: if bus.has_users() && module != JOURNAL { Creates::OwnEvents } else { Creates::Everything },
+        creates: match wants {
+            Wants::Look => Creates::Nothing,
+            Wants::Work if bus.has_users() && module != JOURNAL => Creates::OwnEvents,
+            Wants::Work => Creates::Everything,
+        },
         ..Options::default()
     })
 }

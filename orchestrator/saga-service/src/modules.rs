@@ -7,7 +7,9 @@ use crate::providers::renderer_svg::SvgRenderer;
 use crate::providers::social_dry_run::DryRunPublisher;
 use crate::providers::strategy_template::TemplateStrategyWriter;
 use crate::providers::workspace_local::LocalWorkspaces;
+use saga_core::definition::Performer;
 use saga_core::module::Module;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use strategy::api::ports::StrategyWriter;
@@ -41,4 +43,27 @@ pub fn modules(data: &Path, replaced: Replaced) -> Vec<Module> {
         }),
         orchestration::module(),
     ]
+}
+
+/// Modules that sagas ask and that no process of this program hosts, because they are written in other languages.
+pub(crate) fn foreign(every: &[Module]) -> BTreeSet<String> {
+    let steps = every.iter().flat_map(|module| &module.sagas).flat_map(|saga| saga.steps());
+    let asked = steps.filter_map(|(_, step)| match &step.performer {
+        Performer::There { command, .. } => Some(command.module.clone()),
+        Performer::Here { .. } | Performer::Gate { .. } => None,
+    });
+    asked.filter(|name| every.iter().all(|module| module.name != name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_of_other_languages_are_those_that_sagas_ask_and_nobody_hosts() {
+        let mut every = modules(std::path::Path::new("nowhere"), Replaced::default());
+        assert_eq!(foreign(&every), ["courier", "printshop"].map(str::to_owned).into());
+        every.retain(|module| module.name != "qc");
+        assert!(foreign(&every).contains("qc"));
+    }
 }

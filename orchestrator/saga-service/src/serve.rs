@@ -3,12 +3,11 @@
 
 use crate::backends::{Backends, Weather};
 use crate::config::{Config, StoreKind};
-use crate::modules::{Replaced, modules};
+use crate::modules::{Replaced, foreign, modules};
 use crate::service::fault;
 use saga::{Error, Hosting, JOURNAL, LocalControl, Orchestrator, Sagas, SystemClock};
 use saga_core::codes;
 use saga_core::control::{Control, ControlError};
-use saga_core::definition::Performer;
 use saga_core::module::Module;
 use saga_core::ports::{Clock, OpenError};
 use std::collections::BTreeSet;
@@ -143,16 +142,6 @@ fn hosted(every: Vec<Module>, roles: &Roles) -> Result<Vec<Module>, Weather> {
     Ok(every.into_iter().filter(|module| wanted(module.name)).collect())
 }
 
-/// Modules that sagas ask and that no process of this program hosts, because they are written in other languages.
-fn foreign(every: &[Module]) -> BTreeSet<String> {
-    let steps = every.iter().flat_map(|module| &module.sagas).flat_map(|saga| saga.steps());
-    let asked = steps.filter_map(|(_, step)| match &step.performer {
-        Performer::There { command, .. } => Some(command.module.clone()),
-        Performer::Here { .. } | Performer::Gate { .. } => None,
-    });
-    asked.filter(|name| every.iter().all(|module| module.name != name)).collect()
-}
-
 /// A bus inside this process connects nobody else.
 fn check_roles(config: &Config, roles: &Roles) -> Result<(), ControlError> {
     let alone = config.bus.url == "local:";
@@ -165,17 +154,4 @@ fn check_roles(config: &Config, roles: &Roles) -> Result<(), ControlError> {
         tracing::info!("one process owns all groups");
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn modules_of_other_languages_are_those_that_sagas_ask_and_nobody_hosts() {
-        let mut every = modules(std::path::Path::new("nowhere"), Replaced::default());
-        assert_eq!(foreign(&every), ["courier", "printshop"].map(str::to_owned).into());
-        every.retain(|module| module.name != "qc");
-        assert!(foreign(&every).contains("qc"));
-    }
 }

@@ -1,6 +1,7 @@
 //! Control inside the process: what people may look at and order, over a running orchestrator.
 
 use crate::board::{Line, OPEN, find, lines, tail};
+use crate::groups::LIST_WITHIN;
 use crate::hosting::module_rows;
 use crate::orchestrator::Error;
 use crate::sagas::Sagas;
@@ -15,7 +16,7 @@ use saga_core::event::EventSet;
 use saga_core::execution::{Accepted, Execution, OrderKind, Ordered};
 use saga_core::fact::{By, SagaFact};
 use saga_core::id::{SagaId, Version};
-use saga_core::journal::stream_of;
+use saga_core::journal::{group_of, stream_of};
 use saga_core::ports::FIND_LIMIT_MAX;
 use saga_core::view::{HistoryRow, SagaRow, SagaShow, SagaState, Why};
 use saga_core::why::causes;
@@ -69,7 +70,7 @@ impl LocalControl {
             let hint = "give a full id, its last six digits or more, or type/key";
             return Err(missing().hint(hint));
         }
-        let mut found = self.sagas.ending(&digits).await.map_err(failed)?;
+        let (mut found, silent) = self.sagas.ending(&digits).await.map_err(failed)?;
         let six = digits[digits.len() - 6..].to_owned();
         let ended = lines(&self.sagas.inner.store, vec![(3, six)]).await.map_err(|why| failed(why.into()))?;
         found.extend(ended.into_iter().map(|line| line.id).filter(|id| id.0.simple().to_string().ends_with(&digits)));
@@ -77,7 +78,10 @@ impl LocalControl {
         found.dedup();
         match found.as_slice() {
             [one] => Ok(*one),
-            [] => Err(missing()),
+            [] if silent.is_empty() => Err(missing()),
+            // It may be one that only its owner knows yet.
+            [] => Err(ControlError::new(codes::UNOWNED, format!("no saga {text:?} is known; {}", who(&silent)))
+                .hint("try again when the groups have changed hands, or give the full id")),
             several => {
                 let ids: Vec<_> = several.iter().map(ToString::to_string).collect();
                 let message = format!("{} sagas end with {text}", several.len());
@@ -108,9 +112,10 @@ impl LocalControl {
         found.ok_or_else(|| ControlError::new(codes::SAGA_NOT_FOUND, format!("there is no saga {text:?}")))
     }
     async fn list(&self, selector: Selector) -> Result<Page<SagaRow>, ControlError> {
-        let mut rows = self.sagas.rows(&selector).await.map_err(failed)?;
+        let (mut rows, silent) = self.sagas.rows(&selector).await.map_err(failed)?;
         let limit = if selector.limit == 0 { PAGE_MAX } else { selector.limit.min(PAGE_MAX) };
         let ended = selector.all || selector.states.iter().any(|state| state.is_end());
+        rows.extend(self.unheard(&selector, &silent).await?);
         let mut next = None;
         if ended && !selector.attention {
             (next, rows) = self.list_ended(&selector, limit, rows).await?;
@@ -119,10 +124,27 @@ impl LocalControl {
             (left.state, right.started_at, left.id).cmp(&(right.state, left.started_at, right.id))
         });
         rows.dedup_by_key(|row| row.id);
-        let total = rows.len() as u64;
-        let truncated = rows.len() > limit || next.is_some();
+        let total = (next.is_none() && silent.is_empty()).then_some(rows.len() as u64);
+        let truncated = rows.len() > limit || next.is_some() || !silent.is_empty();
         rows.truncate(limit);
-        Ok(Page { items: rows, total: next.is_none().then_some(total), next, truncated })
+        let told = "their sagas are shown as their logs tell, and the newest may be missing; see sagactl doctor";
+        let notes = if silent.is_empty() { Vec::new() } else { vec![format!("{}: {told}", who(&silent))] };
+        Ok(Page { items: rows, total, next, truncated, notes })
+    }
+    /// The open sagas of groups that did not answer, as their facts tell them; as many as a page holds.
+    async fn unheard(&self, selector: &Selector, silent: &[u16]) -> Result<Vec<SagaRow>, ControlError> {
+        let mut rows = Vec::new();
+        if silent.is_empty() {
+            return Ok(rows);
+        }
+        let inner = &self.sagas.inner;
+        let known = lines(&inner.store, vec![(0, OPEN.to_owned())]).await.map_err(|why| failed(why.into()))?;
+        let theirs = known.iter().filter(|line| silent.contains(&group_of(line.id, inner.groups.count)));
+        for line in theirs.take(PAGE_MAX) {
+            let exec = self.sagas.saga(line.id).await.map_err(failed)?;
+            rows.extend(exec.map(|exec| exec.row()).filter(|row| fits(selector, row)));
+        }
+        Ok(rows)
     }
     async fn list_ended(
         &self,
@@ -171,7 +193,7 @@ impl LocalControl {
         page.truncate(limit);
         let next = truncated.then(|| page.last().map(|last| last.version.to_string())).flatten();
         let items = page.iter().map(history_row).collect();
-        Ok(Page { items, next, total: None, truncated })
+        Ok(Page { items, next, total: None, truncated, notes: Vec::new() })
     }
     fn definitions(&self) -> Page<DefinitionRow> {
         let rows = self.sagas.definitions().values().map(|definition| DefinitionRow {
@@ -182,7 +204,7 @@ impl LocalControl {
             example: definition.example.clone(),
         });
         let items: Vec<_> = rows.collect();
-        Page { total: Some(items.len() as u64), items, next: None, truncated: false }
+        Page { total: Some(items.len() as u64), items, next: None, truncated: false, notes: Vec::new() }
     }
     async fn status(&self) -> Result<Status, ControlError> {
         Ok(Status {
@@ -198,6 +220,13 @@ impl LocalControl {
             incidents: self.sagas.health().incidents(),
         })
     }
+}
+
+/// Which groups did not answer in time, as the beginning of a sentence.
+fn who(silent: &[u16]) -> String {
+    let names = silent.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+    let groups = if silent.len() == 1 { "group" } else { "groups" };
+    format!("{groups} {names} did not answer within {} s", LIST_WITHIN.as_secs())
 }
 
 pub(crate) fn fits(selector: &Selector, row: &SagaRow) -> bool {

@@ -22,6 +22,8 @@ use tokio::sync::{mpsc, oneshot};
 
 /// A group without an owner gets one within its lease time and two seconds; whoever asks waits a little longer.
 pub const OWNER_WITHIN: Duration = Duration::from_secs(20);
+/// 2 s: whoever looks at a list would rather see what is known than wait for a takeover.
+pub const LIST_WITHIN: Duration = Duration::from_secs(2);
 /// Between two questions to a group that nobody owns.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 /// An owner in another process answers within this time, if only to say that nothing has moved.
@@ -104,6 +106,26 @@ impl Groups {
                 None => self.clock.sleep_until(self.clock.now().plus(ASK_AGAIN)).await,
             }
         }
+    }
+    /// Asks every group at once. Those that do not answer within [`LIST_WITHIN`] are named in the second list: they are
+    /// changing hands, or their owner is away. Asking changes nothing.
+    pub(crate) async fn ask_all(&self, question: &Question) -> Result<(Vec<Answered>, Vec<u16>), Error> {
+        let until = self.clock.now().plus(LIST_WITHIN);
+        let asking = (0..self.count).map(|group| async move {
+            let answered = tokio::select! {
+                answered = self.ask(group, question) => answered.map(Some),
+                () = self.clock.sleep_until(until) => Ok(None),
+            };
+            answered.map(|answered| (group, answered))
+        });
+        let (mut all, mut silent) = (Vec::new(), Vec::new());
+        for (group, answered) in futures::future::try_join_all(asking).await? {
+            match answered {
+                Some(answered) => all.push(answered),
+                None => silent.push(group),
+            }
+        }
+        Ok((all, silent))
     }
     async fn ask_there(&self, group: u16, question: &Question) -> Result<Option<Answered>, Error> {
         let data = |why: serde_json::Error| Error::Data(why.to_string());

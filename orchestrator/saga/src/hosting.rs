@@ -6,6 +6,7 @@ use crate::host::Host;
 use crate::local_bus::LocalBus;
 use crate::orchestrator::Error;
 use crate::tasks::Tasks;
+use crate::upkeep::Caretaker;
 use async_trait::async_trait;
 use saga_core::bus::{AnyBus, Inbox};
 use saga_core::codes;
@@ -31,6 +32,11 @@ pub struct Hosting {
 }
 
 impl Hosting {
+    /// Shows what ails the buses of this process, and lets them mend what they lost, until everything ends.
+    pub(crate) fn look_after_buses(&self) {
+        let each = self.modules.values().map(|host| &host.bus).chain([&self.bus]).map(Arc::clone);
+        self.tasks.spawn(Caretaker::new(each, &self.clock, &self.health, &self.tasks).run());
+    }
     /// What is wrong in this process.
     pub fn health(&self) -> &Health {
         &self.health
@@ -106,7 +112,7 @@ pub(crate) async fn module_rows(
         items.push(module_row(host, modules, local).await?);
     }
     let total = Some(items.len() as u64);
-    Ok(Page { items, next: None, total, truncated: false })
+    Ok(Page { items, next: None, total, truncated: false, notes: Vec::new() })
 }
 
 async fn module_row(

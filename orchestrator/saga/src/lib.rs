@@ -50,10 +50,11 @@ mod sagas;
 mod shell;
 mod system;
 mod tasks;
+mod upkeep;
 
 pub use control::LocalControl;
 pub use coordination::LEASE;
-pub use groups::OWNER_WITHIN;
+pub use groups::{LIST_WITHIN, OWNER_WITHIN};
 pub use health::Health;
 pub use host::HANDLERS_AT_ONCE;
 pub use hosting::{HostControl, Hosting};

@@ -2,7 +2,9 @@
 //! events are not copied at all: they are read from the modules' logs, up to where the relay has published.
 
 use async_trait::async_trait;
-use saga_core::bus::{Answerer, Aside, Bus, BusError, Calls, Delivery, EventBus, Inbox, Line, Message, Settle, Tip};
+use saga_core::bus::{
+    Answerer, Aside, Bus, BusError, Calls, Delivery, EventBus, Inbox, Line, Message, Settle, Tip, Upkeep,
+};
 use saga_core::catchup::place;
 use saga_core::envelope::Recorded;
 use saga_core::id::Position;
@@ -273,6 +275,9 @@ impl EventBus for LocalBus {
         Ok(if last < head { vec![last + 1..=head] } else { Vec::new() })
     }
 }
+
+/// It lives and dies with its process, and its events with the logs.
+impl Upkeep for LocalBus {}
 
 #[async_trait]
 impl Calls for LocalBus {

@@ -180,6 +180,7 @@ impl Orchestrator {
     pub async fn host(self) -> Result<Hosting, Error> {
         let hosting = self.open().await?;
         hosting.modules.values().for_each(Host::start);
+        hosting.look_after_buses();
         Ok(hosting)
     }
     async fn open(self) -> Result<Hosting, Error> {
@@ -239,6 +240,7 @@ impl Orchestrator {
         if found != count {
             return Err(Error::Groups { found, asked: count });
         }
+        hosting.look_after_buses();
         let Hosting { modules, bus, local, clock, ids, tasks, health } = hosting;
         let groups = Arc::new(Groups::new(count, Arc::clone(&bus), Arc::clone(&clock), tasks.clone()));
         let (settled, mut is_settled) = watch::channel(false);

@@ -209,29 +209,23 @@ impl Sagas {
     pub fn definitions(&self) -> &Arc<Definitions> {
         &self.inner.definitions
     }
-    /// The open sagas that fit, of every group, wherever its owner is. Of a group without an owner nothing is known.
-    pub(crate) async fn rows(&self, selector: &Selector) -> Result<Vec<SagaRow>, Error> {
-        let mut rows = Vec::new();
-        for answered in self.ask_all(&Question::Rows(selector.clone())).await? {
-            if let Answered::Rows(some) = answered {
-                rows.extend(some);
-            }
-        }
-        Ok(rows)
+    /// The open sagas that fit, of every group, wherever its owner is; and the groups that did not answer.
+    pub(crate) async fn rows(&self, selector: &Selector) -> Result<(Vec<SagaRow>, Vec<u16>), Error> {
+        let (answers, silent) = self.inner.groups.ask_all(&Question::Rows(selector.clone())).await?;
+        let rows = answers.into_iter().filter_map(|answered| match answered {
+            Answered::Rows(rows) => Some(rows),
+            Answered::Told(_) | Answered::Moved | Answered::Still | Answered::Ids(_) => None,
+        });
+        Ok((rows.flatten().collect(), silent))
     }
-    /// The open sagas whose ids end with these digits.
-    pub(crate) async fn ending(&self, digits: &str) -> Result<Vec<SagaId>, Error> {
-        let mut ids = Vec::new();
-        for answered in self.ask_all(&Question::Ending(digits.to_owned())).await? {
-            if let Answered::Ids(some) = answered {
-                ids.extend(some);
-            }
-        }
-        Ok(ids)
-    }
-    async fn ask_all(&self, question: &Question) -> Result<Vec<Answered>, Error> {
-        let asking = (0..self.inner.groups.count).map(|group| self.inner.groups.ask(group, question));
-        futures::future::try_join_all(asking).await
+    /// The open sagas whose ids end with these digits; and the groups that did not answer.
+    pub(crate) async fn ending(&self, digits: &str) -> Result<(Vec<SagaId>, Vec<u16>), Error> {
+        let (answers, silent) = self.inner.groups.ask_all(&Question::Ending(digits.to_owned())).await?;
+        let ids = answers.into_iter().filter_map(|answered| match answered {
+            Answered::Ids(ids) => Some(ids),
+            Answered::Told(_) | Answered::Moved | Answered::Still | Answered::Rows(_) => None,
+        });
+        Ok((ids.flatten().collect(), silent))
     }
     /// A look at the memory of every group of this process.
     async fn look<T: Send + 'static>(

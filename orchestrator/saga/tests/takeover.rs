@@ -1,19 +1,23 @@
 //! Several coordinators over the same stores and bus: they share the groups, follow each other, and never both write.
-#![expect(clippy::unwrap_used, reason = "what tests share speaks by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share speaks by panicking")]
 
 use async_trait::async_trait;
 use saga::core::audit::audit_logs;
 use saga::core::batch::{Batch, Commit};
 use saga::core::between::{Between, between};
 use saga::core::bus::AnyBus;
+use saga::core::control::{Control, Look, Selector, View};
+use saga::core::envelope::Actor;
 use saga::core::id::SagaId;
 use saga::core::json::Payload;
+use saga::core::machine::seats::group_scope;
 use saga::core::memory::MemoryStores;
 use saga::core::ports::{Claim, Clock, Lease, ReadError, SharedStore, Stores};
 use saga::core::uuid::Uuid;
 use saga::core::view::SagaState;
 use saga::prelude::*;
-use saga::{JOURNAL, LocalBus, SystemClock};
+use saga::{JOURNAL, LocalBus, LocalControl, OWNER_WITHIN, SystemClock};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -66,7 +70,7 @@ impl World {
     }
     async fn process_on(&self, stores: Arc<dyn Stores>) -> Sagas {
         let bus = Arc::clone(&self.bus) as Arc<dyn AnyBus>;
-        let built = Orchestrator::on(stores).bus(bus).groups(GROUPS).lease(LEASE).register::<Row>();
+        let built = Orchestrator::on(stores).bus(bus).groups(GROUPS).lease(LEASE).register::<Row>().register::<Gated>();
         built.start().await.unwrap()
     }
     async fn finds_nothing(&self, sagas: &Sagas) {
@@ -202,4 +206,54 @@ async fn a_paused_and_woken_coordinator_is_fenced_and_steps_down() {
     world.finds_nothing(&heir).await;
     heir.shutdown().await.unwrap();
     paused.shutdown().await.unwrap();
+}
+
+const APPROVED: Gate<bool> = Gate::named("approved");
+#[derive(Serialize, Deserialize)]
+struct Gated {
+    number: u32,
+}
+impl Saga for Gated {
+    const NAME: &'static str = "gated";
+    const VERSION: u16 = 1;
+    fn plan(plan: Plan) -> Definition {
+        plan.step("a", hold, free).wait("approval", APPROVED, Deadline::days(9)).end()
+    }
+}
+
+/// A list is bounded while groups change hands: what their logs tell is shown, and who did not answer is named.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_shows_what_is_known_of_groups_that_do_not_answer() {
+    let world = World::new().await;
+    let first = world.process().await;
+    let mut begun = BTreeSet::new();
+    for number in 0..40 {
+        begun.insert(first.start(Gated { number }).await.unwrap().saga);
+    }
+    first.shutdown().await.unwrap();
+    // Somebody holds two groups and does not answer: it is paused, or was killed a moment ago.
+    let store = world.stores.open(JOURNAL).await.unwrap();
+    let claim = Claim { want: vec![group_scope(3), group_scope(7)], leave: Vec::new() };
+    store.lease(Uuid::from_u128(1), &claim, Duration::from_secs(600)).await.unwrap();
+    let second = world.process().await;
+    eventually("it has the others", || second.groups().len() == usize::from(GROUPS) - 2).await;
+    let control = LocalControl::new(second.clone(), "", "");
+    let clock = SystemClock;
+    let until = clock.now().plus(Duration::from_secs(30));
+    loop {
+        let asked = clock.now();
+        let listed = control.look(&Actor::system("test"), Look::Sagas(Selector::default())).await.unwrap();
+        assert!(clock.now().since(asked) < OWNER_WITHIN / 2, "it waits for the owners");
+        let View::SagaList(page) = listed else { panic!("{listed:?}") };
+        assert!(page.notes.len() == 1 && page.notes[0].starts_with("groups 3, 7 did not answer"), "{:?}", page.notes);
+        assert_eq!((page.truncated, page.total), (true, None));
+        // The board hears of the last ones a moment later.
+        let shown: BTreeSet<SagaId> = page.items.iter().map(|row| row.id).collect();
+        if shown == begun {
+            assert!(page.items.iter().all(|row| row.state == SagaState::Waiting), "{:?}", page.items);
+            break;
+        }
+        assert!(clock.now() < until, "{} of {}", shown.len(), begun.len());
+    }
+    second.shutdown().await.unwrap();
 }

@@ -1,9 +1,12 @@
 //! Whatever the broker loses, its stream becomes the log again: one to one, in order; and readers go on where they were.
 
 use crate::relay::Relaying;
-use crate::support::{Admin, connect, grow, on_both, public, read, store, until};
-use saga_core::bus::EventBus;
+use crate::support::{Admin, DEADLINE, connect, grow, on_both, options, public, read, store, until};
+use saga::Orchestrator;
+use saga_core::bus::{EventBus, Upkeep};
+use saga_nats::{Creates, Nats, Options};
 use serde_json::Value;
+use std::sync::Arc;
 use test_servers::nats::{Nats as Server, Version};
 
 async fn killed_in_the_midst_the_stream_is_the_log(version: Version) {
@@ -111,7 +114,61 @@ async fn of_two_relays_the_broker_takes_each_event_once(version: Version) {
     }
 }
 
+async fn streams_of_others_return_while_somebody_runs_who_may_create_them(version: Version) {
+    let mut server = Server::start(version);
+    let bus = connect(&server).await;
+    bus.ensure(&["law", "elsewhere"], &[3]).await.unwrap();
+    // Nobody here publishes or receives anything of `elsewhere`.
+    let running = Orchestrator::in_memory().bus(Arc::new(bus)).host().await.unwrap();
+    let admin = Admin::connect(&server).await;
+    server.wipe();
+    server.restart();
+    for thing in ["STREAM.INFO.EVT_elsewhere", "STREAM.INFO.DLQ", "CONSUMER.INFO.CMD.cmd-elsewhere"] {
+        until(thing, || admin.api(thing, Value::Null)).await;
+    }
+    // Without the help of a new connection.
+    admin.api("STREAM.DELETE.EVT_elsewhere", Value::Null).await.unwrap();
+    until("the stream is created again", || admin.api("STREAM.INFO.EVT_elsewhere", Value::Null)).await;
+    running.shutdown().await;
+}
+
+async fn a_broker_that_is_away_ails_and_is_well_again(version: Version) {
+    let mut server = Server::start(version);
+    let bus = connect(&server).await;
+    assert_eq!(bus.ailments(), []);
+    server.kill();
+    let url = server.url();
+    until("it ails", || async {
+        let ailing = bus.ailments();
+        let named = ailing.len() == 1 && ailing[0].place == "broker" && ailing[0].says.contains(&url);
+        if named { Ok(()) } else { Err(format!("{ailing:?}")) }
+    })
+    .await;
+    server.restart();
+    until("it is well", || async {
+        let ailing = bus.ailments();
+        if ailing.is_empty() { Ok(()) } else { Err(format!("{ailing:?}")) }
+    })
+    .await;
+    // A stream that is away is named for as long as somebody wants it.
+    let looking = Nats::connect(Options { creates: Creates::Nothing, ..options(server.url()) }).await.unwrap();
+    let wanting = tokio::time::timeout(DEADLINE, looking.events("nobody", 0, 1));
+    let ails = until("the reader ails", || async {
+        let ailing = looking.ailments();
+        if ailing.is_empty() { Err("nothing".to_owned()) } else { Ok(ailing) }
+    });
+    tokio::select! {
+        got = wanting => panic!("{got:?}"),
+        ailing = ails => {
+            assert_eq!(ailing[0].place, "broker, events of nobody");
+            assert!(ailing[0].says.contains("stream EVT_nobody is missing"), "{ailing:?}");
+        }
+    }
+}
+
 on_both! {
+    streams_of_others_return_while_somebody_runs_who_may_create_them,
+    a_broker_that_is_away_ails_and_is_well_again,
     killed_in_the_midst_the_stream_is_the_log, a_wiped_broker_gets_everything_again,
     a_broker_from_the_past_catches_up, a_deleted_stream_is_created_and_filled_again,
     a_foreign_publisher_stops_the_relay, of_two_relays_the_broker_takes_each_event_once,

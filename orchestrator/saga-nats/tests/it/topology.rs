@@ -1,8 +1,10 @@
 //! Streams and consumers that differ are named and refused, and changed only on request.
 
-use crate::support::{Admin, connect, on_both, options};
-use saga_nats::{Nats, Options, TopologyError};
-use serde_json::json;
+use crate::support::{Admin, connect, grow, on_both, options, public, store};
+use saga_core::audit::audit_bus;
+use saga_core::bus::EventBus;
+use saga_nats::{Creates, Nats, Options, TopologyError};
+use serde_json::{Value, json};
 use std::time::Duration;
 use test_servers::nats::{Nats as Server, Version};
 
@@ -48,4 +50,26 @@ async fn the_doctor_knows_the_server(version: Version) {
     assert_eq!((diagnosis.replicas, diagnosis.payload_bytes_max), (1, 1_048_576));
 }
 
-on_both! { what_differs_is_refused_by_name_and_repaired_on_request, the_doctor_knows_the_server }
+async fn who_only_looks_creates_nothing_and_names_what_is_missing(version: Version) {
+    let server = Server::start(version);
+    let admin = Admin::connect(&server).await;
+    let looking = Options { creates: Creates::Nothing, ..options(server.url()) };
+    let bus = Nats::connect(looking).await.unwrap();
+    bus.ensure(&["law"], &[3]).await.unwrap();
+    let all = ["stream CMD", "stream RPL", "stream IN", "stream DLQ", "stream EVT_law"];
+    assert_eq!(bus.missing_streams(&["law"]).await.unwrap(), all);
+    let store = store();
+    grow(&store, 3).await;
+    let findings = audit_bus("law", &store, &bus).await.unwrap();
+    let found: Vec<String> = findings.iter().map(|it| format!("{} {}: {}", it.promise, it.place, it.says)).collect();
+    assert!(found.len() == 1 && found[0].starts_with("L4 law, stream EVT_law: missing on the bus; "), "{found:?}");
+    assert!(found[0].contains("sagactl serve"), "{found:?}");
+    assert_eq!(admin.api("STREAM.NAMES", Value::Null).await.unwrap()["total"], 0);
+    // What is there is read as ever.
+    let relayed = connect(&server).await;
+    relayed.publish_events("law", &public(&store).await).await.unwrap();
+    assert_eq!(bus.missing_streams(&["law"]).await.unwrap(), [""; 0]);
+    assert_eq!(audit_bus("law", &store, &bus).await.unwrap(), []);
+}
+
+on_both! { who_only_looks_creates_nothing_and_names_what_is_missing, what_differs_is_refused_by_name_and_repaired_on_request, the_doctor_knows_the_server }

@@ -1,8 +1,10 @@
 //! No module can touch another module's things, nor go around the functions of its own, whatever it says to the server.
 
-use crate::database::{Database, MODULES, append, passwords};
+use crate::database::{Database, MODULES, append, clock, passwords};
 use saga_core::batch::Commit;
-use saga_core::ports::EventStore;
+use saga_core::id::Position;
+use saga_core::ports::{EventStore, Tail};
+use saga_postgres::PostgresStores;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use std::str::FromStr;
@@ -167,4 +169,58 @@ async fn nothing_points_from_one_schema_into_another() {
                    WHERE m.rolname LIKE 'aicmo%'";
     let found: Vec<String> = sqlx::query_scalar(members).fetch_all(&mut admin).await.unwrap();
     assert_eq!(found, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_auditor_reads_every_schema_and_writes_nothing() {
+    let database = Database::new().await;
+    let stores = database.stores();
+    for module in MODULES {
+        let answer = stores.open_store(module).await.unwrap().commit(append("a", 0, [1, 2])).await;
+        assert!(matches!(answer, Commit::Ok(_)), "{answer:?}");
+    }
+    let audits = PostgresStores::new(database.credentials().as_auditor(), clock());
+    for module in MODULES {
+        let log = audits.open_store(module).await.unwrap();
+        assert_eq!(log.read_log(Position::ZERO, 10).await.unwrap().len(), 2, "{module}");
+        let refused = log.commit(append("b", 0, [3])).await;
+        assert!(matches!(refused, Commit::Retryable(_)), "{module}: {refused:?}");
+        assert_eq!(log.head().await, Ok(Position(2)), "{module}");
+    }
+    let mut session = login(&database, "auditor").await;
+    let mut tried = 0;
+    for module in MODULES {
+        let schema = format!("aicmo_{module}");
+        for (name, kind) in objects(&database, module).await {
+            let thing = format!("{schema}.{name}");
+            let statements = match kind.as_str() {
+                "f" => vec![call(&name)],
+                _ => vec![
+                    format!("INSERT INTO {thing} DEFAULT VALUES"),
+                    format!("SELECT 1 FROM {thing} FOR UPDATE"),
+                    format!("DELETE FROM {thing}"),
+                    format!("TRUNCATE {thing}"),
+                    format!("DROP TABLE {thing}"),
+                    format!("CREATE INDEX ON {thing} ((1))"),
+                ],
+            };
+            for sql in statements {
+                refused(&mut session, &sql).await;
+                tried += 1;
+            }
+        }
+        for sql in [
+            format!("UPDATE {schema}.es_events SET data = ''"),
+            format!("CREATE TABLE {schema}.x (a INT)"),
+            format!("SET ROLE {schema}"),
+            format!("SET ROLE {schema}_owner"),
+            format!("GRANT ALL ON SCHEMA {schema} TO aicmo_auditor"),
+            "CREATE TABLE public.x (a INT)".to_owned(),
+        ] {
+            refused(&mut session, &sql).await;
+        }
+    }
+    assert!(tried > 150, "{tried}");
+    audits.close().await;
+    stores.close().await;
 }

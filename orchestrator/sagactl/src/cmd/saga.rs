@@ -165,13 +165,15 @@ fn selector(args: &ListArgs, now: Timestamp) -> Result<Selector, Failure> {
 async fn listed(args: &ListArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
     let mut selector = selector(args, out.style.now)?;
     let session = connect::session(global, out).await?;
-    let mut all: Page<SagaRow> = Page { items: Vec::new(), next: None, total: None, truncated: false };
+    let mut all: Page<SagaRow> =
+        Page { items: Vec::new(), next: None, total: None, truncated: false, notes: Vec::new() };
     loop {
         let view = session.look(Look::Sagas(selector.clone())).await?;
         let View::SagaList(page) = view else { return Err(strange(&view)) };
         let empty = page.items.is_empty();
         all.items.extend(page.items);
         (all.next, all.total, all.truncated) = (page.next, page.total, page.truncated);
+        all.notes.extend(page.notes);
         let missing = if args.limit == 0 { PAGE_MAX } else { args.limit.saturating_sub(all.items.len()).min(PAGE_MAX) };
         match &all.next {
             // A page without rows that still names a next one would never end.
@@ -180,6 +182,9 @@ async fn listed(args: &ListArgs, global: &Global, out: &mut Out) -> Result<Exit,
         }
         selector.limit = missing;
     }
+    all.notes.dedup();
+    // A total of one page says nothing of the others that are incomplete.
+    (all.total, all.truncated) = if all.notes.is_empty() { (all.total, all.truncated) } else { (None, true) };
     let view = View::SagaList(all);
     let View::SagaList(page) = &view else { return Err(strange(&view)) };
     let mut dropped = Vec::new();
@@ -188,6 +193,7 @@ async fn listed(args: &ListArgs, global: &Global, out: &mut Out) -> Result<Exit,
         dropped = rendered.dropped;
         rendered.text
     })?;
+    page.notes.iter().for_each(|note| out.incomplete(note));
     if page.items.is_empty() {
         let hint = if args.all { "sagactl saga start TYPE --input FILE" } else { "ended ones too: --all" };
         out.note(&format!("no saga fits ({hint})"));
@@ -214,7 +220,7 @@ async fn facts(args: &HistoryArgs, global: &Global, out: &mut Out) -> Result<Exi
     let session = connect::session(global, out).await?;
     let most = if args.limit == 0 { usize::MAX } else { args.limit };
     let mut after = args.since_rev.saturating_sub(1);
-    let mut all = Page { items: Vec::new(), next: None, total: None, truncated: false };
+    let mut all = Page { items: Vec::new(), next: None, total: None, truncated: false, notes: Vec::new() };
     loop {
         let limit = most.saturating_sub(all.items.len()).min(PAGE_MAX);
         let view = session.look(Look::History { id: args.id.clone(), after, limit }).await?;

@@ -109,6 +109,7 @@ pub fn footer(page: &Page<SagaRow>, dropped: &[&str], style: &Style) -> String {
             format!("{} of {} shown (--limit 0 shows all)", words::count(shown), words::count(total))
         }
         Some(total) => format!("{} of {}", words::count(shown), words::count(total)),
+        None if !page.notes.is_empty() => format!("{} shown, not all groups answered", words::count(shown)),
         None if page.truncated => format!("{} shown, there are more (--limit 0 shows all)", words::count(shown)),
         None => words::count(shown),
     }];

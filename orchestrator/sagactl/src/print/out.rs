@@ -137,6 +137,12 @@ impl Out {
             self.say(text);
         }
     }
+    /// Tells why the data is not whole: also when quiet, and under machine formats that have no place for it.
+    pub fn incomplete(&mut self, why: &str) {
+        if self.format != Format::Json {
+            self.say(why);
+        }
+    }
     /// Tells a person something only if a person looks at both streams.
     pub fn footer(&mut self, text: &str) {
         if self.style.terminal && self.note_style.terminal {

@@ -55,7 +55,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.join(&self.name)
     }
     pub(crate) fn config(&self) -> PathBuf {
@@ -125,14 +125,21 @@ impl World {
             passwords.to_str().unwrap(),
         ]);
         assert_eq!(migrated.0, Some(0), "{}", migrated.2);
-        let mut processes = Vec::new();
-        for (number, roles) in ROLES.iter().enumerate() {
-            let name = format!("process-{number}");
-            let process = Process { name, folder: folder.path().to_owned(), roles, child: None };
-            fs::write(process.config(), config(&postgres, &nats, &passwords, &process.data())).unwrap();
-            processes.push(process);
+        let mut world = Self { processes: Vec::new(), nats, postgres, folder };
+        for roles in ROLES {
+            world.join(roles);
         }
-        Self { processes, nats, postgres, folder }
+        world
+    }
+    /// One more process, which is not started; its number.
+    pub(crate) fn join(&mut self, roles: &'static [&'static str]) -> usize {
+        let number = self.processes.len();
+        let process =
+            Process { name: format!("process-{number}"), folder: self.folder.path().to_owned(), roles, child: None };
+        let passwords = self.folder.path().join("passwords");
+        fs::write(process.config(), config(&self.postgres, &self.nats, &passwords, &process.data())).unwrap();
+        self.processes.push(process);
+        number
     }
     /// A folder that lives as long as this.
     pub(crate) fn folder(&self) -> &Path {

@@ -1,0 +1,98 @@
+//! Looks after the buses of this process: shows what ails them as troubles, and lets them mend what they lost.
+
+use crate::health::Health;
+use crate::relay::AUDIT_EVERY;
+use crate::tasks::Tasks;
+use futures::future::join_all;
+use saga_core::bus::{Ailment, AnyBus};
+use saga_core::ports::Clock;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// 1 s: a probe that asks every few seconds sees what is; looking costs a lock.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What is looked after.
+pub(crate) struct Caretaker {
+    buses: Vec<Arc<dyn AnyBus>>,
+    clock: Arc<dyn Clock>,
+    health: Health,
+    tasks: Tasks,
+}
+
+impl Caretaker {
+    /// Of these buses; the same one counts once.
+    pub(crate) fn new(
+        buses: impl IntoIterator<Item = Arc<dyn AnyBus>>,
+        clock: &Arc<dyn Clock>,
+        health: &Health,
+        tasks: &Tasks,
+    ) -> Self {
+        let mut each: Vec<Arc<dyn AnyBus>> = Vec::new();
+        for bus in buses {
+            if !each.iter().any(|known| Arc::ptr_eq(known, &bus)) {
+                each.push(bus);
+            }
+        }
+        Self { buses: each, clock: Arc::clone(clock), health: health.clone(), tasks: tasks.clone() }
+    }
+    /// Until everything ends. A bus that does not answer holds up neither the others nor what is shown.
+    pub(crate) async fn run(self) {
+        tokio::select! {
+            () = self.tasks.stopping() => {}
+            () = self.show() => {}
+            _ = join_all(self.buses.iter().map(|bus| self.tend(bus))) => {}
+        }
+    }
+    /// Shows what ails the buses, for ever.
+    async fn show(&self) {
+        let mut shown = BTreeSet::new();
+        loop {
+            let ailing = self.buses.iter().flat_map(|bus| bus.ailments()).collect();
+            shown = tell(&self.health, &shown, ailing);
+            self.clock.sleep_until(self.clock.now().plus(LOOK_EVERY)).await;
+        }
+    }
+    /// Lets a bus mend itself from time to time, and whenever something of it may have been lost: for ever.
+    async fn tend(&self, bus: &Arc<dyn AnyBus>) {
+        let mut seen = 0;
+        loop {
+            bus.tend().await;
+            tokio::select! {
+                lost = bus.lost(seen) => seen = lost,
+                () = self.clock.sleep_until(self.clock.now().plus(AUDIT_EVERY)) => {}
+            }
+        }
+    }
+}
+
+/// Shows what ails, and that what was shown before and does not ail now is well; gives back what is shown.
+fn tell(health: &Health, shown: &BTreeSet<String>, ailing: Vec<Ailment>) -> BTreeSet<String> {
+    for Ailment { place, says } in &ailing {
+        health.trouble(place, says.clone());
+    }
+    let places: BTreeSet<String> = ailing.into_iter().map(|ailment| ailment.place).collect();
+    shown.difference(&places).for_each(|place| health.well(place));
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SystemClock;
+
+    #[test]
+    fn what_ails_a_bus_is_a_trouble_until_it_does_not() {
+        let health = Health::new(Arc::new(SystemClock));
+        health.trouble("elsewhere", "is none of its business");
+        let ailment = |says: &&str| Ailment { place: "broker".to_owned(), says: (*says).to_owned() };
+        let mut shown = BTreeSet::new();
+        for (ails, troubles) in [(None, 1), (Some("is away"), 2), (Some("refuses the login"), 2), (None, 1)] {
+            shown = tell(&health, &shown, ails.iter().map(ailment).collect());
+            let found = health.troubles();
+            let broker = found.iter().find(|trouble| trouble.place == "broker").map(|trouble| trouble.says.as_str());
+            assert_eq!((broker, found.len()), (ails, troubles));
+        }
+    }
+}
