@@ -215,6 +215,15 @@ pub enum OpenError {
         /// What the system said.
         why: String,
     },
+    /// Server and process do not agree on how to trust each other (certificates, encryption, a login of its own kind):
+    /// waiting does not help, a person has to.
+    #[error("{place} cannot be used as it is configured: {why}")]
+    Refused {
+        /// The store.
+        place: String,
+        /// What is wrong, and the next step. Never a secret.
+        why: String,
+    },
     /// A durability setting is not what was asked for.
     #[error("{place} would not keep its promises: {setting} is {found}, must be {wanted}")]
     Unsafe {

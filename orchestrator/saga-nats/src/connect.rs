@@ -1,5 +1,6 @@
 //! Connecting, and staying connected: until the caller gives up, and for ever afterwards. Every change is logged.
 
+use crate::refusal::{Refusal, chain};
 use crate::subject::{PrefixError, token};
 use crate::topology::Settings;
 use async_nats::{Client, ConnectOptions, Event};
@@ -59,7 +60,7 @@ pub enum Creates {
 /// Everything that can be chosen.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Servers of one cluster.
+    /// Servers of one cluster: `nats://HOST:PORT` or `tls://HOST:PORT`, without a login in them.
     pub urls: Vec<String>,
     /// In front of every subject.
     pub prefix: String,
@@ -155,6 +156,24 @@ pub enum ConnectError {
         /// Why not.
         why: String,
     },
+    /// A URL holds a user or a password, where it would be shown and logged.
+    #[error("{url} has a login in it; {next}")]
+    LoginInUrl {
+        /// Which, without the login.
+        url: String,
+        /// The next step.
+        next: String,
+    },
+    /// Server and client do not agree on who they are: trying again does not help, a person has to.
+    #[error("no connection to {urls}: {why}; {next}")]
+    Refused {
+        /// Where.
+        urls: String,
+        /// What is wrong: login, certificate, encryption. Never a secret.
+        why: String,
+        /// The next step.
+        next: String,
+    },
     /// The patience has ended; the last attempt failed with this.
     #[error("no connection to {urls} within {patience:?}: {why}")]
     Unreachable {
@@ -217,7 +236,20 @@ async fn read(path: &PathBuf) -> Result<String, ConnectError> {
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
+/// A login in a URL is not used by the client, and would stand in every message.
+fn without_login(urls: &[String]) -> Result<(), ConnectError> {
+    for url in urls {
+        if let Some((login, host)) = url.rsplit_once('@') {
+            let scheme = login.split_once("://").map_or("", |(scheme, _)| scheme);
+            let next = "name it by bus.user, with the password in bus.password_file".to_owned();
+            return Err(ConnectError::LoginInUrl { url: format!("{scheme}://{host}"), next });
+        }
+    }
+    Ok(())
+}
+
 async fn prepare(options: &Options, complaints: &Complaints) -> Result<ConnectOptions, ConnectError> {
+    without_login(&options.urls)?;
     let complaints = complaints.clone();
     let mut connect = ConnectOptions::new()
         .name(&options.name)
@@ -234,7 +266,8 @@ async fn prepare(options: &Options, complaints: &Complaints) -> Result<ConnectOp
         Login::Password { user, file } => connect.user_and_password(user.clone(), read(file).await?),
         Login::Nkey(file) => connect.nkey(read(file).await?),
         Login::Credentials(file) => connect
-            .credentials(&read(file).await?)
+            // The client takes no last line without its end.
+            .credentials(&format!("{}\n", read(file).await?))
             .map_err(|why| ConnectError::File { path: file.clone(), why: why.to_string() })?,
     };
     if let Some(tls) = &options.tls {
@@ -249,7 +282,7 @@ async fn prepare(options: &Options, complaints: &Complaints) -> Result<ConnectOp
     Ok(connect)
 }
 
-/// Tries until there is a connection, or until the patience ends.
+/// Tries until there is a connection, until it is clear that only a person can help, or until the patience ends.
 pub(crate) async fn connect(options: &Options, complaints: &Complaints) -> Result<Client, ConnectError> {
     let connect = prepare(options, complaints).await?;
     let mut made = complaints.losses();
@@ -261,7 +294,14 @@ pub(crate) async fn connect(options: &Options, complaints: &Complaints) -> Resul
                 let _counted = tokio::time::timeout(options.answer_within, made.changed()).await;
                 return Ok(client);
             }
-            Err(why) => chain(&why),
+            Err(error) => match Refusal::of(&error, options) {
+                Some(Refusal { why, next }) => {
+                    let refused = ConnectError::Refused { urls: options.urls.join(", "), why, next };
+                    complaints.set(refused.to_string());
+                    return Err(refused);
+                }
+                None => chain(&error),
+            },
         };
         let urls = options.urls.join(", ");
         tracing::warn!(urls, why, "the broker cannot be reached; trying again");
@@ -275,16 +315,6 @@ pub(crate) async fn connect(options: &Options, complaints: &Complaints) -> Resul
     }
     // An endless loop has no end, and the language does not know it.
     Err(ConnectError::Unreachable { urls: String::new(), patience: Duration::MAX, why: String::new() })
-}
-
-fn chain(why: &dyn std::error::Error) -> String {
-    let mut text = why.to_string();
-    let mut source = why.source();
-    while let Some(next) = source {
-        text = format!("{text}: {next}");
-        source = next.source();
-    }
-    text
 }
 
 /// A short pause between attempts.

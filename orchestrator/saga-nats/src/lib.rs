@@ -32,6 +32,7 @@ mod publish;
 mod pull;
 mod read;
 mod read_log;
+mod refusal;
 pub mod subject;
 pub mod topology;
 mod upkeep;
@@ -97,7 +98,8 @@ pub(crate) fn now() -> Timestamp {
 }
 
 impl Nats {
-    /// Connects, and tries again until it works or `options.patience` ends; dropping the future gives up. Afterwards the
+    /// Connects, and tries again until it works or `options.patience` ends; dropping the future gives up. What cannot get
+    /// better by trying (a login or certificate that is not accepted, on either side) is an error at once. Afterwards the
     /// connection is kept up by itself. Streams and consumers are looked at by [`Nats::ensure`], or when first needed.
     pub async fn connect(options: Options) -> Result<Self, ConnectError> {
         let subjects = Subjects::new(&options.prefix)?;

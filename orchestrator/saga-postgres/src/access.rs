@@ -6,11 +6,14 @@ use sqlx::postgres::PgConnectOptions;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
+use url::Url;
 
 /// What the names of all schemas and roles begin with unless it is said otherwise.
 pub(crate) const PREFIX: &str = "aicmo";
 /// The role that reads every schema of a system and writes nothing is called `<prefix>_auditor`.
 const AUDITOR: &str = "auditor";
+/// The options of a URL that name files, in every spelling that the client knows.
+const FILES: &[&str] = &["sslrootcert", "ssl-root-cert", "ssl-ca", "sslcert", "ssl-cert", "sslkey", "ssl-key"];
 /// 63 bytes: what PostgreSQL keeps of a name. The longest one made here adds `_owner` to prefix and module.
 const NAME_BYTES_MAX: usize = 63 - "_owner".len();
 
@@ -35,9 +38,15 @@ enum Passwords {
 impl Credentials {
     /// Takes `postgres://[:password@]host[:port]/database[?options]`. The user in it is not used: each module has its own.
     ///
+    /// Options for secured connections: `sslmode` (`verify-full` is what protects; `require` encrypts and asks for no proof,
+    /// and so does the default, `prefer`, if the server likes), `sslrootcert` (an authority that is trusted beside the
+    /// system's), `sslcert` and `sslkey` (what we show of ourselves).
+    ///
     /// # Errors
-    /// `Unavailable` when the text is not such a URL. The password is never part of a message.
+    /// `Unavailable` when the text is not such a URL, `Refused` when a file that it names cannot be read. The password is
+    /// never part of a message.
     pub fn of_url(url: &str) -> Result<Self, OpenError> {
+        readable(url)?;
         let server = PgConnectOptions::from_str(url).map_err(|error| OpenError::Unavailable {
             place: "the URL of the PostgreSQL server".to_owned(),
             why: error.to_string(),
@@ -100,6 +109,21 @@ impl fmt::Debug for Credentials {
 /// The name of the role that may read every schema of a system and write none.
 pub fn auditor(prefix: &str) -> String {
     format!("{prefix}_{AUDITOR}")
+}
+/// Looks at the files of certificates that a URL names: the client would not say which one is missing.
+pub(crate) fn readable(url: &str) -> Result<(), OpenError> {
+    // What is no URL at all is told by whoever takes it.
+    let Ok(url) = Url::parse(url) else { return Ok(()) };
+    for (key, file) in url.query_pairs().filter(|(key, _)| FILES.contains(&&**key)) {
+        // The client takes a certificate itself as well.
+        if !file.starts_with("-----BEGIN")
+            && let Err(why) = std::fs::read(&*file)
+        {
+            let (place, why) = (format!("{key}={file}"), format!("{why}; name a PEM file that this user may read"));
+            return Err(OpenError::Refused { place, why });
+        }
+    }
+    Ok(())
 }
 
 /// Where the password of a role is kept.

@@ -51,17 +51,71 @@ pub(crate) fn read_error(place: &str, error: &sqlx::Error) -> ReadError {
 
 /// A failed start on `place`, with the way out if there is one.
 pub(crate) fn open_error(place: &str, error: &sqlx::Error) -> OpenError {
-    let (place, why) = (place.to_owned(), error.to_string());
+    let place = place.to_owned();
+    if let Some(why) = distrust(error) {
+        return OpenError::Refused { place, why };
+    }
+    let why = error.to_string();
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     match code.as_deref() {
-        // No such role or a wrong password, no right to connect, no such database, schema, table or function.
-        Some("28000" | "28P01" | "42501" | "3D000" | "3F000" | "42P01" | "42883") => {
+        // A wrong password and a role that is not there are told alike, so that nobody can guess names.
+        Some("28P01") => {
+            let next = "if its password file is out of date, remove that first; then run: sagactl store migrate";
+            OpenError::Unavailable { place, why: format!("{why}; {next}") }
+        }
+        // No such role, no right to connect, no such database, schema, table or function.
+        Some("28000" | "42501" | "3D000" | "3F000" | "42P01" | "42883") => {
             OpenError::Unavailable { place, why: format!("{why}; run: sagactl store migrate") }
         }
         _ => match Fault::of(error) {
             Fault::Corrupt => OpenError::Corrupt { place, why },
             Fault::Taken | Fault::Unstorable | Fault::Refused | Fault::Lost => OpenError::Unavailable { place, why },
         },
+    }
+}
+
+/// What is wrong with the trust between server and process, and the next step; nothing when it is something else.
+/// Migrating the database heals none of this, and waiting neither.
+pub(crate) fn distrust(error: &sqlx::Error) -> Option<String> {
+    let (said, next) = match error {
+        // The client of TLS wraps all that it finds wrong in this kind; sockets have none such.
+        sqlx::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => (io.to_string(), of_handshake(io)),
+        sqlx::Error::Tls(why) => {
+            (why.to_string(), "compare sslmode, sslrootcert, sslcert and sslkey with the server's")
+        }
+        sqlx::Error::Configuration(why) => (why.to_string(), "check the files of sslcert and sslkey in the URL"),
+        sqlx::Error::Database(database) if database.code().as_deref() == Some("28000") => {
+            let said = database.message();
+            let next = match said {
+                _ if said.contains("client certificate") => "name sslcert and sslkey in the URL",
+                _ if said.contains("certificate authentication failed") => {
+                    "issue sslcert with the name of this role, or change the line in pg_hba.conf"
+                }
+                _ if said.contains("pg_hba.conf") && said.contains("no encryption") => {
+                    "ask for TLS in the URL: ?sslmode=verify-full&sslrootcert=FILE"
+                }
+                _ if said.contains("pg_hba.conf") => "add a line for it to pg_hba.conf",
+                _ => return None,
+            };
+            (said.to_owned(), next)
+        }
+        _ => return None,
+    };
+    Some(format!("{said}; {next}"))
+}
+
+fn of_handshake(error: &std::io::Error) -> &'static str {
+    let said = error.to_string();
+    match said.as_str() {
+        _ if said.contains("UnknownIssuer") || said.contains("BadSignature") => {
+            "name the certificate of the server's authority: sslrootcert in the URL"
+        }
+        _ if said.contains("not valid for name") => {
+            "connect by a name that stands in the server's certificate, or issue one with the name in the URL"
+        }
+        _ if said.contains("expired") || said.contains("not valid yet") => "renew the server's certificate",
+        _ if said.contains("alert") => "show a certificate that the server trusts: sslcert and sslkey in the URL",
+        _ => "compare sslmode, sslrootcert, sslcert and sslkey with the server's",
     }
 }
 

@@ -5,7 +5,8 @@
 
 mod password;
 
-use crate::access::{Names, PREFIX, auditor, quoted};
+use crate::access::{Names, PREFIX, auditor, quoted, readable};
+use crate::fault::distrust;
 use password::Password;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
@@ -87,6 +88,9 @@ pub enum MigrateError {
         /// What the server said.
         source: sqlx::Error,
     },
+    /// Server and administrator do not agree on how to trust each other: what is wrong, and the next step.
+    #[error("connecting as the administrator: {0}")]
+    Refused(String),
     /// A password could not be read or kept.
     #[error("{file}")]
     Password {
@@ -109,10 +113,17 @@ fn server<T>(what: &str, outcome: Result<T, sqlx::Error>) -> Result<T, MigrateEr
 /// # Errors
 /// See [`MigrateError`]: the modules before the failed one are done, the failed one is as it was.
 pub async fn migrate(admin_url: &str, modules: &[&str], how: &Migration) -> Result<Vec<Migrated>, MigrateError> {
+    readable(admin_url).map_err(|why| MigrateError::Refused(why.to_string()))?;
     let options = server("the URL of the administrator", PgConnectOptions::from_str(admin_url))?;
     // Statements carry passwords: they are not written to a log.
     let connecting = options.disable_statement_logging().application_name("store migrate").connect().await;
-    let mut connection = server("connecting as the administrator", connecting)?;
+    let mut connection = match connecting {
+        Ok(connection) => connection,
+        Err(error) => match distrust(&error) {
+            Some(why) => return Err(MigrateError::Refused(why)),
+            None => server("connecting as the administrator", Err(error))?,
+        },
+    };
     let mut done = Vec::with_capacity(modules.len());
     for module in modules {
         let names = Names::of(&how.prefix, module).map_err(MigrateError::Name)?;

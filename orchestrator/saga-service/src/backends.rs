@@ -144,7 +144,7 @@ impl Backends {
 }
 
 fn stores_of(config: &Config, clock: &Arc<dyn Clock>, wants: Wants) -> Result<(Kept, Arc<dyn Stores>), OpenError> {
-    let unusable = |why: String| OpenError::Unavailable { place: config.store.url.clone(), why };
+    let unusable = |why: String| OpenError::Unavailable { place: config.store_place(), why };
     let (kept, stores) = match config.store_kind().map_err(unusable)? {
         StoreKind::Sqlite(folder) => {
             let sqlite = match wants {
@@ -220,6 +220,11 @@ fn wrong(why: &str) -> Weather {
 fn refused(why: ConnectError) -> Weather {
     match why {
         ConnectError::Unreachable { .. } => Weather::Away(why.to_string()),
+        ConnectError::Refused { urls, why, next } => {
+            let error = ControlError::new(codes::BUS_UNAVAILABLE, format!("no connection to {urls}: {why}"));
+            // The same configuration will be refused again.
+            Weather::Wrong(ControlError { retryable: false, ..error.hint(next) })
+        }
         other => wrong(&other.to_string()),
     }
 }

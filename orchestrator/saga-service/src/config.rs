@@ -2,6 +2,8 @@
 //!
 //! Order: the environment (`SAGACTL__STORE__URL`: a double underscore is the dot), then the file, then the defaults.
 
+use crate::hidden::without_passwords;
+use saga_postgres::Credentials;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -191,8 +193,14 @@ pub struct ConfigFault {
 }
 
 impl Config {
-    /// Reads a file and what the environment adds. Every fault is found in one go where that is possible.
+    /// Reads a file and what the environment adds. Every fault is found in one go where that is possible, and none of them
+    /// repeats a password.
     pub fn load(file: &Path, environment: impl Iterator<Item = (String, String)>) -> Result<Self, Vec<ConfigFault>> {
+        // Parsers quote the line that they do not understand.
+        let hide = |fault: ConfigFault| ConfigFault { says: without_passwords(&fault.says), ..fault };
+        Self::read(file, environment).map_err(|faults| faults.into_iter().map(hide).collect())
+    }
+    fn read(file: &Path, environment: impl Iterator<Item = (String, String)>) -> Result<Self, Vec<ConfigFault>> {
         let place = file.display().to_string();
         let fault = |says: String, hint: Option<&str>| {
             vec![ConfigFault { place: place.clone(), says, hint: hint.map(str::to_owned) }]
@@ -238,6 +246,10 @@ impl Config {
             Some(bad) => Err(format!("{bad:?} is neither local: nor nats://HOST:PORT nor tls://HOST:PORT")),
         }
     }
+    /// Where events are kept, as it may be shown: without a password.
+    pub fn store_place(&self) -> String {
+        without_passwords(&self.store.url)
+    }
     /// What the names of schemas and roles begin with: the prefix, in letters that a database name has.
     pub fn database_prefix(&self) -> String {
         self.prefix.replace('.', "_")
@@ -267,6 +279,14 @@ impl Config {
                 Some(hint),
             );
         }
+        if let Ok(StoreKind::Postgres(url)) = &store
+            && let Err(why) = Credentials::of_url(url)
+        {
+            fault("store.url", why.to_string(), None);
+        }
+        for (key, says, hint) in self.bus.login_faults() {
+            fault(key, says.to_owned(), hint);
+        }
         if self.prefix.is_empty() || !self.prefix.split('.').all(is_word) {
             fault("prefix", format!("{:?} is not words of a-z, 0-9, _ and - joined by dots", self.prefix), None);
         }
@@ -295,14 +315,6 @@ impl Config {
                 fault(key, format!("{file:?} cannot be read: {why}"), None);
             }
         }
-        let ways = [&self.bus.user, &self.bus.credentials_file, &self.bus.nkey_file];
-        if ways.iter().filter(|way| !way.is_empty()).count() > 1 {
-            let says = "user, credentials_file and nkey_file are three ways to log in; choose one".to_owned();
-            fault("bus", says, None);
-        }
-        if self.bus.tls_cert_file.is_empty() != self.bus.tls_key_file.is_empty() {
-            fault("bus", "tls_cert_file and tls_key_file belong together".to_owned(), None);
-        }
         faults
     }
     /// The files that are named, with their keys.
@@ -324,7 +336,7 @@ impl Config {
         let mut lines: BTreeMap<&str, String> = self.secrets().map(|(key, file)| (key, file.to_owned())).collect();
         lines.extend([
             ("prefix", text(&self.prefix)),
-            ("store.url", text(&self.store.url)),
+            ("store.url", self.store_place()),
             ("store.accept_unsafe", self.store.accept_unsafe.to_string()),
             ("bus.url", text(&self.bus.url)),
             ("bus.user", text(&self.bus.user)),
@@ -338,6 +350,31 @@ impl Config {
             ("files.folder", self.files.folder.display().to_string()),
         ]);
         lines.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+}
+
+/// A key, what is wrong with it, and perhaps the next step.
+type LoginFault = (&'static str, &'static str, Option<&'static str>);
+
+impl Bus {
+    fn login_faults(&self) -> Vec<LoginFault> {
+        let mut faults = Vec::new();
+        if self.url.contains('@') {
+            let hint = "name the user as bus.user, and a file with the password as bus.password_file";
+            faults.push(("bus.url", "a login in it is not used, and would be shown", Some(hint)));
+        }
+        if !self.user.is_empty() && self.password_file.is_empty() {
+            faults.push(("bus.user", "there is no password for it", Some("name its file as bus.password_file")));
+        }
+        let ways = [&self.user, &self.credentials_file, &self.nkey_file];
+        if ways.iter().filter(|way| !way.is_empty()).count() > 1 {
+            let says = "user, credentials_file and nkey_file are three ways to log in; choose one";
+            faults.push(("bus", says, None));
+        }
+        if self.tls_cert_file.is_empty() != self.tls_key_file.is_empty() {
+            faults.push(("bus", "tls_cert_file and tls_key_file belong together", None));
+        }
+        faults
     }
 }
 
@@ -375,58 +412,4 @@ fn of_toml(place: &str, error: &toml::de::Error) -> ConfigFault {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, Vec<ConfigFault>> {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("sagactl.toml");
-        std::fs::write(&file, text).unwrap();
-        let pairs = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Config::load(&file, pairs.collect::<Vec<_>>().into_iter())
-    }
-    fn fault(text: &str, environment: &[(&str, &str)]) -> String {
-        let faults = load(text, environment).unwrap_err();
-        let words = |fault: &ConfigFault| format!("{} {}", fault.says, fault.hint.clone().unwrap_or_default());
-        faults.iter().map(words).collect::<Vec<_>>().join("\n")
-    }
-
-    #[test]
-    fn an_empty_file_is_the_defaults_and_the_environment_is_above_the_file() {
-        assert_eq!(load("", &[]).unwrap(), Config::default());
-        let text = "[coordinator]\ngroups = 4\n[store]\nurl = 'sqlite:./one'\n";
-        let environment =
-            [("SAGACTL__COORDINATOR__GROUPS", "8"), ("SAGACTL__STORE__URL", "sqlite:./two"), ("HOME", "/")];
-        let config = load(text, &environment).unwrap();
-        assert_eq!((config.coordinator.groups, config.store.url.as_str()), (8, "sqlite:./two"));
-    }
-
-    #[test]
-    fn faults_name_their_place_and_the_next_step() {
-        for (text, environment, wanted) in [
-            ("[stor]\nurl = 'x'", vec![], "did you mean store?"),
-            ("[store]\nurll = 'x'", vec![], "did you mean url?"),
-            ("[coordinator]\ngroups = 'many'", vec![], "line 2"),
-            ("", vec![("SAGACTL__BUS__URLL", "x")], "did you mean url?"),
-            ("[store]\nurl = 'mysql://x'", vec![], "store.url: \"mysql://x\" is neither"),
-            ("[store]\nurl = 'postgres://x/y'", vec![], "bus.url: local: cannot connect"),
-            ("[coordinator]\ngroups = 0\nlease_ms = 5", vec![], "coordinator.lease_ms: 5 is not from 1000"),
-            ("[admin]\nlisten = '0.0.0.0:1'", vec![], "not a loopback address"),
-            ("[bus]\nurl = 'nats://a'\npassword_file = '/does/not/exist'", vec![], "bus.password_file"),
-            ("prefix = 'a b'", vec![], "prefix"),
-            ("[bus]\nuser='a'\nnkey_file='b'", vec![], "choose one"),
-        ] {
-            let says = fault(text, &environment);
-            assert!(says.contains(wanted), "{text:?}: {says}");
-        }
-    }
-
-    #[test]
-    fn the_shipped_file_has_every_key_with_its_default() {
-        let text = include_str!("../../../deploy/sagactl.toml");
-        assert_eq!(load(text, &[]).unwrap(), Config::default());
-        for key in ["password_folder", "accept_unsafe", "credentials_file", "tls_key_file", "repair", "folder"] {
-            assert!(text.contains(&format!("\n{key} = ")), "{key}");
-        }
-    }
-}
+mod tests;

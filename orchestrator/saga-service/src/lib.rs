@@ -6,6 +6,7 @@ pub mod config;
 pub mod demo;
 #[cfg(feature = "failpoints")]
 mod failpoints;
+mod hidden;
 pub mod migrate;
 pub mod modules;
 pub mod providers;

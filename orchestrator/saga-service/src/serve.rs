@@ -102,7 +102,7 @@ async fn attempt(config: &Config, roles: &Roles, seed: u64, clock: &Arc<dyn Cloc
     for module in hosted {
         orchestrator = orchestrator.module(module);
     }
-    let (store, bus) = (config.store.url.clone(), backends.bus_says());
+    let (store, bus) = (config.store_place(), backends.bus_says());
     let started = if roles.coordinator {
         orchestrator.start().await.map(|sagas| {
             let control: Arc<dyn Control> = Arc::new(LocalControl::new(sagas.clone(), store, bus));

@@ -91,6 +91,9 @@ pub fn fault(error: &Error) -> ControlError {
                 OpenError::Unavailable { .. } => {
                     (codes::STORE_UNAVAILABLE, "check the folder, its rights and the disk, or name another: --data DIR")
                 }
+                OpenError::Refused { .. } => {
+                    (codes::STORE_UNAVAILABLE, "store.url in the configuration says how to connect")
+                }
                 OpenError::Unsafe { .. } => {
                     (codes::STORE_UNSAFE, "remove what sets it; the store never runs without it")
                 }

@@ -1,5 +1,5 @@
 //! Several coordinators over the same stores and bus: they share the groups, follow each other, and never both write.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share speaks by panicking")]
+#![expect(clippy::unwrap_used, reason = "what tests share speaks by panicking")]
 
 use async_trait::async_trait;
 use saga::core::audit::audit_logs;

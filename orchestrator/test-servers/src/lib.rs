@@ -7,6 +7,7 @@
     reason = "a test that has no server fails, with a sentence that says why"
 )]
 
+pub mod certificates;
 pub mod nats;
 pub mod postgres;
 pub mod proxy;

@@ -180,6 +180,11 @@ impl Nats {
             panic!("{:?} does not start again: {why}\n{}", self.version, self.log());
         }
     }
+    /// Starts it again with other further lines of configuration.
+    pub fn reconfigure(&mut self, extra: &str) {
+        extra.clone_into(&mut self.extra);
+        self.restart();
+    }
     /// Kills it and removes its data.
     pub fn wipe(&mut self) {
         self.kill();

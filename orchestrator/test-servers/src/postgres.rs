@@ -3,6 +3,7 @@
 //! Invariant: the server ends with the test process, however that ends. A guard, which is a shell that waits for the end of
 //! its input, stops it by its process id and removes the folder.
 
+use crate::certificates::Identity;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
@@ -26,6 +27,9 @@ if [ -n "$pid" ]; then
   while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
 fi
 rm -rf "$1""#;
+/// Who is let in, unless it is said otherwise.
+const ACCESS: &str = "local all postgres trust\nhost all postgres 127.0.0.1/32 trust\nlocal all all scram-sha-256\n\
+                      host all all 127.0.0.1/32 scram-sha-256\n";
 /// 20 ms between looks whether a server has started or ended.
 const LOOK: Duration = Duration::from_millis(20);
 /// 1,500 looks: 30 s, which a start with recovery on a busy machine does not need.
@@ -54,6 +58,25 @@ impl Postgres {
     /// # Panics
     /// Like [`Postgres::start`].
     pub fn with_settings(settings: &[(&str, &str)]) -> Self {
+        Self::with(settings, ACCESS, &[])
+    }
+    /// Starts a fresh server that speaks TLS with this certificate, trusts clients' certificates of this authority, and
+    /// lets in whom `access` (the lines of `pg_hba.conf`) lets in. [`Postgres::run`] needs a line for `postgres` that
+    /// trusts it on loopback.
+    ///
+    /// # Panics
+    /// Like [`Postgres::start`].
+    pub fn with_tls(server: &Identity, clients: &Path, access: &str) -> Self {
+        let files = [("server.pem", &*server.certificate), ("server.key", &*server.key), ("clients.pem", clients)];
+        let settings = [
+            ("ssl", "on"),
+            ("ssl_cert_file", "server.pem"),
+            ("ssl_key_file", "server.key"),
+            ("ssl_ca_file", "clients.pem"),
+        ];
+        Self::with(&settings, access, &files)
+    }
+    fn with(settings: &[(&str, &str)], access: &str, files: &[(&str, &Path)]) -> Self {
         let programs = programs();
         let folder = tempfile::Builder::new().prefix("pg-").tempdir().expect("a temporary folder").keep();
         let guard = Command::new("sh")
@@ -73,9 +96,14 @@ impl Postgres {
             .output()
             .expect("initdb runs");
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
-        let access = "local all postgres trust\nhost all postgres 127.0.0.1/32 trust\nlocal all all scram-sha-256\n\
-                      host all all 127.0.0.1/32 scram-sha-256\n";
         fs::write(data.join("pg_hba.conf"), access).expect("pg_hba.conf");
+        for (name, from) in files {
+            let file = data.join(name);
+            fs::copy(from, &file).expect("a file for the server");
+            // PostgreSQL reads no key that others can read.
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("our own file");
+            owned_by_postgres(&file);
+        }
         let mut lines = String::from("max_connections = 400\nshared_buffers = 64MB\nlogging_collector = off\n");
         for (name, value) in settings {
             lines.push_str(&format!("{name} = '{value}'\n"));
@@ -217,8 +245,11 @@ fn is_root() -> bool {
 }
 fn give_away(folder: &Path) {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("our own folder");
+    owned_by_postgres(folder);
+}
+fn owned_by_postgres(path: &Path) {
     if is_root() {
-        let given = Command::new("chown").arg("postgres:postgres").arg(folder).status().expect("chown runs");
+        let given = Command::new("chown").arg("postgres:postgres").arg(path).status().expect("chown runs");
         assert!(given.success(), "there is no user `postgres`; run: apt-get install postgresql");
     }
 }

@@ -3,6 +3,7 @@
 
 mod hostile;
 mod laws;
+mod logins;
 mod lost_answers;
 mod permissions;
 mod poison;
@@ -10,4 +11,5 @@ mod relay;
 mod repair;
 mod subscriptions;
 mod support;
+mod tokens;
 mod topology;

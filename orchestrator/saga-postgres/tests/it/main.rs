@@ -8,6 +8,7 @@ mod crowd;
 mod database;
 mod interleavings;
 mod laws;
+mod logins;
 mod migrations;
 mod model;
 mod privileges;

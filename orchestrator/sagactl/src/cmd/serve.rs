@@ -110,7 +110,7 @@ pub async fn run(args: &ServeArgs, out: &mut Out) -> Result<Exit, Failure> {
         true => Some(sign(&config, &url)?),
         false => None,
     };
-    out.note(&format!("  api      {url}/v1\n  store    {}\n  bus      {}", config.store.url, config.bus.url));
+    out.note(&format!("  api      {url}/v1\n  store    {}\n  bus      {}", config.store_place(), config.bus.url));
     let served = server.run(serving.control(), stop).await;
     out.note("stopping: what is at its commit is finished, leases are given back");
     serving.close().await;

@@ -7,6 +7,7 @@ mod inputs;
 mod machine;
 mod pipes;
 mod render;
+mod secured;
 mod serve;
 mod served;
 mod stores;

@@ -7,20 +7,20 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-fn sagactl(folder: &Path, words: &[&str]) -> (i32, String, String) {
+pub(crate) fn sagactl(folder: &Path, words: &[&str]) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sagactl"));
     let Output { status, stdout, stderr } = command.args(words).current_dir(folder).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (status.code().unwrap(), text(stdout), text(stderr))
 }
-fn start(folder: &Path, words: &[&str]) -> Child {
+pub(crate) fn start(folder: &Path, words: &[&str]) -> Child {
     let log = fs::File::create(folder.join("log")).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_sagactl"));
     command.args(words).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     command.spawn().unwrap()
 }
 /// Looks again until it is so; another process is waited for.
-fn until(folder: &Path, what: &str, holds: impl Fn() -> bool) {
+pub(crate) fn until(folder: &Path, what: &str, holds: impl Fn() -> bool) {
     for _ in 0..6_000 {
         if holds() {
             return;
@@ -29,7 +29,7 @@ fn until(folder: &Path, what: &str, holds: impl Fn() -> bool) {
     }
     panic!("{what}: {}", fs::read_to_string(folder.join("log")).unwrap_or_default());
 }
-fn ends_well(child: &mut Child) {
+pub(crate) fn ends_well(child: &mut Child) {
     let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(sent.success() && child.wait().unwrap().success(), "SIGTERM ends it well");
 }
