@@ -65,7 +65,9 @@ impl Backends {
     ) -> Result<Self, Weather> {
         let (mut backends, urls) = Self::begin(config, clock, Wants::Work)?;
         let Some(urls) = urls else { return Ok(backends) };
-        for module in modules {
+        // The journal's user makes the streams that all share; a module's own user waits until they are there.
+        let (first, rest): (Vec<&str>, Vec<&str>) = modules.iter().partition(|module| **module == JOURNAL);
+        for module in first.into_iter().chain(rest) {
             let user = config.bus.user_of(module);
             let options = options_of(config, &urls, module, Wants::Work)?;
             if !backends.nats.contains_key(&user) {
@@ -73,8 +75,8 @@ impl Backends {
                 backends.nats.insert(user.clone(), nats);
             }
             let Some(nats) = backends.nats.get(&user) else { continue };
-            let (mut ours, mut groups) = (vec![*module], Vec::new());
-            if *module == JOURNAL {
+            let (mut ours, mut groups) = (vec![module], Vec::new());
+            if module == JOURNAL {
                 ours.extend(foreign.iter().map(String::as_str));
                 groups.extend(0..config.coordinator.groups);
             }

@@ -45,14 +45,18 @@ pub fn modules(data: &Path, replaced: Replaced) -> Vec<Module> {
     ]
 }
 
-/// Modules that sagas ask and that no process of this program hosts, because they are written in other languages.
+/// Modules that sagas ask, or whose events are listened to, and that no process of this program hosts: they are written in
+/// other languages, or not yet.
 pub(crate) fn foreign(every: &[Module]) -> BTreeSet<String> {
     let steps = every.iter().flat_map(|module| &module.sagas).flat_map(|saga| saga.steps());
     let asked = steps.filter_map(|(_, step)| match &step.performer {
         Performer::There { command, .. } => Some(command.module.clone()),
         Performer::Here { .. } | Performer::Gate { .. } => None,
     });
-    asked.filter(|name| every.iter().all(|module| module.name != name)).collect()
+    let folded = every.iter().flat_map(|module| &module.projections).flat_map(|projection| projection.sources());
+    let followed = every.iter().flat_map(|module| &module.reactors).flat_map(|reactor| reactor.sources());
+    let heard = folded.chain(followed).map(str::to_owned);
+    asked.chain(heard).filter(|name| every.iter().all(|module| module.name != name)).collect()
 }
 
 #[cfg(test)]
@@ -60,9 +64,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn modules_of_other_languages_are_those_that_sagas_ask_and_nobody_hosts() {
+    fn modules_that_nobody_hosts_are_those_that_are_asked_or_heard() {
         let mut every = modules(std::path::Path::new("nowhere"), Replaced::default());
-        assert_eq!(foreign(&every), ["courier", "printshop"].map(str::to_owned).into());
+        assert_eq!(foreign(&every), ["client_review", "courier", "printshop"].map(str::to_owned).into());
         every.retain(|module| module.name != "qc");
         assert!(foreign(&every).contains("qc"));
     }

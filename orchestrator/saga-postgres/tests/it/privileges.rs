@@ -209,12 +209,14 @@ async fn the_auditor_reads_every_schema_and_writes_nothing() {
                 tried += 1;
             }
         }
+        // Whoever may use a schema may try to give it away; the server warns, and nothing is given.
+        let grant = format!("GRANT ALL ON SCHEMA {schema} TO aicmo_auditor");
+        sqlx::raw_sql(AssertSqlSafe(grant)).execute(&mut session).await.unwrap();
         for sql in [
             format!("UPDATE {schema}.es_events SET data = ''"),
             format!("CREATE TABLE {schema}.x (a INT)"),
             format!("SET ROLE {schema}"),
             format!("SET ROLE {schema}_owner"),
-            format!("GRANT ALL ON SCHEMA {schema} TO aicmo_auditor"),
             "CREATE TABLE public.x (a INT)".to_owned(),
         ] {
             refused(&mut session, &sql).await;
