@@ -38,10 +38,12 @@ fn routes(module: &Module) -> Vec<(&'static str, &'static str, &'static str, u16
 
 /// The requests that a module's api declares, by the marks that all ways of declaring one have in common.
 fn declared(files: &[File]) -> BTreeSet<String> {
-    let marks = ["impl Command for ", "impl Query for ", "impl Compensable for ", "port!("];
+    let marks = ["impl Command for ", "impl Query for ", "impl Compensable for "];
     let lines = files.iter().filter(|file| file.path.contains("/src/api/")).flat_map(|file| file.text.lines());
     let name = |line: &str| {
-        let rest = marks.iter().find_map(|mark| line.strip_prefix(mark))?;
+        // `port!(OWNER: Request -> …)`
+        let of_macro = || line.strip_prefix("port!(")?.split_once(": ").map(|(_, rest)| rest);
+        let rest = marks.iter().find_map(|mark| line.strip_prefix(mark)).or_else(of_macro)?;
         let name: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
         (!name.is_empty()).then_some(name)
     };
@@ -176,10 +178,12 @@ fn the_compiler_tells_deeds_that_can_be_undone_from_others() {
 #[test]
 fn an_unlisted_request_is_seen() {
     let file = |path: &str| {
-        File::new(path, "impl Command for Sing {\n    x\n}\nport!(Dance ? u8);\n        impl Query for $name {")
+        let text = "impl Command for Sing {\n    x\n}\nport!(MODULE: Dance ? u8);\nport!(CHOIR: Hum -> (), Common);\n        \
+                    impl Query for $name {";
+        File::new(path, text)
     };
     let listing = "qc { commands: Dance; queries: Result; }";
-    assert_eq!(unlisted(&[file("modules/qc/src/api/ports.rs")], listing), ["Sing"]);
+    assert_eq!(unlisted(&[file("modules/qc/src/api/ports.rs")], listing), ["Hum", "Sing"]);
     assert_eq!(unlisted(&[file("modules/qc/src/tests.rs")], listing), Vec::<String>::new());
 }
 
