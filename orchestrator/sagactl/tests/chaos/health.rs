@@ -15,11 +15,11 @@ async fn an_idle_service_is_well_again_when_its_broker_is() {
     until_all(&world, "ready", |status| status.ready).await;
     world.nats.kill();
     until_all(&world, "not ready because of the broker", names_the_broker).await;
-    let data = world.processes[follower].data();
-    let (exit, said, errors) = sagactl(&["doctor", "--data", data.to_str().unwrap()]);
+    let follower = world.url(follower).unwrap();
+    let (exit, said, errors) = sagactl(&["doctor", "--url", &follower]);
     let url = world.nats.url();
     assert!(exit == Some(6) && said.contains("broker") && said.contains(&url), "{exit:?} {said}{errors}");
-    let probe = sagactl(&["doctor", "--probe", "ready", "--data", data.to_str().unwrap()]);
+    let probe = sagactl(&["doctor", "--probe", "ready", "--url", &follower]);
     assert_ne!(probe.0, Some(0), "{probe:?}");
     world.nats.restart();
     until_all(&world, "ready again", |status| status.ready).await;

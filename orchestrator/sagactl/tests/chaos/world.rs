@@ -155,6 +155,12 @@ impl World {
             Ok(Found::Alive(..) | Found::Stale(_) | Found::Nobody) | Err(_) => None,
         }
     }
+    /// Where a process answers, as it has said in its log; only coordinators leave a file for their clients.
+    pub(crate) fn url(&self, number: usize) -> Option<String> {
+        let text = fs::read_to_string(self.log_files().nth(number)?).ok()?;
+        let line = text.lines().rev().find_map(|line| line.strip_prefix("  api      "))?;
+        Some(line.trim_end_matches("/v1").to_owned())
+    }
     /// Whichever coordinator answers.
     pub(crate) async fn any_coordinator(&self) -> AdminClient {
         let until = Patience::of(TIMEOUT * 3);
@@ -169,7 +175,7 @@ impl World {
         }
     }
     pub(crate) async fn status(&self, number: usize) -> Option<saga_core::control::Status> {
-        let client = self.coordinator(number).await?;
+        let client = AdminClient::new(&self.url(number)?, TIMEOUT).ok()?;
         match client.look(&Actor::system("test"), Look::Status).await {
             Ok(View::Status(status)) => Some(status),
             Ok(_) | Err(_) => None,
