@@ -1,5 +1,6 @@
 //! The checker: histories in, violations out. One function per promise; used by `events verify`, by the laws and by chaos tests.
 
+use crate::bus::{BusError, EventBus, Tip};
 use crate::envelope::{Recorded, chain};
 use crate::event::EventSet;
 use crate::execution::Execution;
@@ -334,7 +335,7 @@ pub fn missing(module: &str, what: &str, next: &str) -> Finding {
 pub async fn audit_bus(
     module: &str,
     store: &crate::ports::SharedStore,
-    bus: &dyn crate::bus::EventBus,
+    bus: &dyn EventBus,
 ) -> Result<Vec<Finding>, String> {
     let text = |why: crate::ports::ReadError| why.to_string();
     let mut findings = Vec::new();
@@ -343,9 +344,10 @@ pub async fn audit_bus(
         findings.push(Finding { promise: promise.to_owned(), place, says });
     };
     let (mut at, mut head) = (Position::ZERO, 0);
-    let tip = match bus.tip(module).await {
-        Ok(tip) => tip,
-        Err(crate::bus::BusError::Missing { what, next }) => return Ok(vec![missing(module, &what, &next)]),
+    let (tip, absent) = match bus.tip(module).await {
+        Ok(tip) => (tip, None),
+        // A module that was never started has nothing to carry.
+        Err(BusError::Missing { what, next }) => (Tip::default(), Some(missing(module, &what, &next))),
         Err(why) => return Err(why.to_string()),
     };
     let mut theirs = VecDeque::new();
@@ -367,6 +369,9 @@ pub async fn audit_bus(
                 Some(_) | None => finding("L6", head, "the bus has another event in this place"),
             }
         }
+    }
+    if let Some(absent) = absent.filter(|_| head > 0) {
+        return Ok(vec![absent]);
     }
     if tip.seq < head {
         finding("L4", tip.seq + 1, &format!("the bus ends here, the log at {head}"));

@@ -1,8 +1,8 @@
 //! A service that has nothing to do says that its broker is away, and that it is back, without anybody's help; and whoever
 //! checks a broker that was wiped names what is missing and makes nothing.
 
-use crate::END_WITHIN;
 use crate::world::{World, breathe, sagactl};
+use crate::{END_WITHIN, end, start};
 use saga_core::control::Status;
 use test_servers::nats::Version;
 
@@ -23,6 +23,9 @@ async fn an_idle_service_is_well_again_when_its_broker_is() {
     assert_ne!(probe.0, Some(0), "{probe:?}");
     world.nats.restart();
     until_all(&world, "ready again", |status| status.ready).await;
+    // What was never published is missed by nobody.
+    start(&world, 0).await;
+    end(&world, 0).await;
     world.stop_well();
     // Nobody runs who could create them: they are named, and whoever looks again finds the same.
     world.nats.wipe();
