@@ -1,5 +1,5 @@
 //! Short questions, asked together: whatever waits while the server answers others travels in the next statement, as
-//! batches do on their way into the log. Alone, a question goes at once.
+//! batches do on their way into the log. Alone, a question goes at once, from whoever asks it.
 
 use crate::decode::{self, EVENT_COLUMNS, INBOX_COLUMNS};
 use crate::fault::{Fault, read_error};
@@ -10,14 +10,15 @@ use saga_core::id::{Epoch, StepKey, StreamId, Version};
 use saga_core::ports::{ReadError, Recollection};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgPool, Row as _};
-use std::sync::LazyLock;
-use tokio::sync::{mpsc, oneshot};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
 /// 128 in one statement: beyond that the statement itself costs nothing any more.
 const GROUP_MAX: usize = 128;
 /// Two statements at once: while one is being answered, the next is on its way.
-const LANES: usize = 2;
+const LANES: u32 = 2;
 /// 512 wait here; whoever comes later waits before the door.
 const WAITING_MAX: usize = 512;
 
@@ -38,16 +39,47 @@ struct Asked<Q: Kind> {
 
 /// Where questions of one kind are asked.
 pub(crate) struct Asker<Q: Kind> {
+    readers: PgPool,
+    place: String,
+    lanes: Arc<Semaphore>,
+    present: AtomicUsize,
     asked: mpsc::Sender<Asked<Q>>,
+}
+
+/// Counts who asks at this time, as long as they do.
+struct Company<'a>(&'a AtomicUsize);
+impl<'a> Company<'a> {
+    fn join(present: &'a AtomicUsize) -> Self {
+        present.fetch_add(1, Ordering::Relaxed);
+        Self(present)
+    }
+    fn is_alone(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 1
+    }
+}
+impl Drop for Company<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl<Q: Kind> Asker<Q> {
     /// An asker, and what has to run for it to be answered.
     pub(crate) fn new(readers: PgPool, place: String) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (asked, waiting) = mpsc::channel(WAITING_MAX);
-        (Self { asked }, serve(readers, place, waiting))
+        let lanes = Arc::new(Semaphore::new(LANES as usize));
+        let serving = serve(readers.clone(), place.clone(), Arc::clone(&lanes), waiting);
+        (Self { readers, place, lanes, present: AtomicUsize::new(0), asked }, serving)
     }
     pub(crate) async fn ask(&self, question: Q) -> Result<Q::Answer, ReadError> {
+        let company = Company::join(&self.present);
+        // Those who came with this one get their turn first: what is asked together is written together afterwards.
+        tokio::task::yield_now().await;
+        if company.is_alone()
+            && let Ok(_lanes) = self.lanes.try_acquire_many(LANES)
+        {
+            return alone(&self.readers, &self.place, &question).await;
+        }
         let closed = || ReadError::Unavailable("the store is closed".to_owned());
         let (tell, told) = oneshot::channel();
         self.asked.send(Asked { question, tell }).await.map_err(|_| closed())?;
@@ -55,20 +87,29 @@ impl<Q: Kind> Asker<Q> {
     }
 }
 
-async fn serve<Q: Kind>(readers: PgPool, place: String, mut waiting: mpsc::Receiver<Asked<Q>>) {
+async fn serve<Q: Kind>(readers: PgPool, place: String, lanes: Arc<Semaphore>, mut waiting: mpsc::Receiver<Asked<Q>>) {
     let mut under_way = FuturesUnordered::new();
+    let mut first = None;
     loop {
         tokio::select! {
             Some(()) = under_way.next(), if !under_way.is_empty() => {}
-            first = waiting.recv(), if under_way.len() < LANES => {
-                let Some(first) = first else { return };
-                let (mut questions, mut tell) = (vec![first.question], vec![first.tell]);
+            next = waiting.recv(), if first.is_none() => match next {
+                Some(asked) => first = Some(asked),
+                None => return,
+            },
+            lane = Arc::clone(&lanes).acquire_owned(), if first.is_some() => {
+                let (Ok(lane), Some(Asked { question, tell })) = (lane, first.take()) else { return };
+                let (mut questions, mut tell) = (vec![question], vec![tell]);
                 while questions.len() < GROUP_MAX {
                     let Ok(next) = waiting.try_recv() else { break };
                     questions.push(next.question);
                     tell.push(next.tell);
                 }
-                under_way.push(answer(&readers, &place, questions, tell));
+                let answering = answer(&readers, &place, questions, tell);
+                under_way.push(async move {
+                    answering.await;
+                    drop(lane);
+                });
             }
         }
     }
