@@ -35,10 +35,12 @@ impl Used {
     pub fn now() -> Self {
         let stat = std::fs::read_to_string("/proc/self/stat").ok();
         let io = std::fs::read_to_string("/proc/self/io").ok();
+        let servers = Servers::now();
         Self {
             at: now(),
-            cpu_seconds: stat.as_deref().and_then(cpu_seconds).map(|own| own + servers_seconds()),
-            disk_bytes: io.as_deref().and_then(disk_bytes),
+            cpu_seconds: stat.as_deref().and_then(cpu_seconds).map(|own| own + servers.seconds),
+            // Where the kernel does not tell us about the servers, our own bytes alone would be a lie.
+            disk_bytes: io.as_deref().and_then(disk_bytes).zip(servers.bytes).map(|(own, theirs)| own + theirs),
         }
     }
     /// What was used since.
@@ -61,14 +63,26 @@ fn cpu_seconds(stat: &str) -> Option<f64> {
 }
 /// What the servers of a measurement have used on this machine, with their children that have ended: they belong to its
 /// price. Without servers it is nothing.
-fn servers_seconds() -> f64 {
-    let Ok(processes) = std::fs::read_dir("/proc") else { return 0.0 };
-    let used = processes.flatten().filter_map(|process| {
-        let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
-        let (name, _) = stat.split_once('(')?.1.rsplit_once(')')?;
-        matches!(name, "postgres" | "nats-server").then(|| with_children_seconds(&stat)).flatten()
-    });
-    used.sum()
+struct Servers {
+    seconds: f64,
+    /// `None` where the kernel keeps the bytes of other users' processes to itself.
+    bytes: Option<u64>,
+}
+impl Servers {
+    fn now() -> Self {
+        let mut all = Self { seconds: 0.0, bytes: Some(0) };
+        for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let Ok(stat) = std::fs::read_to_string(process.path().join("stat")) else { continue };
+            let name = stat.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')).map(|(name, _)| name);
+            if !matches!(name, Some("postgres" | "nats-server")) {
+                continue;
+            }
+            all.seconds += with_children_seconds(&stat).unwrap_or(0.0);
+            let io = std::fs::read_to_string(process.path().join("io")).ok();
+            all.bytes = all.bytes.zip(io.as_deref().and_then(disk_bytes)).map(|(sum, bytes)| sum + bytes);
+        }
+        all
+    }
 }
 /// The same with the fields 16 and 17: children that have ended and were waited for.
 fn with_children_seconds(stat: &str) -> Option<f64> {
