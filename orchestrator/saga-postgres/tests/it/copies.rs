@@ -1,15 +1,15 @@
 //! A store moves from SQLite to PostgreSQL and is the same afterwards, however often the move was interrupted.
 
 use crate::database::{Database, append, clock, stream};
-use crate::model::picture;
 use async_trait::async_trait;
 use saga_core::batch::{Batch, Blob, Commit, DocumentWrite, Fence, InboxEntry, Mark, Snapshot};
 use saga_core::envelope::{Recorded, sha256};
 use saga_core::export::{Export, Part, Row};
 use saga_core::id::{Direction, Epoch, Position, StepKey, StreamId, Version};
 use saga_core::json::Payload;
+use saga_core::laws::model::picture;
 use saga_core::outcome::Answer;
-use saga_core::ports::{Cached, Documents, EventStore, OpenError, ReadError, Recollection, Tail};
+use saga_core::ports::{Cached, Documents, EventStore, OpenError, ReadError, Recollection, SharedStore, Tail};
 use saga_postgres::{CopyError, copy};
 use saga_sqlite::{SqliteStore, SqliteStores};
 use std::path::PathBuf;
@@ -158,7 +158,8 @@ async fn a_copied_store_is_the_same_store() {
     assert_eq!((copied.events, copied.found), (5_020, 5_020), "the last attempt had only to verify");
     let stores = database.stores();
     let postgres = stores.open_store("m").await.unwrap();
-    assert_eq!(picture(&*postgres).await, picture(&*sqlite).await);
+    let (ours, theirs): (SharedStore, SharedStore) = (Arc::clone(&postgres) as _, Arc::clone(&sqlite) as _);
+    assert_eq!(picture(&ours).await, picture(&theirs).await);
     for number in 1..=20_u128 {
         let blob = Cached::Blob(sha256(format!("text {number}").as_bytes()));
         assert_eq!(postgres.cached(&blob).await, sqlite.cached(&blob).await);
