@@ -48,6 +48,7 @@ pub mod waiting;
 pub mod why;
 #[cfg(feature = "laws")]
 pub mod world;
+pub mod written;
 #[cfg(feature = "laws")]
 pub mod zoo;
 

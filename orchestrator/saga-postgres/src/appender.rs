@@ -17,7 +17,6 @@ use saga_core::ports::{Clock, ReadError};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -292,7 +291,9 @@ impl Appender {
         let answer: Result<String, _> = answered(call.fetch_one(self.standing()?)).await;
         self.used = Instant::now();
         let word = answer.map_err(|why| self.failed(why, lost))?;
-        self.shared.counters.transactions.fetch_add(u64::from(word == "written"), Ordering::Relaxed);
+        if word == "written" {
+            self.shared.counters.transaction();
+        }
         Ok(word)
     }
 
@@ -348,12 +349,8 @@ impl Appender {
 
     /// Shows what was written to the readers, before its callers hear of it.
     fn publish(&self, mut written: Written) -> Written {
+        self.shared.counters.group(&written);
         let events = std::mem::take(&mut written.events);
-        let bytes: usize = events.iter().map(|event| event.data.as_str().len() + event.meta.as_str().len()).sum();
-        let counters = &self.shared.counters;
-        counters.commits.fetch_add(written.batches, Ordering::Relaxed);
-        counters.events.fetch_add(events.len() as u64, Ordering::Relaxed);
-        counters.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         if !events.is_empty() {
             self.shared.ring.write().unwrap_or_else(PoisonError::into_inner).extend(events);
             self.shared.seen(written.head.position);

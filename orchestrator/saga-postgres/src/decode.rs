@@ -4,10 +4,9 @@ use saga_core::appender::Head;
 use saga_core::envelope::Recorded;
 use saga_core::id::{EventId, Position, StepKey, StreamId, Version};
 use saga_core::json::Payload;
-use saga_core::outcome::Answer;
 use saga_core::ports::{Document, ReadError, Remembered};
 use saga_core::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use saga_core::written::answer_of_columns;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -81,7 +80,7 @@ pub(crate) fn head(row: &PgRow) -> Result<Head, ReadError> {
 pub(crate) fn remembered(row: &PgRow) -> Result<((Uuid, StepKey), Remembered), ReadError> {
     let decode = || -> Result<_, BoxError> {
         let key = (row.try_get(0)?, StepKey::from_uuid(row.try_get(1)?));
-        let answer = answer(row.try_get(3)?, text(row, 4)?)?;
+        let answer = answer_of_columns(row.try_get(3)?, text(row, 4)?)?;
         Ok((key, Remembered { payload_hash: hash(row, 2)?, answer }))
     };
     at(|| "es_inbox".to_owned(), decode())
@@ -95,34 +94,4 @@ pub(crate) fn document(row: &PgRow) -> Result<Document, ReadError> {
         Ok(Document { key: row.try_get(0)?, body: Payload::trusted(text(row, 1)?), index })
     };
     at(|| "es_documents".to_owned(), decode())
-}
-
-#[derive(Serialize, Deserialize)]
-struct Weather {
-    after_ms: u64,
-    reason: String,
-}
-
-/// An answer as a word and a text. The output of a deed is kept as the bytes that it came in.
-pub(crate) fn answer_columns(answer: &Answer) -> Result<(&'static str, String), serde_json::Error> {
-    Ok(match answer {
-        Answer::Done { output } => ("done", output.as_str().to_owned()),
-        Answer::Refused(refused) => ("refused", serde_json::to_string(refused)?),
-        Answer::Retry { after_ms, reason } => {
-            let weather = Weather { after_ms: *after_ms, reason: reason.clone() };
-            ("retry", serde_json::to_string(&weather)?)
-        }
-    })
-}
-
-fn answer(outcome: &str, text: &str) -> Result<Answer, BoxError> {
-    Ok(match outcome {
-        "done" => Answer::Done { output: Payload::trusted(text) },
-        "refused" => Answer::Refused(serde_json::from_str(text)?),
-        "retry" => {
-            let Weather { after_ms, reason } = serde_json::from_str(text)?;
-            Answer::Retry { after_ms, reason }
-        }
-        other => return Err(format!("no such outcome: {other}").into()),
-    })
 }

@@ -1,9 +1,9 @@
 //! A plan as the arguments of one function call: arrays side by side, one for each column.
 
-use crate::decode::answer_columns;
 use saga_core::appender::Plan;
 use saga_core::batch::{DocumentWrite, INDEX_FIELDS_MAX};
 use saga_core::id::Epoch;
+use saga_core::written::answer_columns;
 use sqlx::Arguments as _;
 use sqlx::postgres::PgArguments;
 use std::collections::BTreeMap;

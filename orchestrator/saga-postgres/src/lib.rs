@@ -27,7 +27,7 @@ pub use access::{Credentials, auditor};
 pub use copy::{Copied, CopyError, copy};
 pub use migrate::{MigrateError, Migrated, Migration, migrate};
 pub use remove::remove;
-pub use store::{PostgresStore, Stats};
+pub use store::PostgresStore;
 pub use stores::PostgresStores;
 
 #[doc(hidden)]

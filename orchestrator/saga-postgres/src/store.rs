@@ -13,8 +13,8 @@ use saga_core::batch::{Batch, Cause, Commit};
 use saga_core::envelope::Recorded;
 use saga_core::id::{Position, StepKey, StreamId, Version};
 use saga_core::ports::{EventStore, ReadError, Recollection, Tail};
+use saga_core::written::{Counters, Stats};
 use sqlx::{AssertSqlSafe, PgPool};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -33,28 +33,6 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     /// The text of the call that writes: one allocation for the life of the store.
     pub(crate) call: Arc<str>,
-}
-
-/// Counted by the appender alone.
-#[derive(Default)]
-pub(crate) struct Counters {
-    pub(crate) commits: AtomicU64,
-    pub(crate) transactions: AtomicU64,
-    pub(crate) events: AtomicU64,
-    pub(crate) bytes: AtomicU64,
-}
-
-/// What this process has written to a store since it was opened.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Batches.
-    pub commits: u64,
-    /// Calls that wrote, each with one flush to the disk at most.
-    pub transactions: u64,
-    /// Events.
-    pub events: u64,
-    /// Bytes of their data and metadata.
-    pub bytes: u64,
 }
 
 impl Shared {
@@ -144,13 +122,7 @@ impl PostgresStore {
     }
     /// What this process has written since the store was opened.
     pub fn stats(&self) -> Stats {
-        let Counters { commits, transactions, events, bytes } = &self.shared.counters;
-        Stats {
-            commits: commits.load(Ordering::Relaxed),
-            transactions: transactions.load(Ordering::Relaxed),
-            events: events.load(Ordering::Relaxed),
-            bytes: bytes.load(Ordering::Relaxed),
-        }
+        self.shared.counters.stats()
     }
 
     pub(crate) fn failed(&self, error: &sqlx::Error) -> ReadError {

@@ -13,7 +13,6 @@ use saga_core::ports::Clock;
 use sqlx::{AssertSqlSafe, Connection as _, Either, Executor as _, SqliteConnection};
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
@@ -181,12 +180,8 @@ impl Appender {
 
     /// Shows what was written to the readers, before its callers hear of it.
     fn publish(&self, mut written: Written) -> Written {
+        self.shared.counters.group(&written);
         let events = std::mem::take(&mut written.events);
-        let bytes: usize = events.iter().map(|event| event.data.as_str().len() + event.meta.as_str().len()).sum();
-        let counters = &self.shared.counters;
-        counters.commits.fetch_add(written.batches, Ordering::Relaxed);
-        counters.events.fetch_add(events.len() as u64, Ordering::Relaxed);
-        counters.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         if !events.is_empty() {
             self.shared.ring.write().unwrap_or_else(PoisonError::into_inner).extend(events);
             self.shared.head.send_replace(written.head.position);
@@ -209,7 +204,7 @@ impl Appender {
             }
         }
         let Some(error) = failed else {
-            self.shared.counters.transactions.fetch_add(1, Ordering::Relaxed);
+            self.shared.counters.transaction();
             return Ok(());
         };
         // For the gravest errors SQLite has rolled back already, and says that there is nothing to roll back.

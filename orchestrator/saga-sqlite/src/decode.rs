@@ -3,10 +3,9 @@
 use saga_core::envelope::Recorded;
 use saga_core::id::{EventId, Position, StepKey, StreamId, Version};
 use saga_core::json::Payload;
-use saga_core::outcome::Answer;
 use saga_core::ports::{Document, ReadError, Remembered};
 use saga_core::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use saga_core::written::answer_of_columns;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
@@ -102,7 +101,7 @@ pub(crate) fn remembered(row: &SqliteRow) -> Result<((Uuid, StepKey), Remembered
     let decode = || -> Result<_, BoxError> {
         let key = (Uuid::from_slice(row.try_get(0)?)?, StepKey::from_uuid(Uuid::from_slice(row.try_get(1)?)?));
         let payload_hash = row.try_get::<&[u8], _>(2)?.try_into()?;
-        let answer = answer(row.try_get(3)?, row.try_get(4)?)?;
+        let answer = answer_of_columns(row.try_get(3)?, row.try_get(4)?)?;
         Ok((key, Remembered { payload_hash, answer }))
     };
     at(|| "es_inbox".to_owned(), decode())
@@ -116,34 +115,4 @@ pub(crate) fn document(row: &SqliteRow) -> Result<Document, ReadError> {
         Ok(Document { key: row.try_get(0)?, body: Payload::trusted(row.try_get::<&str, _>(1)?), index })
     };
     at(|| "es_documents".to_owned(), decode())
-}
-
-#[derive(Serialize, Deserialize)]
-struct Weather {
-    after_ms: u64,
-    reason: String,
-}
-
-/// An answer as a word and a text. The output of a deed is kept as the bytes that it came in.
-pub(crate) fn answer_columns(answer: &Answer) -> Result<(&'static str, String), serde_json::Error> {
-    Ok(match answer {
-        Answer::Done { output } => ("done", output.as_str().to_owned()),
-        Answer::Refused(refused) => ("refused", serde_json::to_string(refused)?),
-        Answer::Retry { after_ms, reason } => {
-            let weather = Weather { after_ms: *after_ms, reason: reason.clone() };
-            ("retry", serde_json::to_string(&weather)?)
-        }
-    })
-}
-
-fn answer(outcome: &str, text: &str) -> Result<Answer, BoxError> {
-    Ok(match outcome {
-        "done" => Answer::Done { output: Payload::trusted(text) },
-        "refused" => Answer::Refused(serde_json::from_str(text)?),
-        "retry" => {
-            let Weather { after_ms, reason } = serde_json::from_str(text)?;
-            Answer::Retry { after_ms, reason }
-        }
-        other => return Err(format!("no such outcome: {other}").into()),
-    })
 }

@@ -20,5 +20,5 @@ mod store;
 mod stores;
 
 pub use floor::{Floor, FloorRow, durability};
-pub use store::{SqliteStore, Stats};
+pub use store::SqliteStore;
 pub use stores::SqliteStores;

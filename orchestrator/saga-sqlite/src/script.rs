@@ -4,11 +4,11 @@
 //! Row counts are rounded up and the rest is padded with rows of NULL, which the statement drops, so that a few hundred
 //! texts cover every group and SQLite has nearly all of them prepared.
 
-use crate::decode::answer_columns;
 use saga_core::appender::Plan;
 use saga_core::batch::{DocumentWrite, INDEX_FIELDS_MAX, InboxEntry};
 use saga_core::envelope::Recorded;
 use saga_core::id::{Direction, StepKey};
+use saga_core::written::answer_columns;
 use sqlx::Arguments as _;
 use sqlx::sqlite::SqliteArguments;
 use std::sync::Arc;

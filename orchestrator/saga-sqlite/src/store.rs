@@ -12,9 +12,9 @@ use saga_core::envelope::Recorded;
 use saga_core::id::{Epoch, Position, StepKey, StreamId, Version};
 use saga_core::leases::LeaseBook;
 use saga_core::ports::{Clock, EventStore, ReadError, Recollection, Tail};
+use saga_core::written::{Counters, Stats};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row as _, SqlitePool};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -32,28 +32,6 @@ pub(crate) struct Shared {
     pub(crate) seen: RwLock<Seen>,
     pub(crate) head: watch::Sender<Position>,
     pub(crate) counters: Counters,
-}
-
-/// Counted by the appender alone.
-#[derive(Default)]
-pub(crate) struct Counters {
-    pub(crate) commits: AtomicU64,
-    pub(crate) transactions: AtomicU64,
-    pub(crate) events: AtomicU64,
-    pub(crate) bytes: AtomicU64,
-}
-
-/// What a store has written since it was opened.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Batches.
-    pub commits: u64,
-    /// Transactions, each with one flush to the disk.
-    pub transactions: u64,
-    /// Events.
-    pub events: u64,
-    /// Bytes of their data and metadata.
-    pub bytes: u64,
 }
 
 impl Shared {
@@ -134,13 +112,7 @@ impl SqliteStore {
     }
     /// What was written since the store was opened.
     pub fn stats(&self) -> Stats {
-        let Counters { commits, transactions, events, bytes } = &self.shared.counters;
-        Stats {
-            commits: commits.load(Ordering::Relaxed),
-            transactions: transactions.load(Ordering::Relaxed),
-            events: events.load(Ordering::Relaxed),
-            bytes: bytes.load(Ordering::Relaxed),
-        }
+        self.shared.counters.stats()
     }
 
     pub(crate) fn failed(&self, error: &sqlx::Error) -> ReadError {

@@ -2,9 +2,9 @@
 //! them makes what an interrupted copy left, or what the source has removed since, no matter.
 
 use super::CopyError;
-use crate::decode::answer_columns;
 use saga_core::batch::INDEX_FIELDS_MAX;
 use saga_core::export::{Export, Part, Row};
+use saga_core::written::answer_columns;
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::{Arguments as _, AssertSqlSafe, Connection as _};
 

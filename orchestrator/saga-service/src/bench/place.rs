@@ -5,9 +5,10 @@ use crate::bench::report::{Row, ratio};
 use saga::SystemClock;
 use saga_core::memory::MemoryStores;
 use saga_core::ports::Stores;
+use saga_core::written::Stats;
 use saga_nats::{Nats, Options};
 use saga_postgres::{Credentials, Migration, PostgresStores, migrate, remove};
-use saga_sqlite::{SqliteStores, Stats, durability};
+use saga_sqlite::{SqliteStores, durability};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -170,11 +171,7 @@ impl Store {
             let one = match &self.kept {
                 Kept::Nothing => continue,
                 Kept::Files(stores, _) => stores.open_store(module).await?.stats(),
-                Kept::Schemas { stores, .. } => {
-                    let theirs = stores.open_store(module).await?.stats();
-                    let (commits, transactions) = (theirs.commits, theirs.transactions);
-                    Stats { commits, transactions, events: theirs.events, bytes: theirs.bytes }
-                }
+                Kept::Schemas { stores, .. } => stores.open_store(module).await?.stats(),
             };
             stats.insert((*module).to_owned(), one);
         }
