@@ -1,6 +1,7 @@
 //! How fast events are published and read, and commands go round: `cargo run --release -p saga-nats --example rates`.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "an example that measures talks to a terminal")]
 
+use futures::StreamExt;
 use saga_core::bus::{Bus, CommandMessage, EventBus, Inbox, Message, Settle};
 use saga_core::envelope::{Actor, Metadata, Recorded};
 use saga_core::host::direct;
@@ -45,8 +46,29 @@ fn event(seq: u64) -> Recorded {
     }
 }
 
+/// What the broker and the client can do at all: bodies without headers, a window at a time, acknowledgements counted.
+async fn floor(url: &str) -> f64 {
+    let client = async_nats::connect(url).await.unwrap();
+    let config = r#"{"name":"FLOOR","subjects":["floor"],"storage":"file"}"#;
+    client.request("$JS.API.STREAM.CREATE.FLOOR", config.into()).await.unwrap();
+    let inbox = client.new_inbox();
+    let mut answers = client.subscribe(inbox.clone()).await.unwrap();
+    let body = bytes::Bytes::from("x".repeat(BYTES));
+    let start = Instant::now();
+    for _ in 0..EVENTS / WINDOW {
+        for _ in 0..WINDOW {
+            client.publish_with_reply("floor", inbox.clone(), body.clone()).await.unwrap();
+        }
+        for _ in 0..WINDOW {
+            answers.next().await.unwrap();
+        }
+    }
+    (EVENTS / WINDOW * WINDOW) as f64 / start.elapsed().as_secs_f64()
+}
+
 async fn measure(version: Of) {
     let server = Server::start(version);
+    let floor = floor(&server.url()).await;
     let bus = Nats::connect(Options { urls: vec![server.url()], ..Options::default() }).await.unwrap();
     bus.ensure(&["law"], &[1]).await.unwrap();
     let events: Vec<Recorded> = (1..=EVENTS).map(event).collect();
@@ -83,7 +105,7 @@ async fn measure(version: Of) {
     }
     let received = rate(COMMANDS, start);
     println!(
-        "{version:?}: events of {BYTES} bytes published in windows of {WINDOW} {windows:.0}/s, in one call {whole:.0}/s, \
+        "{version:?}: bare messages {floor:.0}/s; events of {BYTES} bytes published in windows of {WINDOW} {windows:.0}/s, in one call {whole:.0}/s, \
          read {read:.0}/s; commands published one by one {sent:.0}/s, received {received:.0}/s"
     );
 }
