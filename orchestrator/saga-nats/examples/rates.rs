@@ -60,7 +60,8 @@ async fn floor(url: &str) -> f64 {
             client.publish_with_reply("floor", inbox.clone(), body.clone()).await.unwrap();
         }
         for _ in 0..WINDOW {
-            answers.next().await.unwrap();
+            let answer = answers.next().await.unwrap();
+            assert!(answer.payload.starts_with(br#"{"stream":"FLOOR""#), "{:?}", answer.payload);
         }
     }
     (EVENTS / WINDOW * WINDOW) as f64 / start.elapsed().as_secs_f64()
