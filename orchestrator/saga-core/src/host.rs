@@ -1,8 +1,10 @@
 //! A module receives a command: barrier, handler, one commit, answer. The only async function here decides nothing.
 
 use crate::batch::{Batch, Commit, Conflict, Fence};
-use crate::envelope::sha256;
-use crate::id::{Direction, Epoch, StepKey};
+use crate::definition::CommandName;
+use crate::envelope::{Actor, sha256};
+use crate::execution::Act;
+use crate::id::{Direction, Epoch, SagaId, StepKey};
 use crate::json::Payload;
 use crate::machine::participant::{Arrival, Verdict, entry, judge, repeat};
 use crate::module::{Call, Deed, Handling, Module};
@@ -31,6 +33,38 @@ pub struct Delivered {
     pub epoch: Epoch,
     /// Both keys of the deed.
     pub keys: (StepKey, StepKey),
+}
+
+impl Delivered {
+    /// What a saga asks of a module, as its owner with this epoch sends it.
+    pub fn of_saga(saga: SagaId, act: &Act, (command, payload): (&CommandName, &Payload), epoch: Epoch) -> Self {
+        let key = if act.direction == Direction::Do { act.keys.0 } else { act.keys.1 };
+        let deed = Deed {
+            saga: saga.0,
+            step: act.step.clone(),
+            key,
+            direction: act.direction,
+            attempt: act.attempt,
+            actor: Actor::saga(saga),
+            correlation: saga.0,
+            causation: key.uuid(),
+            traceparent: None,
+            deadline: Some(act.deadline),
+        };
+        let (command, version) = (command.name.clone(), command.version);
+        Self { command, version, payload: payload.clone(), deed, epoch, keys: act.keys }
+    }
+    /// Its identity at the barrier.
+    pub fn arrival(&self) -> Arrival {
+        Arrival {
+            saga: self.deed.saga,
+            deed: self.keys.0,
+            undo: self.keys.1,
+            direction: self.deed.direction,
+            payload_hash: sha256(self.payload.as_str().as_bytes()),
+            epoch: self.epoch,
+        }
+    }
 }
 
 /// What became of a delivery.
@@ -62,14 +96,7 @@ pub async fn serve(
         let known = versions.map(|(_, version)| version.to_string()).collect::<Vec<_>>().join(", ");
         return Served::Park(no_route(module, delivered, &known));
     };
-    let arrival = Arrival {
-        saga: delivered.deed.saga,
-        deed: delivered.keys.0,
-        undo: delivered.keys.1,
-        direction: delivered.deed.direction,
-        payload_hash: sha256(delivered.payload.as_str().as_bytes()),
-        epoch: delivered.epoch,
-    };
+    let arrival = delivered.arrival();
     for _ in 0..CONFLICTS_MAX {
         let memory = match store.answered(arrival.saga, arrival.deed, arrival.undo).await {
             Ok(memory) => memory,

@@ -12,11 +12,10 @@ use futures::stream::FuturesUnordered;
 use saga_core::batch::Commit;
 use saga_core::bus::{AnyBus, CommandMessage, Delivery, Inbox, Message, Says, Settle};
 use saga_core::definition::CommandName;
-use saga_core::envelope::Actor;
 use saga_core::execution::{Act, Deed, Execution, Signal};
 use saga_core::fact::SagaFact;
 use saga_core::host::{Delivered, group_fence};
-use saga_core::id::{Direction, Epoch, SagaId, Version};
+use saga_core::id::{Epoch, SagaId, Version};
 use saga_core::journal::{self, HistoryError};
 use saga_core::json::Payload;
 use saga_core::machine::Machine;
@@ -347,27 +346,7 @@ impl Shell {
         probe: bool,
         sending: &Sending,
     ) {
-        let key = if act.direction == Direction::Do { act.keys.0 } else { act.keys.1 };
-        let deed = saga_core::module::Deed {
-            saga: saga.0,
-            step: act.step.clone(),
-            key,
-            direction: act.direction,
-            attempt: act.attempt,
-            actor: Actor::saga(saga),
-            correlation: saga.0,
-            causation: key.uuid(),
-            traceparent: None,
-            deadline: Some(act.deadline),
-        };
-        let delivered = Delivered {
-            command: command.name.clone(),
-            version: command.version,
-            payload: payload.clone(),
-            deed,
-            epoch: self.epoch,
-            keys: act.keys,
-        };
+        let delivered = Delivered::of_saga(saga, act, (command, payload), self.epoch);
         let (module, delivered) = (command.module.clone(), Arc::new(delivered));
         let message = CommandMessage { module, delivered, reply_to: self.group, probe };
         let (bus, step) = (Arc::clone(&self.bus), act.step.clone());

@@ -2,13 +2,10 @@
 
 use super::{SILENCES_MAX, World};
 use crate::batch::Batch;
-use crate::envelope::{Actor, sha256};
 use crate::execution::{Act, Deed as ActDeed};
 use crate::host::{Delivered, Served, serve};
 use crate::id::{Direction, SagaId};
-use crate::json::Payload;
-use crate::machine::participant::{Arrival, entry};
-use crate::module::Deed;
+use crate::machine::participant::entry;
 use crate::outcome::{Answer, Refused};
 use crate::ports::{Clock, SharedStore};
 use crate::step::StepError;
@@ -32,7 +29,7 @@ impl World {
             ActDeed::Run if refused => Ok(Some(Answer::Refused(Refused::new("INJECTED", "injected")))),
             ActDeed::Run => Ok(self.call(saga, act).await),
             ActDeed::Send { command, payload } | ActDeed::Probe { command, payload } => {
-                let delivered = self.delivered(saga, act, &command.name, command.version, payload);
+                let delivered = Delivered::of_saga(saga, act, (command, payload), self.epoch);
                 let Some((module, store)) = self.modules.get(command.module.as_str()) else {
                     return Err(format!("nobody serves {}", command.module));
                 };
@@ -68,37 +65,12 @@ impl World {
             Err(StepError::Retry { reason }) => Answer::Retry { after_ms: 0, reason },
         })
     }
-    fn delivered(&self, saga: SagaId, act: &Act, command: &str, version: u16, payload: &Payload) -> Delivered {
-        let key = if act.direction == Direction::Do { act.keys.0 } else { act.keys.1 };
-        let deed = Deed {
-            saga: saga.0,
-            step: act.step.clone(),
-            key,
-            direction: act.direction,
-            attempt: act.attempt,
-            actor: Actor::saga(saga),
-            correlation: saga.0,
-            causation: key.uuid(),
-            traceparent: None,
-            deadline: Some(act.deadline),
-        };
-        let (command, payload) = (command.to_owned(), payload.clone());
-        Delivered { command, version, payload, deed, epoch: self.epoch, keys: act.keys }
-    }
 }
 
 /// The module says no: recorded in its inbox, like every refusal.
 async fn refuse(store: &SharedStore, delivered: &Delivered) -> Answer {
-    let arrival = Arrival {
-        saga: delivered.deed.saga,
-        deed: delivered.keys.0,
-        undo: delivered.keys.1,
-        direction: delivered.deed.direction,
-        payload_hash: sha256(delivered.payload.as_str().as_bytes()),
-        epoch: delivered.epoch,
-    };
     let answer = Answer::Refused(Refused::new("INJECTED", "injected"));
-    let row = entry(&arrival, answer.clone());
+    let row = entry(&delivered.arrival(), answer.clone());
     let _recorded = store.commit(Batch { inbox: Some(row), ..Batch::default() }).await;
     answer
 }
