@@ -26,7 +26,7 @@ mod tail;
 pub use access::{Credentials, auditor};
 pub use copy::{Copied, CopyError, copy};
 pub use migrate::{MigrateError, Migrated, Migration, migrate};
-pub use remove::remove;
+pub use remove::{checkpoint, remove};
 pub use store::PostgresStore;
 pub use stores::PostgresStores;
 

@@ -1,7 +1,7 @@
 //! The hand-written minimum under every other number: bare appends, grouped by whoever waits, on the same settings.
 
 use crate::bench::BenchError;
-use crate::bench::meter::{Used, now};
+use crate::bench::meter::{Used, disk_bytes, now};
 use crate::bench::place::Folder;
 use crate::bench::report::Row;
 use saga_sqlite::{Floor, FloorRow};
@@ -28,6 +28,7 @@ pub async fn floor(within: &Path, at_once: u64, appends: u64, batch: u64) -> Res
     let file = Floor::create(&folder.path().join("floor.db")).await?;
     let (send, receive) = mpsc::channel(1_024);
     let mut tasks = JoinSet::new();
+    let disk = disk_bytes();
     let used = Used::now();
     let each = appends.div_ceil(at_once);
     for writer in 0..at_once {
@@ -43,7 +44,8 @@ pub async fn floor(within: &Path, at_once: u64, appends: u64, batch: u64) -> Res
     let spent = used.since();
     let count = each * at_once;
     let name = if batch == 1 { "floor: append".to_owned() } else { format!("floor: append {batch} rows") };
-    let mut row = Row::of(name, at_once, count, spent.wall, &spent).latencies(latencies);
+    let row = Row::of(name, at_once, count, spent.wall, &spent).latencies(latencies);
+    let mut row = row.disk(disk, disk_bytes());
     row.flushes_each.insert("floor".to_owned(), crate::bench::report::ratio(flushes, count));
     row.commits_each = Some(1.0);
     Ok(row)

@@ -1,9 +1,11 @@
-//! The stopwatch, and what the kernel knows about this process: processor time and bytes handed to the disk.
+//! The stopwatch, and what the kernel knows: processor time of this process and its servers, bytes that disks have taken.
 
 use std::time::{Duration, Instant};
 
 /// Linux counts processor time in hundredths of a second, whatever the machine.
 const TICKS_PER_SECOND: f64 = 100.0;
+/// Linux counts sectors of this size, whatever the disk.
+const SECTOR_BYTES: u64 = 512;
 
 /// The one clock of all measurements: monotonic, and of nothing else's business.
 pub fn now() -> Instant {
@@ -16,7 +18,6 @@ pub fn now() -> Instant {
 pub struct Used {
     at: Instant,
     cpu_seconds: Option<f64>,
-    disk_bytes: Option<u64>,
 }
 
 /// What it used between two looks.
@@ -26,22 +27,13 @@ pub struct Spent {
     pub wall: Duration,
     /// Processor time, of all threads.
     pub cpu_seconds: Option<f64>,
-    /// Bytes that went towards the disk.
-    pub disk_bytes: Option<u64>,
 }
 
 impl Used {
     /// A look.
     pub fn now() -> Self {
         let stat = std::fs::read_to_string("/proc/self/stat").ok();
-        let io = std::fs::read_to_string("/proc/self/io").ok();
-        let servers = Servers::now();
-        Self {
-            at: now(),
-            cpu_seconds: stat.as_deref().and_then(cpu_seconds).map(|own| own + servers.seconds),
-            // Where the kernel does not tell us about the servers, our own bytes alone would be a lie.
-            disk_bytes: io.as_deref().and_then(disk_bytes).zip(servers.bytes).map(|(own, theirs)| own + theirs),
-        }
+        Self { at: now(), cpu_seconds: stat.as_deref().and_then(cpu_seconds).map(|own| own + servers_seconds()) }
     }
     /// What was used since.
     pub fn since(self) -> Spent {
@@ -49,7 +41,6 @@ impl Used {
         Spent {
             wall: later.at - self.at,
             cpu_seconds: later.cpu_seconds.zip(self.cpu_seconds).map(|(now, then)| now - then),
-            disk_bytes: later.disk_bytes.zip(self.disk_bytes).map(|(now, then)| now.saturating_sub(then)),
         }
     }
 }
@@ -63,26 +54,12 @@ fn cpu_seconds(stat: &str) -> Option<f64> {
 }
 /// What the servers of a measurement have used on this machine, with their children that have ended: they belong to its
 /// price. Without servers it is nothing.
-struct Servers {
-    seconds: f64,
-    /// `None` where the kernel keeps the bytes of other users' processes to itself.
-    bytes: Option<u64>,
-}
-impl Servers {
-    fn now() -> Self {
-        let mut all = Self { seconds: 0.0, bytes: Some(0) };
-        for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let Ok(stat) = std::fs::read_to_string(process.path().join("stat")) else { continue };
-            let name = stat.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')).map(|(name, _)| name);
-            if !matches!(name, Some("postgres" | "nats-server")) {
-                continue;
-            }
-            all.seconds += with_children_seconds(&stat).unwrap_or(0.0);
-            let io = std::fs::read_to_string(process.path().join("io")).ok();
-            all.bytes = all.bytes.zip(io.as_deref().and_then(disk_bytes)).map(|(sum, bytes)| sum + bytes);
-        }
-        all
-    }
+fn servers_seconds() -> f64 {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let stats = processes.filter_map(|process| std::fs::read_to_string(process.path().join("stat")).ok());
+    let name = |stat: &str| Some(stat.split_once('(')?.1.rsplit_once(')')?.0.to_owned());
+    let servers = stats.filter(|stat| matches!(name(stat).as_deref(), Some("postgres" | "nats-server")));
+    servers.filter_map(|stat| with_children_seconds(&stat)).sum()
 }
 /// The same with the fields 16 and 17: children that have ended and were waited for.
 fn with_children_seconds(stat: &str) -> Option<f64> {
@@ -90,8 +67,24 @@ fn with_children_seconds(stat: &str) -> Option<f64> {
     let fields = behind.split_whitespace().skip(11).take(4).map(|field| field.parse::<f64>().ok());
     fields.sum::<Option<f64>>().map(|ticks| ticks / TICKS_PER_SECOND)
 }
-fn disk_bytes(io: &str) -> Option<u64> {
-    io.lines().find_map(|line| line.strip_prefix("write_bytes: "))?.parse().ok()
+
+/// Bytes that the disks of this machine have taken so far, whoever wrote them, once everything that waits has been written;
+/// `None` where the kernel does not say. What it counts for each process (`write_bytes`) would not do: since files are
+/// cached in large pieces, that is the size of every piece that a byte was changed in.
+pub fn disk_bytes() -> Option<u64> {
+    rustix::fs::sync();
+    let disks = std::fs::read_dir("/sys/block").ok()?.flatten();
+    let real = disks.filter(|disk| disk.file_name().to_str().is_some_and(is_disk));
+    let taken = real.filter_map(|disk| sectors(&std::fs::read_to_string(disk.path().join("stat")).ok()?));
+    taken.reduce(|sum, one| sum + one).map(|sectors| sectors * SECTOR_BYTES)
+}
+/// Devices that stand for parts of others, or for memory, would be counted twice or flatter.
+fn is_disk(name: &str) -> bool {
+    !["loop", "ram", "zram", "dm-", "md"].iter().any(|virtually| name.starts_with(virtually))
+}
+/// The seventh number of a device: sectors written.
+fn sectors(stat: &str) -> Option<u64> {
+    stat.split_whitespace().nth(6)?.parse().ok()
 }
 
 /// The latency that this part of all stays under, in milliseconds. Sorts what it is given.
@@ -117,7 +110,11 @@ mod tests {
         let stat = "7 (a ) b) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0";
         assert_eq!(cpu_seconds(stat), Some(2.0));
         assert_eq!(with_children_seconds("7 (postgres) S 1 2 3 4 5 6 7 8 9 10 150 50 100 100 0"), Some(4.0));
-        assert_eq!(disk_bytes("rchar: 1\nwrite_bytes: 4096\ncancelled_write_bytes: 0\n"), Some(4096));
+        assert_eq!(sectors("  110 3 5 21 92 7 8888 67 0 1 2\n"), Some(8_888));
+        assert_eq!(
+            ["vda", "nvme0n1", "sda", "loop0", "dm-0", "zram0"].map(is_disk),
+            [true, true, true, false, false, false]
+        );
     }
 
     #[test]

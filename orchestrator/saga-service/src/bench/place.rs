@@ -1,13 +1,14 @@
 //! Where a measurement writes: a fresh folder on a real disk, removed afterwards, or memory.
 
 use crate::bench::BenchError;
+use crate::bench::meter::disk_bytes;
 use crate::bench::report::{Row, ratio};
 use saga::SystemClock;
 use saga_core::memory::MemoryStores;
 use saga_core::ports::Stores;
 use saga_core::written::Stats;
 use saga_nats::{Nats, Options};
-use saga_postgres::{Credentials, Migration, PostgresStores, migrate, remove};
+use saga_postgres::{Credentials, Migration, PostgresStores, checkpoint, migrate, remove};
 use saga_sqlite::{SqliteStores, durability};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -176,6 +177,15 @@ impl Store {
             stats.insert((*module).to_owned(), one);
         }
         Ok(stats)
+    }
+    /// Bytes that the disks have taken so far, with everything that waits to be written; `None` where nobody says.
+    pub async fn disk_bytes(&self) -> Result<Option<u64>, BenchError> {
+        match &self.kept {
+            Kept::Nothing => return Ok(None),
+            Kept::Files(..) => {}
+            Kept::Schemas { url, .. } => checkpoint(url).await.map_err(BenchError::broken)?,
+        }
+        tokio::task::spawn_blocking(disk_bytes).await.map_err(BenchError::broken)
     }
     /// What the numbers hang on, as far as the place is concerned.
     pub fn settings(&self) -> BTreeMap<String, String> {

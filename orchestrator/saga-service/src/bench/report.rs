@@ -39,7 +39,7 @@ pub struct Row {
     pub flushes_each: BTreeMap<String, f64>,
     /// Commits for each one, over all stores: more than one can share a flush.
     pub commits_each: Option<f64>,
-    /// Bytes that went to the disk for each one.
+    /// Bytes that the disks of this machine took for each one, whoever wrote them.
     pub disk_bytes_each: Option<f64>,
     /// Bytes of event data and metadata for each one.
     pub log_bytes_each: Option<f64>,
@@ -65,9 +65,15 @@ impl Row {
             seconds,
             per_second: ratio(count, 1) / seconds,
             cpu_s_per_1000: spent.cpu_seconds.map(|cpu| cpu * each * 1_000.0),
-            disk_bytes_each: spent.disk_bytes.map(|bytes| ratio(bytes, count)),
             ..Row::default()
         }
+    }
+    /// With the bytes that disks took between two looks.
+    #[must_use]
+    pub fn disk(mut self, before: Option<u64>, after: Option<u64>) -> Self {
+        let taken = after.zip(before).map(|(after, before)| after.saturating_sub(before));
+        self.disk_bytes_each = taken.map(|bytes| ratio(bytes, self.count));
+        self
     }
     /// With these latencies.
     #[must_use]
