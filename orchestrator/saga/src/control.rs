@@ -1,6 +1,6 @@
 //! Control inside the process: what people may look at and order, over a running orchestrator.
 
-use crate::board::{Line, OPEN, find, lines, tail};
+use crate::board::{Line, OPEN, ending_with, find, open_ones};
 use crate::groups::LIST_WITHIN;
 use crate::hosting::module_rows;
 use crate::orchestrator::Error;
@@ -71,9 +71,7 @@ impl LocalControl {
             return Err(missing().hint(hint));
         }
         let (mut found, silent) = self.sagas.ending(&digits).await.map_err(failed)?;
-        let six = digits[digits.len() - 6..].to_owned();
-        let ended = lines(&self.sagas.inner.store, vec![(3, six)]).await.map_err(|why| failed(why.into()))?;
-        found.extend(ended.into_iter().map(|line| line.id).filter(|id| id.0.simple().to_string().ends_with(&digits)));
+        found.extend(ending_with(&self.sagas.inner.store, &digits).await.map_err(|why| failed(why.into()))?);
         found.sort_unstable();
         found.dedup();
         match found.as_slice() {
@@ -138,10 +136,10 @@ impl LocalControl {
             return Ok(rows);
         }
         let inner = &self.sagas.inner;
-        let known = lines(&inner.store, vec![(0, OPEN.to_owned())]).await.map_err(|why| failed(why.into()))?;
-        let theirs = known.iter().filter(|line| silent.contains(&group_of(line.id, inner.groups.count)));
-        for line in theirs.take(PAGE_MAX) {
-            let exec = self.sagas.saga(line.id).await.map_err(failed)?;
+        let known = open_ones(&inner.store).await.map_err(|why| failed(why.into()))?;
+        let theirs = known.into_iter().filter(|id| silent.contains(&group_of(*id, inner.groups.count)));
+        for id in theirs.take(PAGE_MAX) {
+            let exec = self.sagas.saga(id).await.map_err(failed)?;
             rows.extend(exec.map(|exec| exec.row()).filter(|row| fits(selector, row)));
         }
         Ok(rows)
@@ -257,7 +255,6 @@ fn glob(pattern: &str, text: &str) -> bool {
 }
 
 fn row_of(line: &Line) -> SagaRow {
-    debug_assert_eq!(line.tail, tail(line.id));
     SagaRow {
         id: line.id,
         kind: line.kind.clone(),

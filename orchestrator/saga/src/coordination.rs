@@ -1,6 +1,6 @@
 //! Owns coordinator groups: asks for leases, runs a shell for every group that it has, and steps down where it lost one.
 
-use crate::board::{BOARD, BOARD_VERSION, OPEN, board, lines};
+use crate::board::{BOARD, BOARD_VERSION, board, open_ones};
 use crate::groups::Groups;
 use crate::health::Health;
 use crate::orchestrator::{INPUTS_MAX, JOURNAL};
@@ -201,10 +201,9 @@ async fn open_sagas(store: &SharedStore) -> Result<Vec<SagaId>, ReadError> {
     let def = board();
     debug_assert_eq!((def.name.as_str(), def.version), (BOARD, BOARD_VERSION));
     let from = store.checkpoint(&def.consumer(JOURNAL)).await?;
-    let known = if from == Position::ZERO { Vec::new() } else { lines(store, vec![(0, OPEN.to_owned())]).await? };
-    let known = known.into_iter().map(|line| line.id).collect();
+    let known = if from == Position::ZERO { Vec::new() } else { open_ones(store).await? };
     let from = saga_core::catchup::place(store, from.0).await?;
-    let found = journal::recover(store, known, from).await?;
+    let found = journal::recover(store, known.into_iter().collect(), from).await?;
     tracing::info!(open = found.open.len(), read = found.events, head = %found.head, "recovered");
     Ok(found.open.into_iter().collect())
 }

@@ -9,7 +9,7 @@ use saga::core::id::{Direction, Position, StepKey, StreamId, Version};
 use saga::core::json::Payload;
 use saga::core::ports::{Clock, Ids, SharedStore, Stores};
 use saga::prelude::*;
-use saga::{FreshIds, JOURNAL, SystemClock};
+use saga::{BOARD_CONSUMER, FreshIds, JOURNAL, SystemClock};
 use saga_nats::{Nats, Options};
 use saga_postgres::{Credentials, Migration, PostgresStores, migrate};
 use std::sync::Arc;
@@ -23,8 +23,6 @@ use test_servers::proxy::Proxy;
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 const LEASE: Duration = Duration::from_millis(1_500);
 const GROUPS: u16 = 2;
-/// The projection of the coordinator's log that every process folds.
-const BOARD: &str = "projection:orchestration.board.v1@orchestration";
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(10);
 /// Between two turns of the neighbour: shorter than what a saga does between two writes.
@@ -121,7 +119,7 @@ impl World {
                 }
             }
             let (tip, (_, journal)) = (self.bus.tip(JOURNAL).await.map_err(|why| why.to_string())?, self.journal());
-            let folded = journal.checkpoint(BOARD).await.map_err(|why| why.to_string())?;
+            let folded = journal.checkpoint(BOARD_CONSUMER).await.map_err(|why| why.to_string())?;
             if folded == Position(tip.seq) { Ok(()) } else { Err(format!("folded to {folded} of {}", tip.seq)) }
         })
         .await;

@@ -5,7 +5,7 @@ use crate::bench::place::written;
 use crate::bench::report::Row;
 use crate::bench::workload::{Asking, Local, MODULES, desk};
 use crate::bench::{BenchError, Place, Store};
-use saga::{JOURNAL, Orchestrator, Sagas, SystemClock};
+use saga::{BOARD_CONSUMER, JOURNAL, Orchestrator, Sagas, SystemClock};
 use saga_core::json::Payload;
 use saga_core::ports::{Clock as _, SharedStore};
 use std::sync::Arc;
@@ -13,8 +13,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// Where the board's progress is kept: costs count until it has caught up.
-const BOARD: &str = "projection:orchestration.board.v1@orchestration";
 /// A board that is further behind than this will not catch up by itself.
 const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 
@@ -148,7 +146,7 @@ async fn settled(journal: &SharedStore) -> Result<(), BenchError> {
     let began = now();
     loop {
         let head = journal.head().await.map_err(BenchError::broken)?;
-        if journal.checkpoint(BOARD).await.map_err(BenchError::broken)? >= head {
+        if journal.checkpoint(BOARD_CONSUMER).await.map_err(BenchError::broken)? >= head {
             return Ok(());
         }
         if began.elapsed() > SETTLED_WITHIN {
