@@ -12,6 +12,7 @@ mod decode;
 mod documents;
 mod facts;
 mod fault;
+mod floor;
 mod group;
 mod leases;
 mod migrate;
@@ -25,8 +26,9 @@ mod tail;
 
 pub use access::{Credentials, auditor};
 pub use copy::{Copied, CopyError, copy};
+pub use floor::{Floor, checkpoint};
 pub use migrate::{MigrateError, Migrated, Migration, migrate};
-pub use remove::{checkpoint, remove};
+pub use remove::remove;
 pub use store::PostgresStore;
 pub use stores::PostgresStores;
 

@@ -1,4 +1,4 @@
-//! For measurements and tests: takes away what [`migrate`](crate::migrate) made, and lets the server write what it owes.
+//! Takes away what [`migrate`](crate::migrate) made: for measurements and tests, which leave nothing behind.
 
 use crate::access::{Names, quoted};
 use sqlx::postgres::PgConnectOptions;
@@ -30,15 +30,5 @@ pub async fn remove(admin_url: &str, prefix: &str, modules: &[&str]) -> Result<(
             }
         }
     }
-    connection.close().await
-}
-
-/// Lets the server write to its files everything that only its log has so far.
-///
-/// # Errors
-/// What the server said: only an administrator may ask for it.
-pub async fn checkpoint(admin_url: &str) -> Result<(), sqlx::Error> {
-    let mut connection = PgConnectOptions::from_str(admin_url)?.disable_statement_logging().connect().await?;
-    sqlx::query("CHECKPOINT").execute(&mut connection).await?;
     connection.close().await
 }

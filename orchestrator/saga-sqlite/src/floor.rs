@@ -7,17 +7,6 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqliteConnection};
 use std::path::Path;
 use std::sync::Arc;
 
-/// One event as the minimum keeps it.
-#[derive(Debug, Clone)]
-pub struct FloorRow {
-    /// Which stream.
-    pub stream: Arc<str>,
-    /// Its place in the stream; the same place twice is refused by the table's key.
-    pub version: i64,
-    /// Its text.
-    pub data: Arc<str>,
-}
-
 /// A file that is appended to with as little as possible.
 pub struct Floor {
     connection: SqliteConnection,
@@ -34,15 +23,16 @@ impl Floor {
         made.map_err(|error| OpenError::Unavailable { place, why: error.to_string() })?;
         Ok(Self { connection })
     }
-    /// Appends a group in one statement, which is one transaction and one flush.
-    pub async fn append(&mut self, rows: &[FloorRow]) -> Result<(), String> {
+    /// Appends rows of stream, version and text in one statement, which is one transaction and one flush. The same place
+    /// in a stream twice is refused by the table's key.
+    pub async fn append(&mut self, rows: &[(Arc<str>, i64, Arc<str>)]) -> Result<(), String> {
         if rows.is_empty() {
             return Ok(());
         }
         let sql = format!("INSERT INTO floor (stream, version, data) VALUES {}", vec!["(?,?,?)"; rows.len()].join(","));
         let mut query = sqlx::query(AssertSqlSafe(sql));
-        for row in rows {
-            query = query.bind(Arc::clone(&row.stream)).bind(row.version).bind(Arc::clone(&row.data));
+        for (stream, version, data) in rows {
+            query = query.bind(Arc::clone(stream)).bind(version).bind(Arc::clone(data));
         }
         query.execute(&mut self.connection).await.map(drop).map_err(|error| error.to_string())
     }

@@ -19,6 +19,6 @@ mod seen;
 mod store;
 mod stores;
 
-pub use floor::{Floor, FloorRow, durability};
+pub use floor::{Floor, durability};
 pub use store::SqliteStore;
 pub use stores::SqliteStores;

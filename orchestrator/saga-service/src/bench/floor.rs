@@ -1,11 +1,10 @@
 //! The hand-written minimum under every other number: bare appends, grouped by whoever waits, on the same settings.
 
 use crate::bench::BenchError;
+use crate::bench::Place;
 use crate::bench::meter::{Used, disk_bytes, now};
-use crate::bench::place::Folder;
+use crate::bench::place::{Folder, own_name};
 use crate::bench::report::Row;
-use saga_sqlite::{Floor, FloorRow};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -17,15 +16,53 @@ const TEXT: &str =
 /// As many rows at most travel in one group.
 const GROUP_MAX: usize = 256;
 
+/// Stream, version, text.
+type Bare = (Arc<str>, i64, Arc<str>);
+
+/// What is appended to.
+enum Ground {
+    File(saga_sqlite::Floor, Folder),
+    Server(saga_postgres::Floor),
+}
+impl Ground {
+    /// A fresh one; `None` in memory, where there is nothing to compare with.
+    async fn of(place: &Place) -> Result<Option<Self>, BenchError> {
+        Ok(match place {
+            Place::Memory => None,
+            Place::Sqlite(within) => {
+                let folder = Folder::new(within)?;
+                let file = saga_sqlite::Floor::create(&folder.path().join("floor.db")).await?;
+                Some(Self::File(file, folder))
+            }
+            Place::Postgres { url, .. } => {
+                let floor = saga_postgres::Floor::create(url, &own_name()).await;
+                Some(Self::Server(floor.map_err(BenchError::broken)?))
+            }
+        })
+    }
+    async fn append(&mut self, rows: &[Bare]) -> Result<(), String> {
+        match self {
+            Self::File(floor, _) => floor.append(rows).await,
+            Self::Server(floor) => floor.append(rows).await.map_err(|error| error.to_string()),
+        }
+    }
+    async fn close(self) -> Result<(), BenchError> {
+        match self {
+            Self::File(floor, _folder) => floor.close().await.map_err(BenchError::Broken),
+            Self::Server(floor) => floor.close().await.map_err(BenchError::broken),
+        }
+    }
+}
+
 struct Append {
-    rows: Vec<FloorRow>,
+    rows: Vec<Bare>,
     answer: oneshot::Sender<Result<(), String>>,
 }
 
-/// Appends of `batch` rows by `at_once` writers, each to streams of its own.
-pub async fn floor(within: &Path, at_once: u64, appends: u64, batch: u64) -> Result<Row, BenchError> {
-    let folder = Folder::new(within)?;
-    let file = Floor::create(&folder.path().join("floor.db")).await?;
+/// Appends of `batch` rows by `at_once` writers, each to streams of its own; `None` in memory.
+pub async fn floor(place: &Place, at_once: u64, batch: u64) -> Result<Option<Row>, BenchError> {
+    let Some(ground) = Ground::of(place).await? else { return Ok(None) };
+    let appends = if at_once == 1 { 4_000 } else { 40_000 } / batch.min(20);
     let (send, receive) = mpsc::channel(1_024);
     let mut tasks = JoinSet::new();
     let disk = disk_bytes();
@@ -36,7 +73,7 @@ pub async fn floor(within: &Path, at_once: u64, appends: u64, batch: u64) -> Res
         tasks.spawn(async move { writes(writer, each, batch, &send).await });
     }
     drop(send);
-    let flushes = serve(file, receive).await?;
+    let (ground, flushes) = serve(ground, receive).await?;
     let mut latencies = Vec::new();
     while let Some(done) = tasks.join_next().await {
         latencies.extend(done.map_err(BenchError::broken)??);
@@ -48,7 +85,8 @@ pub async fn floor(within: &Path, at_once: u64, appends: u64, batch: u64) -> Res
     let mut row = row.disk(disk, disk_bytes());
     row.flushes_each.insert("floor".to_owned(), crate::bench::report::ratio(flushes, count));
     row.commits_each = Some(1.0);
-    Ok(row)
+    ground.close().await?;
+    Ok(Some(row))
 }
 
 /// One writer: the next append when the last one is durable.
@@ -58,7 +96,7 @@ async fn writes(writer: u64, each: u64, batch: u64, send: &mpsc::Sender<Append>)
     for number in 0..each {
         // In the order of time, as the ids of sagas are: neighbours in the index are written together.
         let stream: Arc<str> = format!("orchestration_saga-{number:016x}{writer:016x}").into();
-        let row = |version| FloorRow { stream: Arc::clone(&stream), version, data: Arc::clone(&data) };
+        let row = |version| (Arc::clone(&stream), version, Arc::clone(&data));
         let rows = (1..=batch.cast_signed()).map(row).collect();
         let (answer, answered) = oneshot::channel();
         let began = now();
@@ -69,8 +107,8 @@ async fn writes(writer: u64, each: u64, batch: u64, send: &mpsc::Sender<Append>)
     Ok(latencies)
 }
 
-/// Gathers what waits, writes it in one statement, answers. Returns how many flushes that took.
-async fn serve(mut file: Floor, mut waiting: mpsc::Receiver<Append>) -> Result<u64, BenchError> {
+/// Gathers what waits, writes it in one statement, answers. Says how many flushes that took.
+async fn serve(mut ground: Ground, mut waiting: mpsc::Receiver<Append>) -> Result<(Ground, u64), BenchError> {
     let mut flushes = 0;
     while let Some(first) = waiting.recv().await {
         let (mut rows, mut callers) = (first.rows, vec![first.answer]);
@@ -79,13 +117,12 @@ async fn serve(mut file: Floor, mut waiting: mpsc::Receiver<Append>) -> Result<u
             rows.extend(next.rows);
             callers.push(next.answer);
         }
-        let done = file.append(&rows).await;
+        let done = ground.append(&rows).await;
         flushes += 1;
         for caller in callers {
             // A caller who has gone away does not want to know.
             caller.send(done.clone()).ok();
         }
     }
-    file.close().await.map_err(BenchError::Broken)?;
-    Ok(flushes)
+    Ok((ground, flushes))
 }

@@ -39,6 +39,11 @@ const PREFIX: &str = "bench";
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 static FOLDERS: AtomicU64 = AtomicU64::new(0);
 
+/// A name at the server that nobody else has.
+pub(crate) fn own_name() -> String {
+    format!("{PREFIX}{}_{}", std::process::id(), FOLDERS.fetch_add(1, Ordering::Relaxed))
+}
+
 /// A folder of its own; it goes when this goes.
 #[derive(Debug)]
 pub struct Folder(PathBuf);
@@ -112,7 +117,7 @@ impl Store {
                 Self { stores: shared, kept: Kept::Files(stores, folder), bus: None, modules: names }
             }
             Place::Postgres { url, bus } => {
-                let prefix = format!("{PREFIX}{}_{}", std::process::id(), FOLDERS.fetch_add(1, Ordering::Relaxed));
+                let prefix = own_name();
                 let how = Migration::default().with_prefix(&prefix);
                 migrate(url, modules, &how).await.map_err(BenchError::broken)?;
                 let (stores, shared) = schemas(url, &prefix)?;

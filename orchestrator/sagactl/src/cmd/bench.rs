@@ -197,25 +197,13 @@ impl BenchCommand {
             BenchCommand::Floor(args) => {
                 let mut rows = Vec::new();
                 for &at_once in &args.at_once {
-                    rows.extend(floor_of(store, at_once, args.batch).await?);
+                    rows.extend(Box::pin(floor::floor(store, at_once, args.batch)).await?);
                 }
                 Ok(rows)
             }
             BenchCommand::Restart(args) => {
                 Ok(vec![Box::pin(restart::restart(store, args.open, args.common.seed)).await?])
             }
-        }
-    }
-}
-
-/// The hand-written minimum, if there is a disk.
-async fn floor_of(place: &Place, at_once: u64, batch: u64) -> Result<Option<Row>, BenchError> {
-    match place {
-        // The floor is a file's; a server has another one, which is measured with the server's own tools.
-        Place::Memory | Place::Postgres { .. } => Ok(None),
-        Place::Sqlite(folder) => {
-            let appends = if at_once == 1 { 4_000 } else { 40_000 } / batch.min(20);
-            Ok(Some(Box::pin(floor::floor(folder, at_once, appends, batch)).await?))
         }
     }
 }
@@ -233,7 +221,7 @@ async fn sagas(args: &SagaBenchArgs) -> Result<Vec<Row>, BenchError> {
             seed: args.common.seed,
         };
         let place = args.common.place()?;
-        let floor = floor_of(&place, at_once, 1).await?;
+        let floor = Box::pin(floor::floor(&place, at_once, 1)).await?;
         let mut row = Box::pin(measure(&place, &options)).await?;
         row.against(floor.as_ref().map_or(0.0, |floor| floor.per_second));
         rows.extend(floor);
@@ -246,7 +234,7 @@ async fn appends(args: &AppendBenchArgs) -> Result<Vec<Row>, BenchError> {
     let mut rows = Vec::new();
     for &at_once in &args.at_once {
         let events = args.events.unwrap_or(if at_once * args.batch == 1 { 10_000 } else { 100_000 });
-        let floor = floor_of(&args.common.store, at_once, args.batch.min(250)).await?;
+        let floor = Box::pin(floor::floor(&args.common.store, at_once, args.batch.min(250))).await?;
         let mut row = Box::pin(events::append(&args.common.store, at_once, events, args.batch)).await?;
         row.against(floor.as_ref().map_or(0.0, |floor| floor.per_second));
         rows.extend(floor);
