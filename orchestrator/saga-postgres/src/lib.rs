@@ -35,5 +35,10 @@ pub use stores::PostgresStores;
 #[doc(hidden)]
 pub mod testing {
     //! What the tests of this crate need to interrupt it.
-    pub use crate::migrate::migrate_killed_after;
+    pub use crate::migrate::{migrate_as_of, migrate_killed_after};
+
+    /// Whether a store tells other processes that its log has grown.
+    pub fn announces(store: &crate::PostgresStore) -> bool {
+        store.announces()
+    }
 }

@@ -14,7 +14,8 @@ use std::path::PathBuf;
 use std::str::FromStr as _;
 
 /// In order; one is only ever added at the end.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_first.sql")];
+pub(crate) const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_ask_less.sql")];
 
 /// How [`migrate`] names and secures what it makes.
 #[derive(Clone)]
@@ -127,7 +128,7 @@ pub async fn migrate(admin_url: &str, modules: &[&str], how: &Migration) -> Resu
     let mut done = Vec::with_capacity(modules.len());
     for module in modules {
         let names = Names::of(&how.prefix, module).map_err(MigrateError::Name)?;
-        done.extend(one(&mut connection, module, &names, how, usize::MAX).await?);
+        done.extend(one(&mut connection, module, &names, how, MIGRATIONS, usize::MAX).await?);
     }
     connection.close().await.ok();
     Ok(done)
@@ -138,9 +139,17 @@ pub async fn migrate(admin_url: &str, modules: &[&str], how: &Migration) -> Resu
 pub async fn migrate_killed_after(admin_url: &str, module: &str, how: &Migration, statements: usize) -> bool {
     let Ok(mut connection) = PgConnection::connect(admin_url).await else { return false };
     let Ok(names) = Names::of(&how.prefix, module) else { return false };
-    let killed = matches!(one(&mut connection, module, &names, how, statements).await, Ok(None));
+    let killed = matches!(one(&mut connection, module, &names, how, MIGRATIONS, statements).await, Ok(None));
     connection.close_hard().await.ok();
     killed
+}
+
+/// Migrates as the program did that knew so many migrations: for tests.
+#[doc(hidden)]
+pub async fn migrate_as_of(admin_url: &str, module: &str, how: &Migration, known: usize) -> Option<Migrated> {
+    let mut connection = PgConnection::connect(admin_url).await.ok()?;
+    let names = Names::of(&how.prefix, module).ok()?;
+    one(&mut connection, module, &names, how, MIGRATIONS.get(..known)?, usize::MAX).await.ok()?
 }
 
 /// Migrates one module; `None` when the statements that may be run did not suffice.
@@ -149,6 +158,7 @@ async fn one(
     module: &str,
     names: &Names,
     how: &Migration,
+    migrations: &[&str],
     statements_max: usize,
 ) -> Result<Option<Migrated>, MigrateError> {
     run(connection, "BEGIN").await?;
@@ -166,7 +176,7 @@ async fn one(
             ask::<i64>(connection, &sql, &names.schema).await?
         }
     };
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let known = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
     if let Some(found) = from.filter(|found| *found > known) {
         run(connection, "ROLLBACK").await?;
         return Err(MigrateError::Newer { schema: names.schema.clone(), found, known });
@@ -178,7 +188,7 @@ async fn one(
         let Some(folder) = &how.passwords else { continue };
         passwords.extend(Password::of(folder, role, known)?.map(|password| (role.as_str(), password)));
     }
-    let script = script(names, from, how, &passwords);
+    let script = script(names, from, how, migrations, &passwords);
     for statement in script.iter().take(statements_max) {
         run(connection, statement).await?;
     }
@@ -207,7 +217,13 @@ where
 }
 
 /// What is run between the lock and the end of the transaction, in order.
-fn script(names: &Names, from: Option<i64>, how: &Migration, passwords: &[(&str, Password)]) -> Vec<String> {
+fn script(
+    names: &Names,
+    from: Option<i64>,
+    how: &Migration,
+    migrations: &[&str],
+    passwords: &[(&str, Password)],
+) -> Vec<String> {
     let (schema, role, owner) = (quoted(&names.schema), quoted(&names.role), quoted(&names.owner));
     let auditor = auditor(&how.prefix);
     let mut script = vec![
@@ -228,7 +244,7 @@ fn script(names: &Names, from: Option<i64>, how: &Migration, passwords: &[(&str,
         format!("SET LOCAL search_path = {schema}, pg_temp"),
     ];
     let applied = usize::try_from(from.unwrap_or(0)).unwrap_or(usize::MAX);
-    for (number, migration) in (1..).zip(MIGRATIONS).skip(applied) {
+    for (number, migration) in (1..).zip(migrations).skip(applied) {
         script.push((*migration).to_owned());
         script.push(format!("UPDATE es_meta SET schema_version = {number} WHERE id = 1"));
     }
@@ -283,7 +299,7 @@ mod tests {
     fn a_newest_schema_is_left_as_it_is() {
         let names = Names::of(PREFIX, "qc").unwrap();
         let known = i64::try_from(MIGRATIONS.len()).unwrap();
-        let script = script(&names, Some(known), &Migration::default(), &[]);
+        let script = script(&names, Some(known), &Migration::default(), MIGRATIONS, &[]);
         assert!(!script.iter().any(|statement| statement.contains("CREATE TABLE")), "{script:?}");
     }
 }

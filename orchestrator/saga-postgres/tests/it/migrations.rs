@@ -4,9 +4,13 @@ use crate::database::{Database, append, clock, migration, passwords, prepare, se
 use saga_core::batch::Commit;
 use saga_core::id::Position;
 use saga_core::ports::{EventStore, OpenError, Tail};
+use saga_postgres::testing::migrate_as_of;
 use saga_postgres::{Credentials, MigrateError, Migration, PostgresStores, migrate};
 use sqlx::{AssertSqlSafe, Connection, Row};
 use test_servers::postgres::Postgres;
+
+/// The version of the newest schema.
+const NEWEST: i64 = 2;
 
 async fn refusal(stores: &PostgresStores) -> OpenError {
     match stores.open_store("m").await {
@@ -28,12 +32,33 @@ async fn picture(database: &Database) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn a_schema_of_every_older_program_becomes_the_newest() {
+    let server = Postgres::start();
+    let how = migration(&server);
+    for older in 1..=NEWEST {
+        let name = format!("of{older}");
+        server.run("postgres", &format!("CREATE DATABASE {name}"));
+        let url = server.url(&name);
+        let made = migrate_as_of(&url, "m", &how, usize::try_from(older).unwrap()).await.unwrap();
+        assert_eq!((made.from, made.to), (None, older));
+        let done = migrate(&url, &["m"], &how).await.unwrap();
+        assert_eq!((done[0].from, done[0].to), (Some(older), NEWEST));
+        let stores =
+            PostgresStores::new(Credentials::of_url(&url).unwrap().with_password_folder(passwords(&server)), clock());
+        let store = stores.open_store("m").await.unwrap();
+        assert!(matches!(store.commit(append("a", 0, [1])).await, Commit::Ok(_)));
+        assert_eq!(store.head().await, Ok(Position(1)));
+        stores.close().await;
+    }
+}
+
+#[tokio::test]
 async fn migrating_twice_changes_nothing() {
     let database = Database::new().await;
     let before = picture(&database).await;
     assert!(before.len() > 30, "{before:?}");
     let again = migrate(&database.server.url(&database.name), &["m", "n"], &migration(database.server)).await.unwrap();
-    assert_eq!(again.iter().map(|done| (done.from, done.to)).collect::<Vec<_>>(), [(Some(1), 1); 2]);
+    assert_eq!(again.iter().map(|done| (done.from, done.to)).collect::<Vec<_>>(), [(Some(NEWEST), NEWEST); 2]);
     assert_eq!(picture(&database).await, before);
 }
 
@@ -96,7 +121,7 @@ async fn an_administrator_need_not_be_a_superuser() {
     server.run("postgres", "CREATE DATABASE d OWNER boss");
     let folder = server.folder().join("passwords");
     let url = server.url("d").replace("postgres@", "boss:secret@");
-    for from in [None, Some(1)] {
+    for from in [None, Some(NEWEST)] {
         let how = Migration::default().with_password_folder(&folder).with_connections_max(9);
         let done = migrate(&url, &["m"], &how).await.unwrap();
         assert_eq!(done[0].from, from);
@@ -151,10 +176,10 @@ async fn a_schema_of_a_newer_program_is_refused() {
     let database = Database::new().await;
     let mut admin = database.admin().await;
     sqlx::raw_sql("UPDATE aicmo_m.es_meta SET schema_version = 99").execute(&mut admin).await.unwrap();
-    assert!(matches!(refusal(&database.stores()).await, OpenError::Newer { found: 99, known: 1, .. }));
+    assert!(matches!(refusal(&database.stores()).await, OpenError::Newer { found: 99, known: NEWEST, .. }));
     let url = database.server.url(&database.name);
     let outcome = migrate(&url, &["m"], &migration(database.server)).await;
-    assert!(matches!(outcome, Err(MigrateError::Newer { found: 99, known: 1, .. })), "{outcome:?}");
+    assert!(matches!(outcome, Err(MigrateError::Newer { found: 99, known: NEWEST, .. })), "{outcome:?}");
     sqlx::raw_sql("UPDATE aicmo_m.es_meta SET schema_version = 0").execute(&mut admin).await.unwrap();
     match refusal(&database.stores()).await {
         OpenError::Unavailable { why, .. } => assert!(why.ends_with("run: sagactl store migrate"), "{why}"),
