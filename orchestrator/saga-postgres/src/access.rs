@@ -16,6 +16,8 @@ const AUDITOR: &str = "auditor";
 const FILES: &[&str] = &["sslrootcert", "ssl-root-cert", "ssl-ca", "sslcert", "ssl-cert", "sslkey", "ssl-key"];
 /// 63 bytes: what PostgreSQL keeps of a name. The longest one made here adds `_owner` to prefix and module.
 const NAME_BYTES_MAX: usize = 63 - "_owner".len();
+/// 63 bytes: what PostgreSQL keeps of the name of a connection.
+const SHOWN_BYTES_MAX: usize = 63;
 
 /// Where the server is, and how each module logs in: as the role `<prefix>_<module>`.
 #[derive(Clone)]
@@ -161,6 +163,13 @@ impl Names {
             ));
         }
         Ok(Self { owner: format!("{name}_owner"), channel: format!("es_{name}"), schema: name.clone(), role: name })
+    }
+    /// What a connection for this purpose calls itself.
+    pub(crate) fn connection(&self, purpose: &str) -> String {
+        let mut name = format!("{} {purpose}", self.schema);
+        // The server keeps no more of it, and it is compared.
+        name.truncate(SHOWN_BYTES_MAX);
+        name
     }
 }
 

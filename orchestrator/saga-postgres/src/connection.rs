@@ -16,6 +16,8 @@ pub(crate) const RESTED: Duration = Duration::from_secs(1);
 const ACQUIRE_MAX: Duration = Duration::from_secs(3);
 /// 15 s: longer than the server gives a statement of ours. Whoever has no answer by then will get none.
 pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(15);
+/// The purpose of a connection that hears of what other processes write.
+pub(crate) const LISTENS: &str = "listen";
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,12 +50,12 @@ impl Line {
             Role::Appender => "append",
             Role::Writer => "lease",
             Role::Reader => "read",
-            Role::Listener => "listen",
+            Role::Listener => LISTENS,
         };
         let mut options = self
             .options
             .clone()
-            .application_name(&format!("{} {name}", self.names.schema))
+            .application_name(&self.names.connection(name))
             .options([("search_path", quoted(&self.names.schema))])
             // Every question here goes by a key. Plans are kept for the life of a connection, and one that was made
             // while a table was nearly empty must not read all of it when it has grown.

@@ -31,6 +31,7 @@ pub(crate) struct Shared {
     /// The furthest that the log is known to reach; the server may know more.
     head: watch::Sender<Position>,
     pub(crate) counters: Counters,
+    pub(crate) audience: tail::Audience,
     /// The text of the call that writes: one allocation for the life of the store.
     pub(crate) call: Arc<str>,
 }
@@ -38,7 +39,13 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(head: Position) -> Self {
         let (head, _) = watch::channel(head);
-        Self { ring: RwLock::default(), head, counters: Counters::default(), call: group::call().into() }
+        Self {
+            ring: RwLock::default(),
+            head,
+            counters: Counters::default(),
+            audience: tail::Audience::new(),
+            call: group::call().into(),
+        }
     }
     /// The log reaches at least this far.
     pub(crate) fn seen(&self, position: Position) {
@@ -89,7 +96,7 @@ impl PostgresStore {
         let helpers = vec![
             tokio::spawn(recalling),
             tokio::spawn(telling),
-            tokio::spawn(tail::announce(readers.clone(), line.names.channel.clone(), announced)),
+            tokio::spawn(tail::announce(readers.clone(), line.names.clone(), Arc::clone(&shared), announced)),
             tokio::spawn(tail::follow(line.clone(), readers.clone(), Arc::clone(&shared), place.clone())),
         ];
         let appender = tokio::spawn(appender.run(waiting));
@@ -123,6 +130,9 @@ impl PostgresStore {
     /// What this process has written since the store was opened.
     pub fn stats(&self) -> Stats {
         self.shared.counters.stats()
+    }
+    pub(crate) fn announces(&self) -> bool {
+        self.shared.audience.is_there()
     }
 
     pub(crate) fn failed(&self, error: &sqlx::Error) -> ReadError {

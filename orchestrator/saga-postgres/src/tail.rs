@@ -2,24 +2,32 @@
 //! head if both fail.
 //!
 //! A notification is only a hint that somebody should look: any role of the database may send one. It is sent after the
-//! commit and on another connection, because a notification within a transaction takes a lock of the whole server.
+//! commit and on another connection, because a notification within a transaction takes a lock of the whole server. And it
+//! wakes whoever listens to anything in the database, all modules of all processes: so it is sent only while another process
+//! has the same module open. Who begins to listen greets the others.
 
-use crate::connection::Line;
+use crate::access::Names;
+use crate::connection::{LISTENS, Line};
 use crate::store::Shared;
 use saga_core::id::Position;
 use saga_core::ports::ReadError;
 use sqlx::PgPool;
 use sqlx::postgres::PgListener;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// 250 ms: how late a reader may be who has missed every notification.
 pub(crate) const POLL: Duration = Duration::from_millis(250);
 /// 20 ms between notifications: each is a transaction that wakes every process. The first after a rest goes at once, and
 /// whoever is woken reads everything that came in between.
 const APART: Duration = Duration::from_millis(20);
+/// 1 s between questions whether anybody else still listens. Who comes makes itself known, who leaves does not.
+const AUDIENCE: Duration = Duration::from_secs(1);
+/// What a process says when it begins to listen. It is no position, so that nobody looks because of it.
+const HERE: &str = "here";
 /// 1 s: a notification that takes longer is given up; the slow look finds what it was about.
 const ANNOUNCE_MAX: Duration = Duration::from_secs(1);
 /// 500 ms between attempts to listen again on a server that is away.
@@ -34,15 +42,58 @@ pub(crate) async fn head(readers: &PgPool, place: &str) -> Result<Position, Read
     Ok(Position(head.cast_unsigned()))
 }
 
-/// Tells the other processes that the log has grown, at most every few milliseconds. Ends with the appender.
-pub(crate) async fn announce(readers: PgPool, channel: String, mut published: watch::Receiver<u64>) {
+/// Who listens beside this process, as far as it knows.
+pub(crate) struct Audience {
+    /// Somebody may.
+    others: AtomicBool,
+    /// The server's number for our own listening connection; zero while there is none.
+    own: AtomicI32,
+}
+impl Audience {
+    /// Until it is known that nobody listens, somebody may.
+    pub(crate) fn new() -> Self {
+        Self { others: AtomicBool::new(true), own: AtomicI32::new(0) }
+    }
+    /// Asks the server. A greeting that arrives meanwhile is not forgotten; without an answer somebody may be there.
+    async fn ask(&self, readers: &PgPool, names: &Names) {
+        self.others.store(false, Ordering::SeqCst);
+        let others = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE usename = $1 AND application_name = $2 AND pid <> $3)",
+        )
+        .bind(&names.role)
+        .bind(names.connection(LISTENS))
+        .bind(self.own.load(Ordering::SeqCst))
+        .fetch_one(readers);
+        if timeout(ANNOUNCE_MAX, others).await.ok().and_then(Result::ok).unwrap_or(true) {
+            self.others.store(true, Ordering::SeqCst);
+        }
+    }
+    pub(crate) fn is_there(&self) -> bool {
+        self.others.load(Ordering::SeqCst)
+    }
+}
+
+/// Tells the other processes, if there are any, that the log has grown, at most every few milliseconds. Ends with the
+/// appender.
+pub(crate) async fn announce(readers: PgPool, names: Names, shared: Arc<Shared>, mut published: watch::Receiver<u64>) {
+    let mut asked = Instant::now();
     while published.changed().await.is_ok() {
         let position = published.borrow_and_update().to_string();
-        let sent = sqlx::query("SELECT pg_notify($1, $2)").bind(&channel).bind(position).execute(&readers);
-        // Whoever misses it looks by himself before long.
-        timeout(ANNOUNCE_MAX, sent).await.ok();
+        if !shared.audience.is_there() {
+            continue;
+        }
+        notify(&readers, &names, &position).await;
+        if asked.elapsed() > AUDIENCE {
+            shared.audience.ask(&readers, &names).await;
+            asked = Instant::now();
+        }
         rest(APART).await;
     }
+}
+async fn notify(readers: &PgPool, names: &Names, payload: &str) {
+    let sent = sqlx::query("SELECT pg_notify($1, $2)").bind(&names.channel).bind(payload).execute(readers);
+    // Whoever misses it looks by himself before long.
+    timeout(ANNOUNCE_MAX, sent).await.ok();
 }
 
 /// Keeps what is known of the head up to date, as long as anybody waits for growth. Runs until it is aborted.
@@ -54,9 +105,15 @@ pub(crate) async fn follow(line: Line, readers: PgPool, shared: Arc<Shared>, pla
             listener.ignore_pool_close_event(false);
             listener.eager_reconnect(false);
             listener.listen(&line.names.channel).await?;
+            let own = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut listener).await?;
+            shared.audience.own.store(own, Ordering::SeqCst);
+            notify(&readers, &line.names, HERE).await;
             // Whatever was announced before we listened is found by looking once.
             look(&readers, &shared, &place).await;
             while let Some(hint) = listener.try_recv().await? {
+                if hint.payload() == HERE {
+                    shared.audience.others.store(true, Ordering::SeqCst);
+                }
                 // Our own announcements come back too, and name nothing new.
                 if hint.payload().parse().is_ok_and(|position| shared.lacks(Position(position))) {
                     look(&readers, &shared, &place).await;

@@ -8,6 +8,7 @@ use saga_core::json::Payload;
 use saga_core::laws::store::check_log;
 use saga_core::outcome::Answer;
 use saga_core::ports::{Claim, EventStore, Leases, Tail};
+use saga_postgres::testing::announces;
 use saga_postgres::{PostgresStore, PostgresStores};
 use std::sync::Arc;
 use std::time::Duration;
@@ -223,13 +224,13 @@ async fn waiting_batches_share_a_transaction() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn growth_is_announced_to_the_other_processes() {
     let database = Database::new().await;
-    let (all, opened) = processes(&database, 1).await;
+    let (all, opened) = processes(&database, 2).await;
     let url = database.server.url(&database.name);
     let mut ear = sqlx::postgres::PgListener::connect(&url).await.unwrap();
     ear.listen("es_aicmo_m").await.unwrap();
     assert!(matches!(opened[0].commit(append("a", 0, [1, 2])).await, Commit::Ok(_)));
-    let heard = tokio::time::timeout(Duration::from_secs(30), ear.recv()).await.expect("an announcement").unwrap();
-    assert_eq!(heard.payload(), "2");
+    // Before it, perhaps, the two processes greet each other.
+    within(async { while ear.recv().await.unwrap().payload() != "2" {} }).await;
     // What another module shouts on the channel is a hint, and never believed.
     sqlx::query("SELECT pg_notify('es_aicmo_m', '900')").execute(&mut database.admin().await).await.unwrap();
     ear.recv().await.unwrap();
@@ -237,4 +238,37 @@ async fn growth_is_announced_to_the_other_processes() {
     for stores in all {
         stores.close().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_a_module_alone_announces_nothing() {
+    let database = Database::new().await;
+    let (first, alone) = processes(&database, 1).await;
+    let mut commits = 0;
+    let mut quiet = async |store: &PostgresStore| {
+        while announces(store) {
+            commits += 1;
+            assert!(matches!(store.commit(append(&format!("s{commits}"), 0, [commits])).await, Commit::Ok(_)));
+        }
+    };
+    within(quiet(&alone[0])).await;
+    // Whoever comes is known at once, before anything is written; when he has gone, the next commits find out.
+    let (second, company) = processes(&database, 1).await;
+    within(async {
+        while !announces(&alone[0]) {
+            tokio::task::yield_now().await
+        }
+    })
+    .await;
+    for stores in second {
+        stores.close().await;
+    }
+    drop(company);
+    within(quiet(&alone[0])).await;
+    for stores in first {
+        stores.close().await;
+    }
+}
+async fn within(work: impl Future<Output = ()>) {
+    tokio::time::timeout(Duration::from_secs(30), work).await.expect("it should not take half a minute");
 }
