@@ -1,5 +1,6 @@
 -- An append asks only what its plan needs to know. A condition that joins a cheap test and a question asks the question
--- in any case, which was a third of the time of a small append.
+-- in any case, which was a third of the time of a small append. And columns that are read by their number are written sooner
+-- than those that are laid side by side first.
 
 -- One row, under a key that nobody but the owner of the schema could add another to: the check was made by every commit.
 ALTER TABLE es_head DROP CONSTRAINT es_head_id_check;
@@ -49,15 +50,15 @@ BEGIN
   END IF;
   IF cardinality(i_saga) > 0 THEN
     INSERT INTO es_inbox (saga, key, direction, payload_hash, epoch, outcome, answer)
-      SELECT * FROM unnest(i_saga, i_key, i_direction, i_hash, i_epoch, i_outcome, i_answer);
+      SELECT i_saga[n], i_key[n], i_direction[n], i_hash[n], i_epoch[n], i_outcome[n], i_answer[n]
+      FROM generate_series(1, cardinality(i_saga)) n;
   END IF;
   IF cardinality(e_chain) > 0 THEN
     INSERT INTO es_events (position, public_seq, stream, version, event_id, type, schema_version, data, meta, time,
                            recorded_at, chain)
-      SELECT p_position + e.n, nullif(e.public, 0), e.stream, e.version, e.id, e.type, e.schema, e.data, e.meta, e.time,
-             p_recorded_at, e.chain
-      FROM unnest(e_public, e_stream, e_version, e_id, e_type, e_schema, e_data, e_meta, e_time, e_chain)
-           WITH ORDINALITY AS e(public, stream, version, id, type, schema, data, meta, time, chain, n);
+      SELECT p_position + n, nullif(e_public[n], 0), e_stream[n], e_version[n], e_id[n], e_type[n], e_schema[n], e_data[n],
+             e_meta[n], e_time[n], p_recorded_at, e_chain[n]
+      FROM generate_series(1, cardinality(e_chain)) n;
     UPDATE es_head SET position = p_position + cardinality(e_chain), public_seq = p_public,
       recorded_at = p_recorded_at, chain = e_chain[cardinality(e_chain)] WHERE id = 1;
   END IF;
@@ -71,7 +72,8 @@ BEGIN
   END IF;
   IF cardinality(d_key) > 0 THEN
     INSERT INTO es_documents (projection, version, key, fields, i0, i1, i2, i3, body)
-      SELECT * FROM unnest(d_projection, d_version, d_key, d_fields, d_i0, d_i1, d_i2, d_i3, d_body)
+      SELECT d_projection[n], d_version[n], d_key[n], d_fields[n], d_i0[n], d_i1[n], d_i2[n], d_i3[n], d_body[n]
+      FROM generate_series(1, cardinality(d_key)) n
       ON CONFLICT (projection, version, key) DO UPDATE SET fields = excluded.fields, i0 = excluded.i0,
         i1 = excluded.i1, i2 = excluded.i2, i3 = excluded.i3, body = excluded.body;
   END IF;
