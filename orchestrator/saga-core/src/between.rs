@@ -75,6 +75,9 @@ impl<B: Between> Documents for Passing<B> {
     async fn find(&self, find: &Find) -> Result<Vec<Document>, ReadError> {
         self.0.store().find(find).await
     }
+    async fn keys_ending(&self, projection: &str, version: u16, ending: &str) -> Result<Vec<String>, ReadError> {
+        self.0.store().keys_ending(projection, version, ending).await
+    }
     async fn checkpoint(&self, consumer: &str) -> Result<Position, ReadError> {
         self.0.store().checkpoint(consumer).await
     }

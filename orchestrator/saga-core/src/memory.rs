@@ -221,6 +221,12 @@ impl Documents for MemoryStore {
         let page = found.into_iter().filter(|(place, _)| beyond(place)).take(find.limit.min(FIND_LIMIT_MAX));
         Ok(page.map(|(_, document)| document.clone()).collect())
     }
+    async fn keys_ending(&self, projection: &str, version: u16, ending: &str) -> Result<Vec<String>, ReadError> {
+        let state = self.state();
+        let keys = state.documents.keys().filter(|(name, of, _)| *name == projection && *of == version);
+        let keys = keys.map(|(_, _, key)| key).filter(|key| key.ends_with(ending));
+        Ok(keys.take(FIND_LIMIT_MAX).cloned().collect())
+    }
     async fn checkpoint(&self, consumer: &str) -> Result<Position, ReadError> {
         Ok(self.state().marks.get(consumer).copied().unwrap_or_default())
     }

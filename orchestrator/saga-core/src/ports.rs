@@ -77,6 +77,9 @@ pub trait Documents: Send + Sync {
     }
     /// A page of documents, by index fields.
     async fn find(&self, find: &Find) -> Result<Vec<Document>, ReadError>;
+    /// The first [`FIND_LIMIT_MAX`] keys of a projection that end with this text, in their order. All keys are looked
+    /// through: a person may wait for that, a handler should not.
+    async fn keys_ending(&self, projection: &str, version: u16, ending: &str) -> Result<Vec<String>, ReadError>;
     /// How far a consumer has come; position 0 when it never came.
     async fn checkpoint(&self, consumer: &str) -> Result<Position, ReadError>;
     /// A cached thing: a blob by its hash, or the last snapshot of a stream.

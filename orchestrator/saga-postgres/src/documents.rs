@@ -41,6 +41,13 @@ impl Documents for PostgresStore {
         let rows = query.bind(limit).fetch_all(&self.readers).await.map_err(|error| self.failed(&error))?;
         rows.iter().map(decode::document).collect()
     }
+    async fn keys_ending(&self, projection: &str, version: u16, ending: &str) -> Result<Vec<String>, ReadError> {
+        let sql = "SELECT key FROM es_documents WHERE projection = $1 AND version = $2 \
+                   AND right(key, length($3)) = $3 ORDER BY key LIMIT $4";
+        let query = sqlx::query_scalar(sql).bind(projection).bind(i32::from(version)).bind(ending);
+        let limit = i64::try_from(FIND_LIMIT_MAX).unwrap_or(i64::MAX);
+        query.bind(limit).fetch_all(&self.readers).await.map_err(|error| self.failed(&error))
+    }
     async fn checkpoint(&self, consumer: &str) -> Result<Position, ReadError> {
         let found: Option<i64> = sqlx::query_scalar("SELECT position FROM es_checkpoints WHERE consumer = $1")
             .bind(consumer)

@@ -33,6 +33,14 @@ impl Documents for SqliteStore {
         let rows = query.bind(limit).fetch_all(&self.readers).await.map_err(|error| self.failed(&error))?;
         rows.iter().map(decode::document).collect()
     }
+    async fn keys_ending(&self, projection: &str, version: u16, ending: &str) -> Result<Vec<String>, ReadError> {
+        // The index of keys has all that is asked for.
+        let sql = "SELECT key FROM es_documents WHERE projection = ?1 AND version = ?2 \
+                   AND substr(key, max(1, length(key) - length(?3) + 1)) = ?3 ORDER BY key LIMIT ?4";
+        let query = sqlx::query_scalar(sql).bind(projection).bind(i64::from(version)).bind(ending);
+        let limit = i64::try_from(FIND_LIMIT_MAX).unwrap_or(i64::MAX);
+        query.bind(limit).fetch_all(&self.readers).await.map_err(|error| self.failed(&error))
+    }
     async fn checkpoint(&self, consumer: &str) -> Result<Position, ReadError> {
         let found: Option<i64> = sqlx::query_scalar("SELECT position FROM es_checkpoints WHERE consumer = ?")
             .bind(consumer)

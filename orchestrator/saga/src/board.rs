@@ -14,6 +14,8 @@ pub(crate) const BOARD: &str = "orchestration.board";
 pub(crate) const BOARD_VERSION: u16 = 2;
 /// Under this name the journal's store keeps how far the board has come.
 pub const BOARD_CONSUMER: &str = "projection:orchestration.board.v2@orchestration";
+/// An id ends with twelve digits without a hyphen.
+const LAST_GROUP: usize = 12;
 /// The word of sagas that have not ended.
 pub(crate) const OPEN: &str = "open";
 
@@ -31,29 +33,19 @@ pub(crate) struct Line {
     pub(crate) key: String,
     /// `open`, or the word of its end.
     pub(crate) state: String,
-    /// The last digits of its id.
-    pub(crate) ending: String,
     /// When it began.
     pub(crate) started_at: Timestamp,
     /// When it ended.
     pub(crate) ended_at: Option<Timestamp>,
 }
 
-/// Two digits: lines are added behind the newest of 256 places, however many there are. With all that people type, each
-/// saga would have a place of its own to write, far from its neighbours in time, and the more so the longer the history.
-/// Who looks for an ending reads a few thousand lines among a million.
-const ENDING: usize = 2;
-
-/// What lines are filed under, of the last digits of an id: at least two.
-pub(crate) fn ending(digits: &str) -> String {
-    digits[digits.len().saturating_sub(ENDING)..].to_owned()
-}
-
 pub(crate) fn board() -> ProjectionDef {
     fn end(line: Option<Line>, state: SagaState, at: Timestamp) -> Option<Line> {
         line.map(|line| Line { state: state.word().to_owned(), ended_at: Some(at), ..line })
     }
-    Projection::<Line>::new(BOARD, BOARD_VERSION, &["state", "type", "ending"])
+    // No index over what is scattered, keys and the last digits of ids: every saga would have a page of its own to write, far
+    // from its neighbours in time, and the more so the longer the history.
+    Projection::<Line>::new(BOARD, BOARD_VERSION, &["state", "type"])
         .begin::<SagaStarted>(
             |_, at| Some(at.stream.clone()),
             |fact, at| {
@@ -64,7 +56,6 @@ pub(crate) fn board() -> ProjectionDef {
                     version: fact.version,
                     key: fact.key.clone(),
                     state: OPEN.to_owned(),
-                    ending: ending(&id.short()),
                     started_at: at.time,
                     ended_at: None,
                 })
@@ -92,31 +83,26 @@ pub(crate) fn find(filters: Vec<(usize, String)>, after: Option<String>, limit: 
     }
 }
 
-/// The ids of the open ones.
+/// The ids of the open ones, page by page.
 pub(crate) async fn open_ones(store: &SharedStore) -> Result<Vec<SagaId>, ReadError> {
-    ids(store, vec![(0, OPEN.to_owned())], |_| true).await
-}
-/// The ids that end with these digits, of which there are at least two.
-pub(crate) async fn ending_with(store: &SharedStore, digits: &str) -> Result<Vec<SagaId>, ReadError> {
-    ids(store, vec![(2, ending(digits))], |id| id.0.simple().to_string().ends_with(digits)).await
-}
-/// The ids of all lines that fit, page by page.
-async fn ids(
-    store: &SharedStore,
-    filters: Vec<(usize, String)>,
-    fits: impl Fn(SagaId) -> bool,
-) -> Result<Vec<SagaId>, ReadError> {
-    let mut question = find(filters, None, FIND_LIMIT_MAX);
+    let mut question = find(vec![(0, OPEN.to_owned())], None, FIND_LIMIT_MAX);
     let mut found = Vec::new();
     loop {
         let page = store.find(&question).await?;
-        let lines = page.iter().filter_map(|document| document.body.read::<Line>().ok());
-        found.extend(lines.map(|line| line.id).filter(|id| fits(*id)));
+        found.extend(page.iter().filter_map(|document| document.key.parse::<SagaId>().ok()));
         match page.last() {
             Some(last) if page.len() == FIND_LIMIT_MAX => question.after = Some((None, last.key.clone())),
             Some(_) | None => return Ok(found),
         }
     }
+}
+/// The ids that end with these digits.
+pub(crate) async fn ending_with(store: &SharedStore, digits: &str) -> Result<Vec<SagaId>, ReadError> {
+    // Further in front an id has hyphens, which people leave out.
+    let last = &digits[digits.len().saturating_sub(LAST_GROUP)..];
+    let keys = store.keys_ending(BOARD, BOARD_VERSION, last).await?;
+    let ids = keys.iter().filter_map(|key| key.parse::<SagaId>().ok());
+    Ok(ids.filter(|id| id.0.simple().to_string().ends_with(digits)).collect())
 }
 
 #[cfg(test)]

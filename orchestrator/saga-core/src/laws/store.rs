@@ -40,7 +40,7 @@ macro_rules! store_laws {
                 recorded_time_never_goes_back, no_reader_passes_an_open_position, reads_restart_anywhere,
                 nothing_is_rewritten, the_log_survives_reopening, the_head_wakes_who_waits_for_growth;
             documents: marks_and_documents_move_with_their_commit, a_stranger_has_no_checkpoint,
-                documents_are_found_by_filter, documents_are_ordered, every_page_size_gives_the_same_list,
+                documents_are_found_by_filter, keys_are_found_by_their_ending, documents_are_ordered, every_page_size_gives_the_same_list,
                 a_removed_document_vanishes, versions_of_a_projection_are_apart, blobs_are_kept_by_hash,
                 the_last_snapshot_of_the_right_type_is_kept;
             leases: a_scope_has_one_owner_at_a_time, a_lease_that_ran_out_changes_hands_and_fences,

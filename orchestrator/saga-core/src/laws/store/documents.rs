@@ -96,6 +96,29 @@ pub async fn documents_are_found_by_filter(store: SharedStore, reopen: Reopen) {
     assert_eq!(found, [Document { key: "c".to_owned(), body: Payload::trusted(r#"{"key":"c"}"#), index }]);
 }
 
+/// Keys are found by how they end, of this projection and version alone.
+pub async fn keys_are_found_by_their_ending(store: SharedStore, _reopen: Reopen) {
+    let keys = ["saga-12ab", "saga-2ab", "ab", "b", "saga-ab1", "saga-xAB", "%ab", "zä"];
+    let documents = keys.iter().map(|key| indexed(key, &[])).collect();
+    ok(&store, Batch { documents, ..Batch::default() }).await;
+    let mut stranger = indexed("saga-3ab", &[]);
+    stranger.version = 2;
+    ok(&store, Batch { documents: vec![stranger], ..Batch::default() }).await;
+    for (ending, expected) in [
+        ("ab", "%ab ab saga-12ab saga-2ab"),
+        ("2ab", "saga-12ab saga-2ab"),
+        ("saga-2ab", "saga-2ab"),
+        ("longer-saga-2ab", ""),
+        ("%ab", "%ab"),
+        ("_ab", ""),
+        ("ä", "zä"),
+        ("", "%ab ab b saga-12ab saga-2ab saga-ab1 saga-xAB zä"),
+    ] {
+        let found = store.keys_ending("list", 1, ending).await.expect("readable keys");
+        assert_eq!(found.join(" "), expected, "{ending:?}");
+    }
+}
+
 /// By bytes; no value before every value; ties by key; descending is the exact reverse.
 pub async fn documents_are_ordered(store: SharedStore, _reopen: Reopen) {
     shelf(&store).await;
