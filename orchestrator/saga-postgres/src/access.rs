@@ -14,10 +14,10 @@ pub(crate) const PREFIX: &str = "aicmo";
 const AUDITOR: &str = "auditor";
 /// The options of a URL that name files, in every spelling that the client knows.
 const FILES: &[&str] = &["sslrootcert", "ssl-root-cert", "ssl-ca", "sslcert", "ssl-cert", "sslkey", "ssl-key"];
-/// 63 bytes: what PostgreSQL keeps of a name. The longest one made here adds `_owner` to prefix and module.
-const NAME_BYTES_MAX: usize = 63 - "_owner".len();
-/// 63 bytes: what PostgreSQL keeps of the name of a connection.
-const SHOWN_BYTES_MAX: usize = 63;
+/// 63 bytes: what PostgreSQL keeps of a name, also of a connection's.
+const KEPT_BYTES_MAX: usize = 63;
+/// The longest name made here adds `_owner` to prefix and module.
+const NAME_BYTES_MAX: usize = KEPT_BYTES_MAX - "_owner".len();
 
 /// Where the server is, and how each module logs in: as the role `<prefix>_<module>`.
 #[derive(Clone)]
@@ -168,7 +168,7 @@ impl Names {
     pub(crate) fn connection(&self, purpose: &str) -> String {
         let mut name = format!("{} {purpose}", self.schema);
         // The server keeps no more of it, and it is compared.
-        name.truncate(SHOWN_BYTES_MAX);
+        name.truncate(KEPT_BYTES_MAX);
         name
     }
 }

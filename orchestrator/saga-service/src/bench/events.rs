@@ -88,14 +88,14 @@ pub async fn append(place: &Place, at_once: u64, events: u64, batch: u64) -> Res
     let store = Store::open(place, &MODULES[..1]).await?;
     let opened = store.stores().open(MODULES[0]).await?;
     let before = store.stats(&MODULES[..1]).await?;
-    let disk = store.disk_bytes().await?;
+    let disk = place.disk_bytes().await?;
     let used = Used::now();
     let latencies = fill(&opened, at_once, events.div_ceil(batch), batch).await?;
     let spent = used.since();
     let count = latencies.len() as u64 * batch;
     let name = if batch == 1 { "E1 append".to_owned() } else { format!("E1 append, batches of {batch}") };
     let row = Row::of(name, at_once, count, spent.wall, &spent).latencies(latencies);
-    let mut row = row.disk(disk, store.disk_bytes().await?);
+    let mut row = row.disk(disk, place.disk_bytes().await?);
     written(&mut row, &before, &store.stats(&MODULES[..1]).await?);
     drop(opened);
     store.close().await?;

@@ -2,7 +2,7 @@
 
 use crate::bench::BenchError;
 use crate::bench::Place;
-use crate::bench::meter::{Used, disk_bytes, now};
+use crate::bench::meter::{Used, now};
 use crate::bench::place::{Folder, own_name};
 use crate::bench::report::Row;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ pub async fn floor(place: &Place, at_once: u64, batch: u64) -> Result<Option<Row
     let appends = if at_once == 1 { 4_000 } else { 40_000 } / batch.min(20);
     let (send, receive) = mpsc::channel(1_024);
     let mut tasks = JoinSet::new();
-    let disk = disk_bytes();
+    let disk = place.disk_bytes().await?;
     let used = Used::now();
     let each = appends.div_ceil(at_once);
     for writer in 0..at_once {
@@ -82,7 +82,7 @@ pub async fn floor(place: &Place, at_once: u64, batch: u64) -> Result<Option<Row
     let count = each * at_once;
     let name = if batch == 1 { "floor: append".to_owned() } else { format!("floor: append {batch} rows") };
     let row = Row::of(name, at_once, count, spent.wall, &spent).latencies(latencies);
-    let mut row = row.disk(disk, disk_bytes());
+    let mut row = row.disk(disk, place.disk_bytes().await?);
     row.flushes_each.insert("floor".to_owned(), crate::bench::report::ratio(flushes, count));
     row.commits_each = Some(1.0);
     ground.close().await?;

@@ -33,6 +33,18 @@ pub enum Place {
     },
 }
 
+impl Place {
+    /// Bytes that the disks have taken so far, with everything that waits to be written; `None` where nobody says.
+    pub async fn disk_bytes(&self) -> Result<Option<u64>, BenchError> {
+        match self {
+            Place::Memory => return Ok(None),
+            Place::Sqlite(_) => {}
+            Place::Postgres { url, .. } => checkpoint(url).await.map_err(BenchError::broken)?,
+        }
+        tokio::task::spawn_blocking(disk_bytes).await.map_err(BenchError::broken)
+    }
+}
+
 /// What the names of a measurement begin with.
 const PREFIX: &str = "bench";
 /// A broker that is there answers within this time.
@@ -182,15 +194,6 @@ impl Store {
             stats.insert((*module).to_owned(), one);
         }
         Ok(stats)
-    }
-    /// Bytes that the disks have taken so far, with everything that waits to be written; `None` where nobody says.
-    pub async fn disk_bytes(&self) -> Result<Option<u64>, BenchError> {
-        match &self.kept {
-            Kept::Nothing => return Ok(None),
-            Kept::Files(..) => {}
-            Kept::Schemas { url, .. } => checkpoint(url).await.map_err(BenchError::broken)?,
-        }
-        tokio::task::spawn_blocking(disk_bytes).await.map_err(BenchError::broken)
     }
     /// What the numbers hang on, as far as the place is concerned.
     pub fn settings(&self) -> BTreeMap<String, String> {

@@ -89,7 +89,7 @@ pub async fn measure(place: &Place, options: &Options) -> Result<Row, BenchError
     run(&sagas, kind, version, options, options.sagas.div_ceil(20).clamp(20, 1_000), options.at_once).await?;
     settled(&journal).await?;
     let before = store.stats(&modules).await?;
-    let disk = store.disk_bytes().await?;
+    let disk = place.disk_bytes().await?;
     let used = Used::now();
     let (wall, latencies) = run(&sagas, kind, version, options, options.sagas, options.at_once).await?;
     // What the sagas owe to their read model is their cost too.
@@ -97,7 +97,7 @@ pub async fn measure(place: &Place, options: &Options) -> Result<Row, BenchError
     let spent = used.since();
     let count = latencies.len() as u64;
     let row = Row::of(options.name(), options.at_once, count, wall, &spent).latencies(latencies);
-    let mut row = row.disk(disk, store.disk_bytes().await?);
+    let mut row = row.disk(disk, place.disk_bytes().await?);
     written(&mut row, &before, &store.stats(&modules).await?);
     sagas.shutdown().await?;
     drop(sagas);
