@@ -55,7 +55,7 @@ async fn floor(url: &str) -> f64 {
     let mut answers = client.subscribe(inbox.clone()).await.unwrap();
     let body = bytes::Bytes::from("x".repeat(BYTES));
     let start = Instant::now();
-    for _ in 0..EVENTS / WINDOW {
+    for _ in 0..EVENTS / WINDOW as u64 {
         for _ in 0..WINDOW {
             client.publish_with_reply("floor", inbox.clone(), body.clone()).await.unwrap();
         }
@@ -64,7 +64,7 @@ async fn floor(url: &str) -> f64 {
             assert!(answer.payload.starts_with(br#"{"stream":"FLOOR""#), "{:?}", answer.payload);
         }
     }
-    (EVENTS / WINDOW * WINDOW) as f64 / start.elapsed().as_secs_f64()
+    (EVENTS / WINDOW as u64 * WINDOW as u64) as f64 / start.elapsed().as_secs_f64()
 }
 
 async fn measure(version: Of) {
@@ -76,7 +76,7 @@ async fn measure(version: Of) {
     let rate = |count: u64, since: Instant| count as f64 / since.elapsed().as_secs_f64();
     let start = Instant::now();
     // As a relay does: one window after the other, each acknowledged before the next.
-    for window in events.chunks(usize::try_from(WINDOW).unwrap()) {
+    for window in events.chunks(WINDOW) {
         bus.publish_events("law", window).await.unwrap();
     }
     let windows = rate(EVENTS, start);

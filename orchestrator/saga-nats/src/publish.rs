@@ -1,23 +1,34 @@
-//! Publishing: events in a window with their sequences expected, everything else one by one. Nothing is taken as
+//! Publishing: events in windows with their sequences expected, everything else one by one. Nothing is taken as
 //! published before the broker says so.
+//!
+//! Only the last event of a window asks for an acknowledgement. It speaks for those before it, because each expects the
+//! one before it: the sequence by its number, and the event by its id, so that nobody else's message can have taken a
+//! place between them. An event that is refused has all behind it refused, the last one too.
 
 use crate::api::ApiError;
 use crate::event::{self, Outgoing};
+use crate::headers::put;
 use crate::link::REMADE;
 use crate::subject::stream_of;
 use crate::{Inner, lock};
+use async_nats::header::NATS_EXPECTED_LAST_MESSAGE_ID;
 use async_nats::{Client, Message, Request, RequestErrorKind, StatusCode, Subscriber};
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
 use saga_core::bus::BusError;
 use saga_core::envelope::Recorded;
+use saga_core::id::EventId;
 use serde::Deserialize;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// 512 publishes in flight: enough to hide a network, few enough that acknowledgements do not starve the connection.
-pub const WINDOW: u64 = 512;
+/// 512 publishes in flight: enough to hide a network, few enough that a broker takes them all at once (it drops what it
+/// has no room for, from 10,000 on).
+pub const WINDOW: usize = 512;
 /// The broker's number for "that sequence does not follow".
 const WRONG_LAST_SEQUENCE: u64 = 10_071;
+/// And for "that event does not follow".
+const WRONG_LAST_ID: u64 = 10_070;
+const DOES_NOT_FOLLOW: [u64; 2] = [WRONG_LAST_SEQUENCE, WRONG_LAST_ID];
 
 /// The acknowledgement of a publish.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -54,7 +65,7 @@ fn read(message: &Message) -> Said {
         return Said::NoStream;
     }
     match serde_json::from_slice::<Answer>(&message.payload) {
-        Ok(Answer { error: Some(fault), .. }) if fault.err_code == WRONG_LAST_SEQUENCE => Said::OutOfSequence,
+        Ok(Answer { error: Some(fault), .. }) if DOES_NOT_FOLLOW.contains(&fault.err_code) => Said::OutOfSequence,
         Ok(Answer { error: Some(fault), .. }) => Said::Refused(format!("{} ({})", fault.description, fault.err_code)),
         Ok(Answer { seq: Some(seq), duplicate, .. }) => Said::Stored(PubAck { seq, duplicate }),
         Ok(_) => Said::Refused("an answer without a sequence".to_owned()),
@@ -68,12 +79,15 @@ pub(crate) struct Publisher {
     answers: Option<Subscriber>,
     /// Which client has subscribed to them.
     client: u64,
-    calls: u64,
+    /// Windows that asked for an acknowledgement: an answer to an earlier one, which was given up, is passed over.
+    windows: u64,
+    /// The last window broke off: each event of the next one asks, so that the reason is told of the one it concerns.
+    careful: bool,
 }
 
 /// Why a window broke off.
 enum Broken {
-    /// The first event that the broker did not take because of its sequence.
+    /// An event that the broker did not take because of what stands before it.
     Sequence(u64),
     NoStream,
     Other(String),
@@ -81,107 +95,102 @@ enum Broken {
 
 impl Publisher {
     fn new(client: &Client) -> Self {
-        Self { inbox: client.new_inbox(), answers: None, client: 0, calls: 0 }
+        Self { inbox: client.new_inbox(), answers: None, client: 0, windows: 0, careful: false }
     }
-    /// Publishes all events, [`WINDOW`] of them in flight, and waits for every answer. Answers to an earlier call, which
-    /// was given up, are told by its number and passed over.
+    /// Publishes all events, window by window.
     async fn publish(&mut self, inner: &Inner, module: &str, events: &[Recorded]) -> Result<(), Broken> {
-        let away = |why: &dyn std::fmt::Display| Broken::Other(why.to_string());
+        let mut before = None;
+        let size = if self.careful { 1 } else { WINDOW };
+        for window in events.chunks(size) {
+            let published = self.window(inner, module, window, before).await;
+            self.careful = published.is_err();
+            published?;
+            before = window.last().map(|event| event.id);
+        }
+        Ok(())
+    }
+    /// Publishes a window of events and waits for the answer to the last one. `before` is the event before the window,
+    /// where it was published just now.
+    async fn window(
+        &mut self,
+        inner: &Inner,
+        module: &str,
+        events: &[Recorded],
+        mut before: Option<EventId>,
+    ) -> Result<(), Broken> {
+        let Some(last) = events.last().and_then(event::sequence) else { return Ok(()) };
         let client = inner.link.ready().await;
-        let of = inner.link.replaced();
-        let answers = match self.answers.take().filter(|_| self.client == of) {
-            Some(answers) => answers,
-            None => client.subscribe(format!("{}.>", self.inbox)).await.map_err(|why| away(&why))?,
-        };
-        let answers = self.answers.insert(answers);
-        self.client = of;
-        self.calls += 1;
-        let (prefix, losses) = (format!("{}.{}.", self.inbox, self.calls), inner.link.losses());
-        let mut window = Window { prefix, answers, losses, open: 0, broken: None };
+        let losses = inner.link.losses();
+        let reply = self.listen(&client, inner.link.replaced()).await?;
         let bytes_max = client.max_payload();
-        for event in events {
-            let Some(seq) = event::sequence(event) else { continue };
-            while window.open >= WINDOW {
-                window.answer(inner).await;
+        let sending = async {
+            for event in events {
+                let mut out = event::encode(&inner.subjects, module, event, bytes_max);
+                if let Some(before) = before.replace(event.id) {
+                    put(&mut out.headers, NATS_EXPECTED_LAST_MESSAGE_ID, &before.to_string());
+                }
+                if event::sequence(event) == Some(last) {
+                    client.publish_with_reply_and_headers(out.subject, reply.clone(), out.headers, out.body).await?;
+                } else {
+                    client.publish_with_headers(out.subject, out.headers, out.body).await?;
+                }
             }
-            window.take_what_is_here();
-            if window.broken.is_some() {
-                break;
+            Ok::<(), async_nats::PublishError>(())
+        };
+        // The client holds messages back while it is disconnected, and waits when it holds too many.
+        match tokio::time::timeout(inner.options.answer_within, sending).await {
+            Ok(Ok(())) => self.answer(inner, &reply, last, losses).await,
+            Ok(Err(why)) => Err(Broken::Other(why.to_string())),
+            Err(_) => Err(Broken::Other("no connection to the broker".to_owned())),
+        }
+    }
+    /// Where the answer to the next window will come. A window that broke off may have died with its connection: after it,
+    /// and after a client that was replaced, the answers are subscribed to anew.
+    async fn listen(&mut self, client: &Client, of: u64) -> Result<String, Broken> {
+        if self.answers.is_none() || self.client != of || self.careful {
+            let fresh = client.subscribe(format!("{}.*", self.inbox)).await;
+            self.answers = Some(fresh.map_err(|why| Broken::Other(why.to_string()))?);
+            self.client = of;
+        }
+        self.windows += 1;
+        Ok(format!("{}.{}", self.inbox, self.windows))
+    }
+    /// Waits for the answer to the window that ends with `last`.
+    async fn answer(
+        &mut self,
+        inner: &Inner,
+        reply: &str,
+        last: u64,
+        mut losses: watch::Receiver<u64>,
+    ) -> Result<(), Broken> {
+        let Some(answers) = self.answers.as_mut() else { return Err(Broken::Other("nobody listens".to_owned())) };
+        let broken = |why: &str| Err(Broken::Other(why.to_owned()));
+        let answer = async {
+            loop {
+                let message = tokio::select! {
+                    biased;
+                    message = answers.next() => message,
+                    // The answer never comes on the next connection.
+                    Ok(()) = losses.changed() => return broken(REMADE),
+                };
+                match message {
+                    None => return broken("the connection has ended"),
+                    Some(message) if message.subject.as_str() == reply => return judge(&message, last),
+                    Some(_) => {}
+                }
             }
-            let out = event::encode(&inner.subjects, module, event, bytes_max);
-            let reply = format!("{}{seq}", window.prefix);
-            let sent = client.publish_with_reply_and_headers(out.subject, reply, out.headers, out.body);
-            match tokio::time::timeout(inner.options.answer_within, sent).await {
-                Ok(Ok(())) => window.open += 1,
-                Ok(Err(why)) => window.breaks(away(&why)),
-                Err(_) => window.breaks(Broken::Other("no connection to the broker".to_owned())),
-            }
-        }
-        while window.open > 0 {
-            window.answer(inner).await;
-        }
-        let broken = window.broken.take();
-        if matches!(broken, Some(Broken::Other(_))) {
-            // Perhaps a dead connection's.
-            self.answers = None;
-        }
-        broken.map_or(Ok(()), Err)
+        };
+        let in_time = tokio::time::timeout(inner.options.answer_within, answer).await;
+        in_time.unwrap_or_else(|_| broken("the broker did not acknowledge in time"))
     }
 }
-
-struct Window<'a> {
-    prefix: String,
-    answers: &'a mut Subscriber,
-    losses: watch::Receiver<u64>,
-    open: u64,
-    /// The first reason counts: those behind it only follow.
-    broken: Option<Broken>,
-}
-impl Window<'_> {
-    fn breaks(&mut self, why: Broken) {
-        let earlier = match (&self.broken, &why) {
-            // Answers come in order, but a refused one may overtake a stored one.
-            (Some(Broken::Sequence(known)), Broken::Sequence(new)) => new < known,
-            (Some(_), _) => false,
-            (None, _) => true,
-        };
-        if earlier {
-            self.broken = Some(why);
-        }
-    }
-    /// Waits for one answer; without any, nothing that is open can be known.
-    async fn answer(&mut self, inner: &Inner) {
-        let next = tokio::time::timeout(inner.options.answer_within, self.answers.next());
-        let next = tokio::select! {
-            biased;
-            next = next => next,
-            Ok(()) = self.losses.changed() => return self.give_up(REMADE),
-        };
-        match next {
-            Ok(Some(message)) => self.take(&message),
-            Ok(None) => self.give_up("the connection has ended"),
-            Err(_) => self.give_up("the broker did not acknowledge in time"),
-        }
-    }
-    fn take_what_is_here(&mut self) {
-        while let Some(Some(message)) = self.answers.next().now_or_never() {
-            self.take(&message);
-        }
-    }
-    fn give_up(&mut self, why: &str) {
-        self.open = 0;
-        self.breaks(Broken::Other(why.to_owned()));
-    }
-    fn take(&mut self, message: &Message) {
-        let seq = message.subject.strip_prefix(&self.prefix).and_then(|seq| seq.parse::<u64>().ok());
-        let Some(seq) = seq else { return };
-        self.open = self.open.saturating_sub(1);
-        match read(message) {
-            Said::Stored(ack) if ack.seq == seq => {}
-            Said::Stored(_) | Said::OutOfSequence => self.breaks(Broken::Sequence(seq)),
-            Said::NoStream => self.breaks(Broken::NoStream),
-            Said::Refused(why) => self.breaks(Broken::Other(why)),
-        }
+/// What the answer to a window says that ends with `last`.
+fn judge(answer: &Message, last: u64) -> Result<(), Broken> {
+    match read(answer) {
+        Said::Stored(ack) if ack.seq == last => Ok(()),
+        Said::Stored(_) | Said::OutOfSequence => Err(Broken::Sequence(last)),
+        Said::NoStream => Err(Broken::NoStream),
+        Said::Refused(why) => Err(Broken::Other(why)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::relay::Relaying;
 use crate::support::{Admin, connect, grow, on_both, options, public, read, store, until};
+use saga_core::bus::{BusError, EventBus};
 use saga_nats::Nats;
 use test_servers::nats::{Nats as Server, Version};
 use test_servers::proxy::Proxy;
@@ -14,9 +15,10 @@ async fn a_lost_acknowledgement_publishes_nothing_twice(version: Version) {
     let relaying = Relaying::start(&bus, &store);
     let admin = Admin::connect(&server).await;
     let (mut to, mut cuts) = (0, 0);
-    for n in [1, 2, 33, 150, 199] {
+    for _round in 0..5 {
         to += 300;
-        proxy.cut_after("aicmo.evt.", n);
+        // Of a whole window.
+        proxy.cut_after("aicmo.evt.", 1);
         grow(&store, to).await;
         admin.until_stream_is_log(&store).await;
         cuts += 1;
@@ -28,4 +30,27 @@ async fn a_lost_acknowledgement_publishes_nothing_twice(version: Version) {
     assert_eq!(relaying.found(), "[]");
 }
 
-on_both! { a_lost_acknowledgement_publishes_nothing_twice }
+/// Whoever publishes behind a window that broke off learns of each event whether the broker has it.
+async fn behind_a_broken_window_each_event_is_acknowledged(version: Version) {
+    let server = Server::start(version);
+    let _streams = connect(&server).await;
+    let proxy = Proxy::nats(server.port());
+    let (bus, store) = (Nats::connect(options(proxy.url())).await.unwrap(), store());
+    grow(&store, 900).await;
+    let log = public(&store).await;
+    // The acknowledgement of the whole window, then those of single events.
+    for (cuts, (n, has)) in (1..).zip([(1, 200), (1, 201), (33, 234), (166, 400)]) {
+        let from = usize::try_from(bus.tip("law").await.unwrap().seq).unwrap();
+        proxy.cut_after("aicmo.evt.", n);
+        let upto = if cuts == 1 { 200 } else { 400 };
+        let published = bus.publish_events("law", &log[from..upto]).await;
+        assert!(matches!(published, Err(BusError::Unavailable(_))), "{published:?}");
+        assert_eq!((proxy.cuts(), bus.tip("law").await.unwrap().seq), (cuts, has));
+    }
+    for upto in [500, 600] {
+        assert_eq!(bus.publish_events("law", &log[upto - 100..upto]).await, Ok(upto as u64));
+    }
+    Admin::connect(&server).await.until_stream_is_log(&store).await;
+}
+
+on_both! { a_lost_acknowledgement_publishes_nothing_twice, behind_a_broken_window_each_event_is_acknowledged }

@@ -3,7 +3,7 @@
 use crate::relay::Relaying;
 use crate::support::{Admin, DEADLINE, connect, grow, on_both, options, public, read, store, until};
 use saga::Orchestrator;
-use saga_core::bus::{EventBus, Upkeep};
+use saga_core::bus::{BusError, EventBus, Tip, Upkeep};
 use saga_nats::{Creates, Nats, Options};
 use serde_json::Value;
 use std::sync::Arc;
@@ -101,6 +101,25 @@ async fn a_foreign_publisher_stops_the_relay(version: Version) {
     assert_eq!((tip.seq, tip.id), (21, None));
 }
 
+/// The events behind it would follow by their number alone.
+async fn a_foreign_message_in_the_place_of_one_event_of_a_window_is_noticed(version: Version) {
+    let server = Server::start(version);
+    let (bus, store) = (connect(&server).await, store());
+    let admin = Admin::connect(&server).await;
+    grow(&store, 30).await;
+    let log = public(&store).await;
+    assert_eq!(bus.publish_events("law", &log[..5]).await, Ok(5));
+    let foreign = admin.client().request("aicmo.evt.law.law.Noted.v1.p00", "{}".into()).await.unwrap();
+    let ack: Value = serde_json::from_slice(&foreign.payload).unwrap();
+    assert_eq!(ack["seq"], 6);
+    for careful in [false, true] {
+        let refused = bus.publish_events("law", &log[5..]).await;
+        let last = if careful { 6 } else { 20 };
+        assert_eq!(refused, Err(BusError::OutOfSequence { module: "law".to_owned(), last: 6, got: last }));
+    }
+    assert_eq!(bus.tip("law").await, Ok(Tip { seq: 6, id: None }));
+}
+
 async fn of_two_relays_the_broker_takes_each_event_once(version: Version) {
     let server = Server::start(version);
     let (one, other, store) = (connect(&server).await, connect(&server).await, store());
@@ -171,5 +190,6 @@ on_both! {
     a_broker_that_is_away_ails_and_is_well_again,
     killed_in_the_midst_the_stream_is_the_log, a_wiped_broker_gets_everything_again,
     a_broker_from_the_past_catches_up, a_deleted_stream_is_created_and_filled_again,
-    a_foreign_publisher_stops_the_relay, of_two_relays_the_broker_takes_each_event_once,
+    a_foreign_publisher_stops_the_relay, a_foreign_message_in_the_place_of_one_event_of_a_window_is_noticed,
+    of_two_relays_the_broker_takes_each_event_once,
 }
