@@ -2,7 +2,7 @@
 
 use crate::envelope::Recorded;
 use crate::host::Delivered;
-use crate::id::{Direction, EventId};
+use crate::id::{Direction, EventId, StepKey};
 use crate::json::Payload;
 use crate::outcome::{Answer, Refused};
 use async_trait::async_trait;
@@ -39,6 +39,10 @@ pub struct ReplyMessage {
     pub direction: Direction,
     /// Which try it answers.
     pub attempt: u32,
+    /// The key of the command that it answers. Whoever looks at the wire finds the two together by it.
+    pub key: StepKey,
+    /// Who answers, as far as it is known.
+    pub module: String,
     /// What.
     pub says: Says,
 }
@@ -92,6 +96,17 @@ pub enum Inbox {
     Replies(u16),
     /// What comes from outside.
     Outside,
+}
+
+impl Message {
+    /// Where it is received.
+    pub fn inbox(&self) -> Inbox {
+        match self {
+            Message::Command(command) => Inbox::Commands(command.module.clone()),
+            Message::Reply(reply) => Inbox::Replies(reply.group),
+            Message::Outside(_) => Inbox::Outside,
+        }
+    }
 }
 
 /// Something received; it comes back unless it is settled.
@@ -171,6 +186,9 @@ pub trait Bus: Send + Sync {
     /// Says that nobody receives here any more: what was handed out and not settled is delivered again, at once, to
     /// whoever receives next, here or in another process. After a crash the same happens when its time to be settled ends.
     async fn leave(&self, inbox: &Inbox) -> Result<(), BusError>;
+    /// Puts something aside that was received elsewhere; when it answers, it is kept. Putting it aside twice is harmless:
+    /// an operator may see it twice.
+    async fn put_aside(&self, aside: Aside) -> Result<(), BusError>;
     /// Hands what was put aside to an operator, oldest first, at most `limit`.
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError>;
     /// Resolves when messages may have been lost since the caller saw `seen`, with what it has seen then: whoever waits

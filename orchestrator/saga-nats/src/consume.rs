@@ -9,12 +9,12 @@ use crate::api::StreamInfo;
 use crate::connect::pause_after;
 use crate::dlq::{Poison, owner};
 use crate::headers::is_readable;
-use crate::message::{self, Origin};
+use crate::message;
 use crate::pull::{Got, Place, Pull, place};
 use crate::topology::{self, Wanted};
-use crate::{DeedName, Inner, lock};
+use crate::{Inner, lock};
 use bytes::Bytes;
-use saga_core::bus::{BusError, Delivery, Inbox, Message, Settle};
+use saga_core::bus::{BusError, Delivery, Inbox, Settle};
 use serde_json::json;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -38,7 +38,6 @@ struct Held {
     times: u32,
     at: Instant,
     raw: Arc<async_nats::Message>,
-    deed: Option<DeedName>,
 }
 #[derive(Default)]
 struct Open {
@@ -71,7 +70,8 @@ struct Work {
     starving: bool,
 }
 
-fn wanted(inner: &Inner, inbox: &Inbox) -> Wanted {
+/// The consumer of an inbox.
+pub(crate) fn wanted(inner: &Inner, inbox: &Inbox) -> Wanted {
     let settings = inner.options.settings();
     match inbox {
         Inbox::Commands(module) => topology::commands_of(&inner.subjects, module, &settings),
@@ -118,7 +118,7 @@ impl Inner {
     pub(crate) async fn settle(&self, inbox: &Inbox, settled: Vec<(u64, Settle)>) -> Result<(), BusError> {
         let desk = self.desk(inbox);
         for (tag, how) in settled {
-            let Some(held) = desk.close(self, tag) else { continue };
+            let Some(held) = desk.close(tag) else { continue };
             if let Err(why) = desk.settle(self, &held, &how).await {
                 // Not settled: it can be tried again under the same tag.
                 lock(&desk.open).tags.insert(tag, held);
@@ -137,9 +137,6 @@ impl Inner {
         }
         let held = std::mem::take(&mut lock(&desk.open).tags);
         for held in held.into_values() {
-            if let Some(deed) = &held.deed {
-                lock(&self.origins).remove(deed);
-            }
             desk.give_back(self, &held.raw).await?;
         }
         for (raw, ..) in work.poison {
@@ -207,28 +204,18 @@ impl Desk {
             message::decode(&inner.subjects, &self.inbox, raw.subject.as_str(), raw.headers.as_ref(), &raw.payload);
         match read {
             Ok(message) => {
-                let tag = self.open(inner, &message, raw, place);
+                let tag = self.open(inner, raw, place);
                 work.ready.push_back(Delivery { tag, times: place.times, message });
             }
             Err(why) => work.poison.push_back((raw, place, why.to_string())),
         }
     }
-    fn open(&self, inner: &Inner, message: &Message, raw: Arc<async_nats::Message>, place: Place) -> u64 {
-        let deed = match message {
-            Message::Command(command) => {
-                let deed = &command.delivered.deed;
-                let name = (deed.saga, deed.step.clone(), deed.direction);
-                let origin = Origin { module: command.module.clone(), key: deed.key };
-                lock(&inner.origins).insert(name.clone(), origin);
-                Some(name)
-            }
-            Message::Reply(_) | Message::Outside(_) => None,
-        };
+    fn open(&self, inner: &Inner, raw: Arc<async_nats::Message>, place: Place) -> u64 {
         let mut open = lock(&self.open);
         open.next += 1;
         let tag = open.next;
         let (seq, times) = (place.seq, place.times);
-        open.tags.insert(tag, Held { seq, times, at: Instant::now(), raw, deed });
+        open.tags.insert(tag, Held { seq, times, at: Instant::now(), raw });
         if tag.is_multiple_of(TIDY_EVERY) {
             let old = inner.options.ack_wait * FORGOTTEN_AFTER;
             open.tags.retain(|_, held| held.at.elapsed() < old);
@@ -236,14 +223,10 @@ impl Desk {
         tag
     }
     /// Takes a tag, and with it those of earlier deliveries of the same message.
-    fn close(&self, inner: &Inner, tag: u64) -> Option<Held> {
+    fn close(&self, tag: u64) -> Option<Held> {
         let mut open = lock(&self.open);
         let held = open.tags.remove(&tag)?;
         open.tags.retain(|_, other| other.seq != held.seq);
-        drop(open);
-        if let Some(deed) = &held.deed {
-            lock(&inner.origins).remove(deed);
-        }
         Some(held)
     }
     async fn settle(&self, inner: &Inner, held: &Held, how: &Settle) -> Result<(), BusError> {

@@ -1,5 +1,6 @@
 //! What was put aside: whole, once, with the reason, in a stream of its own.
 
+use crate::consume::wanted;
 use crate::event::Outgoing;
 use crate::headers::{MSG_ID, percent_decode, percent_encode, put};
 use crate::message::{self, ORCHESTRATION};
@@ -85,6 +86,31 @@ impl Inner {
         let id =
             |headers: Option<&HeaderMap>| headers.and_then(|all| all.get("ce-id")).map(|id| id.as_str().to_owned());
         there.is_some_and(|there| there.body == poison.body && id(Some(&there.headers)) == id(poison.headers))
+    }
+    /// Puts a message aside that never was in a stream here: whoever reads it sees what would have travelled, with the
+    /// sequence 0.
+    pub(crate) async fn put_aside(&self, aside: &Aside) -> Result<(), BusError> {
+        let unwritable = |why: serde_json::Error| BusError::Unavailable(format!("cannot be written: {why}"));
+        let out = message::encode(&self.subjects, &aside.message, now()).map_err(unwritable)?;
+        let wanted = wanted(self, &aside.inbox);
+        let (stream, consumer) = (wanted.stream.as_str(), wanted.consumer.unwrap_or_default());
+        let module = owner(&aside.inbox);
+        let poison = Poison {
+            module,
+            stream,
+            consumer: &consumer,
+            subject: &out.subject,
+            seq: 0,
+            times: aside.times,
+            reason: &aside.reason,
+            headers: Some(&out.headers),
+            raw: &[],
+            body: out.body.clone(),
+        };
+        let id = out.headers.get(MSG_ID).map_or("", |id| id.as_str());
+        self.publish_one(DEAD, &letter(self, &poison, &format!("dlq-{id}"))).await?;
+        tracing::error!(module, stream, reason = aside.reason, times = aside.times, "put aside");
+        Ok(())
     }
     pub(crate) async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
         let subject = self.subjects.dead(module);

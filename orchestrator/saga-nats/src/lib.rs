@@ -47,27 +47,21 @@ use api::Api;
 use consume::Desk;
 use health::Progress;
 use link::Link;
-use message::Origin;
 use publish::Publisher;
 use read::Shelf;
 use saga_core::bus::{BusError, Inbox};
-use saga_core::id::Direction;
 use saga_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use subject::Subjects;
 use topology::Wanted;
 use upkeep::Kept;
-use uuid::Uuid;
 
 /// A bus on one connection. Cheap to clone; the connection ends with the last clone.
 #[derive(Clone)]
 pub struct Nats {
     inner: Arc<Inner>,
 }
-
-/// Which deed a command asks for.
-type DeedName = (Uuid, String, Direction);
 
 struct Inner {
     link: Arc<Link>,
@@ -78,8 +72,6 @@ struct Inner {
     desks: Mutex<BTreeMap<Inbox, Arc<Desk>>>,
     publishers: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Publisher>>>>,
     shelf: Arc<Shelf>,
-    /// Commands that were received and not settled: their replies carry the same key.
-    origins: Mutex<BTreeMap<DeedName, Origin>>,
     /// Events that this process has put aside already.
     parked: Mutex<BTreeSet<(String, u64)>>,
     /// What was asked for and is looked after.
@@ -114,7 +106,6 @@ impl Nats {
             desks: Mutex::default(),
             publishers: Mutex::default(),
             shelf: Arc::default(),
-            origins: Mutex::default(),
             parked: Mutex::default(),
             kept: Kept::default(),
         };

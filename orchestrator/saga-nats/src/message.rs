@@ -21,25 +21,11 @@ use uuid::Uuid;
 pub const ORCHESTRATION: &str = "orchestration";
 const REPLY: &str = "orchestration.Reply.v1";
 
-/// What a reply needs of the command that it answers and does not carry itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    /// Who answers.
-    pub module: String,
-    /// The key of the command: after a further round of a step it cannot be computed from the path.
-    pub key: StepKey,
-}
-
 /// A message as it travels.
-pub fn encode(
-    subjects: &Subjects,
-    message: &Message,
-    origin: Option<&Origin>,
-    now: Timestamp,
-) -> Result<Outgoing, serde_json::Error> {
+pub fn encode(subjects: &Subjects, message: &Message, now: Timestamp) -> Result<Outgoing, serde_json::Error> {
     match message {
         Message::Command(command) => Ok(encode_command(subjects, command, now)),
-        Message::Reply(reply) => encode_reply(subjects, reply, origin, now),
+        Message::Reply(reply) => encode_reply(subjects, reply, now),
         Message::Outside(outside) => Ok(encode_outside(subjects, outside, now)),
     }
 }
@@ -110,12 +96,7 @@ struct Outcome {
     outcome: String,
 }
 
-fn encode_reply(
-    subjects: &Subjects,
-    reply: &ReplyMessage,
-    origin: Option<&Origin>,
-    now: Timestamp,
-) -> Result<Outgoing, serde_json::Error> {
+fn encode_reply(subjects: &Subjects, reply: &ReplyMessage, now: Timestamp) -> Result<Outgoing, serde_json::Error> {
     let (outcome, body) = match &reply.says {
         Says::Answer(answer) => {
             let outcome = match answer {
@@ -130,8 +111,7 @@ fn encode_reply(
             ("fault", serde_json::to_string(&Other::Fault { code: code.clone(), reason: reason.clone() })?)
         }
     };
-    let key = origin.map_or_else(|| StepKey::derive(reply.saga, &reply.step, reply.direction), |origin| origin.key);
-    let source = subjects.source(origin.map_or(ORCHESTRATION, |origin| origin.module.as_str()));
+    let (key, source) = (reply.key, subjects.source(&reply.module));
     let id = Uuid::new_v5(&key.uuid(), format!("reply:{}:{outcome}", reply.attempt).as_bytes()).to_string();
     let mut attributes = common(source, REPLY, &id, now);
     set_step(&mut attributes, reply.saga, &reply.step, key, reply.direction, reply.attempt);
@@ -230,14 +210,13 @@ fn decode_reply(group: u16, attributes: &Attributes, body: &Payload) -> Result<R
         },
         _ => Says::Answer(body.read::<Answer>().map_err(wrong)?),
     };
-    Ok(ReplyMessage {
-        group,
-        saga: attributes.need_uuid("sagaid")?,
-        step: attributes.need("step")?.to_owned(),
-        direction: direction(attributes)?,
-        attempt: attributes.need_read("attempt")?,
-        says,
-    })
+    let (saga, step, direction) = (attributes.need_uuid("sagaid")?, attributes.need("step")?, direction(attributes)?);
+    // After a further round of a step its key cannot be computed from the path; who leaves it out leaves us to guess.
+    let key = attributes.read::<Uuid>("stepkey")?.map(StepKey::from_uuid);
+    let key = key.unwrap_or_else(|| StepKey::derive(saga, step, direction));
+    let module = attributes.get("source").and_then(|source| source.rsplit('/').next()).unwrap_or_default().to_owned();
+    let (step, attempt) = (step.to_owned(), attributes.need_read("attempt")?);
+    Ok(ReplyMessage { group, saga, step, direction, attempt, key, module, says })
 }
 
 #[cfg(test)]
@@ -250,7 +229,7 @@ mod tests {
         Subjects::new("aicmo").unwrap()
     }
     fn round_trip(inbox: &Inbox, message: &Message) -> Message {
-        let out = encode(&subjects(), message, None, Timestamp(0)).unwrap();
+        let out = encode(&subjects(), message, Timestamp(0)).unwrap();
         decode(&subjects(), inbox, &out.subject, Some(&out.headers), &out.body).unwrap()
     }
     fn command(probe: bool, direction: Direction, step: &str, trace: Option<String>, round: u32) -> Message {
@@ -286,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_command_has_the_headers_of_the_contract() {
-        let out = encode(&subjects(), &command(false, Direction::Do, "assets[2]/render", None, 0), None, Timestamp(0));
+        let out = encode(&subjects(), &command(false, Direction::Do, "assets[2]/render", None, 0), Timestamp(0));
         let out = out.unwrap();
         assert_eq!(out.subject, "aicmo.cmd.studio.Render.v2");
         let header = |name: &str| out.headers.get(name).map(|value| value.as_str().to_owned());
@@ -327,8 +306,10 @@ mod tests {
             ("fault", Says::Fault { code: "NO_ROUTE".to_owned(), reason: "by nobody".to_owned() }),
         ] {
             let (saga, step, direction) = (Uuid::from_u128(1), "a b/ü".to_owned(), Direction::Undo);
-            let reply = Message::Reply(ReplyMessage { group: 7, saga, step, direction, attempt: 2, says });
-            let out = encode(&subjects(), &reply, None, Timestamp(0)).unwrap();
+            let (key, module) = (StepKey::from_uuid(Uuid::from_u128(3)), "studio".to_owned());
+            let reply = ReplyMessage { group: 7, saga, step, direction, attempt: 2, key, module, says };
+            let reply = Message::Reply(reply);
+            let out = encode(&subjects(), &reply, Timestamp(0)).unwrap();
             let body: serde_json::Value = serde_json::from_slice(&out.body).unwrap();
             assert_eq!((out.subject.as_str(), &body["outcome"]), ("aicmo.reply.g07", &outcome.into()));
             assert_eq!(round_trip(&Inbox::Replies(7), &reply), reply);
@@ -338,7 +319,7 @@ mod tests {
     #[test]
     fn what_is_no_command_is_refused_with_a_reason() {
         let inbox = Inbox::Commands("studio".to_owned());
-        let good = encode(&subjects(), &command(false, Direction::Do, "s", None, 0), None, Timestamp(0)).unwrap();
+        let good = encode(&subjects(), &command(false, Direction::Do, "s", None, 0), Timestamp(0)).unwrap();
         for (name, value, why) in [
             ("ce-type", "other.Render.v2", "attribute type"),
             ("ce-type", "studio.Render", "attribute type"),

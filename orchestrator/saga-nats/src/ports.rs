@@ -2,7 +2,7 @@
 
 use crate::event::id_of;
 use crate::subject::{COMMANDS, OUTSIDE, REPLIES, stream_of};
-use crate::{Nats, lock, message, now, read_log};
+use crate::{Nats, message, now, read_log};
 use async_trait::async_trait;
 use saga_core::bus::{Answerer, Aside, Bus, BusError, Calls, Delivery, EventBus, Inbox, Line, Message, Settle, Tip};
 use saga_core::envelope::Recorded;
@@ -16,15 +16,12 @@ use std::time::Duration;
 impl Bus for Nats {
     async fn publish(&self, message: Message) -> Result<(), BusError> {
         let inner = &self.inner;
-        let (stream, origin) = match &message {
-            Message::Command(_) => (COMMANDS, None),
-            Message::Outside(_) => (OUTSIDE, None),
-            Message::Reply(reply) => {
-                let deed = (reply.saga, reply.step.clone(), reply.direction);
-                (REPLIES, lock(&inner.origins).get(&deed).cloned())
-            }
+        let stream = match &message {
+            Message::Command(_) => COMMANDS,
+            Message::Outside(_) => OUTSIDE,
+            Message::Reply(_) => REPLIES,
         };
-        let out = message::encode(&inner.subjects, &message, origin.as_ref(), now());
+        let out = message::encode(&inner.subjects, &message, now());
         let out = out.map_err(|why| BusError::Unavailable(format!("cannot be written: {why}")))?;
         inner.publish_one(stream, &out).await.map(drop)
     }
@@ -45,6 +42,9 @@ impl Bus for Nats {
             // The connection has ended with its last clone; nobody can be waiting then.
             Err(_) => std::future::pending().await,
         }
+    }
+    async fn put_aside(&self, aside: Aside) -> Result<(), BusError> {
+        self.inner.put_aside(&aside).await
     }
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
         self.inner.aside(module, limit).await

@@ -2,7 +2,7 @@
 
 use crate::config::{Bus, BusKind, Config, MODULE, StoreKind};
 use crate::service::fault;
-use saga::{Buses, Error, JOURNAL, Lines};
+use saga::{Buses, Error, JOURNAL, Lines, Near};
 use saga_core::bus::AnyBus;
 use saga_core::codes;
 use saga_core::control::ControlError;
@@ -120,16 +120,21 @@ impl Backends {
     pub fn stores(&self) -> Arc<dyn Stores> {
         Arc::clone(&self.stores)
     }
-    /// The bus of each module and what it answers beside its own queries, unless the bus is the one inside the process.
-    pub fn buses(&self, config: &Config) -> Option<(Buses, Lines)> {
+    /// The bus of each module, behind the short way if there is one, and what it answers beside its own queries; `None`
+    /// when the bus is the one inside the process.
+    pub fn buses(&self, config: &Config, near: Option<&Near>) -> Option<(Buses, Lines)> {
         // One handle for each connection: what is the same bus is seen to be the same.
-        let shared = |(user, nats): (&String, &Nats)| (user.clone(), Arc::new(nats.clone()));
-        let nats: BTreeMap<String, Arc<Nats>> = self.nats.iter().map(shared).collect();
-        let (any, bus) = (Arc::clone(nats.values().next()?), config.bus.clone());
-        let of = move |module: &str| Arc::clone(nats.get(&bus.user_of(module)).unwrap_or(&any));
+        let shared = |(user, nats): (&String, &Nats)| {
+            let far = Arc::new(nats.clone()) as Arc<dyn AnyBus>;
+            let bus = near.map_or_else(|| Arc::clone(&far), |near| Arc::new(near.before(far.clone())));
+            (user.clone(), (nats.clone(), bus))
+        };
+        let nats: BTreeMap<String, (Nats, Arc<dyn AnyBus>)> = self.nats.iter().map(shared).collect();
+        let (any, bus) = (nats.values().next()?.clone(), config.bus.clone());
+        let of = move |module: &str| nats.get(&bus.user_of(module)).unwrap_or(&any).clone();
         let logs = of.clone();
-        let buses: Buses = Arc::new(move |module| of(module) as Arc<dyn AnyBus>);
-        let lines: Lines = Arc::new(move |module, store| vec![logs(module).log_answerer(module, Arc::clone(store))]);
+        let buses: Buses = Arc::new(move |module| of(module).1);
+        let lines: Lines = Arc::new(move |module, store| vec![logs(module).0.log_answerer(module, Arc::clone(store))]);
         Some((buses, lines))
     }
     /// What the bus is and what it promises, in a line.

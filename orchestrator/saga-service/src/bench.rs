@@ -12,7 +12,7 @@ pub mod restart;
 pub mod sagas;
 pub mod workload;
 
-pub use place::{Place, Store};
+pub use place::{Broker, Place, Store};
 pub use report::{Report, Row};
 
 /// Why nothing was measured.

@@ -80,6 +80,8 @@ pub struct Bus {
     pub tls_key_file: String,
     /// What a process received and did not settle comes back after this long: longer than the slowest handler takes.
     pub ack_wait_ms: u64,
+    /// Commands and replies for somebody in the same process go there directly, and not over the broker.
+    pub short_way: bool,
     /// Copies of each stream: 1 or 3.
     pub replicas: u8,
     /// Change streams whose configuration differs, instead of refusing to start.
@@ -142,6 +144,7 @@ impl Default for Bus {
             tls_cert_file: String::new(),
             tls_key_file: String::new(),
             ack_wait_ms: 30_000,
+            short_way: true,
             replicas: 1,
             repair: false,
         }
@@ -342,6 +345,7 @@ impl Config {
             ("bus.user", text(&self.bus.user)),
             ("bus.tls", self.bus.tls.to_string()),
             ("bus.ack_wait_ms", self.bus.ack_wait_ms.to_string()),
+            ("bus.short_way", self.bus.short_way.to_string()),
             ("bus.replicas", self.bus.replicas.to_string()),
             ("bus.repair", self.bus.repair.to_string()),
             ("coordinator.groups", self.coordinator.groups.to_string()),

@@ -5,7 +5,7 @@ use crate::backends::{Backends, Weather};
 use crate::config::{Config, StoreKind};
 use crate::modules::{Replaced, foreign, modules};
 use crate::service::fault;
-use saga::{Error, Hosting, JOURNAL, LocalControl, Orchestrator, Sagas, SystemClock};
+use saga::{Error, Hosting, JOURNAL, LocalControl, Near, Orchestrator, Sagas, SystemClock};
 use saga_core::codes;
 use saga_core::control::{Control, ControlError};
 use saga_core::module::Module;
@@ -95,7 +95,8 @@ async fn attempt(config: &Config, roles: &Roles, seed: u64, clock: &Arc<dyn Cloc
     let names: Vec<&str> = hosted.iter().map(|module| module.name).collect();
     let backends = Backends::open(config, &names, &foreign, clock).await?;
     let mut orchestrator = Orchestrator::on(backends.stores()).clock(Arc::clone(clock)).seed(seed);
-    if let Some((buses, lines)) = backends.buses(config) {
+    let near = config.bus.short_way.then(|| Near::new(Arc::clone(clock)));
+    if let Some((buses, lines)) = backends.buses(config, near.as_ref()) {
         orchestrator = orchestrator.buses(buses).lines(lines);
     }
     orchestrator = orchestrator.groups(config.coordinator.groups).lease(config.lease());

@@ -47,7 +47,7 @@ pub async fn verify(config: &Config, at_rest: bool) -> Result<Verdicts, ControlE
     let definitions = definitions.map(|def| ((def.name.to_owned(), def.version), def)).collect();
     let verdicts = audit_logs(Arc::new(definitions), &logs, at_rest).await;
     let mut verdicts = verdicts.map_err(|why| fault(&Error::Read(why)))?;
-    if let Some((buses, _)) = backends.buses(config) {
+    if let Some((buses, _)) = backends.buses(config, None) {
         for (module, store) in &logs {
             let bus = buses(module);
             // Whoever reads events waits for them, and for the broker, as long as it takes.

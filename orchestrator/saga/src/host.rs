@@ -195,6 +195,8 @@ impl Host {
             step: deed.step.clone(),
             direction: deed.direction,
             attempt: deed.attempt,
+            key: deed.key,
+            module: self.module.name.to_owned(),
             says,
         };
         match self.bus.publish(Message::Reply(reply)).await {

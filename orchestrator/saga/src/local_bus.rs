@@ -27,11 +27,19 @@ pub const DELIVERIES_MAX: u32 = 20;
 /// 10,000 messages put aside are kept for a look; what they were for is in the log.
 pub const ASIDE_MAX: usize = 10_000;
 
+/// A message that can be received.
+struct Ready {
+    message: Message,
+    times: u32,
+    since: Timestamp,
+}
 #[derive(Default)]
 struct Queue {
-    ready: VecDeque<(Message, u32)>,
+    ready: VecDeque<Ready>,
     later: BTreeMap<(Timestamp, u64), (Message, u32)>,
     in_flight: BTreeMap<u64, (Message, u32, Timestamp)>,
+    /// Somebody has received here and did not leave.
+    attended: bool,
 }
 #[derive(Default)]
 struct State {
@@ -78,6 +86,41 @@ impl LocalBus {
             None => Arc::clone(wakers.entry(inbox.clone()).or_default()),
         }
     }
+    /// Takes a message if somebody receives it in this process and fewer than `room` wait for it; otherwise it comes back.
+    pub(crate) fn offer(&self, message: Message, room: usize) -> Result<(), Message> {
+        let (inbox, since) = (message.inbox(), self.clock.now());
+        match lock(&self.state).queues.get_mut(&inbox) {
+            Some(queue) if queue.attended && queue.ready.len() < room => {
+                queue.ready.push_back(Ready { message, times: 0, since });
+            }
+            Some(_) | None => return Err(message),
+        }
+        self.waker(&inbox).notify_one();
+        Ok(())
+    }
+    /// Takes away what nobody has received within `patience`.
+    pub(crate) fn take_old(&self, patience: Duration) -> Vec<Message> {
+        let now = self.clock.now();
+        let mut old = Vec::new();
+        for queue in lock(&self.state).queues.values_mut() {
+            let fresh = |ready: &Ready| ready.since.plus(patience) > now;
+            // Oldest first, but for what came back.
+            let count = queue.ready.iter().position(fresh).unwrap_or(queue.ready.len());
+            old.extend(queue.ready.drain(..count).map(|ready| ready.message));
+        }
+        old
+    }
+    /// Takes away everything, because nobody receives here any more.
+    pub(crate) fn vacate(&self, inbox: &Inbox) -> Vec<Message> {
+        let queue = lock(&self.state).queues.remove(inbox).unwrap_or_default();
+        let open = queue.in_flight.into_values().map(|(message, ..)| message);
+        let ready = queue.ready.into_iter().map(|ready| ready.message);
+        open.chain(ready).chain(queue.later.into_values().map(|(message, _)| message)).collect()
+    }
+    /// Takes away what was put aside, for somebody who keeps it.
+    pub(crate) fn take_aside(&self) -> VecDeque<Aside> {
+        std::mem::take(&mut lock(&self.state).aside)
+    }
     /// How many messages wait in an inbox.
     pub fn waiting(&self, inbox: &Inbox) -> usize {
         let state = lock(&self.state);
@@ -100,8 +143,10 @@ impl State {
     /// Moves what is due to the ready queue, then takes from it.
     fn take(&mut self, inbox: &Inbox, max: usize, now: Timestamp) -> (Vec<Delivery>, Option<Timestamp>) {
         let queue = self.queues.entry(inbox.clone()).or_default();
+        queue.attended = true;
         while let Some(entry) = queue.later.first_entry().filter(|entry| entry.key().0 <= now) {
-            queue.ready.push_back(entry.remove());
+            let (message, times) = entry.remove();
+            queue.ready.push_back(Ready { message, times, since: now });
         }
         // Tags and the times by which they are due grow together: only the first ones can be overdue.
         let overdue = queue.in_flight.iter().take_while(|(_, (.., due))| *due <= now).map(|(tag, _)| *tag);
@@ -111,12 +156,12 @@ impl State {
                 let reason = format!("delivered {times} times and never settled");
                 put_aside(&mut self.aside, Aside { inbox: inbox.clone(), message, times, reason });
             } else {
-                queue.ready.push_back((message, times));
+                queue.ready.push_back(Ready { message, times, since: now });
             }
         }
         let mut taken = Vec::new();
         while taken.len() < max {
-            let Some((message, times)) = queue.ready.pop_front() else { break };
+            let Some(Ready { message, times, .. }) = queue.ready.pop_front() else { break };
             self.next_tag += 1;
             queue.in_flight.insert(self.next_tag, (message.clone(), times + 1, now.plus(SETTLE_WITHIN)));
             taken.push(Delivery { tag: self.next_tag, times: times + 1, message });
@@ -130,18 +175,14 @@ impl State {
 #[async_trait]
 impl Bus for LocalBus {
     async fn publish(&self, message: Message) -> Result<(), BusError> {
-        let inbox = match &message {
-            Message::Command(command) => Inbox::Commands(command.module.clone()),
-            Message::Reply(reply) => Inbox::Replies(reply.group),
-            Message::Outside(_) => Inbox::Outside,
-        };
+        let (inbox, since) = (message.inbox(), self.clock.now());
         {
             let mut state = lock(&self.state);
             let queue = state.queues.entry(inbox.clone()).or_default();
             if queue.ready.len() >= INBOX_MAX {
                 return Err(BusError::Full(queue.ready.len()));
             }
-            queue.ready.push_back((message, 0));
+            queue.ready.push_back(Ready { message, times: 0, since });
         }
         self.waker(&inbox).notify_one();
         Ok(())
@@ -186,12 +227,19 @@ impl Bus for LocalBus {
         Ok(())
     }
     async fn leave(&self, inbox: &Inbox) -> Result<(), BusError> {
+        let since = self.clock.now();
         if let Some(queue) = lock(&self.state).queues.get_mut(inbox) {
             let open = std::mem::take(&mut queue.in_flight);
             // They were first in line, and are again.
-            open.into_values().rev().for_each(|(message, times, _)| queue.ready.push_front((message, times)));
+            let open = open.into_values().rev().map(|(message, times, _)| Ready { message, times, since });
+            open.for_each(|ready| queue.ready.push_front(ready));
+            queue.attended = false;
         }
         self.waker(inbox).notify_one();
+        Ok(())
+    }
+    async fn put_aside(&self, aside: Aside) -> Result<(), BusError> {
+        put_aside(&mut lock(&self.state).aside, aside);
         Ok(())
     }
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {

@@ -7,7 +7,7 @@
 use super::store::{append, log, ok, stream};
 use crate::bus::{AnyBus, BusError, Delivery, Inbox, Line, Message, ReplyMessage, Says, Settle, Tip};
 use crate::envelope::Recorded;
-use crate::id::Direction;
+use crate::id::{Direction, StepKey};
 use crate::json::Payload;
 use crate::outcome::{Answer, Refused};
 use crate::ports::SharedStore;
@@ -48,6 +48,8 @@ fn reply_to(group: u16, number: u128) -> Message {
         step: "law".to_owned(),
         direction: Direction::Do,
         attempt: 1,
+        key: StepKey::derive(Uuid::from_u128(number), "law", Direction::Do),
+        module: "law".to_owned(),
         says: Says::Answer(Answer::Done { output: Payload::trusted(number.to_string()) }),
     })
 }

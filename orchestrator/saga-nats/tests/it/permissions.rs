@@ -5,7 +5,7 @@ use crate::support::{Admin, DEADLINE, grow, on_both, options, public, read, stor
 use saga_core::bus::{Answerer, Bus, Calls, CommandMessage, Inbox, Line, Message, ReplyMessage, Says, Settle};
 use saga_core::envelope::Actor;
 use saga_core::host::direct;
-use saga_core::id::Direction;
+use saga_core::id::{Direction, StepKey};
 use saga_core::json::Payload;
 use saga_core::outcome::Answer;
 use saga_nats::permissions::{Profile, Secret, Who, server_config, users_config};
@@ -72,7 +72,9 @@ async fn everybody_can_do_their_work(version: Version) {
     let got = law.receive(&inbox, 9).await.unwrap();
     assert_eq!(got[0].message, command);
     let says = Says::Answer(Answer::Done { output: Payload::null() });
-    let reply = Message::Reply(ReplyMessage { group: 3, saga, step, direction: Direction::Do, attempt: 1, says });
+    let (key, module, direction) = (StepKey::from_uuid(Uuid::from_u128(1)), "law".to_owned(), Direction::Do);
+    let reply = ReplyMessage { group: 3, saga, step, direction, attempt: 1, key, module, says };
+    let reply = Message::Reply(reply);
     law.publish(reply.clone()).await.unwrap();
     law.settle(&inbox, vec![(got[0].tag, Settle::Park("nobody knows why".to_owned()))]).await.unwrap();
     let got = coordinator.receive(&Inbox::Replies(3), 9).await.unwrap();

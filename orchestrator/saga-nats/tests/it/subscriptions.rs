@@ -4,7 +4,7 @@ use crate::support::{Admin, DEADLINE, connect, grow, on_both, public, read, stor
 use saga_core::bus::{Bus, CommandMessage, Delivery, EventBus, Inbox, Message, ReplyMessage, Says, Settle};
 use saga_core::envelope::Actor;
 use saga_core::host::direct;
-use saga_core::id::Direction;
+use saga_core::id::{Direction, StepKey};
 use saga_core::json::Payload;
 use saga_core::outcome::Answer;
 use saga_nats::Nats;
@@ -166,7 +166,9 @@ async fn the_same_reply_can_be_sent_again(version: Version) {
     let bus = connect(&server).await;
     let says = Says::Answer(Answer::Done { output: Payload::null() });
     let (saga, step) = (Uuid::from_u128(1), "s".to_owned());
-    let reply = Message::Reply(ReplyMessage { group: 3, saga, step, direction: Direction::Do, attempt: 1, says });
+    let (key, module, direction) = (StepKey::from_uuid(Uuid::from_u128(1)), "law".to_owned(), Direction::Do);
+    let reply = ReplyMessage { group: 3, saga, step, direction, attempt: 1, key, module, says };
+    let reply = Message::Reply(reply);
     for _ in 0..2 {
         // As often as needed: within the shortest window that servers allow, a repeated one is dropped.
         let got = until("it comes", || async {

@@ -3,7 +3,8 @@
 use crate::bench::BenchError;
 use crate::bench::meter::disk_bytes;
 use crate::bench::report::{Row, ratio};
-use saga::SystemClock;
+use saga::{Near, SystemClock};
+use saga_core::bus::AnyBus;
 use saga_core::memory::MemoryStores;
 use saga_core::ports::Stores;
 use saga_core::written::Stats;
@@ -29,8 +30,17 @@ pub enum Place {
         /// The administrator's URL.
         url: String,
         /// The broker.
-        bus: Option<String>,
+        bus: Option<Broker>,
     },
+}
+
+/// A NATS server to measure with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broker {
+    /// Its URL.
+    pub url: String,
+    /// Whether commands and replies go directly from one part of this process to another, as they do in production.
+    pub short_way: bool,
 }
 
 impl Place {
@@ -104,8 +114,12 @@ impl Drop for Folder {
 pub struct Store {
     stores: Arc<dyn Stores>,
     kept: Kept,
-    bus: Option<Nats>,
+    bus: Option<Bus>,
     modules: Vec<String>,
+}
+struct Bus {
+    nats: Nats,
+    short_way: bool,
 }
 enum Kept {
     Nothing,
@@ -134,7 +148,9 @@ impl Store {
                 migrate(url, modules, &how).await.map_err(BenchError::broken)?;
                 let (stores, shared) = schemas(url, &prefix)?;
                 let bus = match bus {
-                    Some(bus) => Some(broker(bus, &prefix, modules).await?),
+                    Some(Broker { url, short_way }) => {
+                        Some(Bus { nats: broker(url, &prefix, modules).await?, short_way: *short_way })
+                    }
                     None => None,
                 };
                 Self { stores: shared, kept: Kept::Schemas { stores, url: url.clone(), prefix }, bus, modules: names }
@@ -146,8 +162,10 @@ impl Store {
         Arc::clone(&self.stores)
     }
     /// The broker, when there is one.
-    pub fn bus(&self) -> Option<Nats> {
-        self.bus.clone()
+    pub fn bus(&self) -> Option<Arc<dyn AnyBus>> {
+        let bus = self.bus.as_ref()?;
+        let far = Arc::new(bus.nats.clone()) as Arc<dyn AnyBus>;
+        Some(if bus.short_way { Arc::new(Near::new(Arc::new(SystemClock)).before(far)) } else { far })
     }
     /// Closes the stores and opens them again, as after a restart.
     pub async fn reopen(self) -> Result<Self, BenchError> {
@@ -177,8 +195,8 @@ impl Store {
                 remove(&url, &prefix, &modules).await.map_err(BenchError::broken)?;
             }
         }
-        if let Some(bus) = &self.bus {
-            bus.remove_streams(&modules, PREFIX).await.map_err(BenchError::broken)?;
+        if let Some(Bus { nats, .. }) = &self.bus {
+            nats.remove_streams(&modules, PREFIX).await.map_err(BenchError::broken)?;
         }
         Ok(())
     }
@@ -207,8 +225,15 @@ impl Store {
                 settings
             }
             Kept::Schemas { .. } => {
-                let bus =
-                    if self.bus.is_some() { "nats jetstream, sync as the server is configured" } else { "in process" };
+                let bus = match &self.bus {
+                    Some(Bus { short_way: true, .. }) => {
+                        "nats jetstream, sync as the server is configured; commands and replies within the process directly"
+                    }
+                    Some(Bus { short_way: false, .. }) => {
+                        "nats jetstream, sync as the server is configured, for everything"
+                    }
+                    None => "in process",
+                };
                 BTreeMap::from([named("store", "postgresql, synchronous_commit on"), named("bus", bus)])
             }
         }

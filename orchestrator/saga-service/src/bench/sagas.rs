@@ -61,7 +61,7 @@ impl Options {
 pub(crate) async fn orchestrator(store: &Store, ask: bool, seed: u64) -> Result<Sagas, BenchError> {
     let mut all = Orchestrator::on(store.stores()).seed(seed);
     if let Some(bus) = store.bus() {
-        all = all.bus(Arc::new(bus));
+        all = all.bus(bus);
     }
     let all = all.register::<Local<1>>().register::<Local<2>>().register::<Local<3>>().register::<Local<4>>();
     let all = all.register::<Local<5>>().register::<Local<6>>().register::<Local<7>>().register::<Local<8>>();

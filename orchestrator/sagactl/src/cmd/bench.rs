@@ -12,7 +12,7 @@ use saga_admin::wire::API_VERSION;
 use saga_core::codes;
 use saga_service::bench::report::settings;
 use saga_service::bench::sagas::{Options, measure};
-use saga_service::bench::{BenchError, Place, Report, Row, Store, events, floor, restart};
+use saga_service::bench::{BenchError, Broker, Place, Report, Row, Store, events, floor, restart};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -49,6 +49,9 @@ pub struct Common {
     /// Let commands, replies and events travel over this NATS server, which must be nobody else's
     #[arg(long, value_name = "nats://HOST:PORT")]
     pub bus: Option<String>,
+    /// Let commands and replies travel over the broker within this process too, as they do between processes
+    #[arg(long, requires = "bus")]
+    pub no_short_way: bool,
 }
 
 /// `bench saga`.
@@ -137,7 +140,10 @@ impl Common {
     /// Where to measure; a broker goes with a database only.
     fn place(&self) -> Result<Place, BenchError> {
         match (&self.store, &self.bus) {
-            (Place::Postgres { url, .. }, bus) => Ok(Place::Postgres { url: url.clone(), bus: bus.clone() }),
+            (Place::Postgres { url, .. }, bus) => {
+                let broker = |bus: &String| Broker { url: bus.clone(), short_way: !self.no_short_way };
+                Ok(Place::Postgres { url: url.clone(), bus: bus.as_ref().map(broker) })
+            }
             (store, None) => Ok(store.clone()),
             (Place::Memory | Place::Sqlite(_), Some(_)) => {
                 Err(BenchError::Usage("--bus goes with --store postgres://…".to_owned()))

@@ -13,13 +13,14 @@ use tempfile::TempDir;
 use test_servers::nats::{Nats, Version};
 use test_servers::postgres::Postgres;
 
-/// The first two processes coordinate, the others host modules.
+/// The first two processes coordinate, the others host modules. The second one does both: what its sagas ask of its own
+/// modules takes the short way, while others serve the same modules over the broker.
 pub(crate) const COORDINATORS: usize = 2;
 /// All of them.
 pub(crate) const PROCESSES: usize = 5;
 const ROLES: [&[&str]; PROCESSES] = [
     &["--coordinator"],
-    &["--coordinator"],
+    &["--coordinator", "--modules", "production,qc,delivery"],
     &["--modules", "onboarding,strategy"],
     &["--modules", "production,qc"],
     &["--modules", "delivery"],

@@ -1,0 +1,170 @@
+//! The short way within a process: it keeps the laws of buses, and hands on what it cannot deliver.
+
+use futures::FutureExt;
+use saga::core::bus::{AnyBus, Bus, CommandMessage, Delivery, Inbox, Message, ReplyMessage, Says, Settle, Upkeep};
+use saga::core::envelope::Actor;
+use saga::core::host::direct;
+use saga::core::id::{Direction, StepKey};
+use saga::core::json::Payload;
+use saga::core::laws::bus::BusCase;
+use saga::core::memory::{MemoryStore, StillClock};
+use saga::core::ports::{Clock, SharedStore};
+use saga::core::stage::STAGE_TIME;
+use saga::core::uuid::Uuid;
+use saga::{DELIVERIES_MAX, LocalBus, NEAR_MAX, NEAR_WITHIN, Near, NearBus, SETTLE_WITHIN};
+use std::sync::Arc;
+use std::time::Duration;
+
+struct Process {
+    clock: Arc<StillClock>,
+    far: Arc<LocalBus>,
+    near: Near,
+}
+impl Process {
+    fn new() -> Self {
+        let clock = Arc::new(StillClock::at(STAGE_TIME));
+        let far = Arc::new(LocalBus::new(Arc::clone(&clock) as Arc<dyn Clock>));
+        let near = Near::new(Arc::clone(&clock) as Arc<dyn Clock>);
+        Self { clock, far, near }
+    }
+    fn bus(&self) -> NearBus {
+        self.near.before(Arc::clone(&self.far) as Arc<dyn AnyBus>)
+    }
+    /// What went over the bus behind, and is taken from it.
+    fn went_far(&self) -> Vec<Message> {
+        [inbox(), Inbox::Replies(3)].iter().flat_map(|inbox| here(&*self.far, inbox)).map(|got| got.message).collect()
+    }
+}
+fn inbox() -> Inbox {
+    Inbox::Commands("law".to_owned())
+}
+fn command(number: u128) -> Message {
+    let delivered = direct("Do", 1, Payload::null(), Uuid::from_u128(number), Actor::operator("test"));
+    let module = "law".to_owned();
+    Message::Command(CommandMessage { module, delivered: Arc::new(delivered), reply_to: 3, probe: false })
+}
+fn reply() -> Message {
+    let (saga, key) = (Uuid::from_u128(1), StepKey::from_uuid(Uuid::from_u128(2)));
+    let (step, module, direction) = ("s".to_owned(), "law".to_owned(), Direction::Do);
+    let says = Says::NothingKnown;
+    Message::Reply(ReplyMessage { group: 3, saga, step, direction, attempt: 1, key, module, says })
+}
+fn here(bus: &dyn Bus, inbox: &Inbox) -> Vec<Delivery> {
+    bus.receive(inbox, usize::MAX).now_or_never().map(Result::unwrap).unwrap_or_default()
+}
+fn messages(deliveries: &[Delivery]) -> Vec<Message> {
+    deliveries.iter().map(|delivery| delivery.message.clone()).collect()
+}
+
+async fn near() -> BusCase {
+    let process = Process::new();
+    let store: SharedStore = Arc::new(MemoryStore::new(Arc::clone(&process.clock) as Arc<dyn Clock>));
+    process.far.carry("law", Arc::clone(&store), 0);
+    let clock = Arc::clone(&process.clock);
+    BusCase {
+        bus: Arc::new(process.bus()),
+        store,
+        pass: Box::new(move |duration| {
+            clock.move_to(clock.now().plus(duration));
+            Box::pin(std::future::ready(()))
+        }),
+        settle_within: SETTLE_WITHIN,
+        deliveries_max: DELIVERIES_MAX,
+        keep: Box::new(process),
+    }
+}
+saga::core::bus_laws!(near);
+
+#[tokio::test]
+async fn what_is_received_in_this_process_does_not_leave_it() {
+    let process = Process::new();
+    // Each module has a connection of its own to the bus behind; the short way is one.
+    let (coordinator, module) = (process.bus(), process.bus());
+    assert!(here(&module, &inbox()).is_empty() && here(&coordinator, &Inbox::Replies(3)).is_empty());
+    coordinator.publish(command(1)).await.unwrap();
+    module.publish(reply()).await.unwrap();
+    assert_eq!(process.went_far(), []);
+    let got = here(&module, &inbox());
+    assert_eq!(messages(&got), [command(1)]);
+    module.settle(&inbox(), vec![(got[0].tag, Settle::Later(Duration::from_secs(1)))]).await.unwrap();
+    assert!(here(&module, &inbox()).is_empty(), "later");
+    process.clock.move_to(process.clock.now().plus(Duration::from_secs(1)));
+    let again = here(&module, &inbox());
+    assert_eq!((messages(&again), again[0].times), (vec![command(1)], 2));
+    module.settle(&inbox(), vec![(again[0].tag, Settle::Done)]).await.unwrap();
+    process.clock.move_to(process.clock.now().plus(SETTLE_WITHIN));
+    assert!(here(&module, &inbox()).is_empty(), "settled");
+    assert_eq!(messages(&here(&coordinator, &Inbox::Replies(3))), [reply()]);
+}
+
+#[tokio::test]
+async fn what_nobody_receives_here_goes_over_the_bus_behind() {
+    let process = Process::new();
+    let bus = process.bus();
+    bus.publish(command(1)).await.unwrap();
+    assert_eq!(process.went_far(), [command(1)]);
+    // What others send comes from there, and is settled there.
+    process.far.publish(command(2)).await.unwrap();
+    let got = here(&bus, &inbox());
+    assert_eq!(messages(&got), [command(2)]);
+    bus.settle(&inbox(), vec![(got[0].tag, Settle::Done)]).await.unwrap();
+    assert_eq!(process.far.waiting(&inbox()), 1, "the first one, which this test has received and not settled");
+}
+
+#[tokio::test]
+async fn what_waits_too_long_or_in_too_great_number_is_sent_on() {
+    let process = Process::new();
+    let bus = process.bus();
+    assert!(here(&bus, &inbox()).is_empty());
+    for number in 0..=NEAR_MAX as u128 {
+        bus.publish(command(number)).await.unwrap();
+    }
+    assert_eq!(process.went_far(), [command(NEAR_MAX as u128)], "one too many");
+    bus.tend().await;
+    assert_eq!(process.went_far(), [], "they have not waited yet");
+    process.clock.move_to(process.clock.now().plus(NEAR_WITHIN));
+    bus.tend().await;
+    assert_eq!(process.went_far(), (0..NEAR_MAX as u128).map(command).collect::<Vec<_>>());
+    assert!(here(&bus, &inbox()).is_empty());
+}
+
+#[tokio::test]
+async fn who_leaves_leaves_everything_to_others() {
+    let process = Process::new();
+    let bus = process.bus();
+    assert!(here(&bus, &inbox()).is_empty());
+    for number in 1..=3 {
+        bus.publish(command(number)).await.unwrap();
+    }
+    let got = bus.receive(&inbox(), 2).await.unwrap();
+    bus.settle(&inbox(), vec![(got[0].tag, Settle::Done)]).await.unwrap();
+    bus.leave(&inbox()).await.unwrap();
+    assert_eq!(process.went_far(), [command(2), command(3)]);
+    bus.publish(command(4)).await.unwrap();
+    assert_eq!(process.went_far(), [command(4)], "nobody receives here any more");
+}
+
+#[tokio::test]
+async fn what_is_put_aside_outlives_the_process() {
+    let process = Process::new();
+    let bus = process.bus();
+    assert!(here(&bus, &inbox()).is_empty());
+    bus.publish(command(1)).await.unwrap();
+    let got = here(&bus, &inbox());
+    bus.settle(&inbox(), vec![(got[0].tag, Settle::Park("broken".to_owned()))]).await.unwrap();
+    let aside = process.far.aside("law", 9).await.unwrap();
+    assert_eq!(aside, bus.aside("law", 9).await.unwrap());
+    assert_eq!((&aside[0].message, aside[0].times, aside[0].reason.as_str()), (&command(1), 1, "broken"));
+    bus.settle(&inbox(), vec![(got[0].tag, Settle::Park("broken".to_owned()))]).await.unwrap();
+    assert_eq!(process.far.aside("law", 9).await.unwrap().len(), 1, "once");
+    // Also what is delivered again and again and never settled.
+    bus.publish(command(2)).await.unwrap();
+    for _ in 0..DELIVERIES_MAX {
+        assert_eq!(messages(&here(&bus, &inbox())), [command(2)]);
+        process.clock.move_to(process.clock.now().plus(SETTLE_WITHIN));
+    }
+    assert!(here(&bus, &inbox()).is_empty());
+    bus.tend().await;
+    let aside = process.far.aside("law", 9).await.unwrap();
+    assert_eq!((aside.len(), &aside[1].message, aside[1].times), (2, &command(2), DELIVERIES_MAX));
+}
