@@ -3,7 +3,7 @@
 
 use crate::decode::{self, EVENT_COLUMNS, INBOX_COLUMNS};
 use crate::fault::{Fault, read_error};
-use futures::StreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 use futures::stream::FuturesUnordered;
 use saga_core::envelope::Recorded;
 use saga_core::id::{Epoch, StepKey, StreamId, Version};
@@ -224,8 +224,16 @@ impl Kind for Story {
         let after = |question: &Self| i64::try_from(question.after.0).unwrap_or(i64::MAX);
         if let [alone] = questions {
             let query = sqlx::query(AssertSqlSafe(ONE_STORY.as_str())).bind(alone.stream.as_str());
-            let rows = query.bind(after(alone)).bind(most(alone)).fetch_all(readers).await?;
-            return Ok(vec![rows.iter().map(decode::recorded).collect()]);
+            let mut rows = query.bind(after(alone)).bind(most(alone)).fetch(readers);
+            let mut page = Ok(Vec::new());
+            // Read while the server still sends.
+            while let Some(row) = rows.try_next().await? {
+                page = page.and_then(|mut page| {
+                    page.push(decode::recorded(&row)?);
+                    Ok(page)
+                });
+            }
+            return Ok(vec![page]);
         }
         let rows = sqlx::query(AssertSqlSafe(STORY.as_str()))
             .bind(questions.iter().map(|question| question.stream.as_str()).collect::<Vec<_>>())
