@@ -3,8 +3,8 @@
 
 use crate::decode::{self, EVENT_COLUMNS, INBOX_COLUMNS};
 use crate::fault::{Fault, read_error};
-use futures::{StreamExt as _, TryStreamExt as _};
 use futures::stream::FuturesUnordered;
+use futures::{StreamExt as _, TryStreamExt as _};
 use saga_core::envelope::Recorded;
 use saga_core::id::{Epoch, StepKey, StreamId, Version};
 use saga_core::ports::{ReadError, Recollection};

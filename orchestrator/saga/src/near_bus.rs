@@ -79,16 +79,19 @@ impl NearBus {
 #[async_trait]
 impl Bus for NearBus {
     async fn publish(&self, message: Message) -> Result<(), BusError> {
-        match self.near.offer(message, NEAR_MAX) {
+        // What comes from outside is in no log yet: it stays where it outlives this process.
+        let is_owed = !matches!(message, Message::Outside(_));
+        match if is_owed { self.near.offer(message, NEAR_MAX) } else { Err(message) } {
             Ok(()) => Ok(()),
             Err(message) => self.far.publish(message).await,
         }
     }
     async fn receive(&self, inbox: &Inbox, max: usize) -> Result<Vec<Delivery>, BusError> {
         let (mut far, near) = (self.far.receive(inbox, max), self.near.receive(inbox, max));
-        // What came from far is first: what waits here is in nobody else's hands, and does not wait long.
+        // What came from far is first, or a busy process would never hear of it. A bus behind that is away holds up nobody.
         let (way, received) = match (&mut far).now_or_never() {
-            Some(received) => (0, received),
+            Some(Ok(received)) => (0, Ok(received)),
+            Some(Err(away)) => (NEAR, near.now_or_never().unwrap_or(Err(away))),
             None => tokio::select! {
                 biased;
                 received = near => (NEAR, received),

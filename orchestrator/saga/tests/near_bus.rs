@@ -1,7 +1,9 @@
 //! The short way within a process: it keeps the laws of buses, and hands on what it cannot deliver.
 
 use futures::FutureExt;
-use saga::core::bus::{AnyBus, Bus, CommandMessage, Delivery, Inbox, Message, ReplyMessage, Says, Settle, Upkeep};
+use saga::core::bus::{
+    AnyBus, Bus, CommandMessage, Delivery, Inbox, Message, OutsideMessage, ReplyMessage, Says, Settle, Upkeep,
+};
 use saga::core::envelope::Actor;
 use saga::core::host::direct;
 use saga::core::id::{Direction, StepKey};
@@ -109,6 +111,18 @@ async fn what_nobody_receives_here_goes_over_the_bus_behind() {
     assert_eq!(messages(&got), [command(2)]);
     bus.settle(&inbox(), vec![(got[0].tag, Settle::Done)]).await.unwrap();
     assert_eq!(process.far.waiting(&inbox()), 1, "the first one, which this test has received and not settled");
+}
+
+/// No log brings it back.
+#[tokio::test]
+async fn what_comes_from_outside_stays_on_the_bus_behind() {
+    let process = Process::new();
+    let bus = process.bus();
+    assert!(here(&bus, &Inbox::Outside).is_empty());
+    let (id, source, kind) = ("1".to_owned(), "/website".to_owned(), "orchestration.StartSaga.v1".to_owned());
+    bus.publish(Message::Outside(OutsideMessage { id, source, kind, data: Payload::null() })).await.unwrap();
+    assert_eq!(process.far.waiting(&Inbox::Outside), 1);
+    assert_eq!(here(&bus, &Inbox::Outside).len(), 1);
 }
 
 #[tokio::test]
