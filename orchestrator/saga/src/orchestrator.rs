@@ -132,7 +132,8 @@ impl Orchestrator {
         self.modules.push(module);
         self
     }
-    /// Another bus than the one inside this process. Several processes may share it.
+    /// Another bus than the one inside this process. Several processes may share it. Behind a [`Near`](crate::Near) it
+    /// carries only what leaves this process.
     #[must_use]
     pub fn bus(self, bus: Arc<dyn AnyBus>) -> Self {
         self.buses(Arc::new(move |_| Arc::clone(&bus)))

@@ -159,6 +159,21 @@ async fn backward_a_saga_survives_the_loss_of_every_answer() {
     survives(true).await;
 }
 
+/// What its sagas ask of its own modules needs no broker; what others shall hear follows when there is one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_goes_on_while_its_broker_is_away() {
+    let mut world = World::start_near::<Chain>().await;
+    run(&world, false, "with a broker").await;
+    assert!([COMMANDS, REPLIES].iter().all(|kind| kind.done(&world) == 0), "the short way is taken");
+    world.server.kill();
+    for refuse in [false, true] {
+        run(&world, refuse, &format!("without a broker, refuse {refuse}")).await;
+    }
+    world.server.restart();
+    world.finds_nothing("the broker is back").await;
+    world.stop().await;
+}
+
 /// What was on the bus is in no log of the one who shall act on it: only the coordinator can bring it back, and it does as
 /// soon as the bus may have lost it, long before its patience ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

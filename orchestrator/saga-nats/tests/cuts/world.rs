@@ -3,13 +3,13 @@
 use crate::ledgers::{MODULES, one, three, two};
 use saga::core::audit::{audit_bus, audit_logs};
 use saga::core::batch::{Batch, Commit, StreamWrite};
-use saga::core::bus::EventBus;
+use saga::core::bus::{AnyBus, EventBus};
 use saga::core::envelope::NewEvent;
 use saga::core::id::{Direction, Position, StepKey, StreamId, Version};
 use saga::core::json::Payload;
 use saga::core::ports::{Clock, Ids, SharedStore, Stores};
 use saga::prelude::*;
-use saga::{BOARD_CONSUMER, FreshIds, JOURNAL, SystemClock};
+use saga::{BOARD_CONSUMER, FreshIds, JOURNAL, Near, SystemClock};
 use saga_nats::{Nats, Options};
 use saga_postgres::{Credentials, Migration, PostgresStores, migrate};
 use std::sync::Arc;
@@ -69,7 +69,15 @@ pub(crate) async fn until<T, F: Future<Output = Result<T, String>>>(what: &str, 
 }
 
 impl World {
+    /// Everything over the broker.
     pub(crate) async fn start<S: Saga>() -> Self {
+        Self::start_with::<S>(|bus| bus).await
+    }
+    /// With the short way within the process.
+    pub(crate) async fn start_near<S: Saga>() -> Self {
+        Self::start_with::<S>(|bus| Arc::new(Near::new(Arc::new(SystemClock)).before(bus))).await
+    }
+    async fn start_with<S: Saga>(way: impl FnOnce(Arc<dyn AnyBus>) -> Arc<dyn AnyBus>) -> Self {
         let (postgres, server) = (Postgres::start(), Broker::start(BrokerVersion::Newest));
         postgres.run("postgres", "CREATE DATABASE cuts");
         let passwords = postgres.folder().join("passwords");
@@ -86,7 +94,7 @@ impl World {
         let bus = Nats::connect(options(server.url())).await.unwrap();
         bus.ensure(&modules, &(0..GROUPS).collect::<Vec<_>>()).await.unwrap();
         let through = Nats::connect(options(broker.url())).await.unwrap();
-        let built = Orchestrator::on(Arc::clone(&stores) as Arc<dyn Stores>).bus(Arc::new(through));
+        let built = Orchestrator::on(Arc::clone(&stores) as Arc<dyn Stores>).bus(way(Arc::new(through)));
         let built = built.module(one::module()).module(two::module()).module(three::module());
         let sagas = built.groups(GROUPS).lease(LEASE).register::<S>().start().await.unwrap();
         let mut logs = Vec::new();
