@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// Four: two cores' worth of readers and two that wait for the network.
-const READERS_MAX: u32 = 4;
+pub(crate) const READERS_MAX: u32 = 4;
 /// 2 s: a server that has not taken a connection by then is away for whoever waits for a commit.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
 /// 1 s: a connection that has rested for this long is asked whether it still stands before it is trusted with a commit.

@@ -14,6 +14,7 @@ mod facts;
 mod fault;
 mod floor;
 mod group;
+mod lanes;
 mod leases;
 mod migrate;
 mod open;

@@ -3,13 +3,14 @@
 
 use crate::decode::{self, EVENT_COLUMNS, INBOX_COLUMNS};
 use crate::fault::{Fault, read_error};
+use crate::lanes::Lanes;
 use futures::stream::FuturesUnordered;
 use futures::{StreamExt as _, TryStreamExt as _};
 use saga_core::envelope::Recorded;
 use saga_core::id::{Epoch, StepKey, StreamId, Version};
 use saga_core::ports::{ReadError, Recollection};
-use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgPool, Row as _};
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, Row as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -27,7 +28,7 @@ pub(crate) trait Kind: Send + Sync + Sized + 'static {
     type Answer: Send + 'static;
     /// One answer for each question, in their order.
     fn ask(
-        readers: &PgPool,
+        connection: &mut PgConnection,
         questions: &[Self],
     ) -> impl Future<Output = Result<Vec<Result<Self::Answer, ReadError>>, sqlx::Error>> + Send;
 }
@@ -39,9 +40,9 @@ struct Asked<Q: Kind> {
 
 /// Where questions of one kind are asked.
 pub(crate) struct Asker<Q: Kind> {
-    readers: PgPool,
+    lanes: Arc<Lanes>,
     place: String,
-    lanes: Arc<Semaphore>,
+    free: Arc<Semaphore>,
     present: AtomicUsize,
     asked: mpsc::Sender<Asked<Q>>,
 }
@@ -65,20 +66,20 @@ impl Drop for Company<'_> {
 
 impl<Q: Kind> Asker<Q> {
     /// An asker, and what has to run for it to be answered.
-    pub(crate) fn new(readers: PgPool, place: String) -> (Self, impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn new(lanes: Arc<Lanes>, place: String) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (asked, waiting) = mpsc::channel(WAITING_MAX);
-        let lanes = Arc::new(Semaphore::new(LANES as usize));
-        let serving = serve(readers.clone(), place.clone(), Arc::clone(&lanes), waiting);
-        (Self { readers, place, lanes, present: AtomicUsize::new(0), asked }, serving)
+        let free = Arc::new(Semaphore::new(LANES as usize));
+        let serving = serve(Arc::clone(&lanes), place.clone(), Arc::clone(&free), waiting);
+        (Self { lanes, place, free, present: AtomicUsize::new(0), asked }, serving)
     }
     pub(crate) async fn ask(&self, question: Q) -> Result<Q::Answer, ReadError> {
         let company = Company::join(&self.present);
         // Those who came with this one get their turn first: what is asked together is written together afterwards.
         tokio::task::yield_now().await;
         if company.is_alone()
-            && let Ok(_lanes) = self.lanes.try_acquire_many(LANES)
+            && let Ok(_both) = self.free.try_acquire_many(LANES)
         {
-            return alone(&self.readers, &self.place, &question).await;
+            return alone(&self.lanes, &self.place, &question).await;
         }
         let closed = || ReadError::Unavailable("the store is closed".to_owned());
         let (tell, told) = oneshot::channel();
@@ -87,7 +88,7 @@ impl<Q: Kind> Asker<Q> {
     }
 }
 
-async fn serve<Q: Kind>(readers: PgPool, place: String, lanes: Arc<Semaphore>, mut waiting: mpsc::Receiver<Asked<Q>>) {
+async fn serve<Q: Kind>(lanes: Arc<Lanes>, place: String, free: Arc<Semaphore>, mut waiting: mpsc::Receiver<Asked<Q>>) {
     let mut under_way = FuturesUnordered::new();
     let mut first = None;
     loop {
@@ -97,7 +98,7 @@ async fn serve<Q: Kind>(readers: PgPool, place: String, lanes: Arc<Semaphore>, m
                 Some(asked) => first = Some(asked),
                 None => return,
             },
-            lane = Arc::clone(&lanes).acquire_owned(), if first.is_some() => {
+            lane = Arc::clone(&free).acquire_owned(), if first.is_some() => {
                 let (Ok(lane), Some(Asked { question, tell })) = (lane, first.take()) else { return };
                 let (mut questions, mut tell) = (vec![question], vec![tell]);
                 while questions.len() < GROUP_MAX {
@@ -105,7 +106,7 @@ async fn serve<Q: Kind>(readers: PgPool, place: String, lanes: Arc<Semaphore>, m
                     questions.push(next.question);
                     tell.push(next.tell);
                 }
-                let answering = answer(&readers, &place, questions, tell);
+                let answering = answer(&lanes, &place, questions, tell);
                 under_way.push(async move {
                     answering.await;
                     drop(lane);
@@ -118,17 +119,17 @@ async fn serve<Q: Kind>(readers: PgPool, place: String, lanes: Arc<Semaphore>, m
 /// Answers everybody. Where one of the questions may be what the statement failed at, each is asked alone, so that damage
 /// is told to nobody else.
 async fn answer<Q: Kind>(
-    readers: &PgPool,
+    lanes: &Lanes,
     place: &str,
     questions: Vec<Q>,
     tell: Vec<oneshot::Sender<Result<Q::Answer, ReadError>>>,
 ) {
-    let answers = match Q::ask(readers, &questions).await {
+    let answers = match ask(lanes, &questions).await {
         Ok(answers) => answers,
         Err(why) if questions.len() > 1 && matches!(Fault::of(&why), Fault::Corrupt | Fault::Unstorable) => {
             let mut answers = Vec::with_capacity(questions.len());
             for question in &questions {
-                answers.push(alone(readers, place, question).await);
+                answers.push(alone(lanes, place, question).await);
             }
             answers
         }
@@ -139,10 +140,29 @@ async fn answer<Q: Kind>(
         tell.send(answer).ok();
     }
 }
-async fn alone<Q: Kind>(readers: &PgPool, place: &str, question: &Q) -> Result<Q::Answer, ReadError> {
-    let answers = Q::ask(readers, std::slice::from_ref(question)).await;
+async fn alone<Q: Kind>(lanes: &Lanes, place: &str, question: &Q) -> Result<Q::Answer, ReadError> {
+    let answers = ask(lanes, std::slice::from_ref(question)).await;
     let mut answers = answers.map_err(|why| read_error(place, &why))?;
     answers.pop().unwrap_or_else(|| Err(ReadError::Unavailable(format!("{place}: no answer"))))
+}
+
+async fn ask<Q: Kind>(lanes: &Lanes, questions: &[Q]) -> Result<Vec<Result<Q::Answer, ReadError>>, sqlx::Error> {
+    // What the server has refused leaves the connection as it was.
+    let stands = |answers: &Result<_, _>| answers.as_ref().err().is_none_or(|why| Fault::of(why) != Fault::Lost);
+    if let Some(mut connection) = lanes.take_used().await {
+        let answers = Q::ask(&mut connection, questions).await;
+        if stands(&answers) {
+            lanes.give_back(connection);
+            return answers;
+        }
+        // It was dead already, or has died with the question: a question may be asked twice.
+    }
+    let mut connection = lanes.make().await?;
+    let answers = Q::ask(&mut connection, questions).await;
+    if stands(&answers) {
+        lanes.give_back(connection);
+    }
+    answers
 }
 
 /// What the inbox remembers of a deed.
@@ -165,12 +185,15 @@ static RECALL: LazyLock<String> = LazyLock::new(|| {
 
 impl Kind for Recall {
     type Answer = Recollection;
-    async fn ask(readers: &PgPool, questions: &[Self]) -> Result<Vec<Result<Recollection, ReadError>>, sqlx::Error> {
+    async fn ask(
+        connection: &mut PgConnection,
+        questions: &[Self],
+    ) -> Result<Vec<Result<Recollection, ReadError>>, sqlx::Error> {
         let rows = sqlx::query(AssertSqlSafe(RECALL.as_str()))
             .bind(questions.iter().map(|question| question.saga).collect::<Vec<_>>())
             .bind(questions.iter().map(|question| question.deed.uuid()).collect::<Vec<_>>())
             .bind(questions.iter().map(|question| question.undo.uuid()).collect::<Vec<_>>())
-            .fetch_all(readers)
+            .fetch_all(&mut *connection)
             .await?;
         let mut answers: Vec<_> = questions.iter().map(|_| Ok(Recollection::default())).collect();
         for row in &rows {
@@ -219,12 +242,15 @@ static STORY: LazyLock<String> = LazyLock::new(|| {
 
 impl Kind for Story {
     type Answer = Vec<Recorded>;
-    async fn ask(readers: &PgPool, questions: &[Self]) -> Result<Vec<Result<Vec<Recorded>, ReadError>>, sqlx::Error> {
+    async fn ask(
+        connection: &mut PgConnection,
+        questions: &[Self],
+    ) -> Result<Vec<Result<Vec<Recorded>, ReadError>>, sqlx::Error> {
         let most = |question: &Self| i64::try_from(question.limit).unwrap_or(i64::MAX);
         let after = |question: &Self| i64::try_from(question.after.0).unwrap_or(i64::MAX);
         if let [alone] = questions {
             let query = sqlx::query(AssertSqlSafe(ONE_STORY.as_str())).bind(alone.stream.as_str());
-            let mut rows = query.bind(after(alone)).bind(most(alone)).fetch(readers);
+            let mut rows = query.bind(after(alone)).bind(most(alone)).fetch(&mut *connection);
             let mut page = Ok(Vec::new());
             // Read while the server still sends.
             while let Some(row) = rows.try_next().await? {
@@ -239,7 +265,7 @@ impl Kind for Story {
             .bind(questions.iter().map(|question| question.stream.as_str()).collect::<Vec<_>>())
             .bind(questions.iter().map(after).collect::<Vec<_>>())
             .bind(questions.iter().map(most).collect::<Vec<_>>())
-            .fetch_all(readers)
+            .fetch_all(&mut *connection)
             .await?;
         let mut answers: Vec<Result<Vec<Recorded>, ReadError>> = questions.iter().map(|_| Ok(Vec::new())).collect();
         for row in &rows {

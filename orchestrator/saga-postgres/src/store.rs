@@ -4,6 +4,7 @@ use crate::appender::{Appender, Request};
 use crate::connection::Line;
 use crate::decode::{self, EVENT_COLUMNS};
 use crate::fault::read_error;
+use crate::lanes::Lanes;
 use crate::questions::{Asker, Recall, Story};
 use crate::ring::{RING_EVENTS_MAX, Ring};
 use crate::{group, tail};
@@ -72,6 +73,7 @@ pub struct PostgresStore {
     /// For the short calls that write beside the appender: leases.
     pub(crate) writers: PgPool,
     pub(crate) place: String,
+    lanes: Arc<Lanes>,
     recalls: Asker<Recall>,
     stories: Asker<Story>,
     requests: Mutex<Option<mpsc::Sender<Request>>>,
@@ -91,8 +93,9 @@ impl PostgresStore {
         let (requests, waiting) = mpsc::channel(WAITING_MAX);
         let (published, announced) = watch::channel(0);
         let appender = appender(Parts { shared: Arc::clone(&shared), published });
-        let (recalls, recalling) = Asker::new(readers.clone(), place.clone());
-        let (stories, telling) = Asker::new(readers.clone(), place.clone());
+        let lanes = Arc::new(Lanes::new(readers.clone()));
+        let (recalls, recalling) = Asker::new(Arc::clone(&lanes), place.clone());
+        let (stories, telling) = Asker::new(Arc::clone(&lanes), place.clone());
         let helpers = vec![
             tokio::spawn(recalling),
             tokio::spawn(telling),
@@ -105,6 +108,7 @@ impl PostgresStore {
             readers,
             writers,
             place,
+            lanes,
             recalls,
             stories,
             requests: Mutex::new(Some(requests)),
@@ -125,6 +129,7 @@ impl PostgresStore {
         }
         self.helpers.iter().for_each(JoinHandle::abort);
         self.readers.close().await;
+        self.lanes.close().await;
         self.writers.close().await;
     }
     /// What this process has written since the store was opened.

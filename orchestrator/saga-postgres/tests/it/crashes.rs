@@ -161,6 +161,28 @@ async fn an_appender_thrown_out_by_the_server_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_is_asked_again_when_its_connection_was_dead() {
+    let server = Postgres::start();
+    prepare(&server, "d").await;
+    let credentials = Credentials::of_url(&server.url("d")).unwrap().with_password_folder(passwords(&server));
+    let stores = PostgresStores::new(credentials, clock());
+    let store = stores.open_store("m").await.unwrap();
+    assert!(matches!(store.commit(batch(1)).await, Commit::Ok(_)));
+    let readers = "FROM pg_stat_activity WHERE application_name LIKE '% read'";
+    for _ in 0..3 {
+        let (saga, key) = (Uuid::from_u128(1), |direction| StepKey::derive(Uuid::from_u128(1), "pay", direction));
+        let found = store.answered(saga, key(Direction::Do), key(Direction::Undo)).await.unwrap();
+        assert!(found.deed.is_some());
+        let story = store.read(&saga_core::id::StreamId::new("s", 1).unwrap(), Version::ZERO, 9).await.unwrap();
+        assert!(story.is_empty());
+        let thrown: u32 =
+            server.run("d", &format!("SELECT count(pg_terminate_backend(pid, 5000)) {readers}")).parse().unwrap();
+        assert!(thrown > 0, "there were connections");
+    }
+    stores.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_away_is_said_to_be_and_found_again() {
     let server = Postgres::start();
     prepare(&server, "d").await;
