@@ -16,8 +16,9 @@ use saga_core::envelope::Recorded;
 use saga_core::json::Payload;
 use saga_core::outcome::Refused;
 use saga_core::ports::Clock;
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// 256 messages wait for one receiver of this process: what it does in some milliseconds. Past that the bus behind
@@ -28,12 +29,32 @@ pub const NEAR_WITHIN: Duration = Duration::from_secs(1);
 
 /// The short way of one process; all its buses share it.
 #[derive(Clone)]
-pub struct Near(Arc<LocalBus>);
+pub struct Near(Arc<Shared>);
+
+struct Shared {
+    local: LocalBus,
+    far: Mutex<Far>,
+}
+/// Each module may have a connection of its own, with rights of its own: what is sent on goes over its sender's, and what
+/// is put aside over its receiver's.
+#[derive(Default)]
+struct Far {
+    senders: BTreeMap<Sender, Arc<dyn AnyBus>>,
+    receivers: BTreeMap<Inbox, Arc<dyn AnyBus>>,
+}
+/// A module that replies; `None` is whoever coordinates.
+type Sender = Option<String>;
+fn sender(message: &Message) -> Sender {
+    match message {
+        Message::Reply(reply) => Some(reply.module.clone()),
+        Message::Command(_) | Message::Outside(_) => None,
+    }
+}
 
 impl Near {
     /// For a process with this clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(LocalBus::new(clock)))
+        Self(Arc::new(Shared { local: LocalBus::new(clock), far: Mutex::default() }))
     }
     /// The bus that takes the short way where there is one, and otherwise goes over `far`.
     pub fn before(&self, far: Arc<dyn AnyBus>) -> NearBus {
@@ -41,9 +62,40 @@ impl Near {
     }
 }
 
+impl Shared {
+    fn far(&self) -> MutexGuard<'_, Far> {
+        self.far.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    /// Hands messages to the bus behind their senders; those that it does not take come back, after the first trouble all.
+    async fn send_on(&self, messages: Vec<Message>) -> Result<(), (BusError, Vec<Message>)> {
+        let mut messages = messages.into_iter();
+        while let Some(message) = messages.next() {
+            let far = self.far().senders.get(&sender(&message)).map(Arc::clone);
+            let Some(far) = far else { continue };
+            if let Err(why) = far.publish(message.clone()).await {
+                return Err((why, std::iter::once(message).chain(messages).collect()));
+            }
+        }
+        Ok(())
+    }
+    /// Puts aside on the bus behind their receivers, where it outlives this process, what was put aside here.
+    async fn keep_aside(&self) -> Result<(), BusError> {
+        let mut told = Ok(());
+        for aside in self.local.take_aside() {
+            let far = self.far().receivers.get(&aside.inbox).map(Arc::clone);
+            let Some(far) = far else { continue };
+            if let Err(why) = far.put_aside(aside.clone()).await {
+                self.local.put_aside(aside).await?;
+                told = Err(why);
+            }
+        }
+        told
+    }
+}
+
 /// A bus behind the short way.
 pub struct NearBus {
-    near: Arc<LocalBus>,
+    near: Arc<Shared>,
     far: Arc<dyn AnyBus>,
 }
 
@@ -54,40 +106,24 @@ fn came(near: u64, mut delivery: Delivery) -> Delivery {
     delivery
 }
 
-impl NearBus {
-    /// Hands messages to the bus behind; all of them are tried, and the first trouble is told.
-    async fn send_on(&self, messages: Vec<Message>) -> Result<(), BusError> {
-        let mut told = Ok(());
-        for message in messages {
-            told = told.and(self.far.publish(message).await);
-        }
-        told
-    }
-    /// Puts aside on the bus behind, where it outlives this process, what was put aside here.
-    async fn keep_aside(&self) -> Result<(), BusError> {
-        let mut told = Ok(());
-        for aside in self.near.take_aside() {
-            if let Err(why) = self.far.put_aside(aside.clone()).await {
-                self.near.put_aside(aside).await?;
-                told = Err(why);
-            }
-        }
-        told
-    }
-}
-
 #[async_trait]
 impl Bus for NearBus {
     async fn publish(&self, message: Message) -> Result<(), BusError> {
         // What comes from outside is in no log yet: it stays where it outlives this process.
-        let is_owed = !matches!(message, Message::Outside(_));
-        match if is_owed { self.near.offer(message, NEAR_MAX) } else { Err(message) } {
+        if matches!(message, Message::Outside(_)) {
+            return self.far.publish(message).await;
+        }
+        self.near.far().senders.entry(sender(&message)).or_insert_with(|| Arc::clone(&self.far));
+        match self.near.local.offer(message, NEAR_MAX) {
             Ok(()) => Ok(()),
             Err(message) => self.far.publish(message).await,
         }
     }
     async fn receive(&self, inbox: &Inbox, max: usize) -> Result<Vec<Delivery>, BusError> {
-        let (mut far, near) = (self.far.receive(inbox, max), self.near.receive(inbox, max));
+        if !self.near.far().receivers.contains_key(inbox) {
+            self.near.far().receivers.insert(inbox.clone(), Arc::clone(&self.far));
+        }
+        let (mut far, near) = (self.far.receive(inbox, max), self.near.local.receive(inbox, max));
         // What came from far is first, or a busy process would never hear of it. A bus behind that is away holds up nobody.
         let (way, received) = match (&mut far).now_or_never() {
             Some(Ok(received)) => (0, Ok(received)),
@@ -106,14 +142,15 @@ impl Bus for NearBus {
         let mut told = Ok(());
         if !near.is_empty() {
             let parks = near.iter().any(|(_, how)| matches!(how, Settle::Park(_)));
-            self.near.settle(inbox, own_tags(near)).await?;
-            told = if parks { self.keep_aside().await } else { Ok(()) };
+            self.near.local.settle(inbox, own_tags(near)).await?;
+            told = if parks { self.near.keep_aside().await } else { Ok(()) };
         }
         if far.is_empty() { told } else { told.and(self.far.settle(inbox, own_tags(far)).await) }
     }
     async fn leave(&self, inbox: &Inbox) -> Result<(), BusError> {
-        let sent = self.send_on(self.near.vacate(inbox)).await;
-        self.far.leave(inbox).await.and(sent)
+        // What is not taken now is asked for again by whoever owns its saga.
+        let sent = self.near.send_on(self.near.local.vacate(inbox)).await;
+        self.far.leave(inbox).await.and(sent.map_err(|(why, _)| why))
     }
     async fn put_aside(&self, aside: Aside) -> Result<(), BusError> {
         self.far.put_aside(aside).await
@@ -163,10 +200,14 @@ impl Upkeep for NearBus {
         self.far.ailments()
     }
     async fn tend(&self) {
-        if let Err(why) = self.send_on(self.near.take_old(NEAR_WITHIN)).await {
-            tracing::warn!(%why, "what nobody here takes could not be sent on; it is asked for again");
+        if let Err((why, left)) = self.near.send_on(self.near.local.take_old(NEAR_WITHIN)).await {
+            tracing::warn!(%why, "what nobody here takes waits on, because the bus does not take it either");
+            for message in left {
+                // There is room: it was taken from there.
+                let _full = self.near.local.publish(message).await;
+            }
         }
-        if let Err(why) = self.keep_aside().await {
+        if let Err(why) = self.near.keep_aside().await {
             tracing::warn!(%why, "what was put aside is kept here until the bus takes it");
         }
         self.far.tend().await;

@@ -1,19 +1,20 @@
-//! The bus inside one process keeps the laws of buses; time stands still until a law moves it.
+//! The buses of this crate keep the laws of buses; time stands still until a law moves it.
 
+use saga::core::bus::AnyBus;
 use saga::core::laws::bus::BusCase;
 use saga::core::memory::{MemoryStore, StillClock};
 use saga::core::ports::{Clock, SharedStore};
 use saga::core::stage::STAGE_TIME;
-use saga::{DELIVERIES_MAX, LocalBus, SETTLE_WITHIN};
+use saga::{DELIVERIES_MAX, LocalBus, Near, SETTLE_WITHIN};
 use std::sync::Arc;
 
-async fn local() -> BusCase {
+fn case(over: impl FnOnce(Arc<LocalBus>, Arc<dyn Clock>) -> Arc<dyn AnyBus>) -> BusCase {
     let clock = Arc::new(StillClock::at(STAGE_TIME));
     let store: SharedStore = Arc::new(MemoryStore::new(Arc::clone(&clock) as Arc<dyn Clock>));
     let bus = Arc::new(LocalBus::new(Arc::clone(&clock) as Arc<dyn Clock>));
     bus.carry("law", Arc::clone(&store), 0);
     BusCase {
-        bus,
+        bus: over(bus, Arc::clone(&clock) as Arc<dyn Clock>),
         store,
         pass: Box::new(move |duration| {
             clock.move_to(clock.now().plus(duration));
@@ -24,4 +25,16 @@ async fn local() -> BusCase {
         keep: Box::new(()),
     }
 }
-saga::core::bus_laws!(local);
+
+mod within_the_process {
+    async fn local() -> super::BusCase {
+        super::case(|bus, _| bus)
+    }
+    saga::core::bus_laws!(local);
+}
+mod behind_the_short_way {
+    async fn near() -> super::BusCase {
+        super::case(|bus, clock| std::sync::Arc::new(super::Near::new(clock).before(bus)))
+    }
+    saga::core::bus_laws!(near);
+}

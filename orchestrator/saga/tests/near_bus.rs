@@ -1,4 +1,4 @@
-//! The short way within a process: it keeps the laws of buses, and hands on what it cannot deliver.
+//! The short way within a process: what goes there, and how the rest is handed on.
 
 use futures::FutureExt;
 use saga::core::bus::{
@@ -8,12 +8,11 @@ use saga::core::envelope::Actor;
 use saga::core::host::direct;
 use saga::core::id::{Direction, StepKey};
 use saga::core::json::Payload;
-use saga::core::laws::bus::BusCase;
-use saga::core::memory::{MemoryStore, StillClock};
-use saga::core::ports::{Clock, SharedStore};
+use saga::core::memory::StillClock;
+use saga::core::ports::Clock;
 use saga::core::stage::STAGE_TIME;
 use saga::core::uuid::Uuid;
-use saga::{DELIVERIES_MAX, LocalBus, NEAR_MAX, NEAR_WITHIN, Near, NearBus, SETTLE_WITHIN};
+use saga::{DELIVERIES_MAX, INBOX_MAX, LocalBus, NEAR_MAX, NEAR_WITHIN, Near, NearBus, SETTLE_WITHIN};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,25 +56,6 @@ fn here(bus: &dyn Bus, inbox: &Inbox) -> Vec<Delivery> {
 fn messages(deliveries: &[Delivery]) -> Vec<Message> {
     deliveries.iter().map(|delivery| delivery.message.clone()).collect()
 }
-
-async fn near() -> BusCase {
-    let process = Process::new();
-    let store: SharedStore = Arc::new(MemoryStore::new(Arc::clone(&process.clock) as Arc<dyn Clock>));
-    process.far.carry("law", Arc::clone(&store), 0);
-    let clock = Arc::clone(&process.clock);
-    BusCase {
-        bus: Arc::new(process.bus()),
-        store,
-        pass: Box::new(move |duration| {
-            clock.move_to(clock.now().plus(duration));
-            Box::pin(std::future::ready(()))
-        }),
-        settle_within: SETTLE_WITHIN,
-        deliveries_max: DELIVERIES_MAX,
-        keep: Box::new(process),
-    }
-}
-saga::core::bus_laws!(near);
 
 #[tokio::test]
 async fn what_is_received_in_this_process_does_not_leave_it() {
@@ -181,4 +161,46 @@ async fn what_is_put_aside_outlives_the_process() {
     bus.tend().await;
     let aside = process.far.aside("law", 9).await.unwrap();
     assert_eq!((aside.len(), &aside[1].message, aside[1].times), (2, &command(2), DELIVERIES_MAX));
+}
+
+/// A module's credential may neither send commands nor put aside what is somebody else's.
+#[tokio::test]
+async fn what_is_handed_on_goes_over_the_connection_of_the_one_who_may() {
+    let process = Process::new();
+    let own = Arc::new(LocalBus::new(Arc::clone(&process.clock) as Arc<dyn Clock>));
+    let (coordinator, module) = (process.bus(), process.near.before(Arc::clone(&own) as Arc<dyn AnyBus>));
+    assert!(here(&module, &inbox()).is_empty() && here(&coordinator, &Inbox::Replies(3)).is_empty());
+    for (number, tends) in [(1, &coordinator), (2, &module)] {
+        coordinator.publish(command(number)).await.unwrap();
+        module.publish(reply()).await.unwrap();
+        process.clock.move_to(process.clock.now().plus(NEAR_WITHIN));
+        tends.tend().await;
+        assert_eq!(messages(&here(&*process.far, &inbox())), [command(number)]);
+        assert_eq!(messages(&here(&*own, &Inbox::Replies(3))), [reply()]);
+        assert_eq!((process.far.waiting(&Inbox::Replies(3)), own.waiting(&inbox())), (0, 0));
+    }
+    coordinator.publish(command(3)).await.unwrap();
+    let got = here(&module, &inbox());
+    module.settle(&inbox(), vec![(got[0].tag, Settle::Park("broken".to_owned()))]).await.unwrap();
+    assert_eq!(own.aside("law", 9).await.unwrap().len(), 1);
+    assert_eq!(process.far.aside("law", 9).await.unwrap(), []);
+    coordinator.publish(command(4)).await.unwrap();
+    module.leave(&inbox()).await.unwrap();
+    assert_eq!(messages(&here(&*process.far, &inbox())), [command(4)], "the module may not send it");
+}
+
+#[tokio::test]
+async fn what_the_bus_behind_does_not_take_waits_on() {
+    let process = Process::new();
+    let bus = process.bus();
+    assert!(here(&bus, &inbox()).is_empty());
+    bus.publish(command(1)).await.unwrap();
+    bus.publish(command(2)).await.unwrap();
+    for _ in 0..INBOX_MAX {
+        process.far.publish(command(0)).await.unwrap();
+    }
+    process.clock.move_to(process.clock.now().plus(NEAR_WITHIN));
+    bus.tend().await;
+    assert_eq!(process.went_far().len(), INBOX_MAX);
+    assert_eq!(messages(&here(&bus, &inbox())), [command(1), command(2)]);
 }
