@@ -97,11 +97,12 @@ impl Publisher {
     fn new(client: &Client) -> Self {
         Self { inbox: client.new_inbox(), answers: None, client: 0, windows: 0, careful: false }
     }
-    /// Publishes all events, window by window.
+    /// Publishes all public events, window by window.
     async fn publish(&mut self, inner: &Inner, module: &str, events: &[Recorded]) -> Result<(), Broken> {
         let mut before = None;
         let size = if self.careful { 1 } else { WINDOW };
-        for window in events.chunks(size) {
+        let public: Vec<&Recorded> = events.iter().filter(|event| event::sequence(event).is_some()).collect();
+        for window in public.chunks(size) {
             let published = self.window(inner, module, window, before).await;
             self.careful = published.is_err();
             published?;
@@ -115,10 +116,10 @@ impl Publisher {
         &mut self,
         inner: &Inner,
         module: &str,
-        events: &[Recorded],
+        events: &[&Recorded],
         mut before: Option<EventId>,
     ) -> Result<(), Broken> {
-        let Some(last) = events.last().and_then(event::sequence) else { return Ok(()) };
+        let Some(last) = events.last().and_then(|event| event::sequence(event)) else { return Ok(()) };
         let client = inner.link.ready().await;
         let losses = inner.link.losses();
         let reply = self.listen(&client, inner.link.replaced()).await?;

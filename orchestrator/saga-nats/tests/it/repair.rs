@@ -4,6 +4,7 @@ use crate::relay::Relaying;
 use crate::support::{Admin, DEADLINE, connect, grow, on_both, options, public, read, store, until};
 use saga::Orchestrator;
 use saga_core::bus::{BusError, EventBus, Tip, Upkeep};
+use saga_core::id::Position;
 use saga_nats::{Creates, Nats, Options};
 use serde_json::Value;
 use std::sync::Arc;
@@ -101,6 +102,17 @@ async fn a_foreign_publisher_stops_the_relay(version: Version) {
     assert_eq!((tip.seq, tip.id), (21, None));
 }
 
+async fn what_is_private_stays_at_home(version: Version) {
+    let server = Server::start(version);
+    let (bus, store) = (connect(&server).await, store());
+    // The last one of these is private, as is every third.
+    grow(&store, 30).await;
+    let log = store.read_log(Position::ZERO, 30).await.unwrap();
+    assert_eq!(log.iter().filter(|event| event.public_seq.is_none()).count(), 10);
+    assert_eq!(bus.publish_events("law", &log).await, Ok(20));
+    Admin::connect(&server).await.until_stream_is_log(&store).await;
+}
+
 /// The events behind it would follow by their number alone.
 async fn a_foreign_message_in_the_place_of_one_event_of_a_window_is_noticed(version: Version) {
     let server = Server::start(version);
@@ -190,6 +202,7 @@ on_both! {
     a_broker_that_is_away_ails_and_is_well_again,
     killed_in_the_midst_the_stream_is_the_log, a_wiped_broker_gets_everything_again,
     a_broker_from_the_past_catches_up, a_deleted_stream_is_created_and_filled_again,
-    a_foreign_publisher_stops_the_relay, a_foreign_message_in_the_place_of_one_event_of_a_window_is_noticed,
+    what_is_private_stays_at_home, a_foreign_publisher_stops_the_relay,
+    a_foreign_message_in_the_place_of_one_event_of_a_window_is_noticed,
     of_two_relays_the_broker_takes_each_event_once,
 }
