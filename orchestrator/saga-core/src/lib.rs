@@ -30,6 +30,7 @@ pub mod json;
 #[cfg(feature = "laws")]
 pub mod laws;
 pub mod leases;
+pub mod limits;
 pub mod machine;
 pub mod memory;
 pub mod module;
