@@ -16,19 +16,19 @@ use test_servers::postgres::Postgres;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-static SERVER: OnceCell<Postgres> = OnceCell::const_new();
+static SERVER: OnceCell<Arc<Postgres>> = OnceCell::const_new();
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
 /// The modules that every database has a schema for.
 pub(crate) const MODULES: &[&str] = &["law", "m", "n"];
 
 /// The shared server, with a database that others are copied from.
-pub(crate) async fn server() -> &'static Postgres {
+pub(crate) async fn server() -> &'static Arc<Postgres> {
     SERVER
         .get_or_init(|| async {
             let server = Postgres::start();
             prepare(&server, "template").await;
-            server
+            Arc::new(server)
         })
         .await
 }
@@ -47,7 +47,7 @@ pub(crate) fn migration(server: &Postgres) -> Migration {
 /// A database of one test.
 #[derive(Clone)]
 pub(crate) struct Database {
-    pub(crate) server: &'static Postgres,
+    pub(crate) server: Arc<Postgres>,
     pub(crate) name: String,
 }
 
@@ -58,10 +58,16 @@ impl Database {
         let make = format!("CREATE DATABASE {name} TEMPLATE template");
         let mut admin = PgConnection::connect(&server.url("postgres")).await.unwrap();
         sqlx::raw_sql(AssertSqlSafe(make)).execute(&mut admin).await.unwrap();
-        Self { server, name }
+        Self { server: Arc::clone(server), name }
+    }
+    /// On a server where nobody else has a transaction open, not even the server itself: the oldest open transaction is
+    /// one number for all its databases.
+    pub(crate) fn alone() -> Self {
+        let server = Arc::new(Postgres::with_settings(&[("autovacuum", "off")]));
+        Self { server, name: "postgres".to_owned() }
     }
     pub(crate) fn credentials(&self) -> Credentials {
-        Credentials::of_url(&self.server.url(&self.name)).unwrap().with_password_folder(passwords(self.server))
+        Credentials::of_url(&self.server.url(&self.name)).unwrap().with_password_folder(passwords(&self.server))
     }
     /// Stores of one more process, as it were.
     pub(crate) fn stores(&self) -> PostgresStores {

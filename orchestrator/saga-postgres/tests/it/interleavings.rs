@@ -106,7 +106,7 @@ async fn wrong_a_sequence_and_a_cursor_lose_events() {
 
 #[tokio::test]
 async fn wrong_a_watermark_of_transactions_and_a_cursor_by_position_lose_events() {
-    let database = Database::new().await;
+    let database = Database::alone();
     let table = "CREATE TABLE log (position BIGSERIAL PRIMARY KEY, xid XID8 DEFAULT pg_current_xact_id(), id TEXT); \
                  SELECT nextval('log_position_seq')";
     let (mut a, mut b, _) = sessions(&database, "public", table).await;
@@ -125,7 +125,7 @@ async fn wrong_a_watermark_of_transactions_and_a_cursor_by_position_lose_events(
 
 #[tokio::test]
 async fn wrong_the_order_of_transaction_ids_turns_a_stream_around() {
-    let database = Database::new().await;
+    let database = Database::alone();
     let table = "CREATE TABLE log (position BIGSERIAL PRIMARY KEY, xid XID8 DEFAULT pg_current_xact_id(), id TEXT); \
                  CREATE TABLE other (x INT)";
     let (mut a, mut b, _) = sessions(&database, "public", table).await;

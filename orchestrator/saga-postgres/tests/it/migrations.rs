@@ -57,7 +57,7 @@ async fn migrating_twice_changes_nothing() {
     let database = Database::new().await;
     let before = picture(&database).await;
     assert!(before.len() > 30, "{before:?}");
-    let again = migrate(&database.server.url(&database.name), &["m", "n"], &migration(database.server)).await.unwrap();
+    let again = migrate(&database.server.url(&database.name), &["m", "n"], &migration(&database.server)).await.unwrap();
     assert_eq!(again.iter().map(|done| (done.from, done.to)).collect::<Vec<_>>(), [(Some(NEWEST), NEWEST); 2]);
     assert_eq!(picture(&database).await, before);
 }
@@ -178,7 +178,7 @@ async fn a_schema_of_a_newer_program_is_refused() {
     sqlx::raw_sql("UPDATE aicmo_m.es_meta SET schema_version = 99").execute(&mut admin).await.unwrap();
     assert!(matches!(refusal(&database.stores()).await, OpenError::Newer { found: 99, known: NEWEST, .. }));
     let url = database.server.url(&database.name);
-    let outcome = migrate(&url, &["m"], &migration(database.server)).await;
+    let outcome = migrate(&url, &["m"], &migration(&database.server)).await;
     assert!(matches!(outcome, Err(MigrateError::Newer { found: 99, known: NEWEST, .. })), "{outcome:?}");
     sqlx::raw_sql("UPDATE aicmo_m.es_meta SET schema_version = 0").execute(&mut admin).await.unwrap();
     match refusal(&database.stores()).await {

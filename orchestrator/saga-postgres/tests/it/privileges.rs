@@ -12,7 +12,7 @@ use std::str::FromStr;
 /// A session as the role of a module, as anybody with its password could open it.
 async fn login(database: &Database, module: &str) -> PgConnection {
     let role = format!("aicmo_{module}");
-    let password = std::fs::read_to_string(passwords(database.server).join(format!("{role}.password"))).unwrap();
+    let password = std::fs::read_to_string(passwords(&database.server).join(format!("{role}.password"))).unwrap();
     let options = PgConnectOptions::from_str(&database.server.url(&database.name)).unwrap();
     options.username(&role).password(&password).connect().await.unwrap()
 }
