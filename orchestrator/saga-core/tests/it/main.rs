@@ -1,6 +1,7 @@
 //! The core from outside: its stores, its sagas, its plans and its modules.
 
 mod chaos;
+mod checker;
 mod definitions;
 mod everything;
 mod laws;
