@@ -11,6 +11,7 @@ mod look;
 mod orders;
 mod scope;
 mod undo;
+mod weather;
 
 pub use decide::{Act, Decision, Deed, Signal};
 pub use orders::{Accepted, OrderKind, OrderRefused, Ordered};
@@ -23,6 +24,7 @@ use crate::time::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use weather::Weather;
 
 /// Where a step stands, as a path of places: comparing two tells which comes first in the plan and its rounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,6 +101,9 @@ struct Run {
     forgiven: u32,
     undo_attempt: u32,
     undo_forgiven: u32,
+    /// What was heard instead of an answer since then, in each direction.
+    weather: Weather,
+    undo_weather: Weather,
     /// Rounds of the key: they grow when an operator retries what has a recorded answer.
     round: u32,
     undo_round: u32,
@@ -121,6 +126,8 @@ impl Run {
             forgiven: 0,
             undo_attempt: 0,
             undo_forgiven: 0,
+            weather: Weather::default(),
+            undo_weather: Weather::default(),
             round: 0,
             undo_round: 0,
             command: None,

@@ -18,6 +18,8 @@ impl Owner for Orchestration {
     const MODULE: &'static str = "orchestration";
 }
 
+/// What [`StepRetryScheduled`] says of a try that nobody answered. Every other reason is weather, in a module's own words.
+pub const NO_ANSWER: &str = "no answer";
 /// The category of saga streams.
 pub const SAGA_CATEGORY: &str = "orchestration_saga";
 /// The category of streams that keep messages nobody could place.

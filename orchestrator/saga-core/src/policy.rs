@@ -15,6 +15,14 @@ pub const ITEMS_MAX: usize = 1_000;
 /// 100 rounds of one body.
 pub const ROUNDS_MAX: u32 = 100;
 
+/// One hour: how long a step may be answered with weather before it is shown to a person. It goes on all the same.
+pub const STEP_DEADLINE_MS: u64 = 3_600_000;
+/// 100 ms: the first pause after weather, also where the policy knows no pause.
+const WEATHER_FIRST_MS: u64 = 100;
+/// One minute: a module that answers is alive, and when its weather clears nobody waits longer than this. A module that
+/// needs longer says so in its answer.
+const WEATHER_CAP_MS: u64 = 60_000;
+
 /// How a transient failure is retried: exponential backoff with full jitter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retry {
@@ -61,6 +69,15 @@ impl Retry {
     pub const fn tries(mut self, attempts_max: u32) -> Self {
         self.attempts_max = attempts_max;
         self
+    }
+    /// The same for weather: no number of tries, and pauses that grow to a minute at most.
+    #[must_use]
+    pub const fn weather(self) -> Self {
+        let cap_ms =
+            if self.cap_ms < WEATHER_FIRST_MS || self.cap_ms > WEATHER_CAP_MS { WEATHER_CAP_MS } else { self.cap_ms };
+        let initial_ms = if self.initial_ms < WEATHER_FIRST_MS { WEATHER_FIRST_MS } else { self.initial_ms };
+        let factor = if self.factor < 2 { 2 } else { self.factor };
+        Self { attempts_max: 0, initial_ms, factor, cap_ms }
     }
     /// Whether there is a try after `attempt`.
     pub fn allows_after(&self, attempt: u32) -> bool {
@@ -109,6 +126,17 @@ pub struct StepPolicy {
     pub patience_ms: u64,
     /// What silence to the end means.
     pub on_unknown: OnUnknown,
+    /// The step's deadline: weather that lasts longer is shown to a person. It ends nothing. Not told where it is
+    /// [`STEP_DEADLINE_MS`], so that definitions keep their digests.
+    #[serde(default = "step_deadline", skip_serializing_if = "is_step_deadline")]
+    pub deadline_ms: u64,
+}
+const fn step_deadline() -> u64 {
+    STEP_DEADLINE_MS
+}
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+const fn is_step_deadline(deadline_ms: &u64) -> bool {
+    *deadline_ms == STEP_DEADLINE_MS
 }
 
 impl StepPolicy {
@@ -119,6 +147,7 @@ impl StepPolicy {
             undo_retry: Retry::undo(),
             patience_ms: 30_000,
             on_unknown: OnUnknown::Compensate,
+            deadline_ms: STEP_DEADLINE_MS,
         }
     }
     /// For steps after the pivot.

@@ -178,6 +178,10 @@ impl<P> Plan<P> {
     pub fn on_unknown(self, on_unknown: OnUnknown) -> Self {
         self.last_policy(|policy| policy.on_unknown = on_unknown)
     }
+    /// How long the module of the last step may answer with weather before a person is told; nothing ends by it.
+    pub fn deadline_of_step(self, deadline: Deadline) -> Self {
+        self.last_policy(|policy| policy.deadline_ms = deadline.ms())
+    }
     /// After this long without the pivot, everything is undone (default: a year).
     #[must_use]
     pub fn deadline(mut self, deadline: Deadline) -> Self {

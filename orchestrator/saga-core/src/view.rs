@@ -236,6 +236,14 @@ pub struct SagaRow {
     pub waiting: Vec<Waiting>,
 }
 
+impl SagaRow {
+    /// Whether a person has to decide, or should look: a step has met nothing but weather past its deadline.
+    pub fn needs_attention(&self, now: Timestamp) -> bool {
+        let overdue = |waiting: &Waiting| waiting.overdue_at.is_some_and(|at| at <= now);
+        self.state.needs_person() || self.waiting.iter().any(overdue)
+    }
+}
+
 /// One step of a saga.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepRow {

@@ -25,6 +25,9 @@ pub struct Waiting {
     pub attempt: u32,
     /// What was last heard, if anything.
     pub last: Option<String>,
+    /// When it becomes the matter of a person: the module answers, but with nothing but weather. It is tried on and on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overdue_at: Option<Timestamp>,
 }
 
 /// The reason codes of waiting.

@@ -28,6 +28,13 @@ fn cause(saga: &str, waiting: &Waiting, now: Timestamp) -> Cause {
             ),
             format!("look at the log of {subject} by the key; nothing is lost, sending again is safe"),
         ),
+        WaitReason::Backoff if waiting.overdue_at.is_some() => (
+            Likelihood::Certain,
+            format!(
+                "{subject} answers that it cannot do {undo}{step} now ({attempt} tries); nothing happened, nothing is turned back for it, and it is asked again in {left}"
+            ),
+            format!("mend what it names; to ask at once: sagactl saga retry {saga} --step '{step}'"),
+        ),
         WaitReason::Backoff => (
             Likelihood::Certain,
             format!("{undo}{step} did not work at try {attempt}; the next try comes in {left}"),
@@ -87,6 +94,10 @@ fn cause(saga: &str, waiting: &Waiting, now: Timestamp) -> Cause {
     };
     let mut evidence = vec![format!("since {since}")];
     evidence.extend(waiting.key.map(|key| format!("key {key}")));
+    evidence.extend(waiting.overdue_at.map(|at| match at.since(now) {
+        left if left.is_zero() => format!("longer than the step's deadline, by {}", age(now.since(at))),
+        left => format!("the step's deadline is in {}", age(left)),
+    }));
     evidence.extend(last.iter().map(|last| format!("last heard: {last}")));
     Cause { code: waiting.reason.code().to_owned(), likelihood, says, evidence, remedy }
 }

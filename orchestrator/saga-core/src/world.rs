@@ -41,8 +41,10 @@ pub struct Faults {
     pub crash_at: Option<u64>,
     /// Commits of the coordinator whose answer is lost, though they happened: every n-th.
     pub unknown_every: Option<u64>,
-    /// The undo of this step always asks for patience.
-    pub undo_weather: Option<String>,
+    /// The undo of this step never happens, and nobody answers it.
+    pub undo_silence: Option<String>,
+    /// Whoever performs this step, or its undo (`true`), answers so many times that it cannot now.
+    pub weather: Option<(String, bool, u64)>,
 }
 
 enum Work {

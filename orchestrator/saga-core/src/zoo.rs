@@ -74,7 +74,7 @@ fn list(selector: &Selector) -> Page<SagaRow> {
             states => states.contains(&row.state),
         };
         let kind = selector.kind.as_ref().is_none_or(|kind| *kind == row.kind);
-        state && kind && (!selector.attention || row.state.needs_person())
+        state && kind && (!selector.attention || row.needs_attention(NOW))
     };
     let all: Vec<SagaRow> = rows().into_iter().filter(fits).collect();
     let from: usize = selector.cursor.as_ref().and_then(|cursor| cursor.parse().ok()).unwrap_or(0);

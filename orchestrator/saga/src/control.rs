@@ -18,6 +18,7 @@ use saga_core::fact::{By, SagaFact};
 use saga_core::id::{SagaId, Version};
 use saga_core::journal::{group_of, stream_of};
 use saga_core::ports::FIND_LIMIT_MAX;
+use saga_core::time::Timestamp;
 use saga_core::view::{HistoryRow, SagaRow, SagaShow, SagaState, Why};
 use saga_core::why::causes;
 use std::time::Duration;
@@ -138,9 +139,10 @@ impl LocalControl {
         let inner = &self.sagas.inner;
         let known = open_ones(&inner.store).await.map_err(|why| failed(why.into()))?;
         let theirs = known.into_iter().filter(|id| silent.contains(&group_of(*id, inner.groups.count)));
+        let now = inner.clock.now();
         for id in theirs.take(PAGE_MAX) {
             let exec = self.sagas.saga(id).await.map_err(failed)?;
-            rows.extend(exec.map(|exec| exec.row()).filter(|row| fits(selector, row)));
+            rows.extend(exec.map(|exec| exec.row()).filter(|row| fits(selector, row, now)));
         }
         Ok(rows)
     }
@@ -153,6 +155,7 @@ impl LocalControl {
         let mut filters = Vec::new();
         filters.extend(selector.kind.clone().map(|kind| (1, kind)));
         let mut question = find(filters, selector.cursor.clone(), FIND_LIMIT_MAX);
+        let now = self.sagas.inner.clock.now();
         loop {
             let page = self.sagas.inner.store.find(&question).await.map_err(|why| failed(why.into()))?;
             for document in &page {
@@ -164,7 +167,7 @@ impl LocalControl {
                 } else {
                     row_of(&line)
                 };
-                if row.state.is_end() && fits(selector, &row) {
+                if row.state.is_end() && fits(selector, &row, now) {
                     rows.push(row);
                 }
                 if rows.len() > limit {
@@ -227,7 +230,7 @@ fn who(silent: &[u16]) -> String {
     format!("{groups} {names} did not answer within {} s", LIST_WITHIN.as_secs())
 }
 
-pub(crate) fn fits(selector: &Selector, row: &SagaRow) -> bool {
+pub(crate) fn fits(selector: &Selector, row: &SagaRow, now: Timestamp) -> bool {
     let state = if selector.states.is_empty() {
         selector.all || !row.state.is_end()
     } else {
@@ -236,7 +239,7 @@ pub(crate) fn fits(selector: &Selector, row: &SagaRow) -> bool {
     state
         && selector.kind.as_ref().is_none_or(|kind| *kind == row.kind)
         && selector.key.as_ref().is_none_or(|pattern| glob(pattern, &row.key))
-        && (!selector.attention || row.state.needs_person())
+        && (!selector.attention || row.needs_attention(now))
         && selector.since.is_none_or(|since| row.started_at >= since)
 }
 

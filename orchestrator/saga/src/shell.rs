@@ -220,7 +220,7 @@ impl Shell {
                 }
             }
             Question::Rows(selector) => {
-                let row = |exec: &Execution| Some(exec.row()).filter(|row| fits(&selector, row));
+                let row = |exec: &Execution| Some(exec.row()).filter(|row| fits(&selector, row, now));
                 let _gone = tell.send(Answered::Rows(self.coordinator.sagas().filter_map(row).collect()));
             }
             Question::Ending(digits) => {

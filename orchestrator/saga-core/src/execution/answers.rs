@@ -4,8 +4,8 @@ use super::decide::{Deciding, REFUSED_AFTER_PIVOT, head};
 use super::{Forward, Mode};
 use crate::definition::Role;
 use crate::fact::{
-    LateReplyRecorded, PivotPassed, SagaParked, StepFailed, StepOutcomeUnknown, StepProbed, StepRetryScheduled,
-    StepSucceeded,
+    LateReplyRecorded, NO_ANSWER, PivotPassed, SagaParked, StepFailed, StepOutcomeUnknown, StepProbed,
+    StepRetryScheduled, StepSucceeded,
 };
 use crate::id::Direction;
 use crate::outcome::{Answer, Refused};
@@ -62,8 +62,12 @@ impl Deciding<'_> {
             }
             Answer::Refused(Refused { code, reason, .. }) => self.refused(step, role, code, reason),
             Answer::Retry { after_ms, reason } => {
-                if matches!(self.exec.runs.get(step).map(|run| &run.forward), Some(Forward::Dispatched { .. })) {
-                    self.again(step, &reason, Duration::from_millis(after_ms));
+                let under_way = self.exec.runs.get(step).is_some_and(super::Run::in_flight);
+                if under_way && self.exec.mode == Mode::Forward {
+                    self.weather(step, &reason, Duration::from_millis(after_ms), false);
+                } else if under_way {
+                    // Nobody tries again on the way back. The bus may still deliver the try once more: the undo bars it.
+                    self.exhausted(step, &reason);
                 }
             }
         }
@@ -77,24 +81,24 @@ impl Deciding<'_> {
         let class = "refused".to_owned();
         self.emit(StepFailed { saga_id: None, step: step.to_owned(), code, class, message, attempt });
     }
-    /// A try did not work: the next one gets its time, or silence gets its meaning.
-    pub(super) fn again(&mut self, step: &str, reason: &str, at_least: Duration) {
+    /// Nobody answered a try: the next one gets its time, or silence gets its meaning.
+    pub(super) fn again(&mut self, step: &str) {
         let Some(run) = self.exec.runs.get(step) else { return };
         let Some(policy) = run.def.as_ref().map(|def| def.policy) else { return };
         let backward = self.exec.mode != Mode::Forward;
-        let (attempt, tries) = (run.attempt, run.attempt.saturating_sub(run.forgiven));
+        let (attempt, tries) = (run.attempt, run.tries());
         if backward || !policy.retry.allows_after(tries) {
-            return self.exhausted(step, reason);
+            return self.exhausted(step, NO_ANSWER);
         }
-        let pause = policy.retry.pause(tries, self.exec.keys(step).0, self.exec.seed).max(at_least);
-        let due = self.now.plus(pause);
-        self.emit(StepRetryScheduled { step: step.to_owned(), attempt, due, reason: reason.to_owned(), undo: false });
+        let due = self.now.plus(policy.retry.pause(tries, self.exec.keys(step).0, self.exec.seed));
+        let (step, reason) = (step.to_owned(), NO_ANSWER.to_owned());
+        self.emit(StepRetryScheduled { step, attempt, due, reason, undo: false });
     }
     fn exhausted(&mut self, step: &str, reason: &str) {
         let Some(run) = self.exec.runs.get(step) else { return };
         let probing = matches!(run.forward, Forward::Probing { .. });
         let policy = run.def.as_ref().map_or(OnUnknown::Compensate, |def| def.policy.on_unknown);
-        let message = format!("{} tries: {reason}", run.attempt);
+        let message = format!("{} tries: {reason}", run.tries());
         let park = |code: &str| SagaParked { step: step.to_owned(), code: code.to_owned(), message: message.clone() };
         match (run.role(), policy) {
             (Role::Pivot, _) => self.emit(park("PIVOT_UNKNOWN")),

@@ -12,7 +12,6 @@ use crate::outcome::Answer;
 use crate::step::ArgError;
 use crate::time::Timestamp;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
 
 /// Everything that can happen to a saga. Closed: a new way must be added here.
 #[derive(Debug, Clone)]
@@ -300,7 +299,7 @@ impl Deciding<'_> {
             let Some(run) = self.exec.runs.get(&path) else { continue };
             match &run.forward {
                 Forward::Dispatched { deadline, .. } if *deadline <= self.now => {
-                    self.again(&path, "no answer", Duration::ZERO);
+                    self.again(&path);
                 }
                 Forward::Probing { deadline, .. } if *deadline <= self.now => {
                     self.unknown(&path, "no answer to the probe");

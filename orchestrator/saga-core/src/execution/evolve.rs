@@ -1,7 +1,7 @@
 //! Facts in, state out. Never fails: what was recorded happened.
 
 use super::scope::locate;
-use super::{Backward, Early, Execution, Forward, Mode, Run};
+use super::{Backward, Early, Execution, Forward, Mode, Run, Weather};
 use crate::definition::Performer;
 use crate::fact::{
     By, Cause, CompensationStarted, RetryOrdered, SagaFact, SagaStarted, SignalReceived, StepDispatched,
@@ -111,8 +111,10 @@ impl Execution {
         let (due, reason) = (fact.due, fact.reason.clone());
         let run = self.run(&fact.step, at);
         if fact.undo {
+            run.undo_weather.heard(&reason, at);
             run.backward = Some(Backward::RetryWait { since: at, due, reason });
         } else {
+            run.weather.heard(&reason, at);
             run.forward = Forward::RetryWait { since: at, due, reason };
         }
     }
@@ -169,9 +171,11 @@ impl Execution {
         if fact.undo {
             run.undo_round += u32::from(fact.new_round);
             run.undo_forgiven = run.undo_attempt;
+            run.undo_weather = Weather::default();
             run.backward = Some(Backward::Ready);
         } else {
             run.forgiven = run.attempt;
+            run.weather = Weather::default();
             if fact.new_round {
                 run.round += 1;
                 run.command = None;

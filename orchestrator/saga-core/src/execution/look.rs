@@ -4,6 +4,7 @@ use super::decide::head;
 use super::{Backward, Execution, Forward, Mode, Run};
 use crate::definition::{Node, Performer, Role, StepDef};
 use crate::json::Payload;
+use crate::time::Timestamp;
 use crate::view::{Possible, SagaRow, SagaShow, SagaState, StepRow, StepState};
 use crate::waiting::{WaitReason, Waiting};
 
@@ -50,6 +51,7 @@ impl Execution {
             until: None,
             attempt: 0,
             last,
+            overdue_at: None,
         };
         if self.def.is_none() {
             let wanted = self.started.as_ref().map(|s| format!("{}@{} {}", s.definition, s.version, s.digest));
@@ -59,8 +61,8 @@ impl Execution {
             all.push(whole(WaitReason::Paused, by.actor.id.clone(), *since, by.reason.clone()));
         }
         for (path, run) in &self.runs {
-            all.extend(self.waits_forward(path, run));
-            all.extend(self.waits_backward(path, run));
+            all.extend(self.waits_forward(path, run).map(|waiting| run.with_weather(waiting)));
+            all.extend(self.waits_backward(path, run).map(|waiting| run.with_weather(waiting)));
         }
         all.sort_by_key(|waiting| match waiting.reason {
             WaitReason::UndoFailed => 0,
@@ -78,34 +80,31 @@ impl Execution {
         if run.backward.is_some() {
             return None;
         }
-        let key = Some(self.keys(path).0);
-        let (attempt, step, undo) = (run.attempt, path.to_owned(), false);
         let subject = run.def.as_ref().map(|def| performer_name(def)).unwrap_or_default();
+        let wait = |reason, since: &Timestamp, until: Option<&Timestamp>, last: Option<&String>| Waiting {
+            reason,
+            step: path.to_owned(),
+            undo: false,
+            subject: subject.clone(),
+            key: Some(self.keys(path).0),
+            since: *since,
+            until: until.copied(),
+            attempt: run.attempt,
+            last: last.cloned(),
+            overdue_at: None,
+        };
         match &run.forward {
             Forward::Dispatched { since, deadline } | Forward::Probing { since, deadline } => {
-                let reason = WaitReason::NoReply;
-                Some(Waiting {
-                    reason,
-                    step,
-                    undo,
-                    subject,
-                    key,
-                    since: *since,
-                    until: Some(*deadline),
-                    attempt,
-                    last: None,
-                })
+                Some(wait(WaitReason::NoReply, since, Some(deadline), None))
             }
-            Forward::RetryWait { since, due, reason: last } => {
-                let (reason, last) = (WaitReason::Backoff, Some(last.clone()));
-                Some(Waiting { reason, step, undo, subject, key, since: *since, until: Some(*due), attempt, last })
+            Forward::RetryWait { since, due, reason } => {
+                Some(wait(WaitReason::Backoff, since, Some(due), Some(reason)))
             }
             Forward::Waiting { gate, since, deadline } if self.mode == Mode::Forward => {
                 let timer =
                     matches!(run.def.as_ref().map(|def| &def.performer), Some(Performer::Gate { timer: true, .. }));
                 let reason = if timer { WaitReason::WaitingTimer } else { WaitReason::WaitingSignal };
-                let (subject, until) = (gate.clone(), Some(*deadline));
-                Some(Waiting { reason, step, undo, subject, key: None, since: *since, until, attempt, last: None })
+                Some(Waiting { subject: gate.clone(), key: None, ..wait(reason, since, Some(deadline), None) })
             }
             Forward::Parked { since, code, message } => {
                 let reason = match code.as_str() {
@@ -114,8 +113,7 @@ impl Execution {
                     "RETRIES_EXHAUSTED" => WaitReason::RetriesExhausted,
                     _ => WaitReason::Fault,
                 };
-                let last = Some(message.clone());
-                Some(Waiting { reason, step, undo, subject, key, since: *since, until: None, attempt, last })
+                Some(wait(reason, since, None, Some(message)))
             }
             Forward::Ready
             | Forward::Waiting { .. }
@@ -126,24 +124,24 @@ impl Execution {
         }
     }
     fn waits_backward(&self, path: &str, run: &Run) -> Option<Waiting> {
-        let (step, undo, attempt) = (path.to_owned(), true, run.undo_attempt);
-        let key = Some(self.keys(path).1);
-        let subject = run.def.as_ref().and_then(|def| undo_name(def)).unwrap_or_default();
-        match run.backward.as_ref()? {
-            Backward::Dispatched { since, deadline } => {
-                let (reason, until) = (WaitReason::NoReply, Some(*deadline));
-                Some(Waiting { reason, step, undo, subject, key, since: *since, until, attempt, last: None })
-            }
-            Backward::RetryWait { since, due, reason: last } => {
-                let (reason, last) = (WaitReason::Backoff, Some(last.clone()));
-                Some(Waiting { reason, step, undo, subject, key, since: *since, until: Some(*due), attempt, last })
-            }
-            Backward::Failed { since, message, .. } => {
-                let (reason, last) = (WaitReason::UndoFailed, Some(message.clone()));
-                Some(Waiting { reason, step, undo, subject, key, since: *since, until: None, attempt, last })
-            }
-            Backward::Ready | Backward::Undone { .. } | Backward::Skipped => None,
-        }
+        let wait = |reason, since: &Timestamp, until: Option<&Timestamp>, last: Option<&String>| Waiting {
+            reason,
+            step: path.to_owned(),
+            undo: true,
+            subject: run.def.as_ref().and_then(|def| undo_name(def)).unwrap_or_default(),
+            key: Some(self.keys(path).1),
+            since: *since,
+            until: until.copied(),
+            attempt: run.undo_attempt,
+            last: last.cloned(),
+            overdue_at: None,
+        };
+        Some(match run.backward.as_ref()? {
+            Backward::Dispatched { since, deadline } => wait(WaitReason::NoReply, since, Some(deadline), None),
+            Backward::RetryWait { since, due, reason } => wait(WaitReason::Backoff, since, Some(due), Some(reason)),
+            Backward::Failed { since, message, .. } => wait(WaitReason::UndoFailed, since, None, Some(message)),
+            Backward::Ready | Backward::Undone { .. } | Backward::Skipped => return None,
+        })
     }
     /// Its row in a list.
     pub fn row(&self) -> SagaRow {
@@ -156,6 +154,7 @@ impl Execution {
             let run = self.runs.get(&waiting.step)?;
             let policy = run.def.as_ref()?.policy;
             let most = if waiting.undo { policy.undo_retry.attempts_max } else { policy.retry.attempts_max };
+            let most = if waiting.overdue_at.is_some() { 0 } else { most };
             (waiting.attempt > 0).then_some((waiting.attempt, most))
         });
         let (ended_at, reason) = match &self.mode {

@@ -4,7 +4,7 @@ use super::decide::{Deciding, Failure};
 use super::{Backward, Execution, Forward, Mode};
 use crate::definition::{Definition, Node};
 use crate::fact::{
-    Cause, CompensationDispatched, CompensationFailed, SagaCancelled, SagaCompensated, StepCompensated,
+    Cause, CompensationDispatched, CompensationFailed, NO_ANSWER, SagaCancelled, SagaCompensated, StepCompensated,
     StepRetryScheduled,
 };
 use crate::id::Direction;
@@ -140,7 +140,7 @@ impl Deciding<'_> {
             Answer::Refused(Refused { code, reason, .. }) => self.undo_failed(step, code, reason),
             Answer::Retry { after_ms, reason } => {
                 if matches!(self.backward(step), Some(Backward::Dispatched { .. })) {
-                    self.undo_again(step, &reason, Duration::from_millis(after_ms));
+                    self.weather(step, &reason, Duration::from_millis(after_ms), true);
                 }
             }
         }
@@ -153,22 +153,22 @@ impl Deciding<'_> {
             self.emit(CompensationFailed { step: step.to_owned(), code, message });
         }
     }
-    fn undo_again(&mut self, step: &str, reason: &str, at_least: Duration) {
+    fn undo_again(&mut self, step: &str) {
         let Some(run) = self.exec.runs.get(step) else { return };
         let Some(retry) = run.def.as_ref().map(|def| def.policy.undo_retry) else { return };
-        let (attempt, tries) = (run.undo_attempt, run.undo_attempt.saturating_sub(run.undo_forgiven));
+        let (attempt, tries) = (run.undo_attempt, run.undo_tries());
         if !retry.allows_after(tries) {
-            let message = format!("{attempt} tries: {reason}");
+            let message = format!("{tries} tries: {NO_ANSWER}");
             return self.undo_failed(step, "UNDO_FAILED".to_owned(), message);
         }
-        let pause = retry.pause(tries, self.exec.keys(step).1, self.exec.seed).max(at_least);
-        let (step, due, reason) = (step.to_owned(), self.now.plus(pause), reason.to_owned());
+        let pause = retry.pause(tries, self.exec.keys(step).1, self.exec.seed);
+        let (step, due, reason) = (step.to_owned(), self.now.plus(pause), NO_ANSWER.to_owned());
         self.emit(StepRetryScheduled { step, attempt, due, reason, undo: true });
     }
     pub(super) fn undo_due(&mut self, path: &str) {
         match self.backward(path) {
             Some(Backward::Dispatched { deadline, .. }) if *deadline <= self.now => {
-                self.undo_again(path, "no answer", Duration::ZERO);
+                self.undo_again(path);
             }
             Some(Backward::RetryWait { due, .. }) if *due <= self.now => self.dispatch_undo(path),
             Some(

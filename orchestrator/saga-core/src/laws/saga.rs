@@ -103,6 +103,34 @@ pub async fn unwinds<F: Future<Output = Case>>(make: impl Fn() -> F) -> Result<(
     Ok(())
 }
 
+/// More answers than any policy has tries: weather is not counted.
+const WEATHER_ANSWERS: u64 = 60;
+
+/// **waits**: weather at any step, forward and backward, ends no saga and changes no ending, however often it is answered.
+pub async fn waits<F: Future<Output = Case>>(make: impl Fn() -> F) -> Result<(), String> {
+    let mut clean = make().await;
+    let ending = clean.run().await?;
+    let steps = clean.dispatched().await?;
+    let last = steps.last().cloned();
+    for step in steps {
+        let weather = Some((step.clone(), false, WEATHER_ANSWERS));
+        let (case, state) = with_fault(&make, Faults { weather, ..Faults::default() }).await?;
+        if state != ending || case.world.reached != WEATHER_ANSWERS {
+            let story = case.world.story(case.saga).await?;
+            return Err(format!("weather at {step}: {} not {}: {story:#?}", state.word(), ending.word()));
+        }
+        let back = Faults { refuse: last.clone(), ..Faults::default() };
+        let (_, ending) = with_fault(&make, back.clone()).await?;
+        let weather = Some((step.clone(), true, WEATHER_ANSWERS));
+        let (case, state) = with_fault(&make, Faults { weather, ..back }).await?;
+        if state != ending {
+            let story = case.world.story(case.saga).await?;
+            return Err(format!("weather at the undo of {step}: {}: {story:#?}", state.word()));
+        }
+    }
+    Ok(())
+}
+
 /// **repeats harmlessly**: every command and reply twice, forward and backward, and the ending is the same.
 pub async fn repeats<F: Future<Output = Case>>(make: impl Fn() -> F) -> Result<(), String> {
     let mut clean = make().await;
@@ -159,7 +187,7 @@ pub async fn survives_every<F: Future<Output = Case>>(nth: usize, make: impl Fn(
     Ok(())
 }
 
-/// Writes the four law tests of a saga. `$make` is an async function that gives a fresh [`Case`].
+/// Writes the five law tests of a saga. `$make` is an async function that gives a fresh [`Case`].
 #[macro_export]
 macro_rules! saga_laws {
     ($name:ident, $make:expr) => {
@@ -172,6 +200,10 @@ macro_rules! saga_laws {
             #[test]
             fn unwinds_from_a_refusal_and_from_silence_at_every_step() {
                 $crate::stage::ready($crate::laws::saga::unwinds($make)).unwrap();
+            }
+            #[test]
+            fn waits_for_weather_at_every_step_in_both_directions() {
+                $crate::stage::ready($crate::laws::saga::waits($make)).unwrap();
             }
             #[test]
             fn repeats_harmlessly() {

@@ -19,7 +19,14 @@ impl World {
             self.reached += 1;
             return Ok(None);
         }
-        if !forward && self.faults.undo_weather.as_ref() == Some(&act.step) {
+        if !forward && self.faults.undo_silence.as_ref() == Some(&act.step) {
+            self.reached += 1;
+            return Ok(None);
+        }
+        if let Some((at, undo, left)) = &mut self.faults.weather
+            && (*at == act.step && *undo != forward && *left > 0)
+        {
+            *left -= 1;
             self.reached += 1;
             return Ok(Some(Answer::Retry { after_ms: 1, reason: "weather".to_owned() }));
         }

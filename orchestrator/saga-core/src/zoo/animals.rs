@@ -160,6 +160,7 @@ fn row(animal: &Animal) -> SagaRow {
         until: until.map(|seconds| ago(-seconds)),
         attempt: animal.attempt.map_or(0, |(now, _)| now),
         last: animal.state.needs_person().then(|| HOSTILE.to_owned()),
+        overdue_at: None,
     });
     SagaRow {
         id: id_of(animal.tail),

@@ -10,6 +10,7 @@ use saga_core::laws::saga::Case;
 use saga_core::machine::coordinator::Told;
 use saga_core::outcome::Answer;
 use saga_core::policy::{AtMost, Deadline};
+use saga_core::ports::Clock;
 use saga_core::saga::{Plan, Saga, define};
 use saga_core::saga_laws;
 use saga_core::stage::ready;
@@ -87,7 +88,7 @@ fn a_failing_undo_is_a_state_that_a_person_can_leave_in_two_ways() {
     for by_hand in [false, true] {
         let mut case = ready(linear());
         case.world.faults.refuse = Some("d".to_owned());
-        case.world.faults.undo_weather = Some("b".to_owned());
+        case.world.faults.undo_silence = Some("b".to_owned());
         assert_eq!(ready(case.run()).unwrap(), SagaState::UndoFailed);
         assert_eq!(undone(&ready(case.world.story(case.saga)).unwrap()), ["c"]);
         case.world.faults = Faults::default();
@@ -99,6 +100,71 @@ fn a_failing_undo_is_a_state_that_a_person_can_leave_in_two_ways() {
         case.world.order(case.saga, order);
         assert_eq!(ready(case.run()).unwrap(), SagaState::Compensated);
     }
+}
+
+/// The rows that people see, at every moment of a saga that meets weather, with the moment of each.
+fn rows_in_weather(faults: Faults) -> Vec<(saga_core::time::Timestamp, saga_core::view::SagaRow)> {
+    let mut case = ready(linear());
+    case.world.faults = faults;
+    let mut rows = Vec::new();
+    for _ in 0..20_000 {
+        let rests = ready(case.world.run_for(1)).unwrap();
+        let row = ready(case.world.saga(case.saga)).unwrap().row();
+        let ended = row.state.is_end();
+        let waits = row.state == SagaState::Waiting;
+        rows.push((case.world.clock.now(), row));
+        if ended {
+            break;
+        }
+        if rests && waits {
+            approve(&mut case.world, case.saga);
+        }
+    }
+    assert!(rows.last().is_some_and(|(_, row)| row.state.is_end()), "it does not end: {:?}", rows.last());
+    rows
+}
+
+#[test]
+fn weather_is_shown_from_the_first_answer_in_the_words_of_the_module_and_needs_a_look_after_the_steps_deadline() {
+    let rows = rows_in_weather(Faults { weather: Some(("b".to_owned(), false, 400)), ..Faults::default() });
+    assert_eq!(rows.last().unwrap().1.state, SagaState::Completed);
+    let first = rows.iter().position(|(_, row)| row.reason.as_deref() == Some("weather")).unwrap();
+    let (since, _) = rows[first];
+    let overdue = since.plus(std::time::Duration::from_millis(saga_core::policy::STEP_DEADLINE_MS));
+    let in_weather = rows[first..].iter().take_while(|(_, row)| row.step.as_deref() == Some("b"));
+    let (mut longest, mut looked) = (0, false);
+    for (now, row) in in_weather {
+        assert_eq!(row.state, SagaState::Retrying, "{row:?}");
+        assert_eq!(row.reason.as_deref(), Some("weather"), "{row:?}");
+        assert_eq!(row.attempt.unwrap().1, 0, "weather has no number of tries");
+        assert_eq!(row.needs_attention(*now), *now >= overdue, "{row:?}");
+        looked |= row.needs_attention(*now);
+        let pause = row.waiting[0].until.unwrap().since(row.waiting[0].since);
+        longest = longest.max(pause.as_millis());
+    }
+    assert!(looked && (30_000..=60_000).contains(&longest), "{longest}");
+}
+
+#[test]
+fn silence_is_counted_without_the_weather_between() {
+    let tries_of_b = |case: &Case| {
+        let story = ready(case.world.story(case.saga)).unwrap();
+        story.iter().filter(|fact| *fact == "StepDispatched b").count()
+    };
+    let silence = || Faults { silence: Some(("b".to_owned(), false)), ..Faults::default() };
+    let mut case = ready(linear());
+    case.world.faults = silence();
+    assert_eq!(ready(case.run()).unwrap(), SagaState::Compensated);
+    assert_eq!(tries_of_b(&case), 5);
+    case = ready(linear());
+    case.world.faults.weather = Some(("b".to_owned(), false, 30));
+    ready(case.world.run_for(40)).unwrap();
+    let in_weather = tries_of_b(&case);
+    assert!(in_weather > 5, "more weather than there are tries: {in_weather}");
+    case.world.faults = silence();
+    assert_eq!(ready(case.run()).unwrap(), SagaState::Compensated);
+    // The last of them may have been under way when the silence began.
+    assert!((4..=5).contains(&(tries_of_b(&case) - in_weather)), "{in_weather}, then {}", tries_of_b(&case));
 }
 
 #[test]

@@ -1,0 +1,82 @@
+//! Weather: answers that say "nothing happened, ask again". Judged by time, never by tries, and never the end of a saga.
+
+use super::Run;
+use super::decide::Deciding;
+use crate::fact::{NO_ANSWER, StepRetryScheduled};
+use crate::id::StepKey;
+use crate::policy::{Retry, STEP_DEADLINE_MS};
+use crate::time::Timestamp;
+use crate::waiting::{WaitReason, Waiting};
+use std::time::Duration;
+
+/// What was heard of a deed instead of an answer, since it was first sent or a person ordered it anew.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Weather {
+    /// Tries that were answered with weather: they count for nothing.
+    tries: u32,
+    /// How many of them one after another: the pauses grow with it.
+    in_a_row: u32,
+    /// Since when nothing but weather is heard.
+    since: Option<Timestamp>,
+    /// What was heard last, in the words of whoever said it.
+    last: Option<String>,
+}
+
+impl Weather {
+    /// A try did not work: silence ends a row of weather, weather makes it longer.
+    pub(super) fn heard(&mut self, reason: &str, at: Timestamp) {
+        self.last = Some(reason.to_owned());
+        if reason == NO_ANSWER {
+            (self.in_a_row, self.since) = (0, None);
+        } else {
+            self.tries = self.tries.saturating_add(1);
+            self.in_a_row = self.in_a_row.saturating_add(1);
+            self.since.get_or_insert(at);
+        }
+    }
+    fn pause(&self, retry: Retry, key: StepKey, seed: u64) -> Duration {
+        retry.weather().pause(self.in_a_row.saturating_add(1), key, seed)
+    }
+}
+
+impl Run {
+    /// What a person sees of the weather: since when, what was said, and when it is too long.
+    pub(super) fn with_weather(&self, mut waiting: Waiting) -> Waiting {
+        let weather = if waiting.undo { &self.undo_weather } else { &self.weather };
+        if matches!(waiting.reason, WaitReason::NoReply | WaitReason::Backoff) {
+            let deadline_ms = self.def.as_ref().map_or(STEP_DEADLINE_MS, |def| def.policy.deadline_ms);
+            waiting.overdue_at = weather.since.map(|since| since.plus(Duration::from_millis(deadline_ms)));
+            waiting.last = waiting.last.or_else(|| weather.last.clone());
+        }
+        waiting
+    }
+    /// Tries that count: those that nobody answered, and the one under way.
+    pub(super) fn tries(&self) -> u32 {
+        self.attempt.saturating_sub(self.forgiven).saturating_sub(self.weather.tries)
+    }
+    /// The same for the undo.
+    pub(super) fn undo_tries(&self) -> u32 {
+        self.undo_attempt.saturating_sub(self.undo_forgiven).saturating_sub(self.undo_weather.tries)
+    }
+}
+
+/// What weather is called in the facts: never like silence, so that the two are told apart for ever.
+fn words(reason: &str) -> String {
+    if reason == NO_ANSWER { format!("it says: {reason}") } else { reason.to_owned() }
+}
+
+impl Deciding<'_> {
+    /// The module says that nothing happened: it is asked again, as long as it takes.
+    pub(super) fn weather(&mut self, step: &str, reason: &str, at_least: Duration, undo: bool) {
+        let Some(run) = self.exec.runs.get(step) else { return };
+        let Some(policy) = run.def.as_ref().map(|def| def.policy) else { return };
+        let keys = self.exec.keys(step);
+        let (attempt, pause) = if undo {
+            (run.undo_attempt, run.undo_weather.pause(policy.undo_retry, keys.1, self.exec.seed))
+        } else {
+            (run.attempt, run.weather.pause(policy.retry, keys.0, self.exec.seed))
+        };
+        let due = self.now.plus(pause.max(at_least));
+        self.emit(StepRetryScheduled { step: step.to_owned(), attempt, due, reason: words(reason), undo });
+    }
+}
