@@ -17,12 +17,10 @@ use ::events::qc::{QcFailed, QcPassed, Subject, SubjectKind};
 use ::events::strategy::StrategyApproved;
 use saga_core::command::Command;
 use saga_core::envelope::Actor;
-use saga_core::host::{Served, serve};
+use saga_core::host::Served;
 use saga_core::id::{Direction, StepKey};
 use saga_core::json::Payload;
-use saga_core::memory::CountedIds;
 use saga_core::outcome::{Answer, Refused};
-use saga_core::ports::{Clock, Ids};
 use saga_core::stage::{Stage, ready};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -47,6 +45,11 @@ impl World {
         Self { stage: Stage::new(crate::module(needs)), writer, renderer }
     }
     fn approve_strategy(&mut self) {
+        self.approve_strategy_unheard();
+        self.stage.project().unwrap();
+    }
+    /// It is approved, but production has not heard of it.
+    fn approve_strategy_unheard(&mut self) {
         let approved = StrategyApproved {
             strategy_id: STRATEGY,
             brief_id: BriefId(Uuid::from_u128(0xb)),
@@ -56,7 +59,6 @@ impl World {
             content_hash: None,
         };
         self.stage.hear("strategy_document", "b", &approved).unwrap();
-        self.stage.project().unwrap();
     }
     fn draft(&mut self) -> DraftWritten {
         let written = self.stage.send(&generate(), mia()).unwrap();
@@ -102,12 +104,11 @@ impl World {
     }
     /// Sends a saga's command as a given attempt.
     fn attempt<C: Command>(&mut self, command: &C, saga: u128, attempt: u32) -> Result<C::Reply, Refused> {
-        let ids: Arc<dyn Ids> = Arc::new(CountedIds::default());
         let (request, actor) = (Uuid::from_u128(saga), Actor::saga(saga));
         let payload = Payload::of(command).unwrap();
         let mut delivered = saga_core::host::direct(C::NAME, C::VERSION, payload, request, actor);
         delivered.deed.attempt = attempt;
-        match ready(serve(&self.stage.module, &self.stage.store, &ids, self.stage.clock.now(), &delivered)) {
+        match self.stage.serve_delivered(&delivered) {
             Served::Answered(Answer::Done { output }) => Ok(output.read().unwrap()),
             Served::Answered(Answer::Refused(refused)) => Err(refused),
             Served::Answered(Answer::Retry { reason, .. }) => Err(Refused::new("RETRY", reason)),

@@ -219,6 +219,11 @@ pub trait EventBus: Send + Sync {
     /// Waits for events of `module` whose `public_seq` is larger than `after` and takes at most `max`, in order and
     /// without a gap. The cursor belongs to the caller. Cancelling loses nothing.
     async fn events(&self, module: &str, after: u64, max: usize) -> Result<Vec<Recorded>, BusError>;
+    /// The last public event in the log of a module, as whoever owns it says now: the bus itself may be behind it. A bus
+    /// that cannot ask says so.
+    async fn owner_head(&self, module: &str) -> Result<u64, BusError> {
+        Err(BusError::Unavailable(format!("{module} cannot be asked over this bus")))
+    }
     /// Which sequences up to `head` the bus does not have at its end.
     async fn missing(&self, module: &str, head: u64) -> Result<Vec<RangeInclusive<u64>>, BusError>;
 }

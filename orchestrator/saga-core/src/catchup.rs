@@ -47,6 +47,24 @@ pub async fn blocked(own: &SharedStore, consumer: &str) -> Result<BTreeSet<Strea
     }
 }
 
+/// 8,192 events at a time, while the end of a log is looked for.
+const HEAD_PAGE: u64 = 8_192;
+
+/// The `public_seq` of the last public event of a log; 0 when there is none. Looked for from the end, in pages that grow.
+pub async fn public_head(log: &SharedStore) -> Result<u64, ReadError> {
+    let Position(mut end) = log.head().await?;
+    let mut step = 64;
+    while end > 0 {
+        let from = end.saturating_sub(step);
+        let page = log.read_log(Position(from), usize::try_from(end - from).unwrap_or(usize::MAX)).await?;
+        if let Some(seq) = page.iter().rev().find_map(|recorded| recorded.public_seq) {
+            return Ok(seq);
+        }
+        (end, step) = (from, (step * 2).min(HEAD_PAGE));
+    }
+    Ok(0)
+}
+
 /// 4,096 documents in each of two generations: those that the next page is likely to touch again.
 pub const DOCUMENTS_KEPT: usize = 4_096;
 

@@ -9,8 +9,9 @@ use crate::json::Payload;
 use crate::machine::participant::{Arrival, Verdict, entry, judge, repeat};
 use crate::module::{Call, Deed, Handling, Module};
 use crate::outcome::{Answer, Refused};
-use crate::ports::{Ids, Remembered, SharedStore};
+use crate::ports::{Heads, Ids, ReadError, Remembered, SharedStore};
 use crate::time::Timestamp;
+use async_trait::async_trait;
 use std::sync::Arc;
 
 /// How often a handler is called again because its streams moved, before the sender is asked to come back later.
@@ -89,6 +90,27 @@ pub async fn serve(
     now: Timestamp,
     delivered: &Delivered,
 ) -> Served {
+    let nobody: Arc<dyn Heads> = Arc::new(Nobody);
+    serve_beside(module, store, (ids, &nobody), now, delivered).await
+}
+
+/// A module that stands alone: nobody tells it how far others are.
+struct Nobody;
+#[async_trait]
+impl Heads for Nobody {
+    async fn head(&self, module: &str) -> Result<u64, ReadError> {
+        Err(ReadError::Unavailable(format!("{module} is not to be reached from here")))
+    }
+}
+
+/// [`serve`] beside other modules, whose logs a handler may ask after.
+pub async fn serve_beside(
+    module: &Module,
+    store: &SharedStore,
+    (ids, heads): (&Arc<dyn Ids>, &Arc<dyn Heads>),
+    now: Timestamp,
+    delivered: &Delivered,
+) -> Served {
     let name = (delivered.command.as_str(), delivered.version);
     let route = module.commands.iter().find(|((command, version), _)| (*command, *version) == name);
     let Some((_, route)) = route else {
@@ -112,6 +134,7 @@ pub async fn serve(
                     payload: delivered.payload.clone(),
                     store: Arc::clone(store),
                     ids: Arc::clone(ids),
+                    heads: Arc::clone(heads),
                     now,
                 };
                 match (route.handle)(call).await {

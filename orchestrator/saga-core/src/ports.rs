@@ -28,6 +28,15 @@ pub enum ReadError {
     },
 }
 
+/// How far the logs of other modules reach. Whoever wants to say no because it never heard of something asks first:
+/// *not known yet* is never *no*.
+#[async_trait]
+pub trait Heads: Send + Sync {
+    /// The `public_seq` of the last public event in the log of `module`, as its owner tells at this moment; 0 when there is
+    /// none. An owner that cannot be asked is weather.
+    async fn head(&self, module: &str) -> Result<u64, ReadError>;
+}
+
 /// One module's log.
 #[async_trait]
 pub trait EventStore: Send + Sync {

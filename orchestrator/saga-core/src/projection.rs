@@ -155,6 +155,11 @@ pub fn read_as<E: Event>(recorded: &Recorded) -> Result<E, DecodeError> {
     decode(recorded)
 }
 
+/// The name under which a projection's place in one source is kept.
+pub(crate) fn consumer_of(name: &str, version: u16, source: &str) -> String {
+    format!("projection:{name}.v{version}@{source}")
+}
+
 impl ProjectionDef {
     /// The modules it listens to, each once.
     pub fn sources(&self) -> Vec<&'static str> {
@@ -165,7 +170,7 @@ impl ProjectionDef {
     }
     /// The consumer name of its checkpoint for one source.
     pub fn consumer(&self, source: &str) -> String {
-        format!("projection:{}.v{}@{source}", self.name, self.version)
+        consumer_of(&self.name, self.version, source)
     }
     /// A document as the store writes it, with its index fields read from the body.
     pub fn write(&self, key: &str, body: Option<Payload>) -> DocumentWrite {

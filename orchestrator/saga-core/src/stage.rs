@@ -3,19 +3,20 @@
 //! Everything a module's futures wait for is ready on this stage, so it needs no runtime: tests stay plain functions.
 
 use crate::batch::Commit;
-use crate::catchup::catch_up;
+use crate::catchup::{catch_up, public_head};
 use crate::command::{Command, Compensable, Query};
 use crate::envelope::{Actor, Recorded};
 use crate::event::Event;
-use crate::host::{Delivered, Served, serve};
+use crate::host::{Delivered, Served, serve_beside};
 use crate::id::{Direction, Epoch, Position, StepKey, Version};
 use crate::json::Payload;
 use crate::memory::{CountedIds, MemoryStore, StillClock};
 use crate::module::{Deed, Module};
 use crate::outcome::{Answer, Refused};
-use crate::ports::{Clock, Ids, SharedStore};
+use crate::ports::{Clock, Heads, Ids, ReadError, SharedStore};
 use crate::projection::read_as;
 use crate::time::Timestamp;
+use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
@@ -56,6 +57,18 @@ fn unreachable_future() -> ! {
 
 /// 2025-12-13T12:00:00Z.
 pub const STAGE_TIME: Timestamp = Timestamp(1_765_627_200_000_000);
+
+/// The logs of other modules on this stage; one that was never heard of is empty.
+pub(crate) struct Others(pub(crate) BTreeMap<String, SharedStore>);
+#[async_trait]
+impl Heads for Others {
+    async fn head(&self, module: &str) -> Result<u64, ReadError> {
+        match self.0.get(module) {
+            Some(log) => public_head(log).await,
+            None => Ok(0),
+        }
+    }
+}
 
 impl Stage {
     /// A stage for `module`.
@@ -146,7 +159,12 @@ impl Stage {
         };
         let delivered =
             Delivered { command: C::NAME.to_owned(), version: C::VERSION, payload, deed, epoch: Epoch(1), keys };
-        ready(serve(&self.module, &self.store, &self.ids, self.clock.now(), &delivered))
+        self.serve_delivered(&delivered)
+    }
+    /// Delivers a command with the envelope that it has.
+    pub fn serve_delivered(&self, delivered: &Delivered) -> Served {
+        let heads: Arc<dyn Heads> = Arc::new(Others(self.others.clone()));
+        ready(serve_beside(&self.module, &self.store, (&self.ids, &heads), self.clock.now(), delivered))
     }
     /// Folds everything recorded so far into the module's read models, its own log and those of others.
     pub fn project(&self) -> Result<(), String> {

@@ -76,6 +76,9 @@ impl EventBus for Nats {
     async fn events(&self, module: &str, after: u64, max: usize) -> Result<Vec<Recorded>, BusError> {
         self.inner.events(module, after, max).await
     }
+    async fn owner_head(&self, module: &str) -> Result<u64, BusError> {
+        self.inner.log_head(module).await
+    }
     async fn missing(&self, module: &str, head: u64) -> Result<Vec<RangeInclusive<u64>>, BusError> {
         let last = self.inner.api.stream(&stream_of(module), None).await?.map_or(0, |info| info.last);
         Ok(if last < head { vec![last + 1..=head] } else { Vec::new() })

@@ -5,9 +5,8 @@ use crate::event::{self, READ_LOG, READ_LOG_VERSION};
 use crate::headers::Attributes;
 use crate::subject::Subjects;
 use saga_core::bus::{Answerer, BusError, Line};
-use saga_core::catchup::place;
+use saga_core::catchup::{place, public_head};
 use saga_core::envelope::Recorded;
-use saga_core::id::Position;
 use saga_core::json::Payload;
 use saga_core::outcome::Refused;
 use saga_core::ports::{ReadError, SharedStore};
@@ -19,6 +18,9 @@ const LIMIT_MAX: usize = 500;
 /// 512 KiB in one answer, and one event whatever its size: it has to fit the broker's `max_payload`.
 const ANSWER_BYTES_MAX: usize = 512 * 1024;
 
+/// No log is as long as the largest whole number that every JSON reader keeps exact.
+const END_OF_EVERYTHING: u64 = 1 << 53;
+
 #[derive(Serialize, Deserialize)]
 struct Question {
     after: u64,
@@ -27,6 +29,7 @@ struct Question {
 #[derive(Deserialize)]
 struct Page {
     events: Vec<Payload>,
+    head: u64,
 }
 
 /// The line on which the events of a module are asked for.
@@ -73,35 +76,27 @@ async fn answer(
         }
         at = end;
     }
-    json.push_str(&format!("],\"head\":{}}}", head(store).await?));
+    json.push_str(&format!("],\"head\":{}}}", public_head(store).await?));
     Ok(Payload::trusted(json))
 }
 
-/// The public sequence of the last public event: looked for from the end, in pages that grow.
-async fn head(store: &SharedStore) -> Result<u64, ReadError> {
-    let Position(mut end) = store.head().await?;
-    let mut step = 64;
-    while end > 0 {
-        let from = end.saturating_sub(step);
-        let count = usize::try_from(end - from).unwrap_or(LIMIT_MAX);
-        let page = store.read_log(Position(from), count).await?;
-        if let Some(seq) = page.iter().rev().find_map(event::sequence) {
-            return Ok(seq);
-        }
-        end = from;
-        step = (step * 2).min(8_192);
-    }
-    Ok(0)
-}
-
 impl Inner {
-    /// Asks the producer of a module's events for those after `after`, in order and without a gap.
-    pub(crate) async fn read_log(&self, module: &str, after: u64, limit: usize) -> Result<Vec<Recorded>, BusError> {
+    /// Asks the producer of a module's events how far its log reaches.
+    pub(crate) async fn log_head(&self, module: &str) -> Result<u64, BusError> {
+        // One event behind the end of everything: the answer is the end alone.
+        Ok(self.log_page(module, END_OF_EVERYTHING, 1).await?.head)
+    }
+    async fn log_page(&self, module: &str, after: u64, limit: usize) -> Result<Page, BusError> {
         let wrong = |why: String| BusError::Unavailable(format!("ReadLog of {module}: {why}"));
         let question = Payload::of(&Question { after, limit }).map_err(|why| wrong(why.to_string()))?;
         let answer = self.call(&line(module), &question, self.options.answer_within).await?;
         let answer = answer.map_err(|refused| wrong(format!("{}: {}", refused.code, refused.reason)))?;
-        let page: Page = answer.read().map_err(|why| wrong(why.to_string()))?;
+        answer.read().map_err(|why| wrong(why.to_string()))
+    }
+    /// Asks the producer of a module's events for those after `after`, in order and without a gap.
+    pub(crate) async fn read_log(&self, module: &str, after: u64, limit: usize) -> Result<Vec<Recorded>, BusError> {
+        let wrong = |why: String| BusError::Unavailable(format!("ReadLog of {module}: {why}"));
+        let page = self.log_page(module, after, limit).await?;
         let mut events = Vec::with_capacity(page.events.len());
         for (event, seq) in page.events.iter().zip(after + 1..) {
             let read = Attributes::of_structured(event.as_str().as_bytes());

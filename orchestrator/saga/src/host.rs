@@ -3,6 +3,7 @@
 use crate::feed::Feed;
 use crate::health::Health;
 use crate::tasks::Tasks;
+use async_trait::async_trait;
 use futures::FutureExt;
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -11,12 +12,12 @@ use saga_core::batch::{Batch, Commit, Fence, Mark};
 use saga_core::bus::{Answerer, AnyBus, CommandMessage, Delivery, Inbox, Line, Message, ReplyMessage, Says, Settle};
 use saga_core::catchup::{Kept, PROJECTION_PAGE, blocked, cut, fold_page};
 use saga_core::envelope::Recorded;
-use saga_core::host::{Served, serve};
+use saga_core::host::{Served, serve, serve_beside};
 use saga_core::id::{Direction, Position};
 use saga_core::machine::projector::{Parked, public_place};
 use saga_core::module::{Module, Reactor};
 use saga_core::outcome::{Answer, Refused};
-use saga_core::ports::{Clock, Ids, SharedStore};
+use saga_core::ports::{Clock, Heads, Ids, ReadError, SharedStore};
 use saga_core::projection::{At, ProjectionDef};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -226,7 +227,8 @@ impl Host {
         self.serve_once(message).await
     }
     async fn serve_once(&self, message: &CommandMessage) -> Served {
-        let work = serve(&self.module, &self.store, &self.ids, self.clock.now(), &message.delivered);
+        let heads: Arc<dyn Heads> = Arc::new(Owners(Arc::clone(&self.bus)));
+        let work = serve_beside(&self.module, &self.store, (&self.ids, &heads), self.clock.now(), &message.delivered);
         AssertUnwindSafe(work)
             .catch_unwind()
             .await
@@ -383,6 +385,15 @@ impl Host {
             }
         }
         Ok(parked)
+    }
+}
+
+/// Asks the owners of other logs over the bus.
+struct Owners(Arc<dyn AnyBus>);
+#[async_trait]
+impl Heads for Owners {
+    async fn head(&self, module: &str) -> Result<u64, ReadError> {
+        self.0.owner_head(module).await.map_err(|why| ReadError::Unavailable(why.to_string()))
     }
 }
 

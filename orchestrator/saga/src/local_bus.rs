@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use saga_core::bus::{
     Answerer, Aside, Bus, BusError, Calls, Delivery, EventBus, Inbox, Line, Message, Settle, Tip, Upkeep,
 };
-use saga_core::catchup::place;
+use saga_core::catchup::{place, public_head};
 use saga_core::envelope::Recorded;
 use saga_core::id::Position;
 use saga_core::json::Payload;
@@ -317,6 +317,10 @@ impl EventBus for LocalBus {
             }
             published.changed().await.map_err(|_| BusError::Unavailable("the bus has ended".to_owned()))?;
         }
+    }
+    async fn owner_head(&self, module: &str) -> Result<u64, BusError> {
+        let store = Arc::clone(&self.source(module)?.store);
+        public_head(&store).await.map_err(|why| BusError::Unavailable(why.to_string()))
     }
     async fn missing(&self, module: &str, head: u64) -> Result<Vec<RangeInclusive<u64>>, BusError> {
         let last = *self.source(module)?.published.borrow();

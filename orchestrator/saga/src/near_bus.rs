@@ -174,6 +174,9 @@ impl EventBus for NearBus {
     async fn events(&self, module: &str, after: u64, max: usize) -> Result<Vec<Recorded>, BusError> {
         self.far.events(module, after, max).await
     }
+    async fn owner_head(&self, module: &str) -> Result<u64, BusError> {
+        self.far.owner_head(module).await
+    }
     async fn missing(&self, module: &str, head: u64) -> Result<Vec<RangeInclusive<u64>>, BusError> {
         self.far.missing(module, head).await
     }

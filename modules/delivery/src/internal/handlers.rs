@@ -10,7 +10,9 @@ use crate::api::refusals::PackageRefused;
 use crate::internal::execution::{self, PaymentRule, SETTINGS, Switches};
 use crate::internal::package::{self, Approved, Order, Package};
 use crate::internal::projections::{APPROVALS, Approval};
+use events::client_review::ClientReview;
 use events::ids::DeliveryPackageId;
+use saga_core::event::Owner;
 use saga_core::module::{Cx, Halt, Handled, OrRefuse, OrRetry};
 use saga_core::ports::Find;
 
@@ -20,8 +22,7 @@ const SILENT_RETRY_MS: u64 = 1_000;
 type Halted = Halt<PackageRefused>;
 
 pub(super) async fn create_package(cx: Cx<Needs>, command: CreatePackage) -> Handled<CreatePackage> {
-    let approvals = if command.requires_client_approval { approvals(&cx, &command).await? } else { Vec::new() };
-    package::gate(&command, &approvals).or_refuse()?;
+    gate(&cx, &command).await?;
     let orders = package::orders(&command.artifacts).or_refuse()?;
     let mut parts = Vec::new();
     let mut missing = Vec::new();
@@ -40,6 +41,20 @@ pub(super) async fn create_package(cx: Cx<Needs>, command: CreatePackage) -> Han
     let created = package::decide_create(&story.state, &command, package_id, artifacts).or_refuse()?;
     let reply = PackageReply { package_id, artifacts: created.artifacts.clone() };
     Ok(cx.done(reply).append(&story, [created.into()]))
+}
+
+/// The client's approval, where it is needed. One that was never heard of may be on its way: a no needs everything that
+/// the review told.
+async fn gate(cx: &Cx<Needs>, command: &CreatePackage) -> Result<(), Halted> {
+    if !command.requires_client_approval {
+        return package::gate(command, &[]).or_refuse();
+    }
+    if package::gate(command, &approvals(cx, command).await?).is_ok() {
+        return Ok(());
+    }
+    let what = format!("the client's approval of draft {}", command.draft_id);
+    cx.caught_up((APPROVALS, 1), ClientReview::MODULE, &what).await?;
+    package::gate(command, &approvals(cx, command).await?).or_refuse()
 }
 
 async fn approvals(cx: &Cx<Needs>, command: &CreatePackage) -> Result<Vec<Approved>, Halted> {

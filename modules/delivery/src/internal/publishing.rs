@@ -12,19 +12,18 @@ use crate::internal::job::{self, Cancelling, Job, Work};
 use crate::internal::package::Package;
 use crate::internal::projections::{ASSETS, Asset};
 use events::ids::PublishJobId;
+use events::production::Production;
 use events::values::Text;
 use saga_core::aggregate::{Aggregate, Loaded};
 use saga_core::command::Common;
 use saga_core::envelope::{Actor, ActorKind};
+use saga_core::event::Owner;
 use saga_core::module::{Cx, Halt, Handled, OrRefuse, OrRetry};
 use saga_core::time::Timestamp;
 use std::sync::Arc;
 
 /// How long a silent platform is left alone before a retraction asks it again.
 const SILENT_RETRY_MS: u64 = 30_000;
-
-/// News between modules travels within milliseconds; a second covers a hiccup.
-const NEWS_RETRY_MS: u64 = 1_000;
 
 type Halted = Halt<PublishRefused>;
 
@@ -103,6 +102,13 @@ pub(super) async fn execute(cx: Cx<Needs>, command: ExecutePublish) -> Handled<E
     Ok(cx.done(reply).append(&story, events))
 }
 
+/// Whether the asset that is to be posted is approved, as far as it was heard of.
+async fn approved(cx: &Cx<Needs>, work: &Work) -> Result<bool, Halted> {
+    let Some(asset_id) = work.asset_id else { return Ok(true) };
+    let heard = cx.documents().get::<Asset>(ASSETS, 1, asset_id).await.or_retry()?;
+    Ok(heard.is_some_and(|asset| asset.approved))
+}
+
 async fn post(cx: &Cx<Needs>, state: &Job, work: &Work) -> Result<Vec<JobEvent>, Halted> {
     wait_for(state.due, cx.now())?;
     let switches = cx.load::<Switches>(SETTINGS).await.or_retry()?;
@@ -110,18 +116,15 @@ async fn post(cx: &Cx<Needs>, state: &Job, work: &Work) -> Result<Vec<JobEvent>,
         Some(package_id) => cx.load::<Package>(package_id).await.or_retry()?.state.status,
         None => None,
     };
-    let heard = match work.asset_id {
-        Some(asset_id) => cx.documents().get::<Asset>(ASSETS, 1, asset_id).await.or_retry()?,
-        None => None,
-    };
-    let approved = work.asset_id.is_none() || heard.is_some_and(|asset| asset.approved);
-    // A saga approves and publishes within a second: news on its way is weather to it. A person gets the answer now.
-    let on_its_way = !approved && heard.is_none() && cx.deed().is_of_saga();
-    job::gate(work, &switches.state.now, package, approved || on_its_way).or_refuse()?;
-    if on_its_way {
-        let reason = "the approval of the asset has not been heard yet".to_owned();
-        return Err(Halt::Retry { after_ms: NEWS_RETRY_MS, reason });
+    let mut approved = approved(cx, work).await?;
+    if !approved {
+        // What says no whatever is heard of the asset says it at once. News of the asset may be on its way: a no for want of
+        // its approval needs everything that production told.
+        job::gate(work, &switches.state.now, package, true).or_refuse()?;
+        cx.caught_up((ASSETS, 1), Production::MODULE, "the approval of the asset").await?;
+        approved = self::approved(cx, work).await?;
     }
+    job::gate(work, &switches.state.now, package, approved).or_refuse()?;
     let dry_run = switches.state.now.dry_run;
     let publisher = publisher(cx, dry_run);
     let key = state.effect(work.job_id);

@@ -1,21 +1,17 @@
 //! What production remembers of strategy and of quality control, so that it need not ask them.
 
 use crate::api::ports::Needs;
-use events::ids::{QcResultId, StrategyId};
-use events::qc::{QcFailed, QcPassed, QcResultVoided, QcWaived, Subject, SubjectKind};
+use events::ids::{AssetId, QcResultId, StrategyId};
+use events::qc::{Qc, QcFailed, QcPassed, QcResultVoided, QcWaived, Subject, SubjectKind};
 use events::strategy::{StrategyApprovalRevoked, StrategyApproved, StrategyDiscarded};
-use saga_core::module::Cx;
+use saga_core::event::Owner;
+use saga_core::module::{Cx, Halt};
 use saga_core::ports::ReadError;
 use saga_core::projection::{Projection, ProjectionDef};
 use serde::{Deserialize, Serialize};
 
 const STRATEGIES: &str = "production.strategies";
 const QUALITY: &str = "production.quality";
-
-/// Five attempts: a projection that is further behind than that is broken, and a refusal says so.
-pub(super) const LAG_ATTEMPTS_MAX: u32 = 5;
-/// 50 ms: a projection is seldom further behind.
-pub(super) const LAG_MS: u64 = 50;
 
 /// Where a strategy stands, as far as it was heard of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +45,16 @@ pub(super) fn strategies() -> ProjectionDef {
         )
         .on::<StrategyDiscarded>(|event, _| Some(event.strategy_id.to_string()), |_, _, _| Some(Strategy::Discarded))
         .build()
+}
+
+/// Before an approval that was never heard of becomes a no.
+pub(super) async fn all_of_strategy<R>(cx: &Cx<Needs>, id: StrategyId) -> Result<(), Halt<R>> {
+    cx.caught_up(
+        (STRATEGIES, 1),
+        <events::strategy::Strategy as Owner>::MODULE,
+        &format!("an approval of strategy {id}"),
+    )
+    .await
 }
 
 pub(super) async fn strategy(cx: &Cx<Needs>, id: StrategyId) -> Result<Option<Strategy>, ReadError> {
@@ -111,6 +117,11 @@ pub(super) fn quality() -> ProjectionDef {
             |known, event, _| Results::changed(known, event.result_id, |entry| entry.voided = true),
         )
         .build()
+}
+
+/// Before a good result that was never heard of becomes a no.
+pub(super) async fn all_of_quality<R>(cx: &Cx<Needs>, id: AssetId) -> Result<(), Halt<R>> {
+    cx.caught_up((QUALITY, 1), Qc::MODULE, &format!("a good quality result of asset {id}")).await
 }
 
 /// The newest result of this very version that was not voided.

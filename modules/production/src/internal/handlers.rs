@@ -3,7 +3,7 @@
 use super::asset::{self, Asset};
 use super::bundle::{self, Bundle};
 use super::draft::{self, Draft};
-use super::gates::{self, Judged, LAG_ATTEMPTS_MAX, LAG_MS};
+use super::gates::{self, Judged};
 use super::limits::Undoing;
 use crate::api::dtos::{AssetStatus, DraftStatus};
 use crate::api::events::ApprovalId;
@@ -14,7 +14,7 @@ use crate::api::ports::{
 use events::ids::BundleId;
 use events::qc::{Subject, SubjectKind};
 use saga_core::aggregate::{LoadError, Loaded};
-use saga_core::module::{Cx, Halt, Handled, OrRefuse, OrRetry};
+use saga_core::module::{Cx, Handled, OrRefuse, OrRetry};
 
 pub(super) async fn revert_revision(cx: Cx<Needs>, cmd: RevertRevision) -> Handled<RevertRevision> {
     let story = cx.load::<Draft>(cmd.draft_id).await.or_retry()?;
@@ -66,11 +66,11 @@ pub(super) async fn revert_asset_edit(cx: Cx<Needs>, cmd: RevertAssetEdit) -> Ha
 pub(super) async fn approve_asset(cx: Cx<Needs>, cmd: ApproveAsset) -> Handled<ApproveAsset> {
     let story = cx.load::<Asset>(cmd.asset_id).await.or_retry()?;
     asset::check_approve(&story.state, cmd.asset_id).or_refuse()?;
-    let judged = judgement(&cx, &story).await.or_retry()?;
-    let deed = cx.deed();
-    if judged.is_none() && deed.is_of_saga() && deed.attempt <= LAG_ATTEMPTS_MAX {
-        let reason = format!("no quality result of asset {} was heard of yet", cmd.asset_id);
-        return Err(Halt::Retry { after_ms: LAG_MS, reason });
+    let mut judged = judgement(&cx, &story).await.or_retry()?;
+    if judged.is_none_or(|judged| !judged.good) {
+        // A result, or a waiver, may be on its way: a no needs everything that quality control told.
+        gates::all_of_quality(&cx, cmd.asset_id).await?;
+        judged = judgement(&cx, &story).await.or_retry()?;
     }
     let id = ApprovalId::from(cx.key());
     let event = asset::decide_approve(&story.state, &cmd, judged, id, &cx.deed().actor).or_refuse()?;

@@ -2,7 +2,7 @@
 
 use super::asset::{self, Asset, Editing, Making, Version};
 use super::draft::{self, Draft};
-use super::gates::{self, LAG_ATTEMPTS_MAX, LAG_MS, Strategy};
+use super::gates::{self, Strategy};
 use super::limits::{self, whole};
 use crate::api::dtos::{AssetChanges, AssetContent, AssetCopy, AssetMade, AssetSpec};
 use crate::api::events::{Media, RevisionId, Rights};
@@ -50,15 +50,15 @@ pub(super) async fn generate_draft(cx: Cx<Needs>, cmd: GenerateDraft) -> Handled
     Ok(keep(cx.done(reply).append(&story, [event]), long))
 }
 
-/// The gate of a draft. An approval that was never heard of may be on its way.
+/// The gate of a draft. An approval that was never heard of may be on its way: a no needs everything that strategy told.
 async fn approved(cx: &Cx<Needs>, strategy_id: StrategyId) -> Result<(), Halt<DraftRefused>> {
+    if gates::strategy(cx, strategy_id).await.or_retry()? == Some(Strategy::Approved) {
+        return Ok(());
+    }
+    gates::all_of_strategy(cx, strategy_id).await?;
     let state = match gates::strategy(cx, strategy_id).await.or_retry()? {
         Some(Strategy::Approved) => return Ok(()),
         Some(known @ (Strategy::Revoked | Strategy::Discarded)) => known.word(),
-        None if cx.deed().attempt <= LAG_ATTEMPTS_MAX => {
-            let reason = format!("no approval of strategy {strategy_id} was heard of yet");
-            return Err(Halt::Retry { after_ms: LAG_MS, reason });
-        }
         None => "UNKNOWN",
     };
     Err(Halt::Refuse(DraftRefused::StrategyNotApproved { strategy_id, state: state.to_owned() }))

@@ -17,12 +17,17 @@ fn discard(draft_id: DraftId) -> DiscardDraft {
 #[test]
 fn a_draft_needs_an_approved_strategy_and_waits_for_word_of_it() {
     let mut world = World::without_strategy();
-    for attempt in 1..=5 {
-        assert_eq!(code(world.attempt(&generate(), 1, attempt)), "RETRY");
+    // All that strategy told is known, and an approval is not among it: that is a no.
+    assert_eq!(code(world.attempt(&generate(), 1, 1)), "STRATEGY_NOT_APPROVED");
+    world.approve_strategy_unheard();
+    for attempt in [1, 2, 6, 5_000] {
+        let weather = world.attempt(&generate(), 9, attempt).unwrap_err();
+        assert_eq!(weather.code, "RETRY", "not known yet is never no, at no try");
+        assert!(weather.reason.contains("strategy is read up to event 0 of 1"), "{}", weather.reason);
+        assert_eq!(code(world.stage.send(&generate(), mia())), "RETRY", "nor for a person");
     }
-    assert_eq!(code(world.attempt(&generate(), 1, 6)), "STRATEGY_NOT_APPROVED");
     assert_eq!(world.writer.calls(), [], "nobody writes for a strategy that is not approved");
-    world.approve_strategy();
+    world.stage.project().unwrap();
     assert_eq!(world.stage.send(&generate(), mia()).unwrap().revision, 1);
 
     let revoked = StrategyApprovalRevoked { strategy_id: STRATEGY, reason: "late".to_owned(), actor: mia() };

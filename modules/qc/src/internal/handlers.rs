@@ -6,7 +6,9 @@ use crate::api::dtos::ResultStatus;
 use crate::api::events::Subject;
 use crate::api::ports::{EvaluateContent, Needs, VoidQcResult, WaiveQc};
 use events::ids::QcResultId;
+use events::qc::Qc;
 use saga_core::command::Common;
+use saga_core::event::Owner;
 use saga_core::id::Direction;
 use saga_core::module::{Cx, Halt, Handled, OrRefuse, OrRetry};
 
@@ -18,7 +20,7 @@ pub(super) async fn evaluate(cx: Cx<Needs>, cmd: EvaluateContent) -> Handled<Eva
 }
 
 pub(super) async fn waive(cx: Cx<Needs>, cmd: WaiveQc) -> Handled<WaiveQc> {
-    let known = subject_of(&cx, cmd.result_id, cmd.subject).await.or_retry()?;
+    let known = surely(&cx, cmd.result_id, cmd.subject).await?;
     let subject = known.ok_or_else(|| not_found(cmd.result_id)).or_refuse()?;
     let story = cx.load::<Judgements>(place(subject)).await.or_retry()?;
     let event = decide_waive(&story.state, &cmd, &cx.deed().actor).or_refuse()?;
@@ -27,7 +29,7 @@ pub(super) async fn waive(cx: Cx<Needs>, cmd: WaiveQc) -> Handled<WaiveQc> {
 
 pub(super) async fn void(cx: Cx<Needs>, cmd: VoidQcResult) -> Handled<VoidQcResult> {
     let undoing = if cx.deed().direction == Direction::Undo { Undoing::Yes } else { Undoing::No };
-    let known = subject_of(&cx, cmd.result_id, cmd.subject).await.or_retry()?;
+    let known = surely(&cx, cmd.result_id, cmd.subject).await?;
     let Some(subject) = known else {
         return match undoing {
             // The result was made, for the barrier says so; only the read model has not seen it yet.
@@ -47,6 +49,15 @@ const LAG_MS: u64 = 50;
 
 fn not_found(id: QcResultId) -> Common {
     Common::NotFound { what: format!("quality result {id}") }
+}
+
+/// The story of a result, once everything that qc has recorded is read: only then, none is a no.
+async fn surely<R>(cx: &Cx<Needs>, id: QcResultId, said: Option<Subject>) -> Result<Option<Subject>, Halt<R>> {
+    if let Some(known) = subject_of(cx, id, said).await.or_retry()? {
+        return Ok(Some(known));
+    }
+    cx.caught_up_with_itself((PLACES, 1), Qc::MODULE, &format!("quality result {id}")).await?;
+    subject_of(cx, id, said).await.or_retry()
 }
 
 /// The story of a result: as the sender says, or as the read model knows.

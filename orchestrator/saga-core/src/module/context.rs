@@ -3,13 +3,15 @@
 use super::{Call, Docs, Handling};
 use crate::aggregate::{Aggregate, LoadError, Loaded, load};
 use crate::batch::{Blob, StreamWrite};
+use crate::catchup::public_head;
 use crate::command::{Command, Refusal};
 use crate::envelope::{Actor, ActorKind, Metadata, NewEvent, SagaRef, sha256};
 use crate::event::EventSet;
 use crate::id::{Direction, StepKey};
 use crate::json::Payload;
 use crate::outcome::{Answer, Refused};
-use crate::ports::{Ids, SharedStore};
+use crate::ports::{Heads, Ids, SharedStore};
+use crate::projection::consumer_of;
 use crate::time::Timestamp;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -51,6 +53,7 @@ pub struct Cx<N> {
     needs: Arc<N>,
     store: SharedStore,
     ids: Arc<dyn Ids>,
+    heads: Arc<dyn Heads>,
     deed: Arc<Deed>,
     now: Timestamp,
 }
@@ -61,6 +64,7 @@ impl<N> Clone for Cx<N> {
             needs: Arc::clone(&self.needs),
             store: Arc::clone(&self.store),
             ids: Arc::clone(&self.ids),
+            heads: Arc::clone(&self.heads),
             deed: Arc::clone(&self.deed),
             now: self.now,
         }
@@ -70,7 +74,7 @@ impl<N> Clone for Cx<N> {
 impl<N> Cx<N> {
     /// For one call, over what the module needs.
     pub(super) fn new(needs: Arc<N>, call: Call) -> Self {
-        Cx { needs, store: call.store, ids: call.ids, deed: Arc::new(call.deed), now: call.now }
+        Cx { needs, store: call.store, ids: call.ids, heads: call.heads, deed: Arc::new(call.deed), now: call.now }
     }
     /// What the module needs from outside.
     pub fn needs(&self) -> &N {
@@ -95,6 +99,44 @@ impl<N> Cx<N> {
     /// Reads this module's documents.
     pub fn documents(&self) -> Docs {
         Docs::new(Arc::clone(&self.store))
+    }
+    /// Whether this module's read model (name, version) has heard everything that `source` has in its log by now. Ask this
+    /// before an absence becomes a no, and read the model again afterwards. Behind, or nobody to ask: weather, for as long
+    /// as it takes; `what` is what the handler looks for, in words.
+    pub async fn caught_up<R>(
+        &self,
+        (projection, version): (&str, u16),
+        source: &str,
+        what: &str,
+    ) -> Result<(), Halt<R>> {
+        let head = self.heads.head(source).await.map_err(|why| {
+            let reason = format!("{what} was not heard of yet, and {source} cannot be asked: {why}");
+            Halt::Retry { after_ms: LAG_MS, reason }
+        })?;
+        self.read_up_to((projection, version), (source, head), what).await
+    }
+    /// The same for a read model of this module's own events; `own` is its name. Its log is at hand, and nobody is asked.
+    pub async fn caught_up_with_itself<R>(
+        &self,
+        (projection, version): (&str, u16),
+        own: &str,
+        what: &str,
+    ) -> Result<(), Halt<R>> {
+        let head = public_head(&self.store).await.or_retry()?;
+        self.read_up_to((projection, version), (own, head), what).await
+    }
+    async fn read_up_to<R>(
+        &self,
+        (projection, version): (&str, u16),
+        (source, head): (&str, u64),
+        what: &str,
+    ) -> Result<(), Halt<R>> {
+        let at = self.store.checkpoint(&consumer_of(projection, version, source)).await.or_retry()?;
+        if at.0 >= head {
+            return Ok(());
+        }
+        let reason = format!("{what} was not heard of yet: {source} is read up to event {at} of {head}");
+        Err(Halt::Retry { after_ms: LAG_MS, reason })
     }
     /// A deed with its reply; add what to append.
     pub fn done<T>(&self, reply: T) -> Done<T> {
@@ -183,6 +225,9 @@ impl<T> Done<T> {
         self
     }
 }
+
+/// 50 ms: a read model is seldom further behind.
+const LAG_MS: u64 = 50;
 
 /// A second is long enough for a module to recover from a hiccup and short enough to go unnoticed.
 const RETRY_AFTER_MS: u64 = 1_000;

@@ -5,7 +5,7 @@ use crate::batch::{Blob, StreamWrite};
 use crate::command::{Command, Query};
 use crate::json::Payload;
 use crate::outcome::{Answer, Refused};
-use crate::ports::{Cached, Document, Find, Ids, ReadError, SharedStore};
+use crate::ports::{Cached, Document, Find, Heads, Ids, ReadError, SharedStore};
 use crate::time::Timestamp;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ pub struct Call {
     pub store: SharedStore,
     /// Where new event ids come from.
     pub ids: Arc<dyn Ids>,
+    /// How far the logs of other modules reach.
+    pub heads: Arc<dyn Heads>,
     /// Now.
     pub now: Timestamp,
 }

@@ -3,12 +3,14 @@
 use super::{SILENCES_MAX, World};
 use crate::batch::Batch;
 use crate::execution::{Act, Deed as ActDeed};
-use crate::host::{Delivered, Served, serve};
+use crate::host::{Delivered, Served, serve_beside};
 use crate::id::{Direction, SagaId};
 use crate::machine::participant::entry;
 use crate::outcome::{Answer, Refused};
-use crate::ports::{Clock, SharedStore};
+use crate::ports::{Clock, Heads, SharedStore};
+use crate::stage::Others;
 use crate::step::StepError;
+use std::sync::Arc;
 
 impl World {
     /// Performs an act as its participant would; `None` is silence.
@@ -44,7 +46,9 @@ impl World {
                     return Ok(Some(refuse(store, &delivered).await));
                 }
                 self.project().await?;
-                match serve(module, store, &self.ids, self.clock.now(), &delivered).await {
+                let logs = self.modules.iter().map(|(name, (_, log))| ((*name).to_owned(), Arc::clone(log)));
+                let heads: Arc<dyn Heads> = Arc::new(Others(logs.collect()));
+                match serve_beside(module, store, (&self.ids, &heads), self.clock.now(), &delivered).await {
                     Served::Answered(answer) => Ok(Some(answer)),
                     Served::Stale { .. } => Ok(None),
                     Served::Park(why) => Err(format!("{}: {}: {}", act.step, why.code, why.reason)),
