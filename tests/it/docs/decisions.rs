@@ -25,16 +25,19 @@ fn dependency_faults(manifest: &str, decisions: &str) -> Vec<String> {
 fn decision_faults(decisions: &str) -> Vec<String> {
     const LINES: [&str; 5] = ["- Context: ", "- Choice: ", "- Price: ", "- Evidence: ", "- Date: "];
     let chapters = decisions.split("\n### D").skip(1);
-    let mut faults = Vec::new();
-    for (index, chapter) in chapters.enumerate() {
+    let (mut faults, mut last) = (Vec::new(), 0);
+    for chapter in chapters {
         let chapter = chapter.split("\n## ").next().unwrap_or(chapter);
-        if !chapter.starts_with(&format!("{}. ", index + 1)) {
-            faults.push(format!("after D{index} comes D{}", chapter.lines().next().unwrap_or_default()));
+        // Numbers grow, and may leave gaps: decisions are made side by side.
+        let number = chapter.split_once(". ").and_then(|(number, _)| number.parse().ok()).unwrap_or(0_u32);
+        if number <= last {
+            faults.push(format!("after D{last} comes D{}", chapter.lines().next().unwrap_or_default()));
         }
+        last = number.max(last);
         let mut lines = chapter.lines().skip(1).filter(|line| !line.is_empty());
         if !LINES.iter().all(|start| lines.next().is_some_and(|line| line.starts_with(start))) || lines.next().is_some()
         {
-            faults.push(format!("D{} is not five lines: {}", index + 1, LINES.join("")));
+            faults.push(format!("D{number} is not five lines: {}", LINES.join("")));
         }
     }
     faults
@@ -58,7 +61,8 @@ fn unexplained_dependencies_and_short_decisions_are_seen() {
     let five = "- Context: a\n- Choice: b\n- Price: c\n- Evidence: d\n- Date: e\n";
     let cases = [
         (format!("\n### D1. One\n\n{five}\n### D2. Two\n\n{five}\n## Dependencies\n\n- more\n"), 0),
-        (format!("\n### D1. One\n\n{five}\n### D3. Two\n\n{five}"), 1),
+        (format!("\n### D1. One\n\n{five}\n### D3. Two\n\n{five}"), 0),
+        (format!("\n### D3. One\n\n{five}\n### D2. Two\n\n{five}"), 1),
         (format!("\n### D1. One\n\n{five}- And: more\n"), 1),
         ("\n### D1. One\n\n- Context: a\n- Choice: b\n".to_owned(), 1),
     ];
