@@ -40,8 +40,11 @@ struct Many<'a, T> {
 
 #[derive(Serialize)]
 struct PageOut<'a> {
+    limit: usize,
     next: Option<&'a str>,
     total: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    troubled: Option<u64>,
     truncated: bool,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     notes: &'a [String],
@@ -55,8 +58,12 @@ struct ManyIn<T> {
 
 #[derive(Deserialize)]
 struct PageIn {
+    #[serde(default)]
+    limit: usize,
     next: Option<String>,
     total: Option<u64>,
+    #[serde(default)]
+    troubled: Option<u64>,
     #[serde(default)]
     truncated: bool,
     #[serde(default)]
@@ -108,8 +115,15 @@ pub fn one<T: Serialize>(kind: &'static str, item: &T) -> Result<String, serde_j
 }
 
 fn many<T: Serialize>(kind: &'static str, page: &Page<T>) -> Result<String, serde_json::Error> {
-    let Page { next, total, truncated, notes, .. } = page;
-    let out = PageOut { next: next.as_deref(), total: *total, truncated: *truncated, notes };
+    let Page { limit, next, total, troubled, truncated, notes, .. } = page;
+    let out = PageOut {
+        limit: *limit,
+        next: next.as_deref(),
+        total: *total,
+        troubled: *troubled,
+        truncated: *truncated,
+        notes,
+    };
     serde_json::to_string(&Many { api_version: API_VERSION, kind, items: &page.items, page: out })
 }
 
@@ -142,8 +156,8 @@ pub fn decode_saga(text: &str) -> Result<SagaShow, serde_json::Error> {
 
 fn page<T: DeserializeOwned>(text: &str) -> Result<Page<T>, serde_json::Error> {
     let ManyIn { items, page } = serde_json::from_str(text)?;
-    let PageIn { next, total, truncated, notes } = page;
-    Ok(Page { items, next, total, truncated, notes })
+    let PageIn { limit, next, total, troubled, truncated, notes } = page;
+    Ok(Page { items, limit, next, total, troubled, truncated, notes })
 }
 
 /// The one shape of an error, over HTTP and on standard error under a machine format.

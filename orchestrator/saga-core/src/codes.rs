@@ -103,6 +103,8 @@ codes! {
     NOT_HERE = "SG0308", 3, false, "this process does not do that";
     /// The bus cannot be reached or used.
     BUS_UNAVAILABLE = "SG0309", 9, true, "the bus cannot be reached or used";
+    /// A cursor that does not belong to the list.
+    CURSOR = "SG0315", 2, false, "the cursor does not go on with this list";
     /// A bug.
     INTERNAL = "SG0999", 1, false, "something that must not happen";
 }

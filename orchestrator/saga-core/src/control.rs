@@ -80,7 +80,7 @@ pub struct Selector {
     pub since: Option<Timestamp>,
     /// At most this many; 0: as many as there are, up to [`PAGE_MAX`] a page.
     pub limit: usize,
-    /// Continue after a page.
+    /// Continue after a page: its [`Page::next`], with everything else as it was but the limit.
     pub cursor: Option<String>,
 }
 
@@ -111,15 +111,29 @@ pub enum View {
 pub struct Page<T> {
     /// The rows.
     pub items: Vec<T>,
-    /// Where the next page begins, if there is one.
+    /// At most this many rows were asked for; 0: a page as large as pages are.
+    #[serde(default)]
+    pub limit: usize,
+    /// Where the next page begins, if there is one. A page that is short, even empty, may have a next one.
     pub next: Option<String>,
     /// How many there are in all, when that is known.
     pub total: Option<u64>,
+    /// How many of all need a person, when that is known.
+    #[serde(default)]
+    pub troubled: Option<u64>,
     /// Whether rows were left out.
     pub truncated: bool,
     /// What a person should know of it: who did not answer, and what may be missing because of that.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+impl<T> Page<T> {
+    /// Everything there is, on one page.
+    pub fn whole(items: Vec<T>) -> Self {
+        let total = u64::try_from(items.len()).ok();
+        Self { items, limit: 0, next: None, total, troubled: None, truncated: false, notes: Vec::new() }
+    }
 }
 
 /// One registered definition.

@@ -188,6 +188,7 @@ pub struct Execution {
     rev: Version,
     started: Option<SagaStarted>,
     started_at: Timestamp,
+    moved_at: Timestamp,
     mode: Mode,
     paused: Option<(By, Timestamp)>,
     pivot_passed: bool,
@@ -212,6 +213,7 @@ impl Execution {
             rev: Version::ZERO,
             started: None,
             started_at: Timestamp::default(),
+            moved_at: Timestamp::default(),
             mode: Mode::Forward,
             paused: None,
             pivot_passed: false,
@@ -237,6 +239,14 @@ impl Execution {
     /// What it began with.
     pub fn started(&self) -> Option<&SagaStarted> {
         self.started.as_ref()
+    }
+    /// When it began.
+    pub fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+    /// When its last fact was recorded.
+    pub fn moved_at(&self) -> Timestamp {
+        self.moved_at
     }
     /// Whether it has ended.
     pub fn has_ended(&self) -> bool {

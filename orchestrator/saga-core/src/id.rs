@@ -200,9 +200,9 @@ macro_rules! counter {
         impl $name {
             /// Before the first.
             pub const ZERO: $name = $name(0);
-            /// The one after this.
+            /// The one after this, held at the end of the numbers: after the last one is nothing, and not the beginning.
             pub fn next(self) -> Self {
-                Self(self.0 + 1)
+                Self(self.0.saturating_add(1))
             }
         }
         impl fmt::Display for $name {

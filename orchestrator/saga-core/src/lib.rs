@@ -31,6 +31,7 @@ pub mod json;
 pub mod laws;
 pub mod leases;
 pub mod limits;
+pub mod listing;
 pub mod machine;
 pub mod memory;
 pub mod module;

@@ -62,11 +62,6 @@ fn find(id: &str) -> Result<SagaShow, ControlError> {
     })
 }
 
-fn page<T>(items: Vec<T>) -> Page<T> {
-    let total = u64::try_from(items.len()).ok();
-    Page { items, next: None, total, truncated: false, notes: Vec::new() }
-}
-
 fn list(selector: &Selector) -> Page<SagaRow> {
     let fits = |row: &SagaRow| {
         let state = match selector.states.as_slice() {
@@ -80,10 +75,13 @@ fn list(selector: &Selector) -> Page<SagaRow> {
     let from: usize = selector.cursor.as_ref().and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
     let limit = if selector.limit == 0 { all.len() } else { selector.limit };
     let total = all.len();
+    let troubled = all.iter().filter(|row| row.state.needs_person()).count();
     let items: Vec<SagaRow> = all.into_iter().skip(from).take(limit).collect();
     let end = from + items.len();
     Page {
         items,
+        limit,
+        troubled: u64::try_from(troubled).ok(),
         next: (end < total).then(|| end.to_string()),
         total: u64::try_from(total).ok(),
         truncated: end < total,
@@ -107,14 +105,14 @@ impl Control for Zoo {
             }
             Look::History { id, after, limit } => {
                 find(&id)?;
-                View::History(page(history().into_iter().filter(|fact| fact.rev > after).take(limit).collect()))
+                View::History(Page::whole(history().into_iter().filter(|fact| fact.rev > after).take(limit).collect()))
             }
             Look::Why { id } => {
                 let saga = find(&id)?.row;
                 View::Why(Box::new(Why { causes: causes(saga.state), saga, checked: 14 }))
             }
-            Look::Modules => View::ModuleList(page(modules())),
-            Look::Definitions => View::DefinitionList(page(definitions())),
+            Look::Modules => View::ModuleList(Page::whole(modules())),
+            Look::Definitions => View::DefinitionList(Page::whole(definitions())),
             Look::Verify => View::Verdicts(verdicts(self.findings)),
             Look::Status => View::Status(status()),
         })

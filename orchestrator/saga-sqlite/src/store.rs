@@ -130,6 +130,10 @@ impl SqliteStore {
 fn limit_of(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
+/// A place as the database counts. One beyond its numbers is behind everything, and not before it.
+fn number_of(place: u64) -> i64 {
+    i64::try_from(place).unwrap_or(i64::MAX)
+}
 
 #[async_trait]
 impl EventStore for SqliteStore {
@@ -165,7 +169,7 @@ impl EventStore for SqliteStore {
             let (before, wanted) = (events.len(), (limit - events.len()).min(EVENTS_PER_VALUE.into()));
             let row = sqlx::query(AssertSqlSafe(sql.clone()))
                 .bind(stream.to_shared())
-                .bind(after.0.saturating_add(before as u64).cast_signed())
+                .bind(number_of(after.0.saturating_add(before as u64)))
                 .bind(limit_of(wanted))
                 .fetch_one(&self.readers)
                 .await;
@@ -192,7 +196,7 @@ impl EventStore for SqliteStore {
         );
         let last = after.0.saturating_add(limit as u64).min(i64::MAX.cast_unsigned());
         let mut rows =
-            sqlx::query(AssertSqlSafe(sql)).bind(after.0.cast_signed()).bind(last.cast_signed()).fetch(&self.readers);
+            sqlx::query(AssertSqlSafe(sql)).bind(number_of(after.0)).bind(last.cast_signed()).fetch(&self.readers);
         let mut events = Vec::new();
         while let Some(row) = rows.try_next().await.map_err(|error| self.failed(&error))? {
             decode::recorded(&row, &mut events)?;

@@ -1,23 +1,33 @@
 //! The board: which sagas there are, as a read model of the coordinator's log. Open ones are looked up here after a restart.
 
-use saga_core::fact::{SagaCancelled, SagaCompensated, SagaCompleted, SagaStarted};
+use crate::orchestrator::JOURNAL;
+use saga_core::catchup::place;
+use saga_core::fact::{CompensationStarted, SagaCancelled, SagaCompensated, SagaCompleted, SagaStarted};
 use saga_core::id::SagaId;
+use saga_core::journal::LOG_PAGE;
+use saga_core::listing::Place;
+use saga_core::machine::projector::{fold, keys};
 use saga_core::ports::{FIND_LIMIT_MAX, Find, ReadError, SharedStore};
 use saga_core::projection::{Projection, ProjectionDef};
 use saga_core::time::Timestamp;
 use saga_core::view::SagaState;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Name of the projection.
 pub(crate) const BOARD: &str = "orchestration.board";
 /// Its version.
-pub(crate) const BOARD_VERSION: u16 = 2;
+pub(crate) const BOARD_VERSION: u16 = 3;
 /// Under this name the journal's store keeps how far the board has come.
-pub const BOARD_CONSUMER: &str = "projection:orchestration.board.v2@orchestration";
+pub const BOARD_CONSUMER: &str = "projection:orchestration.board.v3@orchestration";
 /// An id ends with twelve digits without a hyphen.
 const LAST_GROUP: usize = 12;
 /// The word of sagas that have not ended.
 pub(crate) const OPEN: &str = "open";
+/// The number of the index field that says whether a saga is open.
+const STATE: usize = 0;
+/// The number of the index field that lists are ordered by.
+const STARTED: usize = 1;
 
 /// One line of the board.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +47,17 @@ pub(crate) struct Line {
     pub(crate) started_at: Timestamp,
     /// When it ended.
     pub(crate) ended_at: Option<Timestamp>,
+    /// Why it turned back, in the first words of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+}
+
+/// 200 characters tell why; the history has all of them.
+const REASON_CHARS: usize = 200;
+
+fn because(line: Line, why: Option<&str>) -> Line {
+    let why = why.filter(|why| !why.is_empty()).map(|why| why.chars().take(REASON_CHARS).collect());
+    Line { reason: line.reason.or(why), ..line }
 }
 
 pub(crate) fn board() -> ProjectionDef {
@@ -44,8 +65,8 @@ pub(crate) fn board() -> ProjectionDef {
         line.map(|line| Line { state: state.word().to_owned(), ended_at: Some(at), ..line })
     }
     // No index over what is scattered, keys and the last digits of ids: every saga would have a page of its own to write, far
-    // from its neighbours in time, and the more so the longer the history.
-    Projection::<Line>::new(BOARD, BOARD_VERSION, &["state", "type"])
+    // from its neighbours in time, and the more so the longer the history. Times of starts are neighbours.
+    Projection::<Line>::new(BOARD, BOARD_VERSION, &["state", "started_at"])
         .begin::<SagaStarted>(
             |_, at| Some(at.stream.clone()),
             |fact, at| {
@@ -58,6 +79,7 @@ pub(crate) fn board() -> ProjectionDef {
                     state: OPEN.to_owned(),
                     started_at: at.time,
                     ended_at: None,
+                    reason: None,
                 })
             },
         )
@@ -66,26 +88,36 @@ pub(crate) fn board() -> ProjectionDef {
             |_, at| Some(at.stream.clone()),
             |line, _, at| end(line, SagaState::Compensated, at.time),
         )
-        .on::<SagaCancelled>(|_, at| Some(at.stream.clone()), |line, _, at| end(line, SagaState::Cancelled, at.time))
+        .on::<CompensationStarted>(
+            |_, at| Some(at.stream.clone()),
+            |line, fact, _| line.map(|line| because(line, Some(&fact.message))),
+        )
+        .on::<SagaCancelled>(
+            |_, at| Some(at.stream.clone()),
+            |line, fact, at| {
+                let why = fact.by.as_ref().and_then(|by| by.reason.as_deref());
+                end(line.map(|line| because(line, why)), SagaState::Cancelled, at.time)
+            },
+        )
         .build()
 }
 
-/// A question for lines: `(number of the index field, value)` each.
-pub(crate) fn find(filters: Vec<(usize, String)>, after: Option<String>, limit: usize) -> Find {
+/// A question for lines in the order of lists, the newest first; those of open sagas only, if wanted.
+pub(crate) fn newest_first(open: bool, behind: Option<Place>, limit: usize) -> Find {
     Find {
         projection: BOARD.to_owned(),
         version: BOARD_VERSION,
-        filters,
-        order_by: None,
+        filters: if open { vec![(STATE, OPEN.to_owned())] } else { Vec::new() },
+        order_by: Some(STARTED),
         descending: true,
-        after: after.map(|key| (None, key)),
+        after: behind.map(|place| (Some(place.started.to_string()), place.id.to_string())),
         limit: limit.min(FIND_LIMIT_MAX),
     }
 }
 
 /// The ids of the open ones, page by page.
 pub(crate) async fn open_ones(store: &SharedStore) -> Result<Vec<SagaId>, ReadError> {
-    let mut question = find(vec![(0, OPEN.to_owned())], None, FIND_LIMIT_MAX);
+    let mut question = Find { order_by: None, ..newest_first(true, None, FIND_LIMIT_MAX) };
     let mut found = Vec::new();
     loop {
         let page = store.find(&question).await?;
@@ -96,6 +128,50 @@ pub(crate) async fn open_ones(store: &SharedStore) -> Result<Vec<SagaId>, ReadEr
         }
     }
 }
+
+/// What the log says that the board does not have yet.
+#[derive(Debug, Default)]
+pub(crate) struct Tail {
+    /// Lines as they will be, by saga.
+    pub(crate) lines: BTreeMap<SagaId, Line>,
+    /// How many events were left unread: what they say is missing from lists.
+    pub(crate) behind: u64,
+}
+
+/// 20,000 events: more than a busy second, and read in a tenth of one. A board that is further behind is being made anew.
+const TAIL_MAX: usize = 20_000;
+
+/// Folds what the board has not folded, in memory: a list never misses what has just begun or ended.
+pub(crate) async fn tail(store: &SharedStore) -> Result<Tail, ReadError> {
+    let def = board();
+    let mut position = place(store, store.checkpoint(BOARD_CONSUMER).await?.0).await?;
+    let (mut documents, mut blocked) = (BTreeMap::new(), BTreeSet::new());
+    let (mut tail, mut read) = (Tail::default(), 0);
+    loop {
+        let page = store.read_log(position, LOG_PAGE).await?;
+        let Some(last) = page.last() else { return Ok(tail) };
+        position = last.position;
+        read += page.len();
+        let needed = keys(&def, JOURNAL, &page).into_iter().filter(|key| !documents.contains_key(key));
+        let needed: Vec<String> = needed.collect();
+        let known = store.get_all(BOARD, BOARD_VERSION, &needed).await?;
+        documents.extend(known.into_iter().map(|document| (document.key, document.body)));
+        let folded = fold(&def, JOURNAL, &page, documents.clone(), blocked);
+        blocked = folded.blocked;
+        for write in folded.batch.documents.into_iter().filter(|write| write.projection == BOARD) {
+            let Some(body) = write.body else { continue };
+            if let Ok(line) = body.read::<Line>() {
+                tail.lines.insert(line.id, line);
+            }
+            documents.insert(write.key, body);
+        }
+        if read >= TAIL_MAX {
+            tail.behind = store.head().await?.0.saturating_sub(position.0);
+            return Ok(tail);
+        }
+    }
+}
+
 /// The ids that end with these digits.
 pub(crate) async fn ending_with(store: &SharedStore, digits: &str) -> Result<Vec<SagaId>, ReadError> {
     // Further in front an id has hyphens, which people leave out.
@@ -108,7 +184,6 @@ pub(crate) async fn ending_with(store: &SharedStore, digits: &str) -> Result<Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::JOURNAL;
 
     #[test]
     fn the_boards_checkpoint_is_kept_under_its_name() {

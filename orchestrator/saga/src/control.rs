@@ -1,32 +1,30 @@
 //! Control inside the process: what people may look at and order, over a running orchestrator.
 
-use crate::board::{Line, OPEN, ending_with, find, open_ones};
-use crate::groups::LIST_WITHIN;
+use crate::board::ending_with;
 use crate::hosting::module_rows;
+use crate::listing::who;
 use crate::orchestrator::Error;
 use crate::sagas::Sagas;
 use async_trait::async_trait;
 use saga_core::audit::audit_logs;
 use saga_core::codes;
 use saga_core::control::{
-    AwaitSaga, Control, ControlError, DefinitionRow, Look, Order, PAGE_MAX, Page, Receipt, Selector, Status, View, What,
+    AwaitSaga, Control, ControlError, DefinitionRow, Look, Order, PAGE_MAX, Page, Receipt, Status, View, What,
 };
 use saga_core::envelope::Actor;
 use saga_core::event::EventSet;
 use saga_core::execution::{Accepted, Execution, OrderKind, Ordered};
 use saga_core::fact::{By, SagaFact};
 use saga_core::id::{SagaId, Version};
-use saga_core::journal::{group_of, stream_of};
-use saga_core::ports::FIND_LIMIT_MAX;
-use saga_core::time::Timestamp;
-use saga_core::view::{HistoryRow, SagaRow, SagaShow, SagaState, Why};
+use saga_core::journal::stream_of;
+use saga_core::view::{HistoryRow, SagaShow, SagaState, Why};
 use saga_core::why::causes;
 use std::time::Duration;
 
 /// Control over the orchestrator of this process.
 #[derive(Clone)]
 pub struct LocalControl {
-    sagas: Sagas,
+    pub(crate) sagas: Sagas,
     store: String,
     bus: String,
 }
@@ -110,76 +108,6 @@ impl LocalControl {
         let found = self.sagas.saga(id).await.map_err(failed)?;
         found.ok_or_else(|| ControlError::new(codes::SAGA_NOT_FOUND, format!("there is no saga {text:?}")))
     }
-    async fn list(&self, selector: Selector) -> Result<Page<SagaRow>, ControlError> {
-        let (mut rows, silent) = self.sagas.rows(&selector).await.map_err(failed)?;
-        let limit = if selector.limit == 0 { PAGE_MAX } else { selector.limit.min(PAGE_MAX) };
-        let ended = selector.all || selector.states.iter().any(|state| state.is_end());
-        rows.extend(self.unheard(&selector, &silent).await?);
-        let mut next = None;
-        if ended && !selector.attention {
-            (next, rows) = self.list_ended(&selector, limit, rows).await?;
-        }
-        rows.sort_by(|left, right| {
-            (left.state, right.started_at, left.id).cmp(&(right.state, left.started_at, right.id))
-        });
-        rows.dedup_by_key(|row| row.id);
-        let total = (next.is_none() && silent.is_empty()).then_some(rows.len() as u64);
-        let truncated = rows.len() > limit || next.is_some() || !silent.is_empty();
-        rows.truncate(limit);
-        let told = "their sagas are shown as their logs tell, and the newest may be missing; see sagactl doctor";
-        let notes = if silent.is_empty() { Vec::new() } else { vec![format!("{}: {told}", who(&silent))] };
-        Ok(Page { items: rows, total, next, truncated, notes })
-    }
-    /// The open sagas of groups that did not answer, as their facts tell them; as many as a page holds.
-    async fn unheard(&self, selector: &Selector, silent: &[u16]) -> Result<Vec<SagaRow>, ControlError> {
-        let mut rows = Vec::new();
-        if silent.is_empty() {
-            return Ok(rows);
-        }
-        let inner = &self.sagas.inner;
-        let known = open_ones(&inner.store).await.map_err(|why| failed(why.into()))?;
-        let theirs = known.into_iter().filter(|id| silent.contains(&group_of(*id, inner.groups.count)));
-        let now = inner.clock.now();
-        for id in theirs.take(PAGE_MAX) {
-            let exec = self.sagas.saga(id).await.map_err(failed)?;
-            rows.extend(exec.map(|exec| exec.row()).filter(|row| fits(selector, row, now)));
-        }
-        Ok(rows)
-    }
-    async fn list_ended(
-        &self,
-        selector: &Selector,
-        limit: usize,
-        mut rows: Vec<SagaRow>,
-    ) -> Result<(Option<String>, Vec<SagaRow>), ControlError> {
-        let mut filters = Vec::new();
-        filters.extend(selector.kind.clone().map(|kind| (1, kind)));
-        let mut question = find(filters, selector.cursor.clone(), FIND_LIMIT_MAX);
-        let now = self.sagas.inner.clock.now();
-        loop {
-            let page = self.sagas.inner.store.find(&question).await.map_err(|why| failed(why.into()))?;
-            for document in &page {
-                let Ok(line) = document.body.read::<Line>() else { continue };
-                // The board folds many facts at a time: a saga that it still calls open may have ended by now.
-                let row = if line.state == OPEN {
-                    let exec = self.sagas.saga(line.id).await.map_err(failed)?;
-                    exec.map_or_else(|| row_of(&line), |exec| exec.row())
-                } else {
-                    row_of(&line)
-                };
-                if row.state.is_end() && fits(selector, &row, now) {
-                    rows.push(row);
-                }
-                if rows.len() > limit {
-                    return Ok((Some(document.key.clone()), rows));
-                }
-            }
-            match page.last() {
-                Some(last) if page.len() == FIND_LIMIT_MAX => question.after = Some((None, last.key.clone())),
-                Some(_) | None => return Ok((None, rows)),
-            }
-        }
-    }
     async fn history(&self, text: &str, after: u64, limit: usize) -> Result<Page<HistoryRow>, ControlError> {
         let saga = self.resolve(text).await?;
         let internal = || ControlError::new(codes::INTERNAL, "the id does not make a stream name");
@@ -194,7 +122,7 @@ impl LocalControl {
         page.truncate(limit);
         let next = truncated.then(|| page.last().map(|last| last.version.to_string())).flatten();
         let items = page.iter().map(history_row).collect();
-        Ok(Page { items, next, total: None, truncated, notes: Vec::new() })
+        Ok(Page { limit, next, total: None, truncated, ..Page::whole(items) })
     }
     fn definitions(&self) -> Page<DefinitionRow> {
         let rows = self.sagas.definitions().values().map(|definition| DefinitionRow {
@@ -205,7 +133,7 @@ impl LocalControl {
             example: definition.example.clone(),
         });
         let items: Vec<_> = rows.collect();
-        Page { total: Some(items.len() as u64), items, next: None, truncated: false, notes: Vec::new() }
+        Page::whole(items)
     }
     async fn status(&self) -> Result<Status, ControlError> {
         Ok(Status {
@@ -220,57 +148,6 @@ impl LocalControl {
             troubles: self.sagas.health().troubles(),
             incidents: self.sagas.health().incidents(),
         })
-    }
-}
-
-/// Which groups did not answer in time, as the beginning of a sentence.
-fn who(silent: &[u16]) -> String {
-    let names = silent.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
-    let groups = if silent.len() == 1 { "group" } else { "groups" };
-    format!("{groups} {names} did not answer within {} s", LIST_WITHIN.as_secs())
-}
-
-pub(crate) fn fits(selector: &Selector, row: &SagaRow, now: Timestamp) -> bool {
-    let state = if selector.states.is_empty() {
-        selector.all || !row.state.is_end()
-    } else {
-        selector.states.contains(&row.state)
-    };
-    state
-        && selector.kind.as_ref().is_none_or(|kind| *kind == row.kind)
-        && selector.key.as_ref().is_none_or(|pattern| glob(pattern, &row.key))
-        && (!selector.attention || row.needs_attention(now))
-        && selector.since.is_none_or(|since| row.started_at >= since)
-}
-
-/// `*` stands for anything.
-fn glob(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    let parts: Vec<_> = parts.collect();
-    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
-    for part in middle {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
-    }
-    rest.ends_with(last)
-}
-
-fn row_of(line: &Line) -> SagaRow {
-    SagaRow {
-        id: line.id,
-        kind: line.kind.clone(),
-        version: line.version,
-        key: line.key.clone(),
-        state: SagaState::parse(&line.state).unwrap_or(SagaState::Running),
-        step: None,
-        undoing: false,
-        attempt: None,
-        started_at: line.started_at,
-        ended_at: line.ended_at,
-        reason: None,
-        waiting: Vec::new(),
     }
 }
 

@@ -10,6 +10,7 @@ use saga_core::fact::SagaStarted;
 use saga_core::id::{SagaId, Version};
 use saga_core::journal::group_of;
 use saga_core::json::Payload;
+use saga_core::listing::{Asked, Part};
 use saga_core::machine::coordinator::Told;
 use saga_core::outcome::Refused;
 use saga_core::ports::Clock;
@@ -24,6 +25,8 @@ use tokio::sync::{mpsc, oneshot};
 pub const OWNER_WITHIN: Duration = Duration::from_secs(20);
 /// 2 s: whoever looks at a list would rather see what is known than wait for a takeover.
 pub const LIST_WITHIN: Duration = Duration::from_secs(2);
+/// Between two questions to a group that is reading its histories.
+const READ_AGAIN: Duration = Duration::from_millis(10);
 /// Between two questions to a group that nobody owns.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 /// An owner in another process answers within this time, if only to say that nothing has moved.
@@ -40,8 +43,10 @@ pub(crate) enum Question {
     Order { saga: SagaId, ordered: Box<Ordered> },
     /// Answer when a saga rests, or has more facts than this.
     Moved { saga: SagaId, after: Option<Version> },
-    /// The open sagas that fit.
+    /// The open sagas that fit, all of them: asked by programs that do not know of pages yet.
     Rows(Selector),
+    /// A page of the open sagas that fit.
+    Part(Box<Asked>),
     /// The open sagas whose ids end with these digits.
     Ending(String),
 }
@@ -54,6 +59,7 @@ pub(crate) enum Answered {
     /// Nothing has moved yet: ask again.
     Still,
     Rows(Vec<SagaRow>),
+    Part(Box<Part>),
     Ids(Vec<SagaId>),
 }
 
@@ -126,6 +132,40 @@ impl Groups {
             }
         }
         Ok((all, silent))
+    }
+    /// Asks every group for its part of a list, and one that is still reading its histories again. Those that have no
+    /// answer within [`LIST_WITHIN`], or whose owner does not understand the question, are named in the second list.
+    pub(crate) async fn ask_parts(&self, asked: &Asked) -> Result<(Vec<Part>, Vec<u16>), Error> {
+        let until = self.clock.now().plus(LIST_WITHIN);
+        let question = Question::Part(Box::new(asked.clone()));
+        let asking = (0..self.count).map(|group| {
+            let question = &question;
+            async move {
+                let part = async {
+                    loop {
+                        match self.ask(group, question).await {
+                            Ok(Answered::Part(part)) => return Ok(Some(*part)),
+                            Ok(Answered::Still) => self.clock.sleep_until(self.clock.now().plus(READ_AGAIN)).await,
+                            Err(Error::Stopped) => return Err(Error::Stopped),
+                            Ok(_) | Err(_) => return Ok(None),
+                        }
+                    }
+                };
+                let part = tokio::select! {
+                    part = part => part,
+                    () = self.clock.sleep_until(until) => Ok(None),
+                };
+                part.map(|part| (group, part))
+            }
+        });
+        let (mut parts, mut silent) = (Vec::new(), Vec::new());
+        for (group, part) in futures::future::try_join_all(asking).await? {
+            match part {
+                Some(part) => parts.push(part),
+                None => silent.push(group),
+            }
+        }
+        Ok((parts, silent))
     }
     async fn ask_there(&self, group: u16, question: &Question) -> Result<Option<Answered>, Error> {
         let data = |why: serde_json::Error| Error::Data(why.to_string());

@@ -111,8 +111,7 @@ pub(crate) async fn module_rows(
     for host in modules.values() {
         items.push(module_row(host, modules, local).await?);
     }
-    let total = Some(items.len() as u64);
-    Ok(Page { items, next: None, total, truncated: false, notes: Vec::new() })
+    Ok(Page::whole(items))
 }
 
 async fn module_row(

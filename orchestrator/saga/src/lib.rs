@@ -41,6 +41,7 @@ mod health;
 mod host;
 mod hosting;
 mod lead;
+mod listing;
 mod local_bus;
 mod near_bus;
 mod orchestrator;

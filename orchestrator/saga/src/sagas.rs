@@ -10,7 +10,6 @@ use crate::shell::Input;
 use crate::tasks::Tasks;
 use saga_core::bus::{AnyBus, BusError, Line};
 use saga_core::command::{Command, Query};
-use saga_core::control::Selector;
 use saga_core::definition::Definition;
 use saga_core::envelope::Actor;
 use saga_core::execution::{Execution, OrderRefused, Ordered};
@@ -23,7 +22,7 @@ use saga_core::machine::coordinator::{Coordinator, Definitions, Told};
 use saga_core::outcome::{Answer, Refused};
 use saga_core::ports::{Clock, Ids, SharedStore};
 use saga_core::saga::Saga;
-use saga_core::view::{SagaRow, SagaState};
+use saga_core::view::SagaState;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,7 +128,9 @@ impl Sagas {
     async fn ask(&self, saga: SagaId, question: Question) -> Result<Told, Error> {
         match self.inner.groups.ask_for(saga, &question).await? {
             Answered::Told(told) => Ok(told),
-            Answered::Moved | Answered::Still | Answered::Rows(_) | Answered::Ids(_) => Err(Error::Stopped),
+            Answered::Moved | Answered::Still | Answered::Rows(_) | Answered::Part(_) | Answered::Ids(_) => {
+                Err(Error::Stopped)
+            }
         }
     }
     /// Waits until a saga has ended or needs a person.
@@ -209,21 +210,12 @@ impl Sagas {
     pub fn definitions(&self) -> &Arc<Definitions> {
         &self.inner.definitions
     }
-    /// The open sagas that fit, of every group, wherever its owner is; and the groups that did not answer.
-    pub(crate) async fn rows(&self, selector: &Selector) -> Result<(Vec<SagaRow>, Vec<u16>), Error> {
-        let (answers, silent) = self.inner.groups.ask_all(&Question::Rows(selector.clone())).await?;
-        let rows = answers.into_iter().filter_map(|answered| match answered {
-            Answered::Rows(rows) => Some(rows),
-            Answered::Told(_) | Answered::Moved | Answered::Still | Answered::Ids(_) => None,
-        });
-        Ok((rows.flatten().collect(), silent))
-    }
     /// The open sagas whose ids end with these digits; and the groups that did not answer.
     pub(crate) async fn ending(&self, digits: &str) -> Result<(Vec<SagaId>, Vec<u16>), Error> {
         let (answers, silent) = self.inner.groups.ask_all(&Question::Ending(digits.to_owned())).await?;
         let ids = answers.into_iter().filter_map(|answered| match answered {
             Answered::Ids(ids) => Some(ids),
-            Answered::Told(_) | Answered::Moved | Answered::Still | Answered::Rows(_) => None,
+            Answered::Told(_) | Answered::Moved | Answered::Still | Answered::Rows(_) | Answered::Part(_) => None,
         });
         Ok((ids.flatten().collect(), silent))
     }

@@ -1,7 +1,6 @@
 //! The loop around the coordinator machine: it performs what the machine says and feeds back what became of it.
 //! It decides nothing.
 
-use crate::control::fits;
 use crate::groups::{Answered, Question};
 use crate::health::Health;
 use crate::tasks::Tasks;
@@ -18,6 +17,7 @@ use saga_core::host::{Delivered, group_fence};
 use saga_core::id::{Epoch, SagaId, Version};
 use saga_core::journal::{self, HistoryError};
 use saga_core::json::Payload;
+use saga_core::listing::{Part, UNREAD_MAX};
 use saga_core::machine::Machine;
 use saga_core::machine::coordinator::{Coordinator, In, Out, Standing, Ticket, Told};
 use saga_core::outcome::{Answer, Refused};
@@ -220,8 +220,15 @@ impl Shell {
                 }
             }
             Question::Rows(selector) => {
-                let row = |exec: &Execution| Some(exec.row()).filter(|row| fits(&selector, row, now));
+                let row = |exec: &Execution| Some(exec.row()).filter(|row| selector.fits_row(row, now));
                 let _gone = tell.send(Answered::Rows(self.coordinator.sagas().filter_map(row).collect()));
+            }
+            Question::Part(asked) => {
+                let unread: Vec<SagaId> = self.coordinator.unread().take(UNREAD_MAX + 1).collect();
+                let _gone = tell.send(match unread.len() <= UNREAD_MAX {
+                    true => Answered::Part(Box::new(Part { unread, ..Part::of(self.coordinator.sagas(), &asked) })),
+                    false => Answered::Still,
+                });
             }
             Question::Ending(digits) => {
                 let fits = |exec: &&Execution| exec.saga().0.simple().to_string().ends_with(&digits);

@@ -6,6 +6,7 @@ pub mod dev;
 pub mod doctor;
 pub mod events;
 pub mod help;
+pub mod list;
 pub mod module;
 pub mod order;
 pub mod saga;

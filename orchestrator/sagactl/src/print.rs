@@ -7,6 +7,7 @@ pub mod json;
 pub mod list;
 pub mod module;
 pub mod out;
+pub mod sheet;
 pub mod show;
 pub mod style;
 pub mod table;

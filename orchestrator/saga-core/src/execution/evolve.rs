@@ -15,6 +15,7 @@ impl Execution {
     /// Folds one recorded fact. A fact that cannot be (a second end) is kept as a fault and changes nothing else.
     pub fn evolve(&mut self, fact: &SagaFact, at: Timestamp) {
         self.rev = self.rev.next();
+        self.moved_at = at;
         match fact {
             SagaFact::SagaStarted(fact) => self.begun(fact, at),
             SagaFact::StepDispatched(fact) => self.dispatched(fact, at),

@@ -73,6 +73,10 @@ impl Coordinator {
     pub fn sagas(&self) -> impl Iterator<Item = &Execution> {
         self.sagas.values().filter_map(|entry| entry.exec.as_ref())
     }
+    /// The sagas whose history is being read.
+    pub fn unread(&self) -> impl Iterator<Item = SagaId> {
+        self.sagas.iter().filter(|(_, entry)| entry.exec.is_none()).map(|(saga, _)| *saga)
+    }
     /// How many sagas are open.
     pub fn open(&self) -> usize {
         self.sagas.len()

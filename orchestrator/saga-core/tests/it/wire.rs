@@ -51,13 +51,7 @@ fn orders_and_views_come_back() {
     again(&order(What::Cancel { saga: saga(), abandon: true }));
     let row =
         DefinitionRow { name: "demo".to_owned(), version: 1, digest: "d".to_owned(), steps: 2, example: Some(input) };
-    again(&View::DefinitionList(Page {
-        items: vec![row],
-        next: None,
-        total: Some(1),
-        truncated: false,
-        notes: Vec::new(),
-    }));
+    again(&View::DefinitionList(Page::whole(vec![row])));
 }
 
 #[test]

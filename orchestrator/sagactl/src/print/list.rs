@@ -101,29 +101,54 @@ fn awaited(waiting: &Waiting, style: &Style) -> String {
     }
 }
 
-/// What the footer says: how many of how many, who needs a person, what was left out, and the next command.
-pub fn footer(page: &Page<SagaRow>, dropped: &[&str], style: &Style) -> String {
-    let shown = u64::try_from(page.items.len()).unwrap_or(u64::MAX);
-    let mut parts = vec![match page.total {
-        Some(total) if page.truncated => {
-            format!("{} of {} shown (--limit 0 shows all)", words::count(shown), words::count(total))
+/// What was shown of a list, over all its pages.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// How many rows.
+    pub rows: u64,
+    /// How many of them need a person.
+    pub troubled: u64,
+    /// The first that does.
+    pub first_troubled: Option<String>,
+}
+
+impl Shown {
+    /// Takes in the rows of a page.
+    pub fn add(&mut self, rows: &[SagaRow]) {
+        self.rows += rows.len() as u64;
+        for row in rows.iter().filter(|row| row.state.needs_person()) {
+            self.troubled += 1;
+            self.first_troubled.get_or_insert_with(|| row.id.short());
         }
-        Some(total) => format!("{} of {}", words::count(shown), words::count(total)),
-        None if !page.notes.is_empty() => format!("{} shown, not all groups answered", words::count(shown)),
-        None if page.truncated => format!("{} shown, there are more (--limit 0 shows all)", words::count(shown)),
-        None => words::count(shown),
+    }
+}
+
+/// What the footer says: how many of how many, who needs a person, what was left out, and the next command. What is not
+/// known exactly is marked.
+pub fn footer(page: &Page<SagaRow>, shown: &Shown, dropped: &[&str], style: &Style) -> String {
+    let rows = words::count(shown.rows);
+    let mut parts = vec![match page.total {
+        Some(total) if page.next.is_some() => format!("{rows} of {} shown (--limit 0 shows all)", words::count(total)),
+        Some(total) if total > shown.rows => format!("{rows} of {} shown", words::count(total)),
+        Some(total) => format!("{rows} of {}", words::count(total)),
+        None if page.next.is_some() => format!("{rows} shown, there are more (--limit 0 shows all)"),
+        None if !page.notes.is_empty() => format!("{rows} shown, the list is not whole"),
+        None => format!("{rows} shown"),
     }];
-    let troubled: Vec<&SagaRow> = page.items.iter().filter(|row| row.state.needs_person()).collect();
-    match troubled.len() {
+    let (at_least, troubled) = match page.troubled {
+        Some(troubled) => ("", troubled),
+        None => ("at least ", shown.troubled),
+    };
+    match troubled {
         0 => {}
-        1 => parts.push("1 needs a person".to_owned()),
-        many => parts.push(format!("{many} need a person")),
+        1 => parts.push(format!("{at_least}1 needs a person")),
+        many => parts.push(format!("{at_least}{} need a person", words::count(many))),
     }
     if !dropped.is_empty() {
         parts.push(format!("left out: {} (-o wide)", dropped.join(" ")));
     }
-    if let Some(first) = troubled.first() {
-        parts.push(format!("why: sagactl saga why-stuck {}", first.id.short()));
+    if let Some(first) = &shown.first_troubled {
+        parts.push(format!("why: sagactl saga why-stuck {first}"));
     }
     parts.join(style.sign(" · ", " | "))
 }

@@ -5,6 +5,7 @@ mod binary;
 mod help;
 mod inputs;
 mod machine;
+mod pages;
 mod pipes;
 mod render;
 mod secured;

@@ -71,7 +71,7 @@ proptest! {
             possible.verb = text.clone();
             possible.at = Some(text.clone());
         }
-        let page = Page { items: vec![saga.row.clone()], next: Some(text.clone()), total: None, truncated: true, notes: Vec::new() };
+        let page = Page { next: Some(text.clone()), total: None, truncated: true, ..Page::whole(vec![saga.row.clone()]) };
         let (list_view, show_view) = (View::SagaList(page.clone()), View::Saga(Box::new(saga.clone())));
         for format in [Format::Table, Format::Wide, Format::Json, Format::Ndjson, Format::Id] {
             for style in [Style::pipe(NOW), Style { colour: false, ..Style::terminal(NOW, 80) }] {
@@ -94,7 +94,7 @@ proptest! {
         let mut row = zoo::rows().swap_remove(0);
         row.key = text.clone();
         row.reason = Some(text);
-        let page = Page { items: vec![row], next: None, total: None, truncated: false, notes: Vec::new() };
+        let page = Page { total: None, ..Page::whole(vec![row]) };
         let piped = list::render(&page, &Style::pipe(NOW)).text;
         let columns: Vec<usize> = piped.lines().map(|line| line.split('\t').count()).collect();
         prop_assert_eq!(columns, vec![10, 10]);
@@ -107,6 +107,6 @@ fn even_a_mistake_in_rendering_cannot_colour_a_pipe() {
     out.data("\u{1b}[31mred\u{1b}[0m\n").unwrap();
     out.note("\u{1b}[31mred");
     assert!(!data.text().contains('\u{1b}') && !notes.text().contains('\u{1b}'));
-    let page = Page { items: Vec::new(), next: None, total: Some(0), truncated: false, notes: Vec::new() };
+    let page = Page::whole(Vec::new());
     assert_eq!(history::render(&page, &Style::pipe(NOW)).text.lines().count(), 1);
 }

@@ -37,6 +37,11 @@ fn check(name: &str, render: impl Fn(&Style) -> String) {
     }
 }
 
+fn shown(page: &saga_core::control::Page<saga_core::view::SagaRow>) -> list::Shown {
+    let mut shown = list::Shown::default();
+    shown.add(&page.items);
+    shown
+}
 async fn look(what: Look) -> View {
     Zoo::with_findings().look(&Actor::operator("ann"), what).await.unwrap()
 }
@@ -47,11 +52,11 @@ async fn lists() {
     let View::SagaList(page) = look(Look::Sagas(all)).await else { panic!("not a list") };
     check("list", |style| {
         let rendered = list::render(&page, style);
-        format!("{}{}\n", rendered.text, list::footer(&page, &rendered.dropped, style))
+        format!("{}{}\n", rendered.text, list::footer(&page, &shown(&page), &rendered.dropped, style))
     });
     let some = Selector { limit: 3, ..Selector::default() };
     let View::SagaList(page) = look(Look::Sagas(some)).await else { panic!("not a list") };
-    assert!(list::footer(&page, &[], &Style::pipe(NOW)).starts_with("3 of 7 shown"));
+    assert!(list::footer(&page, &shown(&page), &[], &Style::pipe(NOW)).starts_with("3 of 7 shown"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use assert_cmd::Command;
 use saga_admin::server::Server;
+use saga_core::control::Control;
 use saga_core::zoo::Zoo;
 use std::sync::Arc;
 
@@ -16,9 +17,14 @@ pub(crate) struct Served {
 impl Served {
     pub(crate) fn new() -> Self {
         let zoo = Arc::new(Zoo::with_findings());
+        let mut served = Self::with(Arc::clone(&zoo) as Arc<dyn Control>);
+        served.zoo = zoo;
+        served
+    }
+    /// Any control in place of the zoo.
+    pub(crate) fn with(control: Arc<dyn Control>) -> Self {
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let (tell, told) = std::sync::mpsc::channel();
-        let control = zoo.clone();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
@@ -31,7 +37,7 @@ impl Served {
             });
         });
         let url = told.recv().unwrap();
-        Self { zoo, url, stop: Some(stop), thread: Some(thread) }
+        Self { zoo: Arc::default(), url, stop: Some(stop), thread: Some(thread) }
     }
     /// The binary, asking this zoo.
     pub(crate) fn sagactl(&self, words: &[&str]) -> Command {

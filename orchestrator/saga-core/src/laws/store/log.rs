@@ -93,11 +93,19 @@ pub async fn reads_restart_anywhere(store: SharedStore, reopen: Reopen) {
             assert_eq!(page, expected, "after {after}, limit {limit}");
         }
     }
-    let beyond = store.read_log(Position(10_000), 5).await.expect("a readable log");
-    assert_eq!(beyond, []);
+    // Behind everything is nothing, also where a number of the database ends and where ours does.
+    let beyond = [10_000, i64::MAX.cast_unsigned(), i64::MAX.cast_unsigned() + 1, u64::MAX];
+    for after in beyond {
+        let page = store.read_log(Position(after), 5).await.expect("a readable log");
+        assert_eq!(page, [], "after {after}");
+    }
     let mut streams = BTreeMap::<_, Vec<_>>::new();
     whole_now.iter().for_each(|event| streams.entry(event.stream.clone()).or_default().push(event.clone()));
     for (stream, events) in streams {
+        for after in beyond {
+            let page = store.read(&stream, Version(after), 5).await.expect("a readable stream");
+            assert_eq!(page, [], "{stream} after {after}");
+        }
         for after in 0..=events.len() {
             for limit in [0, 1, 3, usize::MAX] {
                 let page = store.read(&stream, Version(after as u64), limit).await.expect("a readable stream");
