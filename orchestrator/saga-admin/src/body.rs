@@ -154,7 +154,8 @@ pub fn order(saga: String, verb: &str, bytes: &[u8]) -> Result<(Option<String>, 
     let what = match verb {
         "signal" => {
             let gate = fields.must("gate")?;
-            What::Signal { saga, gate, data: fields.payload("data")?.unwrap_or_else(Payload::null) }
+            let data = fields.payload("data")?.unwrap_or_else(Payload::null);
+            What::Signal { saga, gate, data, opening: fields.may("for")? }
         }
         "retry" => What::Retry { saga, step: fields.may("step")? },
         "skip" => What::Skip { saga, step: fields.must("step")?, result: fields.payload("result")? },
@@ -188,9 +189,12 @@ pub fn write(order: &Order) -> Result<(String, String), serde_json::Error> {
             put("input", input.to_string());
             return Ok(("/v1/sagas".to_owned(), format!("{{{}}}", parts.join(","))));
         }
-        What::Signal { saga, gate, data } => {
+        What::Signal { saga, gate, data, opening } => {
             put("gate", serde_json::to_string(gate)?);
             put("data", data.to_string());
+            if let Some(opening) = opening {
+                put("for", serde_json::to_string(opening)?);
+            }
             (saga, "signal")
         }
         What::Cancel { saga, abandon } => {

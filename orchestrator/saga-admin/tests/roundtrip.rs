@@ -76,7 +76,8 @@ fn orders() -> Vec<What> {
     vec![
         What::Start { kind: "client-to-delivery".into(), version: Some(4), key: Some("acme-7".into()), input: input() },
         What::Start { kind: "client-to-delivery/acme-7".into(), version: None, key: None, input: Payload::null() },
-        What::Signal { saga: saga(), gate: "client decides/ä".into(), data: input() },
+        What::Signal { saga: saga(), gate: "client decides/ä".into(), data: input(), opening: None },
+        What::Signal { saga: saga(), gate: "approved".into(), data: input(), opening: Some("2-5c01e6b7".into()) },
         What::Cancel { saga: saga(), abandon: false },
         What::Cancel { saga: saga(), abandon: true },
         What::Compensate { saga: saga() },

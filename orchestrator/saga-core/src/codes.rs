@@ -85,6 +85,12 @@ codes! {
     REQUEST_REUSED = "SG0210", 5, false, "the request id was used for another order";
     /// Too many open sagas or waiting orders.
     OVERLOADED = "SG0211", 9, true, "too much is waiting already";
+    /// The gate was decided already.
+    ANSWERED = "SG0213", 5, false, "the gate was decided already";
+    /// The answer is for another opening of the gate.
+    OTHER_OPENING = "SG0214", 5, false, "the answer is for another opening of the gate";
+    /// The saga belongs to another group.
+    OTHER_GROUP = "SG0215", 5, true, "the saga belongs to another coordinator group";
     /// A usage error.
     USAGE = "SG0301", 2, false, "the command line is not understood";
     /// Nobody answers at the address.

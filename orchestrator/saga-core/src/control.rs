@@ -215,6 +215,10 @@ pub enum What {
         gate: String,
         /// The decision.
         data: Payload,
+        /// The opening that it is for, by its name ([`Waiting::opening`](crate::waiting::Waiting::opening)); without it,
+        /// the first one.
+        #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
+        opening: Option<String>,
     },
     /// Undo what was done and end as cancelled; `abandon` undoes nothing.
     Cancel {

@@ -91,6 +91,8 @@ pub enum Performer {
         deadline_ms: u64,
         /// Whether a decision has the right shape.
         check: CheckFn,
+        /// A decision that fits, as JSON, for people; no part of the digest.
+        example: Option<&'static str>,
         /// Type of the decision.
         gives: &'static str,
     },

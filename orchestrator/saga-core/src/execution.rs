@@ -1,18 +1,22 @@
 //! The heart: the state of one saga, folded from its facts. `evolve` never fails, `decide` never waits.
 //!
 //! Facts in, state out (`evolve`); signals in, facts and acts out (`decide`); what answers mean (`answers`); the way
-//! forward (`advance`) and back (`undo`); what functions can see (`scope`); what people order (`orders`) and see (`look`).
+//! forward (`advance`) and back (`undo`); what they bind to (`binding`); what functions can see (`scope`); what people order (`orders`), decide (`gates`) and see (`look`).
 
 mod advance;
 mod answers;
+mod binding;
 mod decide;
 mod evolve;
+mod gates;
 mod look;
 mod orders;
 mod scope;
 mod undo;
 mod weather;
 
+pub use binding::{ANOMALIES_MAX, Answering};
+pub(crate) use decide::head;
 pub use decide::{Act, Decision, Deed, Signal};
 pub use orders::{Accepted, OrderKind, OrderRefused, Ordered};
 
@@ -21,7 +25,7 @@ use crate::fact::{By, Cause, SagaStarted};
 use crate::id::{RequestId, SagaId, StepKey, Version};
 use crate::json::Payload;
 use crate::time::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use weather::Weather;
@@ -107,12 +111,17 @@ struct Run {
     /// Rounds of the key: they grow when an operator retries what has a recorded answer.
     round: u32,
     undo_round: u32,
+    /// Tries that belong to earlier rounds.
+    round_from: u32,
+    undo_round_from: u32,
     command: Option<Payload>,
     undo: Option<Payload>,
     output: Option<Payload>,
     began: Timestamp,
     ended: Option<Timestamp>,
     decided_by: Option<String>,
+    /// Of a gate: the name of its opening.
+    opening: Option<String>,
 }
 
 impl Run {
@@ -130,12 +139,15 @@ impl Run {
             undo_weather: Weather::default(),
             round: 0,
             undo_round: 0,
+            round_from: 0,
+            undo_round_from: 0,
             command: None,
             undo: None,
             output: None,
             began,
             ended: None,
             decided_by: None,
+            opening: None,
         }
     }
     fn patience(&self) -> Duration {
@@ -149,15 +161,11 @@ impl Run {
         let has_undo = self.def.as_ref().is_some_and(|def| def.performer.has_undo());
         let may_have_happened = match &self.forward {
             Forward::Done | Forward::Unknown { .. } | Forward::RetryWait { .. } => true,
-            Forward::Skipped | Forward::Parked { .. } | Forward::Ready => self.attempt > self.answered_no(),
+            Forward::Skipped | Forward::Parked { .. } | Forward::Ready => self.attempt > self.round_from,
             Forward::Dispatched { .. } | Forward::Probing { .. } => true,
             Forward::Waiting { .. } | Forward::Refused { .. } => false,
         };
         self.role() == Role::Ordinary && has_undo && may_have_happened
-    }
-    /// Tries that are known to have done nothing, because a round was refused before the next began.
-    fn answered_no(&self) -> u32 {
-        if self.round > 0 { self.forgiven } else { 0 }
     }
     fn in_flight(&self) -> bool {
         matches!(self.forward, Forward::Dispatched { .. } | Forward::Probing { .. })
@@ -200,6 +208,8 @@ pub struct Execution {
     early: BTreeMap<String, Vec<Early>>,
     requests: BTreeMap<RequestId, &'static str>,
     anomalies: u64,
+    /// The strange messages that were kept, each once.
+    strange: BTreeSet<binding::Strange>,
     fault: Option<String>,
 }
 
@@ -225,6 +235,7 @@ impl Execution {
             early: BTreeMap::new(),
             requests: BTreeMap::new(),
             anomalies: 0,
+            strange: BTreeSet::new(),
             fault: None,
         }
     }

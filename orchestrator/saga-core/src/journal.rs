@@ -49,9 +49,10 @@ pub fn batch_of(stream: StreamId, expected: Version, events: Vec<NewEvent>, fenc
     Batch { writes: vec![StreamWrite { stream, expected, events }], fence, ..Batch::default() }
 }
 
-/// A message that belongs to no saga: kept where it can be queried. `reply` names what it would have been for.
+/// A message that belongs to no saga: kept where it can be queried, once however often it comes (a repeated one is a
+/// conflict of its stream).
 pub fn anomaly(saga: SagaId, what: &str, ids: &dyn Ids, now: Timestamp) -> Option<Batch> {
-    let id = ids.next(now);
+    let id = Uuid::new_v5(&saga.0, what.as_bytes());
     let stream = StreamId::new(ANOMALY_CATEGORY, id).ok()?;
     let fact = SagaFact::LateReplyRecorded(crate::fact::LateReplyRecorded {
         step: format!("saga {saga}"),

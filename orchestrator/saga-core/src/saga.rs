@@ -93,6 +93,7 @@ impl<P> Plan<P> {
             timer: gate.timer,
             deadline_ms: deadline.ms(),
             check: Arc::new(Gate::<T>::check),
+            example: gate.example,
             gives: std::any::type_name::<T>(),
         };
         self.step_of(name, Role::Wait, performer)

@@ -20,6 +20,8 @@ pub struct PlanFault {
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Sure {
+    /// By several branches side by side: none of them is nearer than the others.
+    Twice,
     /// Only inside of fan-outs.
     Listed,
     /// On some paths.
@@ -28,6 +30,17 @@ enum Sure {
     Always,
 }
 type Known = BTreeMap<&'static str, Sure>;
+
+/// Whose needs they are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// Of a function that runs here.
+    Here,
+    /// Of its undo.
+    Undo,
+    /// Of a function that only computes.
+    Pure,
+}
 
 struct Check<'a> {
     definition: &'a Definition,
@@ -95,15 +108,19 @@ impl Check<'_> {
             Node::All { branches, .. } => {
                 let mut after = known.clone();
                 let mut names = BTreeSet::new();
+                let mut given = BTreeSet::new();
+                let mut twice = Vec::new();
                 for (name, body) in branches {
+                    twice.extend(gives(body).into_iter().filter(|output| !given.insert(*output)));
                     self.name(&mut names, name, &format!("{path}/{name}"));
                     let inside = self.body(body, &format!("{path}/{name}/"), known.clone(), items);
                     merge(&mut after, inside, |sure| sure);
                 }
+                after.extend(twice.into_iter().map(|output| (output, Sure::Twice)));
                 after
             }
             Node::Each { needs, at_most, item, body, .. } => {
-                self.needs(path, needs, &known, items, false);
+                self.needs(path, needs, &known, items, Whose::Pure);
                 self.bound(path, "branches at once", u64::from(*at_most), 1, crate::policy::ITEMS_MAX as u64);
                 let inner: Vec<_> = items.iter().copied().chain([*item]).collect();
                 let inside = self.body(body, &format!("{path}/"), known.clone(), &inner);
@@ -111,7 +128,7 @@ impl Check<'_> {
                 known
             }
             Node::When { needs, body, .. } => {
-                self.needs(path, needs, &known, items, false);
+                self.needs(path, needs, &known, items, Whose::Pure);
                 let inside = self.body(body, &format!("{path}/"), known.clone(), items);
                 merge(&mut known, inside, |sure| sure.min(Sure::Maybe));
                 known
@@ -119,23 +136,33 @@ impl Check<'_> {
             Node::Repeat { needs, at_most, body, .. } => {
                 self.bound(path, "rounds", u64::from(*at_most), 1, u64::from(ROUNDS_MAX));
                 let inside = self.body(body, &format!("{path}/"), known, items);
-                self.needs(path, needs, &inside, items, false);
+                self.needs(path, needs, &inside, items, Whose::Pure);
                 inside
             }
         }
     }
     fn step(&mut self, step: &StepDef, path: &str, known: &Known, items: &[&'static str]) {
-        self.needs(path, step.performer.needs(), known, items, false);
+        let here = matches!(step.performer, Performer::Here { .. });
+        let whose = if here { Whose::Here } else { Whose::Pure };
+        self.needs(path, step.performer.needs(), known, items, whose);
         match &step.performer {
             Performer::Here { undo_needs, .. } => {
-                self.needs(path, undo_needs, known, items, true);
+                self.needs(path, undo_needs, known, items, Whose::Undo);
                 if step.policy.on_unknown == OnUnknown::Probe {
                     let says = format!("step {path:?} runs here and keeps no answers that could be probed");
                     self.fault(codes::PLAN_LIMIT, says);
                 }
             }
-            Performer::Gate { deadline_ms, .. } => {
+            Performer::Gate { deadline_ms, gate, check, example, .. } => {
                 self.bound(path, "milliseconds of deadline", *deadline_ms, 1, DEADLINE_MS_MAX);
+                let fits = |json: &str| {
+                    let payload = crate::json::Payload::parse(json).map_err(|why| why.to_string())?;
+                    check(&payload)
+                };
+                if let Some(Err(why)) = example.map(fits) {
+                    let says = format!("the example of the gate {gate:?} does not answer it: {why}");
+                    self.fault(codes::PLAN_MALFORMED, says);
+                }
             }
             Performer::There { .. } => {}
         }
@@ -155,13 +182,23 @@ impl Check<'_> {
             self.fault(codes::PLAN_LIMIT, format!("{path:?} has {value} {what}, allowed are {least} to {most}"));
         }
     }
-    fn needs(&mut self, path: &str, needs: &[Need], known: &Known, items: &[&'static str], undo: bool) {
+    fn needs(&mut self, path: &str, needs: &[Need], known: &Known, items: &[&'static str], whose: Whose) {
+        let (undo, here) = (whose == Whose::Undo, matches!(whose, Whose::Undo | Whose::Here));
         let whose = if undo { "the undo of step" } else { "step" };
         for need in needs {
             match need {
                 Need::Input(wanted) if *wanted != self.definition.input => {
                     let (wanted, input) = (short_name(wanted), short_name(self.definition.input));
                     let says = format!("{whose} {path:?} needs In<{wanted}>, but the input is {input}");
+                    self.fault(codes::PLAN_MISSING_OUTPUT, says);
+                }
+                Need::Outs(wanted) | Need::Maybe(wanted) | Need::Out(wanted)
+                    if known.get(wanted) == Some(&Sure::Twice) =>
+                {
+                    let wanted = short_name(wanted);
+                    let says = format!(
+                        "{whose} {path:?} needs {wanted}, which several branches give side by side; give each a type of its own"
+                    );
                     self.fault(codes::PLAN_MISSING_OUTPUT, says);
                 }
                 Need::Out(wanted) => self.out(path, whose, wanted, known),
@@ -184,7 +221,13 @@ impl Check<'_> {
                     let says = format!("step {path:?} takes Undoing, which only an undo can");
                     self.fault(codes::PLAN_MISSING_OUTPUT, says);
                 }
+                Need::Call | Need::Given(_) if !here => {
+                    let says = format!("{path:?} takes Until, Stop or Using, which only a step that runs here can");
+                    self.fault(codes::PLAN_MISSING_OUTPUT, says);
+                }
                 Need::Input(_) | Need::Item(_) | Need::Outs(_) | Need::Undoing | Need::Maybe(_) => {}
+                // What was given is compared by whoever registers the saga.
+                Need::Call | Need::Given(_) => {}
             }
         }
     }
@@ -196,7 +239,7 @@ impl Check<'_> {
                 let says = format!("{whose} {path:?} needs Out<{name}>, which a path may lack; take Maybe<{name}>");
                 self.fault(codes::PLAN_MAYBE_OUTPUT, says);
             }
-            Some(Sure::Listed) => {
+            Some(Sure::Listed | Sure::Twice) => {
                 let says = format!("{whose} {path:?} needs Out<{name}>, but a fan-out gives many; take Outs<{name}>");
                 self.fault(codes::PLAN_MISSING_OUTPUT, says);
             }
@@ -210,8 +253,25 @@ impl Check<'_> {
 
 fn merge(known: &mut Known, inside: Known, how: impl Fn(Sure) -> Sure) {
     for (name, sure) in inside {
-        known.entry(name).or_insert_with(|| how(sure));
+        if sure == Sure::Twice {
+            known.insert(name, sure);
+        } else {
+            known.entry(name).or_insert_with(|| how(sure));
+        }
     }
+}
+
+/// What the steps of a body give, each type once.
+fn gives(nodes: &[Node]) -> BTreeSet<&'static str> {
+    let mut all = BTreeSet::new();
+    for node in nodes {
+        match node {
+            Node::Step(step) => drop(all.insert(step.performer.gives())),
+            Node::All { branches, .. } => branches.iter().for_each(|(_, body)| all.extend(gives(body))),
+            Node::Each { body, .. } | Node::When { body, .. } | Node::Repeat { body, .. } => all.extend(gives(body)),
+        }
+    }
+    all
 }
 
 /// What can be wrong with a definition that came as data: an edge to nowhere, a cycle, an ordinary step without undo,

@@ -6,7 +6,11 @@ use crate::json::Payload;
 use crate::module::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::any::{Any, TypeId};
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The saga's input.
 #[derive(Debug, Clone)]
@@ -30,6 +34,64 @@ pub struct Undoing(pub StepKey);
 /// When the saga began.
 #[derive(Debug, Clone, Copy)]
 pub struct StartedAt(pub crate::time::Timestamp);
+
+/// When the saga stops waiting for this call of a step that runs here: an `await` that goes on then is dropped.
+///
+/// The next try, or the undo, begins when the call has ended. What the call has begun elsewhere (a thread, a process, a
+/// request that the other side has) is not stopped by that: take a [`Stop`] too, or a key that makes a repeated effect one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Until(pub crate::time::Timestamp);
+
+/// Whether this call of a step that runs here should stop: for work that it has begun elsewhere, which looks at it now and
+/// then. It says so when the patience of the call has ended, when the next try or the undo wants to begin, and always once
+/// the call has ended.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+impl Stop {
+    /// Whether it should stop.
+    pub fn is_asked(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+    /// Asks it to. Nobody takes that back.
+    pub fn ask(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// What was given to the functions that run here when they were registered: clients, pools, one of each type.
+#[derive(Clone, Default)]
+pub struct Given(BTreeMap<TypeId, (&'static str, Arc<dyn Any + Send + Sync>)>);
+impl Given {
+    /// Gives one more; another value of the same type takes its place.
+    #[must_use]
+    pub fn with<T: Any + Send + Sync>(mut self, value: T) -> Self {
+        self.0.insert(TypeId::of::<T>(), (std::any::type_name::<T>(), Arc::new(value)));
+        self
+    }
+    /// Whether something of a type with this name was given.
+    pub fn has(&self, type_name: &str) -> bool {
+        self.0.values().any(|(name, _)| *name == type_name)
+    }
+    fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        Arc::clone(&self.0.get(&TypeId::of::<T>())?.1).downcast().ok()
+    }
+}
+
+/// What was given for functions that run here, as this type: a client, a pool. It is in no fact and no digest; whoever
+/// registers the saga gives it, and a start without it is refused.
+#[derive(Debug)]
+pub struct Using<T>(pub Arc<T>);
+
+/// One call of a function that runs here.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// Until when it may last.
+    pub until: crate::time::Timestamp,
+    /// Whether it should stop.
+    pub stop: &'a Stop,
+    /// What it may use.
+    pub given: &'a Given,
+}
 
 /// How a local step does not succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +137,10 @@ pub enum Need {
     Item(&'static str),
     /// The key of the deed being undone.
     Undoing,
+    /// Something of the call itself: only what runs here is called.
+    Call,
+    /// Something that was given at registration, as this type.
+    Given(&'static str),
 }
 
 /// Where a function's arguments come from.
@@ -93,6 +159,8 @@ pub trait Scope {
     fn item(&self) -> Option<Payload>;
     /// When the saga began.
     fn started_at(&self) -> crate::time::Timestamp;
+    /// The call that is made; `None` where nothing runs.
+    fn call(&self) -> Option<Call<'_>>;
 }
 
 /// Why a function could not be called: the definition was checked, so this is a changed type or a bug. The step parks.
@@ -182,6 +250,34 @@ impl Argument for StartedAt {
         Ok(StartedAt(scope.started_at()))
     }
 }
+fn of_call(scope: &dyn Scope) -> Result<Call<'_>, ArgError> {
+    scope.call().ok_or_else(|| ArgError("nothing runs here".to_owned()))
+}
+impl Argument for Until {
+    fn need() -> Option<Need> {
+        Some(Need::Call)
+    }
+    fn take(scope: &dyn Scope) -> Result<Self, ArgError> {
+        of_call(scope).map(|call| Until(call.until))
+    }
+}
+impl Argument for Stop {
+    fn need() -> Option<Need> {
+        Some(Need::Call)
+    }
+    fn take(scope: &dyn Scope) -> Result<Self, ArgError> {
+        of_call(scope).map(|call| call.stop.clone())
+    }
+}
+impl<T: Any + Send + Sync> Argument for Using<T> {
+    fn need() -> Option<Need> {
+        Some(Need::Given(std::any::type_name::<T>()))
+    }
+    fn take(scope: &dyn Scope) -> Result<Self, ArgError> {
+        let missing = || ArgError(format!("no {} was given", short_name(std::any::type_name::<T>())));
+        of_call(scope)?.given.get().map(Using).ok_or_else(missing)
+    }
+}
 impl Argument for Undoing {
     fn need() -> Option<Need> {
         Some(Need::Undoing)
@@ -258,12 +354,20 @@ pub struct Gate<T> {
     pub name: &'static str,
     /// Whether the deadline passing is the answer.
     pub timer: bool,
+    /// A decision that fits, as JSON, for people.
+    pub example: Option<&'static str>,
     answer: std::marker::PhantomData<fn() -> T>,
 }
 impl<T: DeserializeOwned> Gate<T> {
     /// A gate that somebody decides.
     pub const fn named(name: &'static str) -> Self {
-        Self { name, timer: false, answer: std::marker::PhantomData }
+        Self { name, timer: false, example: None, answer: std::marker::PhantomData }
+    }
+    /// A decision that fits, as JSON: people get it with the command that decides. Registration refuses one that does not.
+    #[must_use]
+    pub const fn example(mut self, json: &'static str) -> Self {
+        self.example = Some(json);
+        self
     }
     /// Whether a decision has the right shape.
     pub fn check(payload: &Payload) -> Result<(), String> {
@@ -273,7 +377,7 @@ impl<T: DeserializeOwned> Gate<T> {
 impl Gate<()> {
     /// A wait that nobody can answer: it is over when its deadline passes.
     pub const fn timer() -> Self {
-        Self { name: "timer", timer: true, answer: std::marker::PhantomData }
+        Self { name: "timer", timer: true, example: None, answer: std::marker::PhantomData }
     }
 }
 

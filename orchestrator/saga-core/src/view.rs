@@ -285,6 +285,12 @@ pub struct Possible {
     pub at: Option<String>,
     /// Whether a reason must be given.
     pub reason_needed: bool,
+    /// Of a decision: the opening of the gate that it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening: Option<String>,
+    /// Of a decision: one that fits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<Payload>,
 }
 
 /// One saga, whole.

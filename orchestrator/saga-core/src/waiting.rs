@@ -1,6 +1,7 @@
 //! Why a saga waits, as data, from the first day: for what, where, since, until.
 
 use crate::id::StepKey;
+use crate::json::Payload;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,26 @@ pub struct Waiting {
     /// When it becomes the matter of a person: the module answers, but with nothing but weather. It is tried on and on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overdue_at: Option<Timestamp>,
+    /// Of a gate: the name of the opening that waits. An answer names it, so that it decides what was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening: Option<String>,
+    /// Of a gate: a decision that fits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<Payload>,
+}
+
+impl Waiting {
+    /// A reason, what is awaited, the step in its direction and the key of its deed, and since when; nothing else is known.
+    pub(crate) fn of(
+        reason: WaitReason,
+        subject: String,
+        (step, undo): (String, bool),
+        key: Option<StepKey>,
+        since: Timestamp,
+    ) -> Self {
+        let (until, attempt, last, overdue_at, opening, example) = (None, 0, None, None, None, None);
+        Waiting { reason, step, undo, subject, key, since, until, attempt, last, overdue_at, opening, example }
+    }
 }
 
 /// The reason codes of waiting.

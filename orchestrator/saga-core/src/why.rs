@@ -43,7 +43,7 @@ fn cause(saga: &str, waiting: &Waiting, now: Timestamp) -> Cause {
         WaitReason::WaitingSignal => (
             Likelihood::Certain,
             format!("{step} waits for a decision at the gate {subject:?} since {since}; it turns back in {left}"),
-            format!("sagactl saga signal {saga} {subject} --data '{{…}}'"),
+            signal(saga, waiting),
         ),
         WaitReason::WaitingTimer => (
             Likelihood::Certain,
@@ -100,6 +100,14 @@ fn cause(saga: &str, waiting: &Waiting, now: Timestamp) -> Cause {
     }));
     evidence.extend(last.iter().map(|last| format!("last heard: {last}")));
     Cause { code: waiting.reason.code().to_owned(), likelihood, says, evidence, remedy }
+}
+
+/// The whole command of a decision, with a body that fits where the gate has an example.
+fn signal(saga: &str, waiting: &Waiting) -> String {
+    let opening = waiting.opening.as_ref().map(|name| format!(" --for {name}")).unwrap_or_default();
+    let example = waiting.example.as_ref().map(|example| format!("'{}'", example.as_str().replace('\'', "'\\''")));
+    let data = example.unwrap_or_else(|| "@decision.json".to_owned());
+    format!("sagactl saga signal {saga} {}{opening} --data {data}", waiting.subject)
 }
 
 /// A duration as people say it.

@@ -8,7 +8,7 @@ mod participants;
 use crate::batch::Commit;
 use crate::definition::Definition;
 use crate::envelope::Actor;
-use crate::execution::{Act, Deed, Execution, OrderKind, Ordered, Signal};
+use crate::execution::{Act, Answering, Deed, Execution, OrderKind, Ordered, Signal};
 use crate::fact::{By, SagaStarted};
 use crate::host::group_fence;
 use crate::id::{Direction, Epoch, Position, SagaId};
@@ -23,6 +23,7 @@ use crate::outcome::Answer;
 use crate::ports::{Claim, Clock, Ids, SharedStore, Stores};
 use crate::saga::{Saga, define};
 use crate::stage::STAGE_TIME;
+use crate::step::Given;
 use crate::view::SagaState;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -50,7 +51,7 @@ pub struct Faults {
 enum Work {
     In(In),
     Deliver(SagaId, Act),
-    Reply(SagaId, String, Direction, u32, Answer),
+    Reply(SagaId, Answering, Answer),
 }
 
 /// A world with the given sagas and modules.
@@ -63,6 +64,8 @@ pub struct World {
     pub reached: u64,
     /// Seeds the order in which what is under way happens; `None`: first come, first served.
     pub shuffle: Option<u64>,
+    /// What functions that run here may use.
+    pub given: Given,
     /// What people who waited were told, by ticket.
     pub told: BTreeMap<u64, Told>,
     ids: Arc<dyn Ids>,
@@ -118,6 +121,7 @@ impl World {
             faults: Faults::default(),
             reached: 0,
             shuffle: None,
+            given: Given::default(),
             told: BTreeMap::new(),
             ids: Arc::new(CountedIds::default()),
             stores,
@@ -167,9 +171,25 @@ impl World {
         self.work.push_back(Work::In(In::Signal { saga, signal, ticket: Some(self.tickets) }));
         self.tickets
     }
-    /// Puts a reply on its way, as if a module had sent it.
-    pub fn reply(&mut self, saga: SagaId, step: &str, direction: Direction, answer: Answer) {
-        self.work.push_back(Work::Reply(saga, step.to_owned(), direction, 0, answer));
+    /// Puts a reply on its way, as if whoever was asked last had sent it.
+    pub async fn reply(
+        &mut self,
+        saga: SagaId,
+        step: &str,
+        direction: Direction,
+        answer: Answer,
+    ) -> Result<(), String> {
+        let of = self.saga(saga).await?.answering(step, direction);
+        self.reply_as(saga, of, answer);
+        Ok(())
+    }
+    /// Puts any reply on its way.
+    pub fn reply_as(&mut self, saga: SagaId, of: Answering, answer: Answer) {
+        self.work.push_back(Work::Reply(saga, of, answer));
+    }
+    /// Tells the coordinator anything that it can hear.
+    pub fn tell(&mut self, saga: SagaId, signal: Signal) {
+        self.work.push_back(Work::In(In::Signal { saga, signal, ticket: None }));
     }
     /// Runs until nothing moves any more: every saga ended, waits for a person, or waits for a signal.
     pub async fn run(&mut self) -> Result<(), String> {
@@ -221,25 +241,25 @@ impl World {
                 if self.faults.twice {
                     self.reached += 1;
                     let again = self.perform(saga, &act).await?;
-                    let here = act.deed == Deed::Run;
-                    if !here && served.is_some() && again.is_some() && again != served {
+                    // Functions remember nothing, and weather may have passed meanwhile.
+                    let loose = act.deed == Deed::Run || matches!(served, Some(Answer::Retry { .. }));
+                    if !loose && served.is_some() && again.is_some() && again != served {
                         return Err(format!("{}: answered {served:?}, then {again:?}", act.step));
                     }
                 }
                 if let Some(answer) = served {
-                    self.work.push_back(Work::Reply(saga, act.step, act.direction, act.attempt, answer));
+                    self.work.push_back(Work::Reply(saga, Answering::of(&act), answer));
                 }
                 self.point().await
             }
-            Work::Reply(saga, step, direction, attempt, answer) => {
-                let silent = self.faults.silence.as_ref().is_some_and(|(at, _)| *at == step);
-                if silent && self.reached < SILENCES_MAX && direction == Direction::Do {
+            Work::Reply(saga, of, answer) => {
+                let silent = self.faults.silence.as_ref().is_some_and(|(at, _)| *at == of.step);
+                if silent && self.reached < SILENCES_MAX && of.direction == Direction::Do {
                     self.reached += 1;
                     return Ok(());
                 }
                 for _ in 0..=u8::from(self.faults.twice) {
-                    let (step, answer) = (step.clone(), answer.clone());
-                    let signal = Signal::Answered { step, direction, attempt, answer };
+                    let signal = Signal::Answered { of: of.clone(), answer: answer.clone() };
                     self.feed(In::Signal { saga, signal, ticket: None }).await?;
                 }
                 self.point().await
@@ -310,7 +330,8 @@ impl World {
                     Out::Tell { ticket, what } => {
                         self.told.insert(ticket, what);
                     }
-                    Out::Moved { .. } => {}
+                    // There is one group, and nobody counts.
+                    Out::Moved { .. } | Out::HandOn { .. } | Out::Counted { .. } => {}
                     Out::Stray { saga, what, ticket: _ } => {
                         if let Some(batch) = journal::anomaly(saga, &what, &*self.ids, self.clock.now()) {
                             let _kept = self.journal.commit(batch).await;

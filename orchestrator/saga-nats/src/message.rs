@@ -201,6 +201,10 @@ fn decode_command(
 }
 
 fn decode_reply(group: u16, attributes: &Attributes, body: &Payload) -> Result<ReplyMessage, DecodeError> {
+    let kind = attributes.need("type")?;
+    if kind != REPLY {
+        return Err(malformed("type", kind, "`orchestration.Reply.v1` is expected"));
+    }
     let wrong = |why: serde_json::Error| DecodeError::Body(why.to_string());
     let outcome: Outcome = body.read().map_err(wrong)?;
     let says = match outcome.outcome.as_str() {
@@ -211,9 +215,8 @@ fn decode_reply(group: u16, attributes: &Attributes, body: &Payload) -> Result<R
         _ => Says::Answer(body.read::<Answer>().map_err(wrong)?),
     };
     let (saga, step, direction) = (attributes.need_uuid("sagaid")?, attributes.need("step")?, direction(attributes)?);
-    // After a further round of a step its key cannot be computed from the path; who leaves it out leaves us to guess.
-    let key = attributes.read::<Uuid>("stepkey")?.map(StepKey::from_uuid);
-    let key = key.unwrap_or_else(|| StepKey::derive(saga, step, direction));
+    // After a further round of a step its key cannot be computed from the path: nobody guesses what was answered.
+    let key = StepKey::from_uuid(attributes.need_uuid("stepkey")?);
     let module = attributes.get("source").and_then(|source| source.rsplit('/').next()).unwrap_or_default().to_owned();
     let (step, attempt) = (step.to_owned(), attributes.need_read("attempt")?);
     Ok(ReplyMessage { group, saga, step, direction, attempt, key, module, says })

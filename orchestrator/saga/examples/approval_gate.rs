@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     control.outcome(&dana, AwaitSaga { id: id.to_string(), after: None }, patience).await?;
     println!("{}\n", sagas.report(id).await?);
     let data = Payload::of(&Decision { approved: true })?;
-    let what = What::Signal { saga: id.to_string(), gate: "decision".to_owned(), data };
+    let what = What::Signal { saga: id.to_string(), gate: "decision".to_owned(), data, opening: None };
     let request = RequestId(saga::FreshIds.next(saga::SystemClock.now()));
     control.act(&dana, Order { request, reason: None, what }).await?;
     sagas.wait(id).await?;

@@ -229,7 +229,7 @@ impl Control for LocalControl {
                 let begun = begun.map_err(|why| self.with_example(failed(why), &kind, version))?;
                 return Ok(Receipt { request, saga: begun.saga, repeated: begun.repeated });
             }
-            What::Signal { saga, gate, data } => (saga, OrderKind::Signal { gate, data }),
+            What::Signal { saga, gate, data, opening } => (saga, OrderKind::Signal { gate, data, opening }),
             What::Cancel { saga, abandon } => (saga, OrderKind::Cancel { abandon }),
             What::Compensate { saga } => (saga, OrderKind::Compensate),
             What::Pause { saga } => (saga, OrderKind::Pause),

@@ -4,7 +4,7 @@ use crate::board::{BOARD, BOARD_VERSION, board, open_ones};
 use crate::groups::Groups;
 use crate::health::Health;
 use crate::orchestrator::{INPUTS_MAX, JOURNAL};
-use crate::shell::{Input, Shell};
+use crate::shell::{Input, Locals, Shell};
 use crate::tasks::Tasks;
 use saga_core::bus::{AnyBus, Line};
 use saga_core::id::{Epoch, Position, SagaId};
@@ -41,6 +41,8 @@ pub(crate) struct Coordination {
     pub(crate) tasks: Tasks,
     pub(crate) seed: u64,
     pub(crate) health: Health,
+    /// The functions of sagas that run in this process.
+    pub(crate) locals: Locals,
     /// Whether this process has all the groups that it should have.
     pub(crate) settled: watch::Sender<bool>,
     /// A group of this process has ended by itself.
@@ -143,13 +145,15 @@ impl Coordination {
         let (inputs, receiver) = mpsc::channel::<Input>(INPUTS_MAX);
         let (back, own) = mpsc::channel(INPUTS_MAX);
         let shell = Shell {
-            coordinator: Coordinator::new(Arc::clone(&self.definitions), self.seed),
+            coordinator: Coordinator::new(Arc::clone(&self.definitions), self.seed).of_group(group, self.groups.count),
             store: Arc::clone(&self.store),
             bus: Arc::clone(&self.bus),
             clock: Arc::clone(&self.clock),
             ids: Arc::clone(&self.ids),
             tasks: tasks.clone(),
             health: self.health.clone(),
+            groups: Arc::clone(&self.groups),
+            locals: self.locals.clone(),
             group,
             epoch,
             back,

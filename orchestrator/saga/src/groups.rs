@@ -5,7 +5,7 @@ use crate::shell::Input;
 use crate::tasks::Tasks;
 use saga_core::bus::{Answerer, AnyBus, BusError, Line};
 use saga_core::control::Selector;
-use saga_core::execution::Ordered;
+use saga_core::execution::{Ordered, Signal};
 use saga_core::fact::SagaStarted;
 use saga_core::id::{SagaId, Version};
 use saga_core::journal::group_of;
@@ -41,6 +41,8 @@ pub(crate) enum Question {
     Start { saga: SagaId, started: Box<SagaStarted> },
     /// Do something to a saga.
     Order { saga: SagaId, ordered: Box<Ordered> },
+    /// An answer for a saga that reached the coordinator of another group.
+    Heard { saga: SagaId, signal: Box<Signal> },
     /// Answer when a saga rests, or has more facts than this.
     Moved { saga: SagaId, after: Option<Version> },
     /// The open sagas that fit, all of them: asked by programs that do not know of pages yet.

@@ -46,6 +46,7 @@ mod local_bus;
 mod near_bus;
 mod orchestrator;
 mod outside;
+mod port;
 mod relay;
 mod report;
 mod sagas;
@@ -78,6 +79,6 @@ pub mod prelude {
     pub use saga_core::id::{SagaId, StepKey};
     pub use saga_core::policy::{AtMost, Deadline, OnUnknown, Retry};
     pub use saga_core::saga::{Plan, Saga};
-    pub use saga_core::step::{Gate, In, Item, Maybe, Out, Outs, Step, Undoing, refuse, retry};
+    pub use saga_core::step::{Gate, In, Item, Maybe, Out, Outs, Step, Stop, Undoing, Until, Using, refuse, retry};
     pub use serde::{Deserialize, Serialize};
 }

@@ -8,12 +8,14 @@ use crate::health::Health;
 use crate::host::Host;
 use crate::hosting::Hosting;
 use crate::local_bus::LocalBus;
+use crate::port::Port;
 use crate::relay::{RELAY, public_seq_at};
 use crate::sagas::{Inner, Sagas};
+use crate::shell::Locals;
 use crate::system::{FreshIds, SystemClock};
 use crate::tasks::Tasks;
 use saga_core::bus::{Answerer, AnyBus, Line};
-use saga_core::definition::Definition;
+use saga_core::definition::{Definition, Performer};
 use saga_core::execution::OrderRefused;
 use saga_core::fact::Orchestration;
 use saga_core::journal::agree_on_groups;
@@ -24,6 +26,7 @@ use saga_core::outcome::Refused;
 use saga_core::ports::{Clock, Ids, OpenError, ReadError, SharedStore, Stores};
 use saga_core::saga::{Saga, define};
 use saga_core::soundness::PlanFault;
+use saga_core::step::{Given, Need, short_name};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,6 +99,7 @@ pub struct Orchestrator {
     lease: Duration,
     seed: u64,
     gather: Duration,
+    given: Given,
 }
 
 impl Orchestrator {
@@ -117,12 +121,20 @@ impl Orchestrator {
             lease: LEASE,
             seed: 0,
             gather: Duration::from_millis(5),
+            given: Given::default(),
         }
     }
     /// Knows a saga.
     #[must_use]
     pub fn register<S: Saga>(mut self) -> Self {
         self.definitions.push(Arc::new(define::<S>()));
+        self
+    }
+    /// Gives something to the functions of sagas that run here: a client, a pool. A step takes it as
+    /// [`Using<T>`](saga_core::step::Using); one of each type.
+    #[must_use]
+    pub fn using<T: std::any::Any + Send + Sync>(mut self, value: T) -> Self {
+        self.given = self.given.with(value);
         self
     }
     /// Hosts a module, with the sagas that it owns.
@@ -210,7 +222,7 @@ impl Orchestrator {
                 lines: self.lines.as_ref().map(|lines| lines(module.name, &store)).unwrap_or_default(),
                 module: Arc::new(module),
                 store,
-                bus: buses(name),
+                bus: Arc::new(Port::of(name, buses(name))),
                 clock: Arc::clone(&self.clock),
                 ids: Arc::clone(&self.ids),
                 tasks: tasks.clone(),
@@ -230,7 +242,8 @@ impl Orchestrator {
     /// Checks the plans, opens the stores, takes over the groups, reads what is open and goes on with it. With one group
     /// it returns when that group is owned; with several, owners come and go, and it returns at once.
     pub async fn start(mut self) -> Result<Sagas, Error> {
-        let definitions = Arc::new(checked(&self.definitions)?);
+        let definitions = Arc::new(checked(&self.definitions, &self.given)?);
+        let given = self.given.clone();
         let (count, lease, seed) = (self.groups, self.lease, self.seed);
         if !self.modules.iter().any(|module| module.name == JOURNAL) {
             self.modules.push(Module::new::<Orchestration, ()>("1.0", ()).build());
@@ -257,6 +270,7 @@ impl Orchestrator {
             tasks: tasks.clone(),
             seed,
             health: health.clone(),
+            locals: Locals::new(health.clone(), Arc::clone(&clock), given),
             settled,
             ended: Arc::new(Notify::new()),
         };
@@ -287,11 +301,12 @@ impl Orchestrator {
     }
 }
 
-fn checked(definitions: &[Arc<Definition>]) -> Result<Definitions, Error> {
+fn checked(definitions: &[Arc<Definition>], given: &Given) -> Result<Definitions, Error> {
     let mut known = Definitions::new();
     let mut faults = Vec::new();
     for definition in definitions {
         faults.extend(definition.check().err().unwrap_or_default());
+        faults.extend(not_given(definition, given));
         let name = (definition.name.to_owned(), definition.version);
         if known.insert(name, Arc::clone(definition)).is_some_and(|other| other.digest != definition.digest) {
             let says = format!("version {} is registered twice with different content", definition.version);
@@ -300,4 +315,24 @@ fn checked(definitions: &[Arc<Definition>]) -> Result<Definitions, Error> {
         }
     }
     if faults.is_empty() { Ok(known) } else { Err(Error::Plan(faults)) }
+}
+
+/// What steps use and nobody gave.
+fn not_given(definition: &Definition, given: &Given) -> Vec<PlanFault> {
+    let mut faults = Vec::new();
+    for (path, step) in definition.steps() {
+        let undo_needs =
+            if let Performer::Here { undo_needs, .. } = &step.performer { undo_needs.as_slice() } else { &[] };
+        for need in step.performer.needs().iter().chain(undo_needs) {
+            let Need::Given(name) = need else { continue };
+            if !given.has(name) {
+                let name = short_name(name);
+                let says =
+                    format!("step {path:?} takes Using<{name}>, but no {name} was given: see Orchestrator::using");
+                let saga = definition.name.to_owned();
+                faults.push(PlanFault { code: saga_core::codes::PLAN_MISSING_OUTPUT, saga, says });
+            }
+        }
+    }
+    faults
 }

@@ -35,6 +35,9 @@ struct SignalSaga {
     saga: String,
     gate: String,
     data: Payload,
+    /// The opening of the gate that is answered; without it, the first one.
+    #[serde(rename = "for")]
+    opening: Option<String>,
 }
 
 impl Sagas {
@@ -102,7 +105,8 @@ fn order_of(message: &OutsideMessage) -> Result<Order, String> {
         }
         SIGNAL => {
             let signal: SignalSaga = message.data.read().map_err(|why| format!("the data of {SIGNAL}: {why}"))?;
-            What::Signal { saga: signal.saga, gate: signal.gate, data: signal.data }
+            let SignalSaga { saga, gate, data, opening } = signal;
+            What::Signal { saga, gate, data, opening }
         }
         other => return Err(format!("nobody takes events of type {other:?}; known are {START} and {SIGNAL}")),
     };

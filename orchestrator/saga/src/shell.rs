@@ -1,7 +1,12 @@
 //! The loop around the coordinator machine: it performs what the machine says and feeds back what became of it.
 //! It decides nothing.
 
-use crate::groups::{Answered, Question};
+mod local;
+mod replies;
+
+pub(crate) use local::Locals;
+
+use crate::groups::{Answered, Groups, Question};
 use crate::health::Health;
 use crate::tasks::Tasks;
 use futures::FutureExt;
@@ -9,7 +14,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use saga_core::batch::Commit;
-use saga_core::bus::{AnyBus, CommandMessage, Delivery, Inbox, Message, Says, Settle};
+use saga_core::bus::{AnyBus, CommandMessage, Delivery, Inbox, Message, Settle};
 use saga_core::definition::CommandName;
 use saga_core::execution::{Act, Deed, Execution, Signal};
 use saga_core::fact::SagaFact;
@@ -20,12 +25,9 @@ use saga_core::json::Payload;
 use saga_core::listing::{Part, UNREAD_MAX};
 use saga_core::machine::Machine;
 use saga_core::machine::coordinator::{Coordinator, In, Out, Standing, Ticket, Told};
-use saga_core::outcome::{Answer, Refused};
 use saga_core::ports::{Clock, Ids, SharedStore};
-use saga_core::step::StepError;
 use saga_core::time::Timestamp;
 use std::collections::BTreeMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -54,6 +56,8 @@ pub(crate) struct Shell {
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) tasks: Tasks,
     pub(crate) health: Health,
+    pub(crate) groups: Arc<Groups>,
+    pub(crate) locals: Locals,
     pub(crate) group: u16,
     pub(crate) epoch: Epoch,
     pub(crate) back: mpsc::Sender<Input>,
@@ -81,8 +85,8 @@ enum Stored {
     Loaded(SagaId, Result<Vec<(SagaFact, Timestamp)>, HistoryError>),
 }
 type Storing = FuturesUnordered<BoxFuture<'static, Stored>>;
-/// Commands on their way to the bus.
-type Sending = FuturesUnordered<BoxFuture<'static, ()>>;
+/// Commands on their way to the bus, and answers on their way to other groups; who waits for those is told in the end.
+type Sending = FuturesUnordered<BoxFuture<'static, Option<(Ticket, Told)>>>;
 /// How many new connections the first one is.
 const FIRST_CONNECTION: u64 = 1;
 
@@ -125,7 +129,11 @@ impl Shell {
                         self.stored(stored, &mut waiters, &mut out, &mut storing);
                     }
                 }
-                Some(()) = sending.next(), if !sending.is_empty() => {}
+                Some(told) = sending.next(), if !sending.is_empty() => {
+                    if let Some((ticket, what)) = told {
+                        waiters.tell(ticket, what);
+                    }
+                }
                 seen = self.bus.lost(losses) => {
                     losses = seen;
                     tracing::info!(group = self.group, "messages may have been lost; what is owed is sent again");
@@ -201,6 +209,10 @@ impl Shell {
                 let ticket = Some(waiters.ticket(Waiter::Asker(tell)));
                 self.coordinator.step(now, In::Start { saga, started: *started, ticket }, out);
             }
+            Question::Heard { saga, signal } => {
+                let ticket = Some(waiters.ticket(Waiter::Asker(tell)));
+                self.coordinator.step(now, In::Signal { saga, signal: *signal, ticket }, out);
+            }
             Question::Order { saga, ordered } => {
                 let ticket = Some(waiters.ticket(Waiter::Asker(tell)));
                 self.coordinator.step(now, In::Signal { saga, signal: Signal::Ordered(*ordered), ticket }, out);
@@ -236,20 +248,6 @@ impl Shell {
                 let _gone = tell.send(Answered::Ids(ids));
             }
         }
-    }
-    fn reply(&mut self, delivery: Delivery, waiters: &mut Waiters, out: &mut Vec<Out>) {
-        let Message::Reply(reply) = delivery.message else {
-            return waiters.settled.push((delivery.tag, Settle::Park("not a reply".to_owned())));
-        };
-        let (step, direction, attempt) = (reply.step, reply.direction, reply.attempt);
-        let signal = match reply.says {
-            Says::Answer(answer) => Signal::Answered { step, direction, attempt, answer },
-            Says::NothingKnown => Signal::NothingKnown { step },
-            Says::Fault { code, reason: why } => Signal::Faulted { step, direction, code, why },
-        };
-        let ticket = Some(waiters.ticket(Waiter::Delivery(delivery.tag)));
-        let input = In::Signal { saga: SagaId(reply.saga), signal, ticket };
-        self.coordinator.step(self.clock.now(), input, out);
     }
     fn stored(&mut self, stored: Stored, waiters: &mut Waiters, out: &mut Vec<Out>, _: &mut Storing) {
         let input = match stored {
@@ -298,6 +296,11 @@ impl Shell {
                     waiters.tell(ticket, what);
                 }
                 Out::Moved { saga, rev, rests } => waiters.moved(saga, rev, rests),
+                Out::HandOn { saga, group, signal, ticket } => self.hand_on(saga, group, signal, ticket, sending),
+                Out::Counted { saga, many } => {
+                    let says = format!("{many} of saga {saga}: kept before, or too many");
+                    self.health.incident("strange messages that were only counted", &says);
+                }
                 Out::Stray { saga, what, ticket } => {
                     tracing::warn!(%saga, what, "a message for a saga that does not exist");
                     let kept = match journal::anomaly(saga, &what, &*self.ids, self.clock.now()) {
@@ -305,7 +308,8 @@ impl Shell {
                         None => continue,
                     };
                     match (kept, ticket) {
-                        (Commit::Ok(_), Some(ticket)) => waiters.tell(ticket, Told::Taken),
+                        // Written now, or by an earlier delivery of the same message.
+                        (Commit::Ok(_) | Commit::Conflict(_), Some(ticket)) => waiters.tell(ticket, Told::Taken),
                         // Not acknowledged, so that it comes again and is kept then.
                         (kept, _) => tracing::warn!(%saga, ?kept, "the stray message is not kept yet"),
                     }
@@ -314,6 +318,11 @@ impl Shell {
         }
     }
     fn commit(&self, saga: SagaId, expected: Version, (facts, at): (&[SagaFact], Timestamp), storing: &Storing) {
+        // The last look before a write: whatever was decided, a saga of another group is not written here.
+        if !self.coordinator.owns(saga) {
+            let why = saga_core::batch::Cause(format!("saga {saga} does not belong to group {}", self.group));
+            return storing.push(async move { Stored::Committed(saga, Commit::Retryable(why)) }.boxed());
+        }
         let batch =
             journal::events_of(facts, &*self.ids, at).ok().zip(journal::stream_of(saga)).map(|(events, stream)| {
                 journal::batch_of(stream, expected, events, Some(group_fence(self.group, self.epoch)))
@@ -339,7 +348,7 @@ impl Shell {
     }
     fn act(&self, saga: SagaId, act: Act, sending: &Sending) {
         match &act.deed {
-            Deed::Run => self.call(saga, act),
+            Deed::Run => self.call(saga, &act),
             Deed::Send { command, payload } => self.send(saga, &act, (command, payload), false, sending),
             Deed::Probe { command, payload } => self.send(saga, &act, (command, payload), true, sending),
         }
@@ -361,45 +370,9 @@ impl Shell {
             if let Err(why) = bus.publish(Message::Command(message)).await {
                 tracing::warn!(%saga, step, %why, "the command is not on the bus; its patience will end and it is sent again");
             }
+            None
         };
         sending.push(sent.boxed());
-    }
-    /// Calls a function of the saga in a task of its own: a slow or broken one holds up nobody else.
-    fn call(&self, saga: SagaId, act: Act) {
-        let (step, direction) = (act.step.clone(), act.direction);
-        let work = match self.coordinator.saga(saga).map(|exec: &Execution| exec.call(&act)) {
-            Some(Ok(work)) => work,
-            Some(Err(why)) => {
-                let signal = Signal::Faulted { step, direction, code: "FAULT".to_owned(), why: why.to_string() };
-                // Not sent from here: this loop is the one that empties the queue.
-                let back = self.back.clone();
-                return self.tasks.spawn(async move {
-                    let _gone = back.send(Input::Machine(In::Signal { saga, signal, ticket: None })).await;
-                });
-            }
-            None => return,
-        };
-        let (back, tasks) = (self.back.clone(), self.tasks.clone());
-        self.tasks.spawn(async move {
-            let done = tokio::select! {
-                done = AssertUnwindSafe(work).catch_unwind() => done,
-                () = tasks.stopping() => return,
-            };
-            let attempt = act.attempt;
-            let answered = |answer| Signal::Answered { step: step.clone(), direction, attempt, answer };
-            let signal = match done {
-                Ok(Ok(output)) => answered(Answer::Done { output }),
-                Ok(Err(StepError::Refused { code, reason })) => answered(Answer::Refused(Refused::new(code, reason))),
-                Ok(Err(StepError::Retry { reason })) => answered(Answer::Retry { after_ms: 0, reason }),
-                Err(_) => Signal::Faulted {
-                    step,
-                    direction,
-                    code: "PANIC".to_owned(),
-                    why: "the function panicked".to_owned(),
-                },
-            };
-            let _gone = back.send(Input::Machine(In::Signal { saga, signal, ticket: None })).await;
-        });
     }
 }
 

@@ -84,7 +84,7 @@ async fn rest(sagas: &Sagas, id: &str) -> SagaState {
     show.expect("it rests within a minute").row.state
 }
 fn signal(saga: &str) -> What {
-    What::Signal { saga: saga.to_owned(), gate: "yes".to_owned(), data: Payload::of(&true).unwrap() }
+    What::Signal { saga: saga.to_owned(), gate: "yes".to_owned(), data: Payload::of(&true).unwrap(), opening: None }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The verbs, one file each; only `demo`, `dev`, `serve`, `store` and `bench` may name the composition root.
 
 pub mod bench;
+mod consent;
 pub mod demo;
 pub mod dev;
 pub mod doctor;

@@ -34,7 +34,7 @@ impl ClientToDelivery {
 }
 
 /// Where a person decides about a submitted strategy.
-pub const STRATEGY_APPROVED: Gate<StrategyDecision> = Gate::named("strategy-approved");
+pub const STRATEGY_APPROVED: Gate<StrategyDecision> = Gate::named("strategy-approved").example(r#"{"approved":true}"#);
 
 /// The decision: approve, or reject with a reason; a rejected strategy is written again, three times at most.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

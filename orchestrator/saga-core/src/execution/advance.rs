@@ -193,6 +193,8 @@ impl Deciding<'_> {
         match &step.performer {
             Performer::Gate { gate, deadline_ms, .. } => {
                 let early = self.exec.early.get(*gate).and_then(|kept| kept.first()).cloned();
+                // What came early counts for the first opening: nobody can have seen a later one.
+                let early = early.filter(|_| !self.exec.has_opened(gate));
                 if let Some(early) = early {
                     let (data, by) = (early.data, early.by);
                     self.emit(SignalReceived { gate: (*gate).to_owned(), step: Some(path), data, by });
@@ -236,7 +238,7 @@ impl Deciding<'_> {
     }
     fn scoped<T>(&self, walk: &Walk, call: impl FnOnce(&View<'_>) -> Result<T, ArgError>) -> Result<T, ArgError> {
         let key = self.exec.keys(&walk.path).0;
-        call(&View { exec: self.exec, key, order: &walk.order, path: &walk.path })
+        call(&View { exec: self.exec, key, order: &walk.order, path: &walk.path, call: None })
     }
 }
 

@@ -1,11 +1,11 @@
 //! Answers, and their absence: what each means for the step that was asked.
 
+use super::binding::{Answering, same_value, words};
 use super::decide::{Deciding, REFUSED_AFTER_PIVOT, head};
-use super::{Forward, Mode};
+use super::{Backward, Forward, Mode};
 use crate::definition::Role;
 use crate::fact::{
-    LateReplyRecorded, NO_ANSWER, PivotPassed, SagaParked, StepFailed, StepOutcomeUnknown, StepProbed,
-    StepRetryScheduled, StepSucceeded,
+    NO_ANSWER, PivotPassed, SagaParked, StepFailed, StepOutcomeUnknown, StepProbed, StepRetryScheduled, StepSucceeded,
 };
 use crate::id::Direction;
 use crate::outcome::{Answer, Refused};
@@ -13,44 +13,34 @@ use crate::policy::OnUnknown;
 use std::time::Duration;
 
 impl Deciding<'_> {
-    pub(super) fn answered(&mut self, step: &str, attempt: u32, answer: Answer) {
-        let Some(run) = self.exec.runs.get(step) else { return self.strange(step, "no such step", &answer) };
-        if (1..=run.answered_no()).contains(&attempt) {
-            // A person ordered a further round since: that is another deed, with another key.
-            return self.strange(step, "answers an earlier round", &answer);
-        }
+    /// An answer that binds ([`super::Execution::binds`]): what it means where the step stands.
+    pub(super) fn answered(&mut self, of: &Answering, answer: Answer) {
+        let step = of.step.as_str();
+        let Some(run) = self.exec.runs.get(step) else { return };
         let role = run.role();
         let open = match &run.forward {
             Forward::Dispatched { .. } | Forward::Probing { .. } | Forward::RetryWait { .. } => true,
             Forward::Parked { code, message, .. } if code == REFUSED_AFTER_PIVOT => {
                 let same = matches!(&answer, Answer::Refused(refused) if message.starts_with(&refused.code));
-                if !same {
-                    self.strange(step, "contradicts the first answer", &answer);
-                }
-                return;
+                return self.again_or_strange(of, &answer, same);
             }
             // What is parked for want of an answer goes on when the answer comes.
             Forward::Parked { code, .. } => code == "PIVOT_UNKNOWN" || code == "RETRIES_EXHAUSTED",
             Forward::Done => {
-                let same = matches!(&answer, Answer::Done { output } if Some(output) == run.output.as_ref());
-                if !same {
-                    self.strange(step, "contradicts the first answer", &answer);
-                }
-                return;
+                let known = |output| run.output.as_ref().is_some_and(|known| same_value(known, output));
+                let same = matches!(&answer, Answer::Done { output } if known(output));
+                return self.again_or_strange(of, &answer, same);
             }
             Forward::Refused { code, .. } => {
                 let same = matches!(&answer, Answer::Refused(refused) if refused.code == *code);
-                if !same {
-                    self.strange(step, "contradicts the first answer", &answer);
-                }
-                return;
+                return self.again_or_strange(of, &answer, same);
             }
             Forward::Ready | Forward::Waiting { .. } | Forward::Skipped | Forward::Unknown { .. } => false,
         };
         if self.exec.has_ended() || !open {
             return match answer {
                 Answer::Retry { .. } => {}
-                Answer::Done { .. } | Answer::Refused(_) => self.strange(step, "too late", &answer),
+                Answer::Done { .. } | Answer::Refused(_) => self.strange(of, "too late", words(&answer)),
             };
         }
         match answer {
@@ -70,6 +60,12 @@ impl Deciding<'_> {
                     self.exhausted(step, &reason);
                 }
             }
+        }
+    }
+    /// The first answer once more says nothing new, and weather is not an answer; any other contradicts the first.
+    fn again_or_strange(&mut self, of: &Answering, answer: &Answer, same: bool) {
+        if !same && !matches!(answer, Answer::Retry { .. }) {
+            self.strange(of, "contradicts the first answer", words(answer));
         }
     }
     fn refused(&mut self, step: &str, role: Role, code: String, message: String) {
@@ -130,23 +126,43 @@ impl Deciding<'_> {
         let attempt = self.exec.runs.get(step).map_or(0, |run| run.attempt);
         self.emit(StepOutcomeUnknown { step: step.to_owned(), attempt, reason: reason.to_owned() });
     }
-    pub(super) fn faulted(&mut self, step: String, direction: Direction, code: String, message: String) {
+    /// A bug that was told of something that was asked.
+    pub(super) fn faulted(&mut self, of: &Answering, code: String, message: String) {
+        let step = of.step.clone();
         let Some(run) = self.exec.runs.get(&step) else { return };
-        if self.exec.has_ended() {
-            return;
-        }
-        match direction {
-            Direction::Do if run.in_flight() => self.emit(SagaParked { step, code, message }),
-            Direction::Undo => self.undo_failed(&step, code, message),
-            Direction::Do => {}
-        }
-    }
-    pub(super) fn strange(&mut self, step: &str, kind: &str, answer: &Answer) {
-        let answer = match answer {
-            Answer::Done { output } => format!("done {}", head(output.as_str())),
-            Answer::Refused(refused) => format!("refused {}: {}", refused.code, head(&refused.reason)),
-            Answer::Retry { reason, .. } => format!("retry: {}", head(reason)),
+        let open = match of.direction {
+            Direction::Do => run.in_flight() || matches!(run.forward, Forward::RetryWait { .. }),
+            Direction::Undo => matches!(run.backward, Some(Backward::Dispatched { .. } | Backward::RetryWait { .. })),
         };
-        self.emit(LateReplyRecorded { step: step.to_owned(), kind: kind.to_owned(), answer });
+        let known = match (of.direction, &run.forward, &run.backward) {
+            (Direction::Do, Forward::Parked { code: known, .. }, _)
+            | (Direction::Undo, _, Some(Backward::Failed { code: known, .. })) => *known == code,
+            _ => false,
+        };
+        match of.direction {
+            _ if self.exec.has_ended() || !open => {
+                if !known {
+                    self.strange(of, "too late", fault_words(&code, &message));
+                }
+            }
+            Direction::Do => self.emit(SagaParked { step, code, message }),
+            Direction::Undo => self.undo_failed(&step, code, message),
+        }
     }
+    /// A module has no answer to a probe.
+    pub(super) fn nothing_known(&mut self, of: &Answering) {
+        let probing = matches!(self.exec.runs.get(&of.step).map(|run| &run.forward), Some(Forward::Probing { .. }));
+        if probing && of.direction == Direction::Do && !self.exec.has_ended() {
+            self.unknown(&of.step, "the module knows of no answer");
+        } else {
+            self.strange(of, "too late", NOTHING_KNOWN.to_owned());
+        }
+    }
+}
+
+/// What a module says that remembers no answer.
+pub(super) const NOTHING_KNOWN: &str = "nothing known";
+/// A fault in one line.
+pub(super) fn fault_words(code: &str, why: &str) -> String {
+    format!("fault {}: {}", head(code), head(why))
 }

@@ -1,6 +1,8 @@
 //! Signals in, facts and acts out. The state moves with its facts; if their commit fails, the caller reads it anew.
 
 use super::advance::Walk;
+use super::answers::{NOTHING_KNOWN, fault_words};
+use super::binding::{Answering, words};
 use super::orders::{Accepted, OrderRefused, Ordered};
 use super::scope::{View, locate};
 use super::{Backward, Execution, Forward, Mode, Run};
@@ -9,32 +11,27 @@ use crate::fact::{By, Cause, CompensationStarted, SagaCompleted, SagaFact, SagaP
 use crate::id::{Direction, StepKey};
 use crate::json::Payload;
 use crate::outcome::Answer;
-use crate::step::ArgError;
+use crate::step::{ArgError, Call, Given, Stop};
 use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Everything that can happen to a saga. Closed: a new way must be added here.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Signal {
     /// It starts.
     Begun(SagaStarted),
     /// Somebody answered: a module, or a local function.
     Answered {
-        /// The step's path.
-        step: String,
-        /// Do or undo.
-        direction: Direction,
-        /// Which try; 0 when that is not known.
-        attempt: u32,
+        /// What it answers.
+        of: Answering,
         /// What.
         answer: Answer,
     },
     /// A local function or a module broke: a bug, not weather.
     Faulted {
-        /// The step's path.
-        step: String,
-        /// Do or undo.
-        direction: Direction,
+        /// What it answers.
+        of: Answering,
         /// A code.
         code: String,
         /// What it said.
@@ -42,8 +39,8 @@ pub enum Signal {
     },
     /// A module knows of no answer.
     NothingKnown {
-        /// The step's path.
-        step: String,
+        /// What it answers.
+        of: Answering,
     },
     /// Time has passed.
     Due,
@@ -98,6 +95,8 @@ pub struct Decision {
     pub acts: Vec<Act>,
     /// What to tell the person who ordered, if the signal was an order.
     pub order: Option<Result<Accepted, OrderRefused>>,
+    /// Strange messages that were not kept, because they are already or because too many are.
+    pub counted: u64,
 }
 
 /// Why a step behind the pivot is parked: it said no, and nothing is undone any more.
@@ -161,8 +160,9 @@ impl Execution {
         }
         acts
     }
-    /// Calls the local function of an act. The call itself is pure; its future does the work.
-    pub fn call(&self, act: &Act) -> Result<LocalFuture, ArgError> {
+    /// Calls the local function of an act. The call itself is pure; its future does the work. Whoever polls it asks `stop`
+    /// before another call of this step begins, and drops it then, and at the deadline of the act.
+    pub fn call(&self, act: &Act, stop: &Stop, given: &Given) -> Result<LocalFuture, ArgError> {
         let run = self.runs.get(&act.step).ok_or_else(|| ArgError(format!("no step {}", act.step)))?;
         let def = run.def.as_ref().ok_or_else(|| ArgError(format!("no definition of {}", act.step)))?;
         let Performer::Here { act: forward, undo, .. } = &def.performer else {
@@ -172,7 +172,8 @@ impl Execution {
             Direction::Do => forward,
             Direction::Undo => undo.as_ref().ok_or_else(|| ArgError(format!("{} has no undo", act.step)))?,
         };
-        let view = View { exec: self, key: act.keys.0, order: &run.order, path: &act.step };
+        let call = Call { until: act.deadline, stop, given };
+        let view = View { exec: self, key: act.keys.0, order: &run.order, path: &act.step, call: Some(call) };
         guarded(|| function(&view))
     }
     pub(super) fn act(
@@ -229,18 +230,19 @@ impl Deciding<'_> {
                     self.emit(started);
                 }
             }
-            Signal::Answered { step, direction: Direction::Do, attempt, answer } => {
-                self.answered(&step, attempt, answer);
-            }
-            Signal::Answered { step, direction: Direction::Undo, attempt, answer } => {
-                self.undo_answered(&step, attempt, answer);
-            }
-            Signal::Faulted { step, direction, code, why } => self.faulted(step, direction, code, why),
-            Signal::NothingKnown { step } => {
-                if matches!(self.exec.runs.get(&step).map(|run| &run.forward), Some(Forward::Probing { .. })) {
-                    self.unknown(&step, "the module knows of no answer");
-                }
-            }
+            Signal::Answered { of, answer } => match (self.exec.binds(&of), of.direction) {
+                (Err(kind), _) => self.strange(&of, kind, words(&answer)),
+                (Ok(()), Direction::Do) => self.answered(&of, answer),
+                (Ok(()), Direction::Undo) => self.undo_answered(&of, answer),
+            },
+            Signal::Faulted { of, code, why } => match self.exec.binds(&of) {
+                Err(kind) => self.strange(&of, kind, fault_words(&code, &why)),
+                Ok(()) => self.faulted(&of, code, why),
+            },
+            Signal::NothingKnown { of } => match self.exec.binds(&of) {
+                Err(kind) => self.strange(&of, kind, NOTHING_KNOWN.to_owned()),
+                Ok(()) => self.nothing_known(&of),
+            },
             Signal::Due => self.due(),
             Signal::Ordered(ordered) => {
                 let answer = self.order(ordered);
@@ -327,7 +329,7 @@ impl Deciding<'_> {
 }
 
 /// The first 200 characters: enough to recognise it, too few to hurt.
-pub(super) fn head(text: &str) -> String {
+pub(crate) fn head(text: &str) -> String {
     text.chars().take(200).collect()
 }
 

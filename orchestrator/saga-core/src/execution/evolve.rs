@@ -1,7 +1,7 @@
 //! Facts in, state out. Never fails: what was recorded happened.
 
 use super::scope::locate;
-use super::{Backward, Early, Execution, Forward, Mode, Run, Weather};
+use super::{ANOMALIES_MAX, Backward, Early, Execution, Forward, Mode, Run, Weather};
 use crate::definition::Performer;
 use crate::fact::{
     By, Cause, CompensationStarted, RetryOrdered, SagaFact, SagaStarted, SignalReceived, StepDispatched,
@@ -40,7 +40,7 @@ impl Execution {
             }
             SagaFact::WaitStarted(fact) => {
                 let gate = fact.gate.clone();
-                self.run(&fact.step, at).forward = Forward::Waiting { gate, since: at, deadline: fact.deadline };
+                self.opened(&fact.step, at).forward = Forward::Waiting { gate, since: at, deadline: fact.deadline };
             }
             SagaFact::SignalReceived(fact) => self.signalled(fact, at),
             SagaFact::TimerFired(fact) => self.timer_fired(&fact.step, at),
@@ -77,7 +77,12 @@ impl Execution {
                 self.run(&fact.step, at).backward = Some(Backward::Skipped);
             }
             SagaFact::OperatorNote(fact) => self.remember(Some(&fact.by), "note"),
-            SagaFact::LateReplyRecorded(_) => self.anomalies += 1,
+            SagaFact::LateReplyRecorded(fact) => {
+                self.anomalies += 1;
+                if self.strange.len() < ANOMALIES_MAX {
+                    self.strange.insert((fact.step.clone(), fact.kind.clone(), fact.answer.clone()));
+                }
+            }
             SagaFact::SagaCompleted(_) => self.end(SagaState::Completed, at),
             SagaFact::SagaCompensated(_) => self.end(SagaState::Compensated, at),
             SagaFact::SagaCancelled(fact) => {
@@ -155,8 +160,16 @@ impl Execution {
         if let Some(kept) = self.early.get_mut(&fact.gate).filter(|kept| kept.first().is_some_and(same)) {
             kept.remove(0);
         }
-        self.run(step, at).decided_by = Some(fact.by.actor.id.clone());
+        self.opened(step, at).decided_by = Some(fact.by.actor.id.clone());
         self.finish(step, Forward::Done, Some(&fact.data), at);
+    }
+    /// A gate that opens gets the name of its opening, once.
+    fn opened(&mut self, step: &str, at: Timestamp) -> &mut Run {
+        if self.run(step, at).opening.is_none() {
+            let opening = self.opening(step);
+            self.run(step, at).opening = Some(opening);
+        }
+        self.run(step, at)
     }
     fn timer_fired(&mut self, step: &str, at: Timestamp) {
         let def = self.run(step, at).def.as_ref();
@@ -170,7 +183,10 @@ impl Execution {
         self.remember(Some(&fact.by), "retry");
         let run = self.run(&fact.step, at);
         if fact.undo {
-            run.undo_round += u32::from(fact.new_round);
+            if fact.new_round {
+                run.undo_round += 1;
+                run.undo_round_from = run.undo_attempt;
+            }
             run.undo_forgiven = run.undo_attempt;
             run.undo_weather = Weather::default();
             run.backward = Some(Backward::Ready);
@@ -179,6 +195,7 @@ impl Execution {
             run.weather = Weather::default();
             if fact.new_round {
                 run.round += 1;
+                run.round_from = run.attempt;
                 run.command = None;
                 run.undo = None;
             }

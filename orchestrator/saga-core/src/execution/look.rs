@@ -4,7 +4,6 @@ use super::decide::head;
 use super::{Backward, Execution, Forward, Mode, Run};
 use crate::definition::{Node, Performer, Role, StepDef};
 use crate::json::Payload;
-use crate::time::Timestamp;
 use crate::view::{Possible, SagaRow, SagaShow, SagaState, StepRow, StepState};
 use crate::waiting::{WaitReason, Waiting};
 
@@ -40,22 +39,13 @@ impl Execution {
         if self.has_ended() {
             return all;
         }
-        let started = self.started_at;
         let whole = |reason, subject: String, since, last| Waiting {
-            reason,
-            step: String::new(),
-            undo: false,
-            subject,
-            key: None,
-            since,
-            until: None,
-            attempt: 0,
             last,
-            overdue_at: None,
+            ..Waiting::of(reason, subject, (String::new(), false), None, since)
         };
         if self.def.is_none() {
             let wanted = self.started.as_ref().map(|s| format!("{}@{} {}", s.definition, s.version, s.digest));
-            all.push(whole(WaitReason::NoDefinition, wanted.unwrap_or_default(), started, None));
+            all.push(whole(WaitReason::NoDefinition, wanted.unwrap_or_default(), self.started_at, None));
         }
         if let Some((by, since)) = &self.paused {
             all.push(whole(WaitReason::Paused, by.actor.id.clone(), *since, by.reason.clone()));
@@ -81,30 +71,26 @@ impl Execution {
             return None;
         }
         let subject = run.def.as_ref().map(|def| performer_name(def)).unwrap_or_default();
-        let wait = |reason, since: &Timestamp, until: Option<&Timestamp>, last: Option<&String>| Waiting {
-            reason,
-            step: path.to_owned(),
-            undo: false,
-            subject: subject.clone(),
-            key: Some(self.keys(path).0),
-            since: *since,
-            until: until.copied(),
+        let of = |reason, since, until| Waiting {
+            until,
             attempt: run.attempt,
-            last: last.cloned(),
-            overdue_at: None,
+            ..Waiting::of(reason, subject.clone(), (path.to_owned(), false), Some(self.keys(path).0), since)
         };
         match &run.forward {
             Forward::Dispatched { since, deadline } | Forward::Probing { since, deadline } => {
-                Some(wait(WaitReason::NoReply, since, Some(deadline), None))
+                Some(of(WaitReason::NoReply, *since, Some(*deadline)))
             }
             Forward::RetryWait { since, due, reason } => {
-                Some(wait(WaitReason::Backoff, since, Some(due), Some(reason)))
+                let last = Some(reason.clone());
+                Some(Waiting { last, ..of(WaitReason::Backoff, *since, Some(*due)) })
             }
             Forward::Waiting { gate, since, deadline } if self.mode == Mode::Forward => {
                 let timer =
                     matches!(run.def.as_ref().map(|def| &def.performer), Some(Performer::Gate { timer: true, .. }));
                 let reason = if timer { WaitReason::WaitingTimer } else { WaitReason::WaitingSignal };
-                Some(Waiting { subject: gate.clone(), key: None, ..wait(reason, since, Some(deadline), None) })
+                let (subject, opening) = (gate.clone(), run.opening.clone().filter(|_| !timer));
+                let example = gate_example(run);
+                Some(Waiting { subject, key: None, opening, example, ..of(reason, *since, Some(*deadline)) })
             }
             Forward::Parked { since, code, message } => {
                 let reason = match code.as_str() {
@@ -113,7 +99,7 @@ impl Execution {
                     "RETRIES_EXHAUSTED" => WaitReason::RetriesExhausted,
                     _ => WaitReason::Fault,
                 };
-                Some(wait(reason, since, None, Some(message)))
+                Some(Waiting { last: Some(message.clone()), ..of(reason, *since, None) })
             }
             Forward::Ready
             | Forward::Waiting { .. }
@@ -124,24 +110,23 @@ impl Execution {
         }
     }
     fn waits_backward(&self, path: &str, run: &Run) -> Option<Waiting> {
-        let wait = |reason, since: &Timestamp, until: Option<&Timestamp>, last: Option<&String>| Waiting {
-            reason,
-            step: path.to_owned(),
-            undo: true,
-            subject: run.def.as_ref().and_then(|def| undo_name(def)).unwrap_or_default(),
-            key: Some(self.keys(path).1),
-            since: *since,
-            until: until.copied(),
+        let subject = run.def.as_ref().and_then(|def| undo_name(def)).unwrap_or_default();
+        let of = |reason, since, until, last| Waiting {
+            until,
+            last,
             attempt: run.undo_attempt,
-            last: last.cloned(),
-            overdue_at: None,
+            ..Waiting::of(reason, subject.clone(), (path.to_owned(), true), Some(self.keys(path).1), since)
         };
-        Some(match run.backward.as_ref()? {
-            Backward::Dispatched { since, deadline } => wait(WaitReason::NoReply, since, Some(deadline), None),
-            Backward::RetryWait { since, due, reason } => wait(WaitReason::Backoff, since, Some(due), Some(reason)),
-            Backward::Failed { since, message, .. } => wait(WaitReason::UndoFailed, since, None, Some(message)),
-            Backward::Ready | Backward::Undone { .. } | Backward::Skipped => return None,
-        })
+        match run.backward.as_ref()? {
+            Backward::Dispatched { since, deadline } => Some(of(WaitReason::NoReply, *since, Some(*deadline), None)),
+            Backward::RetryWait { since, due, reason: last } => {
+                Some(of(WaitReason::Backoff, *since, Some(*due), Some(last.clone())))
+            }
+            Backward::Failed { since, message, .. } => {
+                Some(of(WaitReason::UndoFailed, *since, None, Some(message.clone())))
+            }
+            Backward::Ready | Backward::Undone { .. } | Backward::Skipped => None,
+        }
     }
     /// Its row in a list.
     pub fn row(&self) -> SagaRow {
@@ -212,30 +197,47 @@ impl Execution {
             verb: verb.to_owned(),
             at,
             reason_needed,
+            opening: None,
+            example: None,
         };
         let mut possible = Vec::new();
+        let (known, paused, forward) = (self.def.is_some(), self.paused.is_some(), self.mode == Mode::Forward);
         for waiting in self.waiting() {
             let step = Some(waiting.step.clone()).filter(|step| !step.is_empty());
+            // Nothing can stand in the place of the point of no return.
+            let pivot = self.runs.get(&waiting.step).is_some_and(|run| run.role() == Role::Pivot);
             match waiting.reason {
-                WaitReason::WaitingSignal => possible.push(of("decide", "signal", Some(waiting.subject), false)),
-                WaitReason::Backoff => possible.push(of("try it now", "retry", step, false)),
-                WaitReason::UndoFailed => {
-                    possible.push(of("try the undo again", "retry", step.clone(), false));
+                WaitReason::WaitingSignal => {
+                    let decide = of("decide", "signal", Some(waiting.subject), false);
+                    possible.push(Possible { opening: waiting.opening, example: waiting.example, ..decide });
+                }
+                WaitReason::Backoff if (forward || waiting.undo) && !paused && known => {
+                    possible.push(of("try it now", "retry", step, false));
+                }
+                WaitReason::UndoFailed if known => {
+                    possible.extend((!paused).then(|| of("try the undo again", "retry", step.clone(), false)));
                     possible.push(of("it is undone by hand", "skip --undo", step, true));
                 }
-                WaitReason::RetriesExhausted | WaitReason::RefusedAfterPivot | WaitReason::Fault => {
-                    possible.push(of("retry the step", "retry", step.clone(), false));
-                    possible.push(of("go on without it", "skip", step, true));
+                WaitReason::RetriesExhausted | WaitReason::RefusedAfterPivot | WaitReason::Fault if known => {
+                    possible.extend((!paused).then(|| of("retry the step", "retry", step.clone(), false)));
+                    possible.extend((forward && !pivot).then(|| of("go on without it", "skip", step, true)));
                 }
-                WaitReason::PivotUnknown => possible.push(of("ask again", "retry", step, false)),
+                WaitReason::PivotUnknown if !paused && known => possible.push(of("ask again", "retry", step, false)),
                 WaitReason::Paused => possible.push(of("go on", "resume", None, false)),
+                // Whatever else is awaited, nothing that could be ordered now helps.
                 WaitReason::NoReply
                 | WaitReason::WaitingTimer
                 | WaitReason::NoDefinition
-                | WaitReason::DigestMismatch => {}
+                | WaitReason::DigestMismatch
+                | WaitReason::Backoff
+                | WaitReason::UndoFailed
+                | WaitReason::RetriesExhausted
+                | WaitReason::RefusedAfterPivot
+                | WaitReason::Fault
+                | WaitReason::PivotUnknown => {}
             }
         }
-        let can_go_back = self.mode == Mode::Forward && !self.pivot_passed && !self.pivot_in_flight();
+        let can_go_back = known && forward && !self.pivot_passed && !self.pivot_in_flight();
         if can_go_back {
             possible.push(of("undo everything", "cancel", None, true));
         }
@@ -365,6 +367,14 @@ fn output_words(output: &Payload) -> Option<String> {
         | serde_json::Value::Number(_)
         | serde_json::Value::String(_)
         | serde_json::Value::Array(_)) => words(other),
+    }
+}
+
+/// A decision that fits the gate, for people.
+fn gate_example(run: &Run) -> Option<Payload> {
+    match &run.def.as_ref()?.performer {
+        Performer::Gate { example, .. } => Payload::parse((*example)?).ok(),
+        Performer::Here { .. } | Performer::There { .. } => None,
     }
 }
 

@@ -1,13 +1,13 @@
 //! What people may order, and when. Each accepted order is one fact with who, why and request id.
 
 use super::decide::{Deciding, is_step};
+use super::gates::GateAnswer;
 use super::undo::ordered;
 use super::{Backward, Forward, Mode};
 use crate::codes::{self, Code};
-use crate::definition::{Performer, Role};
+use crate::definition::Role;
 use crate::fact::{
-    By, Cause, CompensationSkipped, OperatorNote, RetryOrdered, SagaCancelled, SagaPaused, SagaResumed, SignalReceived,
-    StepSkipped,
+    By, Cause, CompensationSkipped, OperatorNote, RetryOrdered, SagaCancelled, SagaPaused, SagaResumed, StepSkipped,
 };
 use crate::json::Payload;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,9 @@ pub enum OrderKind {
         gate: String,
         /// The decision.
         data: Payload,
+        /// The opening that it is for; without it, the first one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opening: Option<String>,
     },
     /// Undo and end as cancelled, or end at once.
     Cancel {
@@ -96,7 +99,7 @@ pub struct OrderRefused {
     pub hint: Option<String>,
 }
 
-fn no<T>(code: Code, message: impl Into<String>) -> Result<T, OrderRefused> {
+pub(super) fn no<T>(code: Code, message: impl Into<String>) -> Result<T, OrderRefused> {
     Err(OrderRefused { code, message: message.into(), hint: None })
 }
 
@@ -124,7 +127,7 @@ impl Deciding<'_> {
             return no(codes::NO_DEFINITION, "the saga's definition is not registered here");
         }
         match kind {
-            OrderKind::Signal { gate, data } => self.order_signal(&gate, data, by),
+            OrderKind::Signal { gate, data, opening } => self.order_signal(GateAnswer { gate, data, opening }, by),
             OrderKind::Cancel { abandon: true } => {
                 self.emit(SagaCancelled { abandoned: true, by: Some(by) });
                 Ok(Accepted::Now)
@@ -146,54 +149,6 @@ impl Deciding<'_> {
             OrderKind::Skip { step, result: None } => self.order_skip_undo(step, by),
             OrderKind::Note(_) => Ok(Accepted::Now),
         }
-    }
-    fn order_signal(&mut self, name: &str, data: Payload, by: By) -> Result<Accepted, OrderRefused> {
-        let Some(def) = self.exec.def.clone() else {
-            return no(codes::NO_DEFINITION, "the saga's definition is not registered here");
-        };
-        let gates = def.steps().into_iter().filter_map(|(path, step)| match &step.performer {
-            Performer::Gate { gate, timer: false, check, .. } => Some((path, *gate, check.clone())),
-            Performer::Gate { .. } | Performer::Here { .. } | Performer::There { .. } => None,
-        });
-        let gates: Vec<_> = gates.collect();
-        let bare = |path: &str| {
-            path.split('/').map(|part| part.split(['[', '#']).next().unwrap_or(part)).collect::<Vec<_>>().join("/")
-        };
-        let Some((_, gate, check)) = gates.iter().find(|(path, gate, _)| *gate == name || *path == bare(name)) else {
-            let known: Vec<_> = gates.iter().map(|(_, gate, _)| *gate).collect();
-            return no(codes::NO_SUCH_STEP, format!("there is no gate {name:?}; gates are: {}", known.join(", ")));
-        };
-        if let Err(why) = check(&data) {
-            return no(codes::INPUT_REFUSED, format!("this does not answer the gate {gate:?}: {why}"));
-        }
-        if self.exec.mode != Mode::Forward {
-            return no(codes::WRONG_STATE, "the saga is going back; nothing waits for this any more");
-        }
-        let open = self.exec.runs.iter().find(|(path, run)| {
-            matches!(&run.forward, Forward::Waiting { gate: open, .. } if open == gate && (name == *gate || *path == name))
-        });
-        let step = open.map(|(path, _)| path.clone());
-        let decided = self.exec.runs.values().any(|run| {
-            run.decided_by.is_some()
-                && run
-                    .def
-                    .as_ref()
-                    .is_some_and(|def| matches!(&def.performer, Performer::Gate { gate: theirs, .. } if theirs == gate))
-        });
-        let many = in_rounds(&def.nodes, gate);
-        if step.is_none() && many && name != *gate {
-            // Kept for later, it would answer whichever round or branch asks first.
-            return no(
-                codes::WRONG_STATE,
-                format!("{name:?} does not wait now; only the gate {gate:?} can be answered early"),
-            );
-        }
-        let again = step.is_none() && decided && !many;
-        if again {
-            return no(codes::WRONG_STATE, format!("the gate {gate:?} was decided already"));
-        }
-        self.emit(SignalReceived { gate: (*gate).to_owned(), step, data, by });
-        Ok(Accepted::Now)
     }
     fn order_back(&mut self, cause: Cause, by: By) -> Result<Accepted, OrderRefused> {
         if self.exec.pivot_passed {
@@ -251,7 +206,12 @@ impl Deciding<'_> {
         }
         let Some(run) = self.exec.runs.get(&step) else { return self.no_such(&step) };
         let stands = matches!(run.forward, Forward::Parked { .. } | Forward::RetryWait { .. });
-        if !stands || run.role() == Role::Pivot {
+        if run.role() == Role::Pivot {
+            let message = format!("{step:?} is the point of no return: nothing can stand in its place");
+            let hint = Some("retry it (the same key: it happens at most once), or `saga cancel --abandon`".to_owned());
+            return Err(OrderRefused { code: codes::WRONG_STATE, message, hint });
+        }
+        if !stands {
             let message = format!("the step {step:?} is neither parked nor waiting for its next try");
             return no(codes::WRONG_STATE, message);
         }
@@ -271,22 +231,4 @@ impl Deciding<'_> {
         let what = if known { "has not begun" } else { "does not exist" };
         no(codes::NO_SUCH_STEP, format!("the step {step:?} {what}"))
     }
-}
-
-/// Whether a gate stands where it can be asked more than once: inside rounds or a fan-out.
-fn in_rounds(nodes: &[crate::definition::Node], gate: &str) -> bool {
-    use crate::definition::Node;
-    fn has(nodes: &[Node], gate: &str) -> bool {
-        nodes.iter().any(|node| match node {
-            Node::Step(step) => matches!(&step.performer, Performer::Gate { gate: theirs, .. } if *theirs == gate),
-            Node::All { branches, .. } => branches.iter().any(|(_, body)| has(body, gate)),
-            Node::Each { body, .. } | Node::When { body, .. } | Node::Repeat { body, .. } => has(body, gate),
-        })
-    }
-    nodes.iter().any(|node| match node {
-        Node::Step(_) => false,
-        Node::All { branches, .. } => branches.iter().any(|(_, body)| in_rounds(body, gate)),
-        Node::When { body, .. } => in_rounds(body, gate),
-        Node::Each { body, .. } | Node::Repeat { body, .. } => has(body, gate),
-    })
 }

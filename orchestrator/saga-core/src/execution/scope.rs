@@ -4,7 +4,7 @@ use super::{Execution, Place};
 use crate::definition::{Node, StepDef};
 use crate::id::{SagaId, StepKey};
 use crate::json::Payload;
-use crate::step::Scope;
+use crate::step::{Call, Scope};
 use crate::time::Timestamp;
 use std::sync::Arc;
 
@@ -47,6 +47,8 @@ pub(super) struct View<'a> {
     pub(super) key: StepKey,
     pub(super) order: &'a [Place],
     pub(super) path: &'a str,
+    /// Of what runs here.
+    pub(super) call: Option<Call<'a>>,
 }
 
 impl View<'_> {
@@ -99,6 +101,9 @@ impl Scope for View<'_> {
     }
     fn started_at(&self) -> Timestamp {
         self.exec.started_at
+    }
+    fn call(&self) -> Option<Call<'_>> {
+        self.call
     }
     fn input(&self) -> Option<Payload> {
         self.exec.started.as_ref().map(|started| started.input.clone())

@@ -1,5 +1,6 @@
 //! The way back: settle what is in flight, then undo against the arrows, later steps first, branches side by side.
 
+use super::binding::{Answering, words};
 use super::decide::{Deciding, Failure};
 use super::{Backward, Execution, Forward, Mode};
 use crate::definition::{Definition, Node};
@@ -111,16 +112,14 @@ impl Deciding<'_> {
             None => self.undo_failed(path, "FAULT".to_owned(), "the undo was not recorded with the deed".to_owned()),
         }
     }
-    pub(super) fn undo_answered(&mut self, step: &str, attempt: u32, answer: Answer) {
-        let Some(run) = self.exec.runs.get(step) else { return self.strange(step, "no such step", &answer) };
-        if run.undo_round > 0 && (1..=run.undo_forgiven).contains(&attempt) {
-            return self.strange(step, "answers an earlier round of the undo", &answer);
-        }
-        let open = match &run.backward {
+    /// An answer to an undo that binds ([`super::Execution::binds`]).
+    pub(super) fn undo_answered(&mut self, of: &Answering, answer: Answer) {
+        let step = of.step.as_str();
+        let open = match self.backward(step) {
             Some(Backward::Dispatched { .. } | Backward::RetryWait { .. } | Backward::Failed { .. }) => true,
             Some(Backward::Undone { .. }) => {
                 return match answer {
-                    Answer::Refused(_) => self.strange(step, "contradicts the first answer of the undo", &answer),
+                    Answer::Refused(_) => self.strange(of, "contradicts the first answer", words(&answer)),
                     Answer::Done { .. } | Answer::Retry { .. } => {}
                 };
             }
@@ -129,7 +128,7 @@ impl Deciding<'_> {
         if self.exec.has_ended() || !open {
             return match answer {
                 Answer::Retry { .. } => {}
-                Answer::Done { .. } | Answer::Refused(_) => self.strange(step, "undo answered too late", &answer),
+                Answer::Done { .. } | Answer::Refused(_) => self.strange(of, "too late", words(&answer)),
             };
         }
         match answer {

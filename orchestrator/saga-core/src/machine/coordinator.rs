@@ -9,9 +9,10 @@ pub use words::{In, Out, Standing, Ticket, Told};
 use super::Machine;
 use crate::codes::{self, Code};
 use crate::definition::Definition;
-use crate::execution::{Act, Deed, Execution, OrderRefused, Signal};
+use crate::execution::{Act, Answering, Deed, Execution, OrderRefused, Signal, head};
 use crate::fact::{SagaFact, SagaStarted};
 use crate::id::{Direction, SagaId, Version};
+use crate::journal::group_of;
 use crate::outcome::Answer;
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,8 @@ use std::sync::Arc;
 pub const OPEN_SAGAS_MAX: usize = 1_000_000;
 /// 10,000 signals for one saga: ten for each item of its largest fan-out.
 pub const SIGNALS_WAITING_MAX: usize = 10_000;
+/// 1,000 messages for sagas that do not exist are kept by one owner of a group; the rest are counted.
+pub const STRAYS_MAX: u32 = 1_000;
 
 #[derive(Default)]
 struct Entry {
@@ -31,6 +34,8 @@ struct Entry {
     in_flight: bool,
     acts: Vec<Act>,
     answers: Vec<(Ticket, Told)>,
+    /// Strange messages that the commit in flight does not keep.
+    counted: u64,
     queue: Vec<(Signal, Option<Ticket>)>,
     due: Option<Timestamp>,
 }
@@ -42,6 +47,9 @@ pub type Definitions = BTreeMap<(String, u16), Arc<Definition>>;
 pub struct Coordinator {
     definitions: Arc<Definitions>,
     seed: u64,
+    /// Its group, and how many there are.
+    seat: (u16, u16),
+    strays: u32,
     sagas: BTreeMap<SagaId, Entry>,
     timers: BTreeSet<(Timestamp, SagaId)>,
 }
@@ -49,7 +57,18 @@ pub struct Coordinator {
 impl Coordinator {
     /// Knows these definitions; `seed` decides jitter.
     pub fn new(definitions: Arc<Definitions>, seed: u64) -> Self {
-        Coordinator { definitions, seed, sagas: BTreeMap::new(), timers: BTreeSet::new() }
+        let (sagas, timers) = (BTreeMap::new(), BTreeSet::new());
+        Coordinator { definitions, seed, seat: (0, 1), strays: 0, sagas, timers }
+    }
+    /// Takes one of several groups: the sagas of the others are not its own, whatever it hears of them.
+    #[must_use]
+    pub fn of_group(mut self, group: u16, groups: u16) -> Self {
+        self.seat = (group, groups);
+        self
+    }
+    /// Whether a saga belongs to this group: that follows from its id alone.
+    pub fn owns(&self, saga: SagaId) -> bool {
+        group_of(saga, self.seat.1) == self.seat.0
     }
     /// When `Tick` is due next.
     pub fn next_due(&self) -> Option<Timestamp> {
@@ -90,7 +109,24 @@ impl Coordinator {
         // The instance keeps the definition it began with: the same version with other content does not move it.
         (found.digest == started.digest).then(|| Arc::clone(found))
     }
+    /// Hands on what another group has to hear. Who orders has asked the wrong one, and is told.
+    fn foreign(&self, saga: SagaId, signal: Signal, ticket: Option<Ticket>, out: &mut Vec<Out>) {
+        let group = group_of(saga, self.seat.1);
+        match signal {
+            Signal::Begun(_) | Signal::Ordered(_) => {
+                let message = format!("saga {saga} belongs to group {group}; this is group {}", self.seat.0);
+                tell(out, ticket, refused(codes::OTHER_GROUP, message));
+            }
+            Signal::Answered { .. } | Signal::Faulted { .. } | Signal::NothingKnown { .. } => {
+                out.push(Out::HandOn { saga, group, signal, ticket });
+            }
+            Signal::Due => {}
+        }
+    }
     fn signal(&mut self, now: Timestamp, saga: SagaId, signal: Signal, ticket: Option<Ticket>, out: &mut Vec<Out>) {
+        if !self.owns(saga) {
+            return self.foreign(saga, signal, ticket, out);
+        }
         let known = self.sagas.contains_key(&saga);
         if !known && matches!(signal, Signal::Begun(_)) && self.sagas.len() >= OPEN_SAGAS_MAX {
             let message = format!("{OPEN_SAGAS_MAX} sagas are open");
@@ -143,13 +179,14 @@ impl Coordinator {
                 }
             } else if !matches!(signal, Signal::Begun(_)) {
                 entry.deciding.pop();
-                stray(saga, &signal, ticket, out);
+                stray(saga, &signal, ticket, &mut self.strays, out);
                 continue;
             }
             let begins = matches!(signal, Signal::Begun(_));
             let decision = exec.decide(signal, now);
             facts.extend(decision.facts);
             entry.acts.extend(decision.acts);
+            entry.counted += decision.counted;
             let told = match decision.order {
                 Some(Ok(accepted)) => Some(Told::Accepted(accepted)),
                 Some(Err(refusal)) => Some(Told::Refused(refusal)),
@@ -159,6 +196,7 @@ impl Coordinator {
             entry.answers.extend(ticket.zip(told));
         }
         if facts.is_empty() {
+            count(saga, &mut entry.counted, out);
             entry.deciding.clear();
             entry.acts.clear();
             let answers = std::mem::take(&mut entry.answers);
@@ -184,6 +222,7 @@ impl Coordinator {
     }
     fn committed(&mut self, now: Timestamp, saga: SagaId, out: &mut Vec<Out>) {
         let Some(entry) = self.sagas.get_mut(&saga) else { return };
+        count(saga, &mut entry.counted, out);
         let Some(exec) = entry.exec.as_ref() else { return };
         entry.in_flight = false;
         entry.deciding.clear();
@@ -198,6 +237,7 @@ impl Coordinator {
         entry.in_flight = false;
         entry.acts.clear();
         entry.answers.clear();
+        entry.counted = 0;
         // What was decided is decided again on the history as it is; orders and answers recognise themselves.
         let mut again = std::mem::take(&mut entry.deciding);
         again.append(&mut entry.queue);
@@ -293,24 +333,36 @@ fn same_start(first: &SagaStarted, again: &SagaStarted) -> bool {
     first.definition == again.definition
         && (first.input == again.input || (value(first).is_some() && value(first) == value(again)))
 }
-fn stray(saga: SagaId, signal: &Signal, ticket: Option<Ticket>, out: &mut Vec<Out>) {
+/// Tells of strange messages that no fact keeps.
+fn count(saga: SagaId, counted: &mut u64, out: &mut Vec<Out>) {
+    let many = std::mem::take(counted);
+    if many > 0 {
+        out.push(Out::Counted { saga, many });
+    }
+}
+fn stray(saga: SagaId, signal: &Signal, ticket: Option<Ticket>, strays: &mut u32, out: &mut Vec<Out>) {
     let what = match signal {
-        Signal::Answered { step, direction, answer, .. } => {
+        Signal::Answered { of: Answering { step, direction, .. }, answer } => {
             let answer = match answer {
                 Answer::Done { .. } => "done",
                 Answer::Refused(_) => "refused",
                 Answer::Retry { .. } => "retry",
             };
             let undo = if *direction == Direction::Undo { " (undo)" } else { "" };
-            format!("{step}{undo} answered {answer}")
+            format!("{}{undo} answered {answer}", head(step))
         }
-        Signal::Faulted { step, code, .. } => format!("{step} broke: {code}"),
-        Signal::NothingKnown { step } => format!("{step}: nothing known"),
+        Signal::Faulted { of, code, .. } => format!("{} broke: {}", head(&of.step), head(code)),
+        Signal::NothingKnown { of } => format!("{}: nothing known", head(&of.step)),
         Signal::Ordered(_) => {
             return tell(out, ticket, refused(codes::SAGA_NOT_FOUND, format!("there is no saga {saga}")));
         }
         Signal::Begun(_) | Signal::Due => return,
     };
+    if *strays >= STRAYS_MAX {
+        out.push(Out::Counted { saga, many: 1 });
+        return tell(out, ticket, Told::Taken);
+    }
+    *strays += 1;
     out.push(Out::Stray { saga, what, ticket });
 }
 
@@ -321,6 +373,7 @@ impl Machine for Coordinator {
         match input {
             In::Start { saga, started, ticket } => self.signal(now, saga, Signal::Begun(started), ticket, out),
             In::Signal { saga, signal, ticket } => self.signal(now, saga, signal, ticket, out),
+            In::Recover { saga } if !self.owns(saga) => {}
             In::Recover { saga } => {
                 self.sagas.entry(saga).or_default();
                 out.push(Out::Load { saga, after_failure: false });

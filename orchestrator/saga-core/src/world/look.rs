@@ -21,6 +21,11 @@ impl World {
         history.iter().for_each(|(fact, at)| exec.evolve(fact, *at));
         Ok(exec)
     }
+    /// The name of the opening of a gate that waits now, if one does.
+    pub async fn opening(&self, saga: SagaId, gate: &str) -> Result<Option<String>, String> {
+        let waiting = self.saga(saga).await?.waiting();
+        Ok(waiting.into_iter().find(|waiting| waiting.subject == gate).and_then(|waiting| waiting.opening))
+    }
     /// Its state.
     pub async fn state(&self, saga: SagaId) -> Result<SagaState, String> {
         Ok(self.saga(saga).await?.state())

@@ -9,7 +9,7 @@ use crate::machine::participant::entry;
 use crate::outcome::{Answer, Refused};
 use crate::ports::{Clock, Heads, SharedStore};
 use crate::stage::Others;
-use crate::step::StepError;
+use crate::step::{StepError, Stop};
 use std::sync::Arc;
 
 impl World {
@@ -69,7 +69,7 @@ impl World {
         Ok(())
     }
     async fn call(&self, saga: SagaId, act: &Act) -> Option<Answer> {
-        let work = self.coordinator.saga(saga)?.call(act).ok()?;
+        let work = self.coordinator.saga(saga)?.call(act, &Stop::default(), &self.given).ok()?;
         Some(match work.await {
             Ok(output) => Answer::Done { output },
             Err(StepError::Refused { code, reason }) => Answer::Refused(Refused::new(code, reason)),

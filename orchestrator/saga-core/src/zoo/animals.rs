@@ -13,6 +13,10 @@ use crate::waiting::{WaitReason, Waiting};
 use uuid::Uuid;
 
 const SECOND: i64 = 1_000_000;
+/// The gate that waits has opened for the second time.
+const OPENING: &str = "2-5c01e6b7";
+/// A decision with what a shell stumbles over.
+const DECISION: &str = r#"{"approved":true,"note":"it's fine"}"#;
 
 fn ago(seconds: i64) -> Timestamp {
     Timestamp(NOW.0 - seconds * SECOND)
@@ -161,6 +165,8 @@ fn row(animal: &Animal) -> SagaRow {
         attempt: animal.attempt.map_or(0, |(now, _)| now),
         last: animal.state.needs_person().then(|| HOSTILE.to_owned()),
         overdue_at: None,
+        opening: (reason == WaitReason::WaitingSignal).then(|| OPENING.to_owned()),
+        example: (reason == WaitReason::WaitingSignal).then(|| Payload::trusted(DECISION)),
     });
     SagaRow {
         id: id_of(animal.tail),
@@ -223,6 +229,8 @@ fn possible(animal: &Animal) -> Vec<Possible> {
         verb: verb.to_owned(),
         at: at.map(str::to_owned),
         reason_needed,
+        opening: None,
+        example: None,
     };
     let step = Some(animal.step);
     match animal.state {
@@ -238,7 +246,11 @@ fn possible(animal: &Animal) -> Vec<Possible> {
             one("go on without it", "skip", step, true),
         ],
         SagaState::Paused => vec![one("go on", "resume", None, false), one("stop and undo", "cancel", None, true)],
-        SagaState::Waiting => vec![one("decide", "signal", step, false), one("stop and undo", "cancel", None, true)],
+        SagaState::Waiting => {
+            let (opening, example) = (Some(OPENING.to_owned()), Some(Payload::trusted(DECISION)));
+            let decide = Possible { opening, example, ..one("decide", "signal", step, false) };
+            vec![decide, one("stop and undo", "cancel", None, true)]
+        }
         SagaState::Retrying | SagaState::Running => {
             vec![one("hold", "pause", None, false), one("stop and undo", "cancel", None, true)]
         }

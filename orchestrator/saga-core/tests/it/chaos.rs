@@ -4,8 +4,12 @@
 use crate::everything::everything;
 use crate::linear::linear;
 use proptest::prelude::*;
-use saga_core::execution::OrderKind;
+use saga_core::envelope::Actor;
+use saga_core::execution::{OrderKind, Ordered, Signal};
+use saga_core::fact::By;
+use saga_core::json::Payload;
 use saga_core::laws::saga::Case;
+use saga_core::ports::Clock;
 use saga_core::stage::ready;
 use saga_core::view::SagaState;
 use saga_core::world::Faults;
@@ -53,6 +57,35 @@ fn order(number: usize) -> OrderKind {
     }
 }
 
+/// What a face offers is an order that would be accepted in that moment.
+async fn offers_only_what_is_accepted(case: &Case) -> Result<(), String> {
+    let exec = case.world.saga(case.saga).await?;
+    for possible in exec.show(false).possible {
+        let step = || possible.at.clone().unwrap_or_default();
+        let result = || Some(Payload::trusted(r#"{"yes":true}"#));
+        let kind = match possible.verb.as_str() {
+            "signal" => {
+                let data = possible.example.clone().unwrap_or_else(Payload::null);
+                OrderKind::Signal { gate: step(), data, opening: possible.opening.clone() }
+            }
+            "retry" => OrderKind::Retry { step: possible.at.clone() },
+            "skip" => OrderKind::Skip { step: step(), result: result() },
+            "skip --undo" => OrderKind::Skip { step: step(), result: None },
+            "cancel" => OrderKind::Cancel { abandon: false },
+            "pause" => OrderKind::Pause,
+            "resume" => OrderKind::Resume,
+            other => return Err(format!("{other:?} is no verb")),
+        };
+        let by = By { actor: Actor::operator("dana"), reason: Some("because".to_owned()), request: None };
+        let ordered = Signal::Ordered(Ordered { by, kind });
+        let decision = exec.clone().decide(ordered, case.world.clock.now());
+        if let Some(Err(refused)) = decision.order {
+            return Err(format!("{possible:?} is offered and refused: {refused:?}"));
+        }
+    }
+    Ok(())
+}
+
 async fn play(mut case: Case, steps: &[&str], seed: u64, days: &[Weather]) -> Result<SagaState, String> {
     // A start that nobody has confirmed may be lost with its coordinator; this one is confirmed.
     case.world.run_for(1).await?;
@@ -74,6 +107,7 @@ async fn play(mut case: Case, steps: &[&str], seed: u64, days: &[Weather]) -> Re
             Weather::Deadline => case.world.let_deadline_pass().await?,
         }
         case.world.agrees_with_its_log().await?;
+        offers_only_what_is_accepted(&case).await?;
     }
     case.world.faults = Faults::default();
     for _ in 0..100 {

@@ -5,7 +5,7 @@ use saga_core::definition::{Canonical, CanonicalStep, Definition};
 use saga_core::policy::{AtMost, Deadline, OnUnknown, Retry};
 use saga_core::saga::{Plan, Saga, define};
 use saga_core::soundness::{check, check_graph};
-use saga_core::step::{In, Item, Maybe, Out, Outs, Step, Undoing};
+use saga_core::step::{In, Item, Maybe, Out, Outs, Step, Stop, Undoing, Until};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -100,6 +100,56 @@ fn an_output_that_is_not_there_is_named() {
         plan!(|plan| plan.each("list", words, AtMost(2), |p| p.read("make", make_x)).read("use", needs_x).end()),
         r#"SG0007 saga "bad": step "use" needs Out<X>, but a fan-out gives many; take Outs<X>"#,
     );
+}
+
+fn both(plan: Plan) -> Plan {
+    plan.all("both", |all| all.branch("l", |p| p.read("a", make_x)).branch("r", |p| p.read("b", make_x)))
+}
+
+#[test]
+fn an_output_of_several_branches_is_nobodys_nearest() {
+    let says = |how: &str| {
+        format!(
+            "SG0007 saga \"bad\": step {how:?} needs X, which several branches give side by side; give each a type of its own"
+        )
+    };
+    refused(plan!(|plan| both(plan).read("one", needs_x).end()), &says("one"));
+    refused(plan!(|plan| both(plan).read("maybe", maybe_x).end()), &says("maybe"));
+    refused(plan!(|plan| both(plan).read("all", all_x).end()), &says("all"));
+    refused(plan!(|plan| plan.read("x", make_x).when("w", yes, both).read("one", needs_x).end()), &says("one"));
+    // A later step that gives one is nearer, and what nobody takes harms nobody.
+    let nearer = plan!(|plan| both(plan).read("c", make_x).read("one", needs_x).end());
+    assert!(check(&nearer).is_empty(), "{:?}", check(&nearer));
+    assert!(check(&plan!(|plan| both(plan).end())).is_empty());
+}
+
+async fn lasting(Until(_): Until, _: Stop) -> Step<()> {
+    Ok(())
+}
+fn computed(Until(_): Until) -> bool {
+    true
+}
+
+#[test]
+fn only_what_runs_here_has_a_deadline_of_its_own() {
+    assert!(check(&plan!(|plan| plan.step("one", lasting, lasting).end())).is_empty());
+    refused(
+        plan!(|plan| plan.when("w", computed, |p| p.read("one", unit)).end()),
+        r#"SG0007 saga "bad": "w" takes Until, Stop or Using, which only a step that runs here can"#,
+    );
+}
+
+#[test]
+fn the_example_of_a_gate_answers_it() {
+    use saga_core::step::Gate;
+    const GOOD: Gate<bool> = Gate::named("yes").example("true");
+    const BAD: Gate<bool> = Gate::named("yes").example(r#"{"yes":true}"#);
+    assert!(check(&plan!(|plan| plan.wait("w", GOOD, Deadline::days(1)).end())).is_empty());
+    let bad = check(&plan!(|plan| plan.wait("w", BAD, Deadline::days(1)).end()));
+    assert!(bad.len() == 1 && bad[0].code.id == "SG0014" && bad[0].says.contains("does not answer it"), "{bad:?}");
+    let plain = plan!(|plan| plan.wait("w", Gate::<bool>::named("yes"), Deadline::days(1)).end());
+    let told = plan!(|plan| plan.wait("w", GOOD, Deadline::days(1)).end());
+    assert_eq!(plain.digest, told.digest, "an example is for people");
 }
 
 #[test]

@@ -83,7 +83,8 @@ fn put_last(Out(count): Out<usize>) -> Put {
 pub(crate) fn answer(world: &mut World, saga: SagaId) {
     let rounds = ready(world.story(saga)).unwrap().iter().filter(|fact| fact.starts_with("RoundEnded")).count();
     let data = Payload::of(&Approval { yes: rounds > 0 }).unwrap();
-    world.order(saga, OrderKind::Signal { gate: "approval".to_owned(), data });
+    let opening = ready(world.opening(saga, "approval")).unwrap();
+    world.order(saga, OrderKind::Signal { gate: "approval".to_owned(), data, opening });
 }
 pub(crate) async fn everything() -> Case {
     let mut world = World::new(vec![define::<Everything>()], vec![ledger()]).await.unwrap();

@@ -12,7 +12,7 @@ use saga_core::step::{Gate, In};
 use saga_core::world::World;
 use serde::{Deserialize, Serialize};
 
-pub(crate) const APPROVAL: Gate<Approval> = Gate::named("approval");
+pub(crate) const APPROVAL: Gate<Approval> = Gate::named("approval").example(r#"{"yes":true}"#);
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Approval {
     pub(crate) yes: bool,
@@ -44,7 +44,7 @@ fn put_a(In(job): In<Linear>) -> Put {
 }
 pub(crate) fn approve(world: &mut World, saga: SagaId) {
     let data = Payload::of(&Approval { yes: true }).unwrap();
-    world.order(saga, OrderKind::Signal { gate: "approval".to_owned(), data });
+    world.order(saga, OrderKind::Signal { gate: "approval".to_owned(), data, opening: None });
 }
 pub(crate) async fn linear() -> Case {
     let mut world = World::new(vec![define::<Linear>()], vec![ledger()]).await.unwrap();

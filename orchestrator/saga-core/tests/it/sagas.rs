@@ -206,8 +206,11 @@ fn orders_are_refused_with_a_reason_when_they_make_no_sense() {
     };
     let mut case = ready(linear());
     ready(case.world.run()).unwrap();
-    let signal =
-        |gate: &str, data: &str| OrderKind::Signal { gate: gate.to_owned(), data: Payload::parse(data).unwrap() };
+    let signal = |gate: &str, data: &str| OrderKind::Signal {
+        gate: gate.to_owned(),
+        data: Payload::parse(data).unwrap(),
+        opening: None,
+    };
     assert_eq!(code(told(&mut case, signal("nonsense", "{}"))), "SG0209");
     assert_eq!(code(told(&mut case, signal("approval", r#"{"yes":"perhaps"}"#))), "SG0102");
     assert_eq!(code(told(&mut case, OrderKind::Retry { step: None })), "SG0205");
@@ -259,9 +262,9 @@ fn strange_messages_are_kept_and_change_nothing() {
     assert_eq!(ready(case.run()).unwrap(), SagaState::Completed);
     let rev = ready(case.world.saga(case.saga)).unwrap().rev();
     let done = || Answer::Done { output: Payload::of("something else").unwrap() };
-    case.world.reply(case.saga, "a", Direction::Do, done());
-    case.world.reply(case.saga, "zzz", Direction::Do, done());
-    case.world.reply(SagaId(saga_core::uuid::Uuid::from_u128(99)), "a", Direction::Do, done());
+    ready(case.world.reply(case.saga, "a", Direction::Do, done())).unwrap();
+    ready(case.world.reply(case.saga, "zzz", Direction::Do, done())).unwrap();
+    ready(case.world.reply(SagaId(saga_core::uuid::Uuid::from_u128(99)), "a", Direction::Do, done())).unwrap();
     ready(case.world.run()).unwrap();
     let exec = ready(case.world.saga(case.saga)).unwrap();
     assert_eq!((exec.state(), exec.rev().0), (SagaState::Completed, rev.0 + 2));

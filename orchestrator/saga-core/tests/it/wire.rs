@@ -45,7 +45,9 @@ fn orders_and_views_come_back() {
     let input = json(r#"{"list":[1,2.5,null,true],"n":9007199254740993,"word":"ä"}"#);
     let (saga, step) = (|| "type/key".to_owned(), "a".to_owned());
     again(&order(What::Start { kind: "demo".to_owned(), version: None, key: None, input: input.clone() }));
-    again(&order(What::Signal { saga: saga(), gate: "yes".to_owned(), data: json("null") }));
+    again(&order(What::Signal { saga: saga(), gate: "yes".to_owned(), data: json("null"), opening: None }));
+    let opening = Some("2-5c01e6b7".to_owned());
+    again(&order(What::Signal { saga: saga(), gate: "yes".to_owned(), data: json("null"), opening }));
     again(&order(What::Skip { saga: saga(), step: step.clone(), result: None }));
     again(&order(What::Skip { saga: saga(), step, result: Some(Payload::null()) }));
     again(&order(What::Cancel { saga: saga(), abandon: true }));

@@ -1,5 +1,6 @@
 //! The orders: each is confirmed as its weight asks, accepted with a receipt, and awaited only if that is wanted.
 
+use super::consent::{agree, confirm, looked, offered};
 use crate::args::{Format, Global, OrderArgs, WaitArgs};
 use crate::clock;
 use crate::connect::{self, Session};
@@ -7,12 +8,12 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::input::{self, Source};
 use crate::print::json;
+use crate::print::list;
 use crate::print::out::Out;
-use crate::print::{list, show};
 use crate::words;
 use clap::Args;
 use saga_core::codes;
-use saga_core::control::{AwaitSaga, Look, Order, Receipt, View, What};
+use saga_core::control::{AwaitSaga, Order, Receipt, View, What};
 use saga_core::id::RequestId;
 use saga_core::view::{SagaShow, SagaState};
 use std::time::Duration;
@@ -30,6 +31,9 @@ pub struct SignalArgs {
     /// The decision, one JSON value: a file, @file, or - for standard input
     #[arg(long, value_name = "FILE", value_parser = Source::parse)]
     pub data: Source,
+    /// Which opening of the gate, as `saga show` names it; the one that waits when not given
+    #[arg(long = "for", value_name = "OPENING")]
+    pub opening: Option<String>,
     /// Options of every order.
     #[command(flatten)]
     pub order: OrderArgs,
@@ -153,9 +157,31 @@ pub struct Sent {
 pub async fn signal(args: &SignalArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
     let data = input::payload(&args.data)?;
     let session = connect::session(global, out).await?;
-    let what = What::Signal { saga: args.id.clone(), gate: args.gate.clone(), data };
+    let opening = match &args.opening {
+        Some(opening) => Some(opening.clone()),
+        None => opening_now(&session, &args.id, &args.gate).await?,
+    };
+    let what = What::Signal { saga: args.id.clone(), gate: args.gate.clone(), data, opening };
     let sent = send(&session, &args.order, what, "signalled", out).await?;
     finish(&session, sent, args.wait, SagaState::Completed, out).await
+}
+
+/// The opening that waits now, so that the answer cannot decide a later one. Nothing waits: it may be an early answer.
+async fn opening_now(session: &Session, id: &str, gate: &str) -> Result<Option<String>, Failure> {
+    let saga = looked(session, id).await?;
+    let open = saga.row.waiting.iter().filter(|waiting| waiting.subject == gate || waiting.step == gate);
+    let open: Vec<_> = open.filter_map(|waiting| Some((waiting.opening.clone()?, waiting.step.clone()))).collect();
+    match open.as_slice() {
+        [] => Ok(None),
+        [(opening, _)] => Ok(Some(opening.clone())),
+        several => {
+            let failure =
+                Failure::new(codes::OTHER_OPENING, format!("the gate {gate:?} is open {} times", several.len()));
+            Err(several
+                .iter()
+                .fold(failure, |failure, (opening, step)| failure.hint(format!("--for {opening}  ({step})"))))
+        }
+    }
 }
 
 /// Tries a step again.
@@ -178,6 +204,10 @@ pub async fn skip(args: &SkipArgs, global: &Global, out: &mut Out) -> Result<Exi
         Some(_) => format!("Is the undo of {step} really done by hand? [y/N] "),
         None => format!("Go on without {step}? [y/N] "),
     };
+    if !args.order.yes && out.can_ask() {
+        let verb = if args.undo.is_some() { "skip --undo" } else { "skip" };
+        offered(&looked(&session, &args.id).await?, &[verb], Some(&step))?;
+    }
     agree(&args.order, &question, out)?;
     let what = What::Skip { saga: args.id.clone(), step, result };
     let sent = send(&session, &args.order, what, "skipped", out).await?;
@@ -235,50 +265,6 @@ fn reason_given(args: &OrderArgs) -> Result<(), Failure> {
     }
     Err(Failure::new(codes::REASON_NEEDED, "this order needs a reason; it stands in the history for ever")
         .hint("--reason \"client withdrew\""))
-}
-
-fn unasked(flag: &str) -> Failure {
-    Failure::usage("this order asks for confirmation, and nobody can be asked here")
-        .hint(format!("consent with {flag}"))
-}
-
-/// A moderate order: yes or no.
-fn agree(args: &OrderArgs, question: &str, out: &mut Out) -> Result<(), Failure> {
-    if args.yes {
-        return Ok(());
-    }
-    if !out.can_ask() {
-        return Err(unasked("--yes"));
-    }
-    match input::ask(out, question).as_deref() {
-        Some("y" | "Y" | "yes") => Ok(()),
-        _ => Err(declined(out)),
-    }
-}
-
-fn declined(out: &mut Out) -> Failure {
-    out.note("nothing was ordered");
-    Failure::said(Exit::INTERRUPTED)
-}
-
-/// A severe order: what will happen is shown, and the saga's key is typed.
-async fn confirm(session: &Session, id: &str, args: &OrderArgs, undoes: bool, out: &mut Out) -> Result<(), Failure> {
-    if args.yes {
-        return Ok(());
-    }
-    if !out.can_ask() {
-        return Err(unasked("--yes"));
-    }
-    let view = session.look(Look::Saga { id: id.to_owned(), data: false }).await?;
-    let View::Saga(saga) = &view else { return Err(super::saga::strange(&view)) };
-    let style = out.note_style.clone();
-    let (kind, key) = (style.clean(&saga.row.kind), style.clean(&saga.row.key));
-    let plan = if undoes { show::undo(saga, &style) } else { "   nothing will be undone\n".to_owned() };
-    out.note(&format!("{kind}@{}  {key}{}{plan}", saga.row.version, if undoes { "" } else { "\n" }));
-    match input::ask(out, &format!("Type the key to go on [{key}]: ")) {
-        Some(typed) if typed == saga.row.key || typed == key => Ok(()),
-        _ => Err(declined(out)),
-    }
 }
 
 /// Sends an order under the given or a fresh request id.

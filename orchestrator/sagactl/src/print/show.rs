@@ -199,7 +199,7 @@ pub fn command(show: &SagaShow, possible: &Possible, style: &Style) -> String {
     if let Some(at) = &possible.at {
         let place = words::shell(&style.clean(at));
         text.push_str(&match (word, flag) {
-            ("signal", _) => format!(" {place} --data @decision.json"),
+            ("signal", _) => format!(" {place}{}", decision(possible, style)),
             ("skip", "--undo") => format!(" --undo {place}"),
             ("skip", _) => format!(" --step {place} --result @output.json"),
             _ => format!(" --step {place}"),
@@ -210,6 +210,14 @@ pub fn command(show: &SagaShow, possible: &Possible, style: &Style) -> String {
         text.push_str(style.sign("…", "..."));
     }
     text
+}
+
+/// The opening that is decided, and a decision that fits where the gate has an example.
+fn decision(possible: &Possible, style: &Style) -> String {
+    let opening = possible.opening.as_ref().map(|name| format!(" --for {}", words::shell(&style.clean(name))));
+    let example = possible.example.as_ref().map(|example| words::shell(&style.clean(example.as_str())));
+    let data = example.unwrap_or_else(|| "@decision.json".to_owned());
+    format!("{} --data {data}", opening.unwrap_or_default())
 }
 
 fn data(show: &SagaShow, style: &Style) -> String {

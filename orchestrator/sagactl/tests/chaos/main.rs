@@ -65,7 +65,12 @@ async fn end(world: &World, round: usize) -> Vec<SagaState> {
         if let Ok(View::SagaList(page)) = client.look(&by, Look::Sagas(all)).await {
             for row in page.items.iter().filter(|row| row.state == SagaState::Waiting) {
                 let data = Payload::parse(r#"{"approved":true,"by":"test"}"#).unwrap();
-                let signal = What::Signal { saga: row.id.to_string(), gate: "strategy-approved".to_owned(), data };
+                let signal = What::Signal {
+                    saga: row.id.to_string(),
+                    gate: "strategy-approved".to_owned(),
+                    data,
+                    opening: None,
+                };
                 // Decided already, or its owner is away: the next turn sees.
                 let _later = client.act(&by, order(&format!("approve {}", row.id), signal)).await;
             }

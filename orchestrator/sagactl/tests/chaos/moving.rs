@@ -40,7 +40,8 @@ async fn sagas_that_began_in_files_end_in_the_database() {
         let Ok(View::SagaList(page)) = client.look(&by, Look::Sagas(all)).await else { continue };
         for row in page.items.iter().filter(|row| row.state == SagaState::Waiting) {
             let data = Payload::parse(r#"{"approved":true,"by":"test"}"#).unwrap();
-            let signal = What::Signal { saga: row.id.to_string(), gate: "strategy-approved".to_owned(), data };
+            let signal =
+                What::Signal { saga: row.id.to_string(), gate: "strategy-approved".to_owned(), data, opening: None };
             let _later = client.act(&by, order(&format!("approve {}", row.id), signal)).await;
         }
         if page.items.len() == 11 && page.items.iter().all(|row| row.state.is_end()) {

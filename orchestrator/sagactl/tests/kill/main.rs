@@ -80,7 +80,8 @@ async fn work(client: &AdminClient, child: &mut Child) -> Option<Vec<SagaRow>> {
         let View::SagaList(page) = client.look(&by, Look::Sagas(all)).await.ok()? else { return None };
         for row in page.items.iter().filter(|row| row.state == SagaState::Waiting) {
             let data = Payload::parse(r#"{"approved":true,"by":"test"}"#).unwrap();
-            let signal = What::Signal { saga: row.id.to_string(), gate: "strategy-approved".to_owned(), data };
+            let signal =
+                What::Signal { saga: row.id.to_string(), gate: "strategy-approved".to_owned(), data, opening: None };
             // The saga may have gone on since the list was made: then the gate is decided already.
             let _refused = client.act(&by, order(&format!("approve {}", row.id), signal)).await;
         }

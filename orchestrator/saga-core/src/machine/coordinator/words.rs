@@ -109,6 +109,24 @@ pub enum Out {
         /// Whether it ended, or needs a person.
         rests: bool,
     },
+    /// An answer for a saga of another group: bring it there. Nothing of it is kept here.
+    HandOn {
+        /// Whose.
+        saga: SagaId,
+        /// Its group.
+        group: u16,
+        /// What.
+        signal: Signal,
+        /// Who waits until that group has it.
+        ticket: Option<Ticket>,
+    },
+    /// Strange messages that are not kept, because they are already or because too many are: count them.
+    Counted {
+        /// Whose.
+        saga: SagaId,
+        /// How many.
+        many: u64,
+    },
     /// A message for a saga that does not exist: keep it.
     Stray {
         /// Which saga it named.

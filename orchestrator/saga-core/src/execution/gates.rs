@@ -1,0 +1,181 @@
+//! Gates: an answer decides the opening that it was given for, once, and no other.
+
+use super::binding::same_value;
+use super::decide::{Deciding, head};
+use super::orders::{Accepted, OrderRefused, no};
+use super::{Execution, Forward, Mode, Place, Run};
+use crate::codes;
+use crate::definition::{Node, Performer};
+use crate::envelope::sha256_hex;
+use crate::fact::{By, SignalReceived};
+use crate::json::Payload;
+
+/// An answer to a gate, as somebody gave it.
+pub(super) struct GateAnswer {
+    /// The gate's name, or the path of the step that waits.
+    pub(super) gate: String,
+    /// The decision.
+    pub(super) data: Payload,
+    /// The opening that it is for.
+    pub(super) opening: Option<String>,
+}
+
+impl Execution {
+    /// The name of an opening: its round, and a digest of the place and of everything that was given before it, which is
+    /// what is judged. It follows from the facts before the opening, so it is the same for everybody and after every crash.
+    pub(super) fn opening(&self, path: &str) -> String {
+        let own = self.runs.get(path).map_or(&[] as &[Place], |run| run.order.as_slice());
+        let mut judged = format!("{}\n{path}\n", self.saga);
+        for (theirs, run) in &self.runs {
+            let Some(output) = run.output.as_ref().filter(|_| run.backward.is_none()) else { continue };
+            let Some(at) = run.order.iter().zip(own).position(|(theirs, own)| theirs != own) else { continue };
+            if matches!(own[at], Place::Seq(_) | Place::Round(_)) && run.order[at] < own[at] {
+                judged.push_str(&format!("{theirs} {} {}\n", output.as_str().len(), output.as_str()));
+            }
+        }
+        let round = path.split('/').filter_map(|part| part.split_once('#')).next_back().map_or("1", |(_, round)| round);
+        format!("{round}-{}", &sha256_hex(judged.as_bytes())[..DIGITS])
+    }
+    /// Every opening that a gate has had, with its path.
+    fn openings<'a>(&'a self, gate: &'a str) -> impl Iterator<Item = (&'a String, &'a Run)> {
+        self.runs.iter().filter(move |(_, run)| run.opening.is_some() && run.gate() == Some(gate))
+    }
+    /// Whether a gate has opened, anywhere: an answer that came early is used up then.
+    pub(super) fn has_opened(&self, gate: &str) -> bool {
+        self.openings(gate).next().is_some()
+    }
+}
+
+/// 8 digits of a digest: what is judged in one saga has a handful of versions.
+const DIGITS: usize = 8;
+
+impl Run {
+    fn gate(&self) -> Option<&'static str> {
+        match &self.def.as_ref()?.performer {
+            Performer::Gate { gate, timer: false, .. } => Some(gate),
+            Performer::Gate { .. } | Performer::Here { .. } | Performer::There { .. } => None,
+        }
+    }
+    fn opening_name(&self) -> &str {
+        self.opening.as_deref().unwrap_or_default()
+    }
+}
+
+impl Deciding<'_> {
+    pub(super) fn order_signal(&mut self, answer: GateAnswer, by: By) -> Result<Accepted, OrderRefused> {
+        let gate = self.gate_of(&answer)?;
+        if self.exec.mode != Mode::Forward {
+            return no(codes::WRONG_STATE, "the saga is going back; nothing waits for this any more");
+        }
+        let by_path = answer.gate != gate;
+        let named = answer.opening.as_deref();
+        let openings = self.exec.openings(gate).filter(|(path, _)| !by_path || **path == answer.gate);
+        let fits: Vec<_> = openings.filter(|(_, run)| named.is_none_or(|name| run.opening_name() == name)).collect();
+        let step = match (fits.as_slice(), named) {
+            ([(path, run)], _) => match &run.forward {
+                Forward::Waiting { .. } => Some((*path).clone()),
+                Forward::Done if run.decided_by.is_some() => return decided(gate, run, &answer.data, &by),
+                _ => return self.name_it(gate, Some(run.opening_name())),
+            },
+            ([], None) => return self.early(gate, by_path, answer, by),
+            // Without a name it is for the first opening, and only while there is no other.
+            (_, named) => return self.name_it(gate, named),
+        };
+        self.emit(SignalReceived { gate: gate.to_owned(), step, data: answer.data, by });
+        Ok(Accepted::Now)
+    }
+    /// The gate that is answered, if there is one and the decision has its shape.
+    fn gate_of(&self, answer: &GateAnswer) -> Result<&'static str, OrderRefused> {
+        let Some(def) = &self.exec.def else {
+            return no(codes::NO_DEFINITION, "the saga's definition is not registered here");
+        };
+        let steps = def.steps();
+        let gates: Vec<_> = steps
+            .iter()
+            .filter_map(|(path, step)| match &step.performer {
+                Performer::Gate { gate, timer: false, check, .. } => Some((path, *gate, check)),
+                Performer::Gate { .. } | Performer::Here { .. } | Performer::There { .. } => None,
+            })
+            .collect();
+        let name = answer.gate.as_str();
+        let bare: Vec<_> = name.split('/').map(|part| part.split(['[', '#']).next().unwrap_or(part)).collect();
+        let bare = bare.join("/");
+        let Some((_, gate, check)) = gates.iter().find(|(path, gate, _)| *gate == name || **path == bare) else {
+            let known: Vec<_> = gates.iter().map(|(_, gate, _)| *gate).collect();
+            let name = head(name);
+            return no(codes::NO_SUCH_STEP, format!("there is no gate {name:?}; gates are: {}", known.join(", ")));
+        };
+        if let Err(why) = check(&answer.data) {
+            return no(codes::INPUT_REFUSED, format!("this does not answer the gate {gate:?}: {why}"));
+        }
+        Ok(gate)
+    }
+    /// An answer before its gate has ever opened is kept for the first opening; there can be one.
+    fn early(&mut self, gate: &str, by_path: bool, answer: GateAnswer, by: By) -> Result<Accepted, OrderRefused> {
+        if by_path && self.exec.def.as_ref().is_some_and(|def| in_rounds(&def.nodes, gate)) {
+            // Kept for later, it would answer whichever round or branch asks first.
+            let name = head(&answer.gate);
+            return no(
+                codes::WRONG_STATE,
+                format!("{name:?} does not wait now; only the gate {gate:?} can be answered early"),
+            );
+        }
+        match self.exec.early.get(gate).and_then(|kept| kept.first()) {
+            Some(kept) if kept.by.actor == by.actor && same_value(&kept.data, &answer.data) => Ok(Accepted::Before),
+            Some(kept) => {
+                let (who, what) = (&kept.by.actor.id, head(kept.data.as_str()));
+                no(codes::ANSWERED, format!("{who} has answered the gate {gate:?} before it opened: {what}"))
+            }
+            None => {
+                self.emit(SignalReceived { gate: gate.to_owned(), step: None, data: answer.data, by });
+                Ok(Accepted::Now)
+            }
+        }
+    }
+    /// The answer is for no opening that waits: which ones there are.
+    fn name_it(&self, gate: &str, named: Option<&str>) -> Result<Accepted, OrderRefused> {
+        let open = self.exec.openings(gate).filter(|(_, run)| matches!(run.forward, Forward::Waiting { .. }));
+        let open: Vec<_> = open.map(|(path, run)| format!("{} ({path})", run.opening_name())).collect();
+        let open = match open.as_slice() {
+            [] => "none is open now".to_owned(),
+            open => format!("open is {}", open.join(", ")),
+        };
+        let message = match named {
+            Some(name) => format!("the answer is for the opening {} of the gate {gate:?}; {open}", head(name)),
+            None => {
+                format!("the gate {gate:?} has opened more than once, and the answer does not say for which; {open}")
+            }
+        };
+        let hint = Some("look at what waits now: `saga show`; answer that with `--for`".to_owned());
+        Err(OrderRefused { code: codes::OTHER_OPENING, message, hint })
+    }
+}
+
+/// The opening has its answer: the same one by the same person is told as known, every other is refused.
+fn decided(gate: &str, run: &Run, data: &Payload, by: &By) -> Result<Accepted, OrderRefused> {
+    let (who, given) = (run.decided_by.as_deref().unwrap_or_default(), run.output.as_ref());
+    if who == by.actor.id && given.is_some_and(|given| same_value(given, data)) {
+        return Ok(Accepted::Before);
+    }
+    let when = run.ended.map(|at| format!(" at {at}")).unwrap_or_default();
+    let what = given.map(|given| format!(": {}", head(given.as_str()))).unwrap_or_default();
+    let name = run.opening_name();
+    no(codes::ANSWERED, format!("{who} has decided the opening {name} of the gate {gate:?}{when}{what}"))
+}
+
+/// Whether a gate stands where it can be asked more than once: inside rounds or a fan-out.
+fn in_rounds(nodes: &[Node], gate: &str) -> bool {
+    fn has(nodes: &[Node], gate: &str) -> bool {
+        nodes.iter().any(|node| match node {
+            Node::Step(step) => matches!(&step.performer, Performer::Gate { gate: theirs, .. } if *theirs == gate),
+            Node::All { branches, .. } => branches.iter().any(|(_, body)| has(body, gate)),
+            Node::Each { body, .. } | Node::When { body, .. } | Node::Repeat { body, .. } => has(body, gate),
+        })
+    }
+    nodes.iter().any(|node| match node {
+        Node::Step(_) => false,
+        Node::All { branches, .. } => branches.iter().any(|(_, body)| in_rounds(body, gate)),
+        Node::When { body, .. } => in_rounds(body, gate),
+        Node::Each { body, .. } | Node::Repeat { body, .. } => has(body, gate),
+    })
+}
