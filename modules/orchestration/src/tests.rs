@@ -42,7 +42,8 @@ fn approve(world: &mut World, saga: SagaId) {
 fn decide(world: &mut World, saga: SagaId, approved: bool) {
     let decision = StrategyDecision { approved, by: Some("dana".to_owned()), note: Some("noted".to_owned()) };
     let data = Payload::of(&decision).unwrap();
-    world.order(saga, OrderKind::Signal { gate: "strategy-approved".to_owned(), data, opening: None });
+    let opening = ready(world.opening(saga, "strategy-approved")).unwrap();
+    world.order(saga, OrderKind::Signal { gate: "strategy-approved".to_owned(), data, opening });
 }
 
 saga_laws!(the_laws, one_brief);

@@ -55,8 +55,10 @@ fn every_order_says_what_it_means() {
     let file = folder.path().join("x.json");
     std::fs::write(&file, "{\"ok\":true}").unwrap();
     let at = format!("@{}", file.display());
-    let table: [(&[&str], &str); 11] = [
-        (&["signal", "b3c95d08", "client-decides", "--data", &at], "Signal"),
+    let table: [(&[&str], &str); 13] = [
+        (&["signal", "b3c95d08", "client-decides", "--data", &at], "opening: Some(\"2-5c01e6b7\")"),
+        (&["signal", "b3c95d08", "client-decides", "--for", "1-0", "--data", &at], "opening: Some(\"1-0\")"),
+        (&["signal", "b3c95d08", "another-gate", "--data", &at], "opening: None"),
         (&["retry", "9f3ac2d1"], "Retry"),
         (&["retry", "9f3ac2d1", "--step", "assets[2]/render"], "Some(\"assets[2]/render\")"),
         (&["skip", "9f3ac2d1", "--step", "s", "--result", &at, "--reason", "r", "-y"], "result: Some({\"ok\":true})"),
