@@ -57,6 +57,8 @@ codes! {
     PLAN_MALFORMED = "SG0014", 1, false, "a plan is empty or malformed";
     /// The store's sagas are spread over another number of groups.
     STORE_GROUPS = "SG0015", 1, false, "the sagas of the store are spread over another number of groups";
+    /// A look at a store that changes too fast.
+    STORE_RESTLESS = "SG0016", 9, true, "the store is written faster than it can be copied for a look";
     /// Malformed JSON.
     INPUT_MALFORMED = "SG0101", 2, false, "the input is not JSON";
     /// The input does not fit.
@@ -109,6 +111,8 @@ codes! {
     NOT_HERE = "SG0308", 3, false, "this process does not do that";
     /// The bus cannot be reached or used.
     BUS_UNAVAILABLE = "SG0309", 9, true, "the bus cannot be reached or used";
+    /// An order, or a wait, on a folder that nobody runs.
+    NOBODY_RUNS = "SG0310", 9, true, "nobody runs this folder";
     /// A cursor that does not belong to the list.
     CURSOR = "SG0315", 2, false, "the cursor does not go on with this list";
     /// A bug.

@@ -209,6 +209,12 @@ pub enum OpenError {
         /// The store.
         place: String,
     },
+    /// Written so fast that no copy of one moment could be taken of it, by somebody who only looks.
+    #[error("{place} is being written faster than it can be copied for a look")]
+    Restless {
+        /// The store.
+        place: String,
+    },
     /// Written by a newer program.
     #[error("{place} has schema version {found}, this program knows {known}")]
     Newer {

@@ -3,15 +3,24 @@
 use crate::appender::Appender;
 use crate::fault::unreadable;
 use crate::store::{Shared, SqliteStore};
-use crate::{migrate, open};
+use crate::{look, migrate, open};
 use async_trait::async_trait;
 use saga_core::appender::Ledger;
 use saga_core::ports::{Clock, OpenError, SharedStore, Stores};
+use sqlx::Connection as _;
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::sync::Mutex;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::{Mutex, OnceCell};
+
+/// Ten tries within a tenth of a second: whoever asks whether a store is in use has its lock for a moment, and is no second
+/// writer.
+const LOCK_TRIES_MAX: u32 = 10;
+/// Between two tries.
+const LOCK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Opens `<folder>/<module>.db`. The same name gives the same store as long as this value lives.
 pub struct SqliteStores {
@@ -20,22 +29,42 @@ pub struct SqliteStores {
     mode: Mode,
     pages_max: Option<u32>,
     open: Mutex<BTreeMap<String, Arc<SqliteStore>>>,
+    /// Where the copies are, for whoever only looks.
+    copies: OnceCell<TempDir>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
+    /// In the folder itself.
     Write,
+    /// A copy, and commits are refused.
     Read,
+    /// A copy, and commits change the copy.
+    Look,
 }
 
 impl SqliteStores {
     /// Stores in a folder, which is made when the first one is opened. The clock stamps what is recorded.
     pub fn new(folder: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
-        Self { folder: folder.into(), clock, mode: Mode::Write, pages_max: None, open: Mutex::default() }
+        let (folder, mode) = (folder.into(), Mode::Write);
+        Self { folder, clock, mode, pages_max: None, open: Mutex::default(), copies: OnceCell::new() }
     }
-    /// Stores that are only read: for verification, also while another process writes them. Every commit is refused.
+    /// Stores that are only read, for verification: each is copied to a private place when it is opened, also while another
+    /// process writes it or where nobody may write, and is as it was at that moment. Nothing in the folder is touched. Every
+    /// commit is refused.
     pub fn read_only(folder: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
         Self { mode: Mode::Read, ..Self::new(folder, clock) }
+    }
+    /// The same for whoever must bring read models up to date before looking at them: commits change the copy alone, and
+    /// nobody ever sees them. The end of the log is verified as at a start.
+    pub fn look(folder: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
+        Self { mode: Mode::Look, ..Self::new(folder, clock) }
+    }
+    /// Whether a process has the store of a module open to write it, whether or not it answers anybody. Changes nothing; a
+    /// process that opens the store in the same moment is not refused because of it.
+    pub fn is_held(folder: &Path, module: &str) -> bool {
+        let lock = File::open(folder.join(format!("{module}.lock")));
+        lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
     /// A quota: no file grows beyond this many pages of 4 KiB; then commits answer that the disk is full.
     #[must_use]
@@ -50,8 +79,9 @@ impl SqliteStores {
         }
         let file = self.file(module)?;
         let store = match self.mode {
-            Mode::Write => self.open_to_write(&file).await?,
+            Mode::Write => self.open_to_write(&file, place(&file)).await?,
             Mode::Read => self.open_to_read(&file).await?,
+            Mode::Look => self.open_to_write(&self.copy(&file).await?, place(&file)).await?,
         };
         let store = Arc::new(store);
         open.insert(module.to_owned(), Arc::clone(&store));
@@ -74,9 +104,22 @@ impl SqliteStores {
         }
         Ok(file)
     }
-    async fn open_to_write(&self, file: &Path) -> Result<SqliteStore, OpenError> {
-        let name = place(file);
-        let lock = lock(file)?;
+    /// A copy of a store that is there, with tables as this program knows them.
+    async fn copy(&self, file: &Path) -> Result<PathBuf, OpenError> {
+        let unavailable = |why: String| OpenError::Unavailable { place: place(file), why };
+        let made = async || look::folder().map_err(|why| unavailable(format!("no folder for a copy: {why}")));
+        let folder = self.copies.get_or_try_init(made).await?;
+        let copy = look::copy(file, folder.path()).await?;
+        let mut connection = open::writer(&copy, &place(file), None).await?;
+        if migrate::user_version(&mut connection, &place(file)).await? == 0 {
+            return Err(unavailable("it holds no store".to_owned()));
+        }
+        migrate::migrate(&mut connection, &place(file)).await?;
+        connection.close().await.map_err(|error| crate::fault::open_error(&place(file), &error))?;
+        Ok(copy)
+    }
+    async fn open_to_write(&self, file: &Path, name: String) -> Result<SqliteStore, OpenError> {
+        let lock = lock(file).await?;
         let mut connection = open::writer(file, &name, self.pages_max).await?;
         migrate::migrate(&mut connection, &name).await?;
         let (head, fences) = open::ledger(&mut connection, &name).await.map_err(|error| unreadable(&name, error))?;
@@ -96,18 +139,8 @@ impl SqliteStores {
         Ok(SqliteStore::writable(shared, open::readers(file), name, Arc::clone(&self.clock), appender))
     }
     async fn open_to_read(&self, file: &Path) -> Result<SqliteStore, OpenError> {
-        let name = place(file);
-        let unavailable = |why: String| OpenError::Unavailable { place: name.clone(), why };
-        if !file.is_file() {
-            return Err(unavailable("there is no such file".to_owned()));
-        }
-        let readers = open::readers(file);
-        let mut connection = readers.acquire().await.map_err(|error| crate::fault::open_error(&name, &error))?;
-        if migrate::user_version(&mut connection, &name).await? == 0 {
-            return Err(unavailable("it holds no store".to_owned()));
-        }
-        drop(connection);
-        Ok(SqliteStore::readable(readers, name, Arc::clone(&self.clock)))
+        let copy = self.copy(file).await?;
+        Ok(SqliteStore::readable(open::readers(&copy), place(file), Arc::clone(&self.clock)))
     }
 }
 
@@ -123,7 +156,7 @@ fn place(file: &Path) -> String {
 }
 
 /// Takes the lock that keeps a second writer out. The system lets go of it when the process ends, however it ends.
-fn lock(file: &Path) -> Result<File, OpenError> {
+async fn lock(file: &Path) -> Result<File, OpenError> {
     let unavailable =
         |at: &Path, why: std::io::Error| OpenError::Unavailable { place: place(at), why: why.to_string() };
     if let Some(folder) = file.parent() {
@@ -131,6 +164,12 @@ fn lock(file: &Path) -> Result<File, OpenError> {
     }
     let path = file.with_extension("lock");
     let lock = File::options().create(true).append(true).open(&path).map_err(|why| unavailable(&path, why))?;
+    for _ in 1..LOCK_TRIES_MAX {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => look::pause(LOCK_AGAIN).await,
+            Ok(()) | Err(TryLockError::Error(_)) => break,
+        }
+    }
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { place: place(file) }),
