@@ -77,6 +77,10 @@ impl Credentials {
         Self { audits: true, ..self }
     }
 
+    /// Whether it is the auditor who logs in.
+    pub(crate) fn audits(&self) -> bool {
+        self.audits
+    }
     /// How to log in for a module, and how its things are named.
     pub(crate) fn module(&self, module: &str) -> Result<(PgConnectOptions, Names), OpenError> {
         let unavailable = |why: String| OpenError::Unavailable { place: format!("the schema of {module:?}"), why };

@@ -41,6 +41,8 @@ pub(crate) struct Line {
     pub(crate) names: Names,
     /// Whether the server's own `synchronous_commit` is left as it is, because its user has accepted it.
     pub(crate) as_the_server_likes: bool,
+    /// Whoever only looks is nobody's audience, and greets nobody.
+    pub(crate) looks: bool,
 }
 
 impl Line {

@@ -96,12 +96,13 @@ impl PostgresStore {
         let lanes = Arc::new(Lanes::new(readers.clone()));
         let (recalls, recalling) = Asker::new(Arc::clone(&lanes), place.clone());
         let (stories, telling) = Asker::new(Arc::clone(&lanes), place.clone());
-        let helpers = vec![
-            tokio::spawn(recalling),
-            tokio::spawn(telling),
-            tokio::spawn(tail::announce(readers.clone(), line.names.clone(), Arc::clone(&shared), announced)),
-            tokio::spawn(tail::follow(line.clone(), readers.clone(), Arc::clone(&shared), place.clone())),
-        ];
+        let mut helpers = vec![tokio::spawn(recalling), tokio::spawn(telling)];
+        if !line.looks {
+            helpers.extend([
+                tokio::spawn(tail::announce(readers.clone(), line.names.clone(), Arc::clone(&shared), announced)),
+                tokio::spawn(tail::follow(line.clone(), readers.clone(), Arc::clone(&shared), place.clone())),
+            ]);
+        }
         let appender = tokio::spawn(appender.run(waiting));
         Self {
             shared,

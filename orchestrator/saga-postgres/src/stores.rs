@@ -50,7 +50,8 @@ impl PostgresStores {
         }
         let (options, names) = self.credentials.module(module)?;
         let place = self.credentials.place(&names);
-        let line = Line { options, names, as_the_server_likes: self.accept_unsafe };
+        let looks = self.credentials.audits();
+        let line = Line { options, names, as_the_server_likes: self.accept_unsafe, looks };
         let ledger = open::open(&line, &place).await?;
         let head = ledger.head().position;
         let appender = |Parts { shared, published }| Appender {
