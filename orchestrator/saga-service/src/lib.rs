@@ -7,6 +7,7 @@ pub mod demo;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod hidden;
+pub mod look;
 pub mod migrate;
 pub mod modules;
 pub mod providers;

@@ -4,7 +4,7 @@ use crate::modules::{Replaced, modules};
 use saga::{Error, LocalControl, Orchestrator, Sagas, SystemClock};
 use saga_core::codes;
 use saga_core::control::{Control, ControlError};
-use saga_core::ports::{Clock, OpenError, Stores};
+use saga_core::ports::{Clock, OpenError, ReadError, Stores};
 use saga_sqlite::SqliteStores;
 use std::path::Path;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ impl Service {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let stores = Arc::new(SqliteStores::new(data, Arc::clone(&clock)));
         let opened = crate::service::guarded(Arc::clone(&stores) as Arc<dyn Stores>);
-        let mut orchestrator = Orchestrator::on(opened).clock(Arc::clone(&clock)).seed(seed);
+        let mut orchestrator = Orchestrator::on(opened).clock(Arc::clone(&clock)).seed(seed).groups_as_stored();
         for module in modules(data, replaced) {
             orchestrator = orchestrator.module(module);
         }
@@ -84,9 +84,10 @@ pub fn fault(error: &Error) -> ControlError {
     match error {
         Error::Open(why) => {
             let (code, hint) = match why {
-                OpenError::InUse { .. } => {
-                    (codes::STORE_IN_USE, "talk to the process that has it, or stop it: sagactl saga list")
-                }
+                OpenError::InUse { .. } => (
+                    codes::STORE_IN_USE,
+                    "its process and its address stand in owner.json beside it; ask that one, or stop it",
+                ),
                 OpenError::Newer { .. } => (codes::STORE_NEWER, "use the newer sagactl, or another folder: --data DIR"),
                 OpenError::Unavailable { .. } => {
                     (codes::STORE_UNAVAILABLE, "check the folder, its rights and the disk, or name another: --data DIR")
@@ -97,10 +98,10 @@ pub fn fault(error: &Error) -> ControlError {
                 OpenError::Unsafe { .. } => {
                     (codes::STORE_UNSAFE, "remove what sets it; the store never runs without it")
                 }
-                OpenError::Corrupt { .. } => (
-                    codes::STORE_CORRUPT,
-                    "keep a copy of the folder, then restore a backup; sagactl events verify names the place",
-                ),
+                OpenError::Restless { .. } => {
+                    (codes::STORE_RESTLESS, "ask the process that writes it: owner.json beside it names its address")
+                }
+                OpenError::Corrupt { .. } => (codes::STORE_CORRUPT, "keep a copy of the folder, then restore a backup"),
                 _ => (codes::STORE_UNAVAILABLE, "name another folder: --data DIR"),
             };
             ControlError::new(code, why.to_string()).hint(hint)
@@ -110,8 +111,10 @@ pub fn fault(error: &Error) -> ControlError {
             ControlError::new(code, error.to_string())
         }
         Error::Groups { .. } => ControlError::new(codes::STORE_GROUPS, error.to_string())
-            .hint("set coordinator.groups to the number that the store has; dev and commands on a folder use one"),
+            .hint("set coordinator.groups to the number that the store has"),
         Error::Unowned { .. } => ControlError::new(codes::UNOWNED, error.to_string()),
+        Error::Read(why @ ReadError::Corrupt { .. }) => ControlError::new(codes::STORE_CORRUPT, why.to_string())
+            .hint("keep a copy of the data, then restore a backup"),
         Error::Read(why) => ControlError::new(codes::STORE_UNAVAILABLE, why.to_string()),
         Error::Refused(refusal) => ControlError::new(refusal.code, refusal.message.clone()),
         other => ControlError::new(codes::INTERNAL, other.to_string()),

@@ -17,6 +17,7 @@ use saga_core::execution::{Accepted, Execution, OrderKind, Ordered};
 use saga_core::fact::{By, SagaFact};
 use saga_core::id::{SagaId, Version};
 use saga_core::journal::stream_of;
+use saga_core::ports::ReadError;
 use saga_core::view::{HistoryRow, SagaShow, SagaState, Why};
 use saga_core::why::causes;
 use std::time::Duration;
@@ -38,11 +39,14 @@ pub(crate) fn failed(error: Error) -> ControlError {
                 None => answer,
             }
         }
+        why @ Error::Nobody => ControlError::new(codes::NOBODY_RUNS, why.to_string()),
         Error::Stopped => ControlError::new(codes::UNREACHABLE, "the orchestrator is stopping"),
         why @ Error::Unowned { .. } => ControlError::new(codes::UNOWNED, why.to_string())
             .hint("a takeover takes up to the lease time; try again, or see sagactl doctor"),
         why @ Error::Groups { .. } => ControlError::new(codes::STORE_GROUPS, why.to_string())
             .hint("set coordinator.groups to the number that the store has"),
+        Error::Read(why @ ReadError::Corrupt { .. }) => ControlError::new(codes::STORE_CORRUPT, why.to_string())
+            .hint("keep a copy of the data, then restore a backup"),
         Error::Read(why) => ControlError::new(codes::STORE_UNAVAILABLE, why.to_string()),
         other => ControlError::new(codes::INTERNAL, other.to_string()),
     }

@@ -78,6 +78,14 @@ impl Groups {
     pub(crate) fn new(count: u16, bus: Arc<dyn AnyBus>, clock: Arc<dyn Clock>, tasks: Tasks) -> Self {
         Self { count, here: Mutex::default(), bus, clock, tasks }
     }
+    /// Of sagas that nobody coordinates: whoever asks is told so at once.
+    pub(crate) fn nobody(bus: Arc<dyn AnyBus>, clock: Arc<dyn Clock>, tasks: Tasks) -> Self {
+        Self::new(0, bus, clock, tasks)
+    }
+    /// Whether there is no group, here or anywhere.
+    pub(crate) fn is_nobody(&self) -> bool {
+        self.count == 0
+    }
     fn here(&self) -> MutexGuard<'_, BTreeMap<u16, mpsc::Sender<Input>>> {
         self.here.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -100,6 +108,9 @@ impl Groups {
     }
     /// Asks the owner of a group, wherever it is; while it changes hands, again.
     pub(crate) async fn ask(&self, group: u16, question: &Question) -> Result<Answered, Error> {
+        if self.is_nobody() {
+            return Err(Error::Nobody);
+        }
         let until = self.clock.now().plus(OWNER_WITHIN);
         loop {
             let inputs = self.here().get(&group).cloned();

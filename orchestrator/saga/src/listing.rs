@@ -1,7 +1,7 @@
 //! Lists over a running orchestrator: what is open as its coordinators have it, what has ended as the board has it, and
 //! what the board does not have yet as the log tells it, merged into one order.
 
-use crate::board::{Line, OPEN, Tail, newest_first, tail};
+use crate::board::{Line, OPEN, Tail, newest_first, open_ones, tail};
 use crate::control::{LocalControl, failed};
 use crate::groups::LIST_WITHIN;
 use saga_core::control::{ControlError, Page, Selector};
@@ -29,7 +29,11 @@ impl LocalControl {
         if asked.wants_open() {
             // Before the log: what ends meanwhile is there, then.
             (parts, silent) = inner.groups.ask_parts(&asked).await.map_err(failed)?;
-            let unread: Vec<SagaId> = parts.iter_mut().flat_map(|part| std::mem::take(&mut part.unread)).collect();
+            let unread: Vec<SagaId> = match inner.groups.is_nobody() {
+                false => parts.iter_mut().flat_map(|part| std::mem::take(&mut part.unread)).collect(),
+                // Nobody has them in memory, and nothing moves: the board was brought up to the end of the log.
+                true => open_ones(&inner.store).await.map_err(|why| failed(why.into()))?,
+            };
             parts.push(self.read(&unread, &asked).await);
         }
         let open = (parts.iter().map(|part| part.total).sum(), parts.iter().map(|part| part.troubled).sum());

@@ -15,6 +15,7 @@ use crate::shell::Locals;
 use crate::system::{FreshIds, SystemClock};
 use crate::tasks::Tasks;
 use saga_core::bus::{Answerer, AnyBus, Line};
+use saga_core::catchup::{CatchUpError, catch_up};
 use saga_core::definition::{Definition, Performer};
 use saga_core::execution::OrderRefused;
 use saga_core::fact::Orchestration;
@@ -75,6 +76,9 @@ pub enum Error {
         /// What this process was told.
         asked: u16,
     },
+    /// The sagas are only looked at: nobody coordinates them, so nothing can be ordered or awaited.
+    #[error("nobody runs these sagas: they can be looked at, and nothing moves")]
+    Nobody,
     /// The orchestrator is stopping, or was replaced by another one.
     #[error("the orchestrator has stopped")]
     Stopped,
@@ -96,6 +100,7 @@ pub struct Orchestrator {
     definitions: Vec<Arc<Definition>>,
     modules: Vec<Module>,
     groups: u16,
+    adopts_groups: bool,
     lease: Duration,
     seed: u64,
     gather: Duration,
@@ -118,6 +123,7 @@ impl Orchestrator {
             definitions: Vec::new(),
             modules: Vec::new(),
             groups: 1,
+            adopts_groups: false,
             lease: LEASE,
             seed: 0,
             gather: Duration::from_millis(5),
@@ -126,8 +132,13 @@ impl Orchestrator {
     }
     /// Knows a saga.
     #[must_use]
-    pub fn register<S: Saga>(mut self) -> Self {
-        self.definitions.push(Arc::new(define::<S>()));
+    pub fn register<S: Saga>(self) -> Self {
+        self.definition(Arc::new(define::<S>()))
+    }
+    /// Knows a saga by its definition.
+    #[must_use]
+    pub fn definition(mut self, definition: Arc<Definition>) -> Self {
+        self.definitions.push(definition);
         self
     }
     /// Gives something to the functions of sagas that run here: a client, a pool. A step takes it as
@@ -168,6 +179,13 @@ impl Orchestrator {
     #[must_use]
     pub fn groups(mut self, groups: u16) -> Self {
         self.groups = groups.max(1);
+        self
+    }
+    /// Uses the number of groups that the store began with, whatever [`groups`](Self::groups) says, which then counts for a
+    /// new store only. For a process that has its stores alone: nobody else has to agree.
+    #[must_use]
+    pub fn groups_as_stored(mut self) -> Self {
+        self.adopts_groups = true;
         self
     }
     /// How long a lease of a group or of a module's lead holds: the longest time that what a dead process owned has no
@@ -239,20 +257,44 @@ impl Orchestrator {
         let bus = buses(JOURNAL);
         Ok(Hosting { modules, bus, local, clock: self.clock, ids: self.ids, tasks, health })
     }
+    /// Opens the stores for somebody who only looks: nothing is coordinated, hosted, published, received or timed. The board is
+    /// brought up to the end of the log first, which is a commit: give it stores of which a commit changes a copy.
+    ///
+    /// # Errors
+    /// A plan is unsound, or a store cannot be opened or read. Whatever is ordered of the sagas afterwards is
+    /// [`Error::Nobody`].
+    pub async fn look(mut self) -> Result<Sagas, Error> {
+        let (definitions, seed) = (Arc::new(checked(&self.definitions, &self.given)?), self.seed);
+        self.with_journal();
+        let Hosting { modules, bus, local, clock, ids, tasks, health } = self.open().await?;
+        let store = modules.get(JOURNAL).map(|host| Arc::clone(&host.store)).ok_or(Error::Stopped)?;
+        catch_up(&board(), &store, JOURNAL, &store).await.map_err(|why| match why {
+            CatchUpError::Read(why) => Error::Read(why),
+            other => Error::Data(other.to_string()),
+        })?;
+        let groups = Arc::new(Groups::nobody(Arc::clone(&bus), Arc::clone(&clock), tasks.clone()));
+        let (_, settled) = watch::channel(false);
+        let inner = Inner { groups, store, modules, definitions, bus, local, clock, ids, tasks, seed, health, settled };
+        Ok(Sagas { inner: Arc::new(inner) })
+    }
+    /// The coordinator's own module, also when nobody named it.
+    fn with_journal(&mut self) {
+        if !self.modules.iter().any(|module| module.name == JOURNAL) {
+            self.modules.push(Module::new::<Orchestration, ()>("1.0", ()).build());
+        }
+    }
     /// Checks the plans, opens the stores, takes over the groups, reads what is open and goes on with it. With one group
     /// it returns when that group is owned; with several, owners come and go, and it returns at once.
     pub async fn start(mut self) -> Result<Sagas, Error> {
         let definitions = Arc::new(checked(&self.definitions, &self.given)?);
         let given = self.given.clone();
-        let (count, lease, seed) = (self.groups, self.lease, self.seed);
-        if !self.modules.iter().any(|module| module.name == JOURNAL) {
-            self.modules.push(Module::new::<Orchestration, ()>("1.0", ()).build());
-        }
+        let (asked, adopts, lease, seed) = (self.groups, self.adopts_groups, self.lease, self.seed);
+        self.with_journal();
         let hosting = self.open().await?;
         let store = hosting.modules.get(JOURNAL).map(|host| Arc::clone(&host.store)).ok_or(Error::Stopped)?;
-        let found = agree_on_groups(&store, count).await?;
-        if found != count {
-            return Err(Error::Groups { found, asked: count });
+        let count = agree_on_groups(&store, asked).await?;
+        if count != asked && !adopts {
+            return Err(Error::Groups { found: count, asked });
         }
         hosting.look_after_buses();
         let Hosting { modules, bus, local, clock, ids, tasks, health } = hosting;

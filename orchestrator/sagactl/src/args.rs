@@ -49,6 +49,9 @@ impl Format {
     }
 }
 
+/// Where data is when nothing else is said.
+pub const DATA_FOLDER: &str = "./.sagactl";
+
 /// Options of every command. The common ones are in every help; all of them in `sagactl options`.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
@@ -57,13 +60,13 @@ pub struct Global {
     #[arg(short, long, global = true, value_enum, default_value_t, env = "SAGACTL_OUTPUT", value_name = "FORMAT")]
     #[arg(hide_env = true, hide_possible_values = true)]
     pub output: Format,
-    /// Talk to the sagactl that owns this data folder, or open it (also: --data)
+    /// Talk to the sagactl that runs this data folder, or look at it when nobody does (also: --data)
     #[arg(
         id = "data_dir",
         long = "data-dir",
         global = true,
         env = "SAGACTL_DATA",
-        default_value = "./.sagactl",
+        default_value = DATA_FOLDER,
         value_name = "DIR",
         hide = true
     )]
@@ -149,6 +152,35 @@ pub enum Command {
     Version,
 }
 
+/// What a command does to the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It looks: nothing of anybody's is written, made, sent or moved, wherever it looks.
+    Look,
+    /// It orders something of sagas: their owner does it, and is named.
+    Order,
+    /// It runs sagas, or changes stores, by itself.
+    Run,
+}
+
+impl Command {
+    /// What it does to the world. Whoever adds a command says it here, and what it says is tested.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Command::Demo(_) | Command::Dev(_) | Command::Serve(_) | Command::Store(_) | Command::Bench(_) => Kind::Run,
+            Command::Saga(command) => command.kind(),
+            Command::Module(_)
+            | Command::Definition(_)
+            | Command::Events(_)
+            | Command::Config(_)
+            | Command::Doctor(_)
+            | Command::Help(_)
+            | Command::Options
+            | Command::Version => Kind::Look,
+        }
+    }
+}
+
 /// What every order takes.
 #[derive(Debug, Clone, Args)]
 pub struct OrderArgs {
@@ -161,6 +193,9 @@ pub struct OrderArgs {
     /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
+    /// Where nobody runs the data folder: run it for this order, until the saga rests; other open sagas go on meanwhile
+    #[arg(long)]
+    pub run: bool,
 }
 
 /// For orders whose outcome can be awaited.

@@ -1,41 +1,69 @@
 //! The seam to the composition root: with the commands that run everything, the only file that may name it.
 
 use async_trait::async_trait;
+use saga_core::codes;
 use saga_core::control::{AwaitSaga, Control, ControlError, Look, Order, Receipt, View};
 use saga_core::envelope::Actor;
 use saga_core::view::{SagaShow, SagaState};
 use saga_service::Service;
+use saga_service::config::Config;
+use saga_service::look::FolderLook;
 use saga_service::modules::Replaced;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
-/// Opens the stores under `data` in this process, for looking and ordering when nobody runs on them.
-///
-/// For as long as the command runs, this process is the coordinator: open sagas go on meanwhile, as they would in `dev`.
-pub async fn open(data: &Path) -> Result<Arc<dyn Control>, ControlError> {
-    // Looking at a folder never makes stores in it.
-    if !data.join("orchestration.db").is_file() {
+pub use saga_service::look::has_data;
+
+/// The configuration that `serve` reads when none is named.
+const CONFIG_FILE: &str = "sagactl.toml";
+
+/// Looks at the stores under `data`, when nobody runs on them: at a private copy, and nothing moves.
+pub async fn look(data: &Path) -> Result<Arc<FolderLook>, ControlError> {
+    if !has_data(data) {
         let message = format!("there is no data in {}", data.display());
-        return Err(ControlError::new(saga_core::codes::UNREACHABLE, message)
+        return Err(ControlError::new(codes::UNREACHABLE, message)
             .hint("see something first   sagactl demo")
             .hint("start one             sagactl dev")
             .hint("or name another one   --url http://127.0.0.1:PORT, or --data DIR"));
     }
+    let look = Arc::new(FolderLook::at(data));
+    *OPENED.lock().await = Some(Opened::Look(Arc::clone(&look)));
+    Ok(look)
+}
+
+/// Runs the stores under `data` in this process, because somebody said so: for as long as the command runs it is the
+/// coordinator, and open sagas go on meanwhile, as they would in `dev`.
+pub async fn run(data: &Path) -> Result<Arc<dyn Control>, ControlError> {
     let service = Service::open(data, Replaced::default(), 0).await?;
     let control = service.control();
-    *OPENED.lock().await = Some(service);
+    *OPENED.lock().await = Some(Opened::Run(service));
     Ok(Arc::new(Here { control }))
 }
 
-/// What this process has opened, so that it can be closed when the command is done, wherever the command ended.
-static OPENED: Mutex<Option<Service>> = Mutex::const_new(None);
+/// Where the configuration in this folder says that things are: the folder with `owner.json`, and the address.
+pub fn configured() -> Option<(PathBuf, String)> {
+    let file = Path::new(CONFIG_FILE);
+    let config = file.is_file().then(|| Config::load(file, std::env::vars()).ok()).flatten()?;
+    Some((config.files.folder, format!("http://{}", config.admin.listen)))
+}
 
-/// Closes what [`open`] has opened. Without it nothing would be lost, but files would be left that the next one cleans up.
+enum Opened {
+    Run(Service),
+    Look(Arc<FolderLook>),
+}
+
+/// What this process has opened, so that it can be closed when the command is done, wherever the command ended.
+static OPENED: Mutex<Option<Opened>> = Mutex::const_new(None);
+
+/// Closes what [`run`] has opened and removes what [`look`] has copied. Without it nothing would be lost, but files would be
+/// left.
 pub async fn close() {
-    if let Some(service) = OPENED.lock().await.take() {
-        service.close().await;
+    match OPENED.lock().await.take() {
+        Some(Opened::Run(service)) => service.close().await,
+        Some(Opened::Look(look)) => look.close().await,
+        None => {}
     }
 }
 

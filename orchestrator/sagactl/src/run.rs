@@ -1,6 +1,6 @@
 //! From a command line to an exit code.
 
-use crate::args::{Cli, Command, Global, machine_format, refused, rewrite};
+use crate::args::{Cli, Command, Global, Kind, machine_format, refused, rewrite};
 use crate::cmd;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -17,12 +17,25 @@ pub async fn main(argv: Vec<OsString>) -> Exit {
             let serves = matches!(cli.command, Command::Serve(_));
             log(cli.global.verbose.max(u8::from(serves)));
             let mut out = Out::of_process(&cli.global);
-            let done = Box::pin(command(&cli.command, &cli.global, &mut out)).await;
+            let done = interruptible(&cli, &mut out).await;
             let exit = finish(done, &mut out);
             crate::local::close().await;
             exit
         }
         Err(error) => unparsed(&error, &argv),
+    }
+}
+
+/// Runs a command. What runs for long hears a signal by itself; everything else ends with it, and is closed like at any
+/// other end, so that neither copies nor locks stay behind.
+async fn interruptible(cli: &Cli, out: &mut Out) -> Result<Exit, Failure> {
+    let done = Box::pin(command(&cli.command, &cli.global, out));
+    if cli.command.kind() == Kind::Run {
+        return done.await;
+    }
+    tokio::select! {
+        done = done => done,
+        () = cmd::dev::stopping()? => Err(Failure::said(Exit::INTERRUPTED)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `sagactl dev`: everything in one process, on a data folder that is kept.
 
-use crate::args::Global;
+use crate::args::{DATA_FOLDER, Global};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::print::out::Out;
@@ -74,9 +74,10 @@ async fn banner(args: &DevArgs, data: &Path, url: &str, service: &Service, out: 
     let status = service.control().look(&Actor::operator("dev"), Look::Status).await.map_err(Failure::from)?;
     let View::Status(status) = status else { return Ok(()) };
     let kept = if args.ephemeral { "removed at the end" } else { "one file per module, kept between runs" };
+    let here = next_to(data, url);
     out.note(&format!(
         "sagactl {} dev\n  api      {url}/v1\n  bus      {}\n  store    {}/*.db   {kept}\n  modules  {}\n  sagas    {}\n\
-         next: sagactl saga start client-to-delivery --example      sagactl saga list",
+         next: sagactl{here} saga start client-to-delivery --example      sagactl{here} saga list",
         status.version,
         status.bus,
         data.display(),
@@ -84,4 +85,12 @@ async fn banner(args: &DevArgs, data: &Path, url: &str, service: &Service, out: 
         status.sagas.join(" "),
     ));
     Ok(())
+}
+
+/// What must stand in a command so that it finds this process: nothing, where it looks there anyway.
+fn next_to(data: &Path, url: &str) -> String {
+    match data == Path::new(DATA_FOLDER) {
+        true => String::new(),
+        false => format!(" --url {url}"),
+    }
 }

@@ -31,6 +31,8 @@ pub async fn run(args: &DoctorArgs, global: &Global, out: &mut Out) -> Result<Ex
     let view = connect::session(global, out).await?.look(Look::Status).await?;
     let View::Status(status) = &view else { return Err(super::saga::strange(&view)) };
     match args.probe {
+        // A folder that nobody runs was looked at.
+        Some(_) if status.pid == 0 => return Ok(Exit::FINDINGS),
         Some(Probe::Live) => return Ok(Exit::DONE),
         Some(Probe::Ready) if status.ready => return Ok(Exit::DONE),
         Some(Probe::Ready) => {

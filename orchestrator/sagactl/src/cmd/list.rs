@@ -102,8 +102,11 @@ pub async fn run(args: &ListArgs, global: &Global, out: &mut Out) -> Result<Exit
     if args.cursor.is_none() && !page.truncated {
         page.total = page.total.or(Some(shown.rows));
     }
+    let missing = page.notes.clone();
+    // Said already, but not to a program.
+    page.notes.extend(session.notes.iter().cloned());
     sheet.end(&page, out)?;
-    page.notes.iter().for_each(|note| out.incomplete(&out.note_style.clean(note)));
+    missing.iter().for_each(|note| out.incomplete(&out.note_style.clean(note)));
     tell(args, &page, &shown, &sheet, out);
     Ok(Exit::DONE)
 }

@@ -156,7 +156,7 @@ pub struct Sent {
 /// Answers a gate.
 pub async fn signal(args: &SignalArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
     let data = input::payload(&args.data)?;
-    let session = connect::session(global, out).await?;
+    let session = connect::ordering(global, &args.order, out).await?;
     let opening = match &args.opening {
         Some(opening) => Some(opening.clone()),
         None => opening_now(&session, &args.id, &args.gate).await?,
@@ -186,7 +186,7 @@ async fn opening_now(session: &Session, id: &str, gate: &str) -> Result<Option<S
 
 /// Tries a step again.
 pub async fn retry(args: &RetryArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
-    let session = connect::session(global, out).await?;
+    let session = connect::ordering(global, &args.order, out).await?;
     let what = What::Retry { saga: args.id.clone(), step: args.step.clone() };
     let sent = send(&session, &args.order, what, "retrying", out).await?;
     finish(&session, sent, args.wait, SagaState::Completed, out).await
@@ -199,7 +199,7 @@ pub async fn skip(args: &SkipArgs, global: &Global, out: &mut Out) -> Result<Exi
     let Some(step) = args.undo.clone().or_else(|| args.step.clone()) else {
         return Err(Failure::usage("skip needs --step or --undo"));
     };
-    let session = connect::session(global, out).await?;
+    let session = connect::ordering(global, &args.order, out).await?;
     let question = match args.undo {
         Some(_) => format!("Is the undo of {step} really done by hand? [y/N] "),
         None => format!("Go on without {step}? [y/N] "),
@@ -218,7 +218,7 @@ pub async fn skip(args: &SkipArgs, global: &Global, out: &mut Out) -> Result<Exi
 /// Undoes everything.
 pub async fn compensate(args: &CompensateArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
     reason_given(&args.order)?;
-    let session = connect::session(global, out).await?;
+    let session = connect::ordering(global, &args.order, out).await?;
     confirm(&session, &args.id, &args.order, true, out).await?;
     let what = What::Compensate { saga: args.id.clone() };
     let sent = send(&session, &args.order, what, "compensating", out).await?;
@@ -227,7 +227,7 @@ pub async fn compensate(args: &CompensateArgs, global: &Global, out: &mut Out) -
 
 /// Lets nothing new begin.
 pub async fn pause(args: &PlainArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
-    let session = connect::session(global, out).await?;
+    let session = connect::ordering(global, &args.order, out).await?;
     let sent = send(&session, &args.order, What::Pause { saga: args.id.clone() }, "pausing", out).await?;
     answered(&sent, out)?;
     Ok(Exit::DONE)
@@ -235,7 +235,7 @@ pub async fn pause(args: &PlainArgs, global: &Global, out: &mut Out) -> Result<E
 
 /// Goes on.
 pub async fn resume(args: &ResumeArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
-    let session = connect::session(global, out).await?;
+    let session = connect::ordering(global, &args.order, out).await?;
     let sent = send(&session, &args.order, What::Resume { saga: args.id.clone() }, "resuming", out).await?;
     finish(&session, sent, args.wait, SagaState::Completed, out).await
 }
@@ -243,7 +243,7 @@ pub async fn resume(args: &ResumeArgs, global: &Global, out: &mut Out) -> Result
 /// Stops it.
 pub async fn cancel(args: &CancelArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
     reason_given(&args.order)?;
-    let session = connect::session(global, out).await?;
+    let session = connect::ordering(global, &args.order, out).await?;
     confirm(&session, &args.id, &args.order, !args.abandon, out).await?;
     let what = What::Cancel { saga: args.id.clone(), abandon: args.abandon };
     let sent = send(&session, &args.order, what, "cancelling", out).await?;
@@ -252,7 +252,7 @@ pub async fn cancel(args: &CancelArgs, global: &Global, out: &mut Out) -> Result
 
 /// Writes into the history.
 pub async fn note(args: &NoteArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
-    let session = connect::session(global, out).await?;
+    let session = connect::ordering(global, &args.order, out).await?;
     let what = What::Note { saga: args.id.clone(), text: args.text.clone() };
     let sent = send(&session, &args.order, what, "noted", out).await?;
     answered(&sent, out)?;

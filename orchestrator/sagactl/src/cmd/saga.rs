@@ -1,6 +1,6 @@
 //! `sagactl saga`: the verbs, and those of them that only look.
 
-use crate::args::Global;
+use crate::args::{Global, Kind};
 use crate::cmd::{list, order, start, watch};
 use crate::connect;
 use crate::exit::Exit;
@@ -44,6 +44,28 @@ pub enum SagaCommand {
     Cancel(order::CancelArgs),
     /// Write something into the history
     Note(order::NoteArgs),
+}
+
+impl SagaCommand {
+    /// What it does to the world.
+    pub fn kind(&self) -> Kind {
+        match self {
+            SagaCommand::List(_)
+            | SagaCommand::Show(_)
+            | SagaCommand::Watch(_)
+            | SagaCommand::History(_)
+            | SagaCommand::WhyStuck(_) => Kind::Look,
+            SagaCommand::Start(_)
+            | SagaCommand::Signal(_)
+            | SagaCommand::Retry(_)
+            | SagaCommand::Skip(_)
+            | SagaCommand::Compensate(_)
+            | SagaCommand::Pause(_)
+            | SagaCommand::Resume(_)
+            | SagaCommand::Cancel(_)
+            | SagaCommand::Note(_) => Kind::Order,
+        }
+    }
 }
 
 /// `saga show`.

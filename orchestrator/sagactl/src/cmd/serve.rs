@@ -8,7 +8,7 @@ use saga_admin::owner::OwnerFile;
 use saga_admin::server::Server;
 use saga_core::codes;
 use saga_core::view::Verdicts;
-use saga_service::config::{Config, ConfigFault};
+use saga_service::config::{Config, ConfigFault, StoreKind};
 use saga_service::serve::{Roles, serve};
 use std::path::{Path, PathBuf};
 
@@ -107,10 +107,14 @@ pub async fn run(args: &ServeArgs, out: &mut Out) -> Result<Exit, Failure> {
         }
     };
     let owner = match roles.coordinator {
-        true => Some(sign(&config, &url)?),
-        false => None,
+        true => sign(&config, &url)?,
+        false => Vec::new(),
     };
-    out.note(&format!("  api      {url}/v1\n  store    {}\n  bus      {}", config.store_place(), config.bus.url));
+    out.note(&format!(
+        "  api      {url}/v1\n  store    {}\n  bus      {}\nlook: sagactl --url {url} saga list",
+        config.store_place(),
+        config.bus.url
+    ));
     let served = server.run(serving.control(), stop).await;
     out.note("stopping: what is at its commit is finished, leases are given back");
     serving.close().await;
@@ -119,10 +123,19 @@ pub async fn run(args: &ServeArgs, out: &mut Out) -> Result<Exit, Failure> {
     Ok(Exit(0))
 }
 
-/// Says in the files folder where this process answers, so that `sagactl` finds it with `--data`.
-fn sign(config: &Config, url: &str) -> Result<OwnerFile, Failure> {
-    let folder = &config.files.folder;
-    let failed = |why: std::io::Error| Failure::new(codes::STORE_UNAVAILABLE, format!("{}: {why}", folder.display()));
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    OwnerFile::write(folder, url).map_err(failed)
+/// Says in the files folder where this process answers, and in the folder of the stores if there is another one, so that
+/// `sagactl` finds it with `--data`.
+fn sign(config: &Config, url: &str) -> Result<Vec<OwnerFile>, Failure> {
+    let mut folders = vec![config.files.folder.clone()];
+    if let Ok(StoreKind::Sqlite(folder)) = config.store_kind()
+        && folder != config.files.folder
+    {
+        folders.push(folder);
+    }
+    let write = |folder: &PathBuf| {
+        std::fs::create_dir_all(folder)
+            .and_then(|()| OwnerFile::write(folder, url))
+            .map_err(|why| Failure::new(codes::STORE_UNAVAILABLE, format!("{}: {why}", folder.display())))
+    };
+    folders.iter().map(write).collect()
 }

@@ -48,7 +48,7 @@ pub async fn run(args: &StartArgs, global: &Global, out: &mut Out) -> Result<Exi
         None => (args.kind.clone(), None),
     };
     let given = args.input.as_ref().map(input::payload).transpose()?;
-    let session = connect::session(global, out).await?;
+    let session = connect::ordering(global, &args.order, out).await?;
     let input = match given {
         Some(input) => input,
         None => example(&session, &kind, version).await?,

@@ -16,15 +16,15 @@ pub fn render(status: &Status, style: &Style) -> String {
     let good = style.sign("✔", "+");
     let warning = style.sign("!", "!");
     let bad = style.paint(Ink::Red, style.sign("✖", "X"));
-    let mut text = format!(
-        "  {good} process {} answers, version {}\n  {good} store   {}\n  {good} bus     {}\n",
-        status.pid,
-        style.clean(&status.version),
-        style.clean(&status.store),
-        style.clean(&status.bus)
-    );
+    // Nobody has the number 0: the folder was looked at, and no process.
+    let mut text = match status.pid {
+        0 => format!("  {bad} no process answers; this is version {}\n", style.clean(&status.version)),
+        pid => format!("  {good} process {pid} answers, version {}\n", style.clean(&status.version)),
+    };
+    text.push_str(&format!("  {good} store   {}\n", style.clean(&status.store)));
+    text.push_str(&format!("  {good} bus     {}\n", style.clean(&status.bus)));
     text.push_str(&format!("  {good} modules {}\n", style.clean(&status.modules.join(" "))));
-    if !status.sagas.is_empty() {
+    if !status.sagas.is_empty() && status.pid != 0 {
         let groups = status.groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let sign = if groups.is_empty() { warning } else { good };
         let groups = if groups.is_empty() { "none: another process has them all" } else { &groups };

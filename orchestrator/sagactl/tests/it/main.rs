@@ -4,6 +4,7 @@
 mod binary;
 mod help;
 mod inputs;
+mod looks;
 mod machine;
 mod pages;
 mod pipes;

@@ -88,9 +88,27 @@ fn one_process_serves_everything_and_says_how_it_is() {
     ends_well(&mut child);
     let (exit, said, errors) = sagactl(path, &["events", "verify", "--config", "c.toml"]);
     assert!(exit == 0 && said.contains("every promise kept"), "{said}{errors}");
-    // A store keeps the number of groups that it began with.
-    let (exit, _, errors) = sagactl(path, &["saga", "list", "--data", "data"]);
-    assert!(exit == 1 && errors.contains("SG0015") && errors.contains("16 groups"), "{errors}");
+    // A store keeps the number of groups that it began with, and whoever has it alone takes that number from it.
+    let (exit, said, errors) = sagactl(path, &["saga", "list", "--data", "data"]);
+    assert!(exit == 0 && said.contains("client-to-delivery"), "{said}{errors}");
+    let (exit, said, errors) =
+        sagactl(path, &["saga", "note", "client-to-delivery/k", "seen", "--run", "--data", "data"]);
+    assert!(exit == 0 && said.contains("noted"), "{said}{errors}");
+    let mut child = self::start(path, &["dev", "--data", "data", "--listen", "127.0.0.1:0"]);
+    until(path, "it is ready", || sagactl(path, &["doctor", "--probe", "ready", "--data", "data"]).0 == 0);
+    let (_, said, errors) = sagactl(path, &["doctor", "--data", "data"]);
+    assert!(said.contains("groups  0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15"), "{said}{errors}");
+    ends_well(&mut child);
+    // The other way round: one group, and a configuration that says sixteen.
+    let words = ["saga", "start", "client-to-delivery", "--example", "--key", "k", "--run", "--data", "one"];
+    assert_eq!(sagactl(path, &words).0, 0);
+    let text = "[admin]\nlisten = '127.0.0.1:0'\n[store]\nurl = 'sqlite:one'\n[files]\nfolder = 'files'\n";
+    fs::write(path.join("one.toml"), text).unwrap();
+    let mut child = self::start(path, &["serve", "--config", "one.toml"]);
+    until(path, "it is ready", || sagactl(path, &["doctor", "--probe", "ready", "--data", "one"]).0 == 0);
+    let (_, said, errors) = sagactl(path, &["doctor", "--data", "files"]);
+    assert!(said.contains("groups  0\n"), "{said}{errors}");
+    ends_well(&mut child);
 }
 
 #[test]

@@ -41,7 +41,9 @@ fn the_demo_ends_well_and_its_data_can_be_looked_at() {
     let mut bytes = fs::read(&store).unwrap();
     bytes[60..64].copy_from_slice(&9_999_u32.to_be_bytes());
     fs::write(&store, &bytes).unwrap();
-    refused(newer.path(), &["saga", "list"], "SG0002", 1, "qc");
+    refused(newer.path(), &["dev", "--listen", "127.0.0.1:0"], "SG0002", 1, "qc");
+    let (exit, said, errors) = sagactl(newer.path(), &["module", "list"]);
+    assert!(exit == 0 && said.contains("schema version 9999"), "the others are shown all the same: {said}{errors}");
     assert_eq!(fs::read(&store).unwrap(), bytes);
     let damaged = tempfile::tempdir().unwrap();
     copy(folder.path(), damaged.path());

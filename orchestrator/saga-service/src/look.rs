@@ -1,0 +1,211 @@
+//! Looks at a folder that nobody runs: at a private copy of its stores, without a coordinator. Nothing in the folder is
+//! touched, nothing is sent, no timer fires, and whatever is ordered is refused.
+
+use crate::config::{Config, Files, Store};
+use crate::modules::{Replaced, modules};
+use crate::service::{fault, guarded};
+use crate::verify::verify;
+use async_trait::async_trait;
+use saga::{JOURNAL, LocalControl, Orchestrator, SystemClock};
+use saga_core::codes;
+use saga_core::control::{AwaitSaga, Control, ControlError, Look, Order, Receipt, Status, View};
+use saga_core::envelope::Actor;
+use saga_core::id::Position;
+use saga_core::module::Module;
+use saga_core::ports::Clock;
+use saga_core::time::Timestamp;
+use saga_core::view::{ModuleRow, SagaShow, Trouble};
+use saga_sqlite::SqliteStores;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+use tokio::sync::OnceCell;
+
+/// Who has a folder that nobody answers for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// No process has its stores open.
+    Nobody,
+    /// One has, and says nothing.
+    Silent,
+}
+
+/// A look at a folder. Cheap until something is looked at; then the stores that are needed are copied, once.
+pub struct FolderLook {
+    data: PathBuf,
+    stores: Arc<SqliteStores>,
+    owner: Owner,
+    since: Option<Timestamp>,
+    /// Over the coordinator's store alone: enough for sagas.
+    sagas: OnceCell<LocalControl>,
+}
+
+/// Whether there is anything in a folder to look at.
+pub fn has_data(data: &Path) -> bool {
+    file_of(data, JOURNAL).is_file()
+}
+
+fn file_of(data: &Path, module: &str) -> PathBuf {
+    data.join(format!("{module}.db"))
+}
+
+/// When anything in the stores of a folder was last written.
+fn written(data: &Path) -> Option<Timestamp> {
+    let entries = std::fs::read_dir(data).ok()?.flatten();
+    let stores = entries.filter(|entry| {
+        let name = entry.file_name();
+        [".db", ".db-wal"].iter().any(|ending| name.to_string_lossy().ends_with(ending))
+    });
+    let times = stores.filter_map(|entry| entry.metadata().ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok());
+    times.max().map(|since| Timestamp(0).plus(since))
+}
+
+impl FolderLook {
+    /// At the folder as it is; nothing is opened yet.
+    pub fn at(data: &Path) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let owner = if SqliteStores::is_held(data, JOURNAL) { Owner::Silent } else { Owner::Nobody };
+        Self {
+            data: data.to_owned(),
+            stores: Arc::new(SqliteStores::look(data, clock)),
+            owner,
+            since: written(data),
+            sagas: OnceCell::new(),
+        }
+    }
+    /// Who runs the folder and since when nobody does, in a sentence.
+    pub fn says(&self) -> String {
+        let (data, since) = (self.data.display(), self.since.map(|since| since.to_string()));
+        let since = since.as_deref().unwrap_or("an unknown time");
+        match self.owner {
+            Owner::Nobody => format!("nobody runs {data} since {since}: nothing in it moves"),
+            Owner::Silent => format!(
+                "a process has {data} open and does not answer; this is what its files say, last written {since}"
+            ),
+        }
+    }
+    /// Why nothing can be ordered here.
+    pub fn refusal(&self) -> ControlError {
+        let data = self.data.display();
+        let error = ControlError::new(codes::NOBODY_RUNS, format!("{}; nothing was recorded", self.says()));
+        match self.owner {
+            Owner::Nobody => error.hint(format!("run it              sagactl --data {data} dev")).hint(
+                "or for this order   --run: open sagas in it go on until the one that you order something of rests",
+            ),
+            Owner::Silent => error
+                .hint(format!("its process and its address stand in {data}/owner.json"))
+                .hint("if it hangs, stop it; then run it again    sagactl dev"),
+        }
+    }
+    /// Removes the copies.
+    pub async fn close(&self) {
+        self.stores.close().await;
+    }
+
+    fn modules(&self) -> Vec<Module> {
+        modules(&self.data, Replaced::default())
+    }
+    async fn open(&self, wanted: impl Fn(&Module) -> bool) -> Result<LocalControl, ControlError> {
+        let mut orchestrator = Orchestrator::on(guarded(Arc::clone(&self.stores) as _));
+        for module in self.modules() {
+            orchestrator = match wanted(&module) {
+                true => orchestrator.module(module),
+                // Its sagas are known all the same.
+                false => module.sagas.iter().cloned().fold(orchestrator, Orchestrator::definition),
+            };
+        }
+        let sagas = orchestrator.look().await.map_err(|why| fault(&why))?;
+        Ok(LocalControl::new(sagas, format!("sqlite:{}", self.data.display()), "in-process, durable"))
+    }
+    async fn of_sagas(&self) -> Result<&LocalControl, ControlError> {
+        self.sagas.get_or_try_init(async || self.open(|module| module.name == JOURNAL).await).await
+    }
+    /// Every module with a row: of its store, or why that cannot be looked at.
+    async fn module_list(&self, by: &Actor) -> Result<View, ControlError> {
+        let mut away = BTreeMap::new();
+        for module in self.modules() {
+            let file = file_of(&self.data, module.name);
+            let state = match file.is_file() {
+                false => "its store is missing".to_owned(),
+                true => match self.stores.open_store(module.name).await {
+                    Ok(_) => continue,
+                    Err(why) => why.to_string(),
+                },
+            };
+            away.insert(module.name, state);
+        }
+        let view = self.open(|module| !away.contains_key(module.name)).await?.look(by, Look::Modules).await?;
+        let View::ModuleList(mut page) = view else { return Ok(view) };
+        for row in &mut page.items {
+            row.state = row.state.replacen("up", "not running", 1);
+        }
+        page.items.extend(self.modules().iter().filter_map(|module| Some(absent(module, away.get(module.name)?))));
+        page.total = Some(page.items.len() as u64);
+        Ok(View::ModuleList(page))
+    }
+    async fn status(&self, by: &Actor) -> Result<View, ControlError> {
+        let view = self.of_sagas().await?.look(by, Look::Status).await?;
+        let View::Status(status) = view else { return Ok(view) };
+        let trouble = Trouble {
+            place: self.data.display().to_string(),
+            since: self.since.unwrap_or_default(),
+            says: self.says(),
+        };
+        let there = self.modules().into_iter().filter(|module| file_of(&self.data, module.name).is_file());
+        let modules = there.map(|module| module.name.to_owned()).collect();
+        Ok(View::Status(Status { ready: false, pid: 0, troubles: vec![trouble], modules, ..status }))
+    }
+    /// The same check as of a configuration that names this folder.
+    async fn verdicts(&self) -> Result<View, ControlError> {
+        let config = Config {
+            store: Store { url: format!("sqlite:{}", self.data.display()), ..Store::default() },
+            files: Files { folder: self.data.clone() },
+            ..Config::default()
+        };
+        verify(&config, false).await.map(View::Verdicts)
+    }
+}
+
+/// A module whose store is not there, or cannot be looked at.
+fn absent(module: &Module, state: &str) -> ModuleRow {
+    ModuleRow {
+        name: module.name.to_owned(),
+        contract: module.contract.to_owned(),
+        commands: Vec::new(),
+        queries: Vec::new(),
+        projections: Vec::new(),
+        head: Position::ZERO,
+        lag: 0,
+        parked: 0,
+        last_seen: None,
+        state: state.to_owned(),
+    }
+}
+
+#[async_trait]
+impl Control for FolderLook {
+    async fn look(&self, by: &Actor, what: Look) -> Result<View, ControlError> {
+        match what {
+            Look::Modules => self.module_list(by).await,
+            Look::Verify => self.verdicts().await,
+            Look::Status => self.status(by).await,
+            Look::Sagas(_) | Look::Saga { .. } | Look::History { .. } | Look::Why { .. } | Look::Definitions => {
+                self.of_sagas().await?.look(by, what).await
+            }
+        }
+    }
+    async fn act(&self, _: &Actor, _: Order) -> Result<Receipt, ControlError> {
+        Err(self.refusal())
+    }
+    async fn outcome(
+        &self,
+        by: &Actor,
+        of: AwaitSaga,
+        patience: std::time::Duration,
+    ) -> Result<Option<SagaShow>, ControlError> {
+        // What is there already is answered; what would have to happen first does not.
+        let shown = self.of_sagas().await?.outcome(by, of, patience).await;
+        shown.map_err(|error| if error.code == codes::NOBODY_RUNS.id { self.refusal() } else { error })
+    }
+}
