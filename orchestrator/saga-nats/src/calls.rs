@@ -64,6 +64,13 @@ impl Inner {
             Line::Query { module, name, version } => self.subjects.query(module, name, *version),
         }
     }
+    /// Where older coordinators serve a line, if there may be any.
+    fn older_subject(&self, line: &Line) -> Option<String> {
+        match line {
+            Line::Group(group) if self.options.believes_older() => Some(self.subjects.older_group_line(*group)),
+            Line::Group(_) | Line::Query { .. } => None,
+        }
+    }
     /// Goes on with every new connection.
     pub(crate) async fn serve(&self, lines: Vec<(Line, Answerer)>) -> Result<(), BusError> {
         if lines.is_empty() {
@@ -101,10 +108,11 @@ impl Inner {
             match &line {
                 Line::Query { module, .. } => queries.entry(module.clone()).or_default().push((line, answerer)),
                 Line::Group(_) => {
-                    let subject = self.subject(&line);
-                    // One owner at a time; should there be two for a moment, one of them gets each order.
-                    let subscriber = client.queue_subscribe(subject.clone(), subject).await.map_err(away)?;
-                    asked.push(plain(subscriber, answerer));
+                    for subject in std::iter::once(self.subject(&line)).chain(self.older_subject(&line)) {
+                        // One owner at a time; should there be two for a moment, one of them gets each order.
+                        let subscriber = client.queue_subscribe(subject.clone(), subject).await.map_err(away)?;
+                        asked.push(plain(subscriber, Arc::clone(&answerer)));
+                    }
                 }
             }
         }
@@ -126,8 +134,10 @@ impl Inner {
     }
     async fn answer(&self, question: Question, answerer: Answerer) {
         let message = question.message();
-        // A consumer of a stream can be made to deliver to any line; what it delivers has no inbox to answer to.
-        let Some(reply) = message.reply.clone().filter(|reply| reply.starts_with("_INBOX")) else {
+        // A consumer of a stream can be made to deliver to any line; what it delivers has no inbox to answer to. The server
+        // makes one (`_R_`) of an inbox in another account.
+        let is_inbox = |reply: &async_nats::Subject| ["_INBOX", "_R_."].iter().any(|start| reply.starts_with(start));
+        let Some(reply) = message.reply.clone().filter(is_inbox) else {
             return tracing::error!(subject = %message.subject, reply = ?message.reply, "not a question; passed over");
         };
         let (headers, body) = match read(&message.payload) {
@@ -155,9 +165,19 @@ impl Inner {
         question: &Payload,
         patience: Duration,
     ) -> Result<Result<Payload, Refused>, BusError> {
-        let subject = self.subject(line);
-        let request = Request::new().payload(Bytes::copy_from_slice(question.as_str().as_bytes()));
-        let answer = self.link.ready().await.send_request(subject.clone(), request.timeout(Some(patience))).await;
+        let (mut subject, body) = (self.subject(line), Bytes::copy_from_slice(question.as_str().as_bytes()));
+        let ask = async |subject: &str| {
+            let request = Request::new().payload(body.clone()).timeout(Some(patience));
+            self.link.ready().await.send_request(subject.to_owned(), request).await
+        };
+        let mut answer = ask(&subject).await;
+        if let Some(older) = self.older_subject(line)
+            && answer.as_ref().is_err_and(|why| why.kind() == RequestErrorKind::NoResponders)
+        {
+            // The owner may be a coordinator of before.
+            answer = ask(&older).await;
+            subject = older;
+        }
         let answer = answer.map_err(|why| match why.kind() {
             RequestErrorKind::NoResponders => away(format!("nobody answers {subject}")),
             _ => away(format!("{subject} did not answer within {patience:?}: {why}")),

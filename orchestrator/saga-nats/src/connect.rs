@@ -57,6 +57,18 @@ pub enum Creates {
     Nothing,
 }
 
+/// In which account of the broker a connection lives.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Account {
+    /// There is one for everybody: whoever may publish anything can write into every stream, through a reply subject.
+    #[default]
+    Shared,
+    /// That of the coordinators, which has the streams; others have accounts of their own.
+    Coordinators,
+    /// One of its own, of this name: it reaches exactly what the coordinators' account lends it.
+    Own(String),
+}
+
 /// Everything that can be chosen.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -88,6 +100,11 @@ pub struct Options {
     pub repair: bool,
     /// Which streams may be created.
     pub creates: Creates,
+    /// In which account it is.
+    pub account: Account,
+    /// Older processes (which have no reply subject for each module) take part: replies are asked for on the subject that all modules share, where nothing
+    /// proves who answers, and the coordinators' line is served under its old name too. Only in a shared account.
+    pub older_processes: bool,
 }
 
 impl Default for Options {
@@ -107,13 +124,20 @@ impl Default for Options {
             replicas: 1,
             repair: false,
             creates: Creates::Everything,
+            account: Account::Shared,
+            older_processes: true,
         }
     }
 }
 
 impl Options {
     pub(crate) fn settings(&self) -> Settings {
-        Settings { replicas: self.replicas, ack_wait: self.ack_wait }
+        let shared_replies = self.account == Account::Shared;
+        Settings { replicas: self.replicas, ack_wait: self.ack_wait, shared_replies }
+    }
+    /// Whether what older processes say is believed.
+    pub(crate) fn believes_older(&self) -> bool {
+        self.older_processes && self.account == Account::Shared
     }
     /// The user that shows who we are, where one is named; otherwise nothing.
     pub(crate) fn who(&self) -> &str {

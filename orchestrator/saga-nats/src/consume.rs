@@ -14,7 +14,8 @@ use crate::pull::{Got, Place, Pull, place};
 use crate::topology::{self, Wanted};
 use crate::{Inner, lock};
 use bytes::Bytes;
-use saga_core::bus::{BusError, Delivery, Inbox, Settle};
+use crate::subject::Replies;
+use saga_core::bus::{BusError, CommandMessage, Delivery, Inbox, Message, Settle};
 use serde_json::json;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -45,9 +46,16 @@ struct Open {
     next: u64,
 }
 
+/// Old replies are received at a desk of their own: a delivery says in the last bit of its tag from which it came.
+const SHARED: u64 = 1;
+/// Why a reply is put aside that nobody can have proven.
+const NOT_OWN: &str = "it came on the subject that all modules share, which proves nothing: older processes are \
+                       believed only with bus.older_processes = true";
+
 /// Where the messages of one inbox are received.
 pub(crate) struct Desk {
     inbox: Inbox,
+    replies: Replies,
     wanted: Wanted,
     work: tokio::sync::Mutex<Work>,
     open: Mutex<Open>,
@@ -70,33 +78,52 @@ struct Work {
     starving: bool,
 }
 
-/// The consumer of an inbox.
-pub(crate) fn wanted(inner: &Inner, inbox: &Inbox) -> Wanted {
+/// The consumer of an inbox, where it is one of replies of the replies of one kind.
+pub(crate) fn wanted(inner: &Inner, inbox: &Inbox, replies: Replies) -> Wanted {
     let settings = inner.options.settings();
     match inbox {
         Inbox::Commands(module) => topology::commands_of(&inner.subjects, module, &settings),
-        Inbox::Replies(group) => topology::replies_of(&inner.subjects, *group, &settings),
+        Inbox::Replies(group) => topology::replies_of(&inner.subjects, *group, replies, &settings),
         Inbox::Outside => topology::outside(&inner.subjects, &settings),
     }
 }
 
 impl Inner {
-    fn desk(&self, inbox: &Inbox) -> Arc<Desk> {
+    fn desk(&self, inbox: &Inbox, replies: Replies) -> Arc<Desk> {
         let mut desks = lock(&self.desks);
-        if let Some(desk) = desks.get(inbox) {
+        let key = (inbox.clone(), replies == Replies::Shared);
+        if let Some(desk) = desks.get(&key) {
             return Arc::clone(desk);
         }
         let desk = Arc::new(Desk {
             inbox: inbox.clone(),
-            wanted: wanted(self, inbox),
+            replies,
+            wanted: wanted(self, inbox, replies),
             work: tokio::sync::Mutex::default(),
             open: Mutex::default(),
         });
-        desks.insert(inbox.clone(), Arc::clone(&desk));
+        desks.insert(key, Arc::clone(&desk));
         desk
     }
+    fn has_two_desks(&self, inbox: &Inbox) -> bool {
+        matches!(inbox, Inbox::Replies(_)) && self.options.settings().shared_replies
+    }
     pub(crate) async fn receive(&self, inbox: &Inbox, max: usize) -> Result<Vec<Delivery>, BusError> {
-        let desk = self.desk(inbox);
+        let own = self.desk(inbox, Replies::Own);
+        let (mut got, bit) = match self.has_two_desks(inbox) {
+            false => (self.receive_at(&own, max).await?, 0),
+            true => {
+                let shared = self.desk(inbox, Replies::Shared);
+                tokio::select! {
+                    got = self.receive_at(&own, max) => (got?, 0),
+                    got = self.receive_at(&shared, max) => (got?, SHARED),
+                }
+            }
+        };
+        got.iter_mut().for_each(|delivery| delivery.tag = delivery.tag << 1 | bit);
+        Ok(got)
+    }
+    async fn receive_at(&self, desk: &Arc<Desk>, max: usize) -> Result<Vec<Delivery>, BusError> {
         let mut work = desk.work.lock().await;
         loop {
             if !work.ready.is_empty() {
@@ -116,8 +143,9 @@ impl Inner {
         }
     }
     pub(crate) async fn settle(&self, inbox: &Inbox, settled: Vec<(u64, Settle)>) -> Result<(), BusError> {
-        let desk = self.desk(inbox);
         for (tag, how) in settled {
+            let replies = if tag & SHARED == SHARED { Replies::Shared } else { Replies::Own };
+            let (desk, tag) = (self.desk(inbox, replies), tag >> 1);
             let Some(held) = desk.close(tag) else { continue };
             if let Err(why) = desk.settle(self, &held, &how).await {
                 // Not settled: it can be tried again under the same tag.
@@ -128,7 +156,13 @@ impl Inner {
         Ok(())
     }
     pub(crate) async fn leave(&self, inbox: &Inbox) -> Result<(), BusError> {
-        let desk = self.desk(inbox);
+        self.leave_desk(&self.desk(inbox, Replies::Own)).await?;
+        if self.has_two_desks(inbox) {
+            self.leave_desk(&self.desk(inbox, Replies::Shared)).await?;
+        }
+        Ok(())
+    }
+    async fn leave_desk(&self, desk: &Desk) -> Result<(), BusError> {
         let mut work = std::mem::take(&mut *desk.work.lock().await);
         if let Some(pull) = work.pull.take() {
             for message in pull.stop(self.options.answer_within).await {
@@ -143,6 +177,23 @@ impl Inner {
             desk.give_back(self, &raw).await?;
         }
         Ok(())
+    }
+}
+
+impl Inner {
+    /// Remembers where a coordinator group wants the replies of a module: where it asked last.
+    fn wants_reply(&self, command: &CommandMessage, replies: Replies) {
+        lock(&self.wishes).insert((command.module.clone(), command.reply_to), replies);
+    }
+    /// Where a message has its reply, or wants it.
+    pub(crate) fn replies_of(&self, message: &Message) -> Replies {
+        match message {
+            Message::Reply(reply) => {
+                lock(&self.wishes).get(&(reply.module.clone(), reply.group)).copied().unwrap_or_default()
+            }
+            Message::Command(_) if self.options.believes_older() => Replies::Shared,
+            Message::Command(_) | Message::Outside(_) => Replies::Own,
+        }
     }
 }
 
@@ -203,7 +254,13 @@ impl Desk {
         let read =
             message::decode(&inner.subjects, &self.inbox, raw.subject.as_str(), raw.headers.as_ref(), &raw.payload);
         match read {
-            Ok(message) => {
+            Ok(_) if self.replies == Replies::Shared && !inner.options.believes_older() => {
+                work.poison.push_back((raw, place, NOT_OWN.to_owned()));
+            }
+            Ok((message, replies)) => {
+                if let Message::Command(command) = &message {
+                    inner.wants_reply(command, replies);
+                }
                 let tag = self.open(inner, raw, place);
                 work.ready.push_back(Delivery { tag, times: place.times, message });
             }

@@ -91,8 +91,9 @@ impl Inner {
     /// sequence 0.
     pub(crate) async fn put_aside(&self, aside: &Aside) -> Result<(), BusError> {
         let unwritable = |why: serde_json::Error| BusError::Unavailable(format!("cannot be written: {why}"));
-        let out = message::encode(&self.subjects, &aside.message, now()).map_err(unwritable)?;
-        let wanted = wanted(self, &aside.inbox);
+        let replies = self.replies_of(&aside.message);
+        let out = message::encode(&self.subjects, &aside.message, replies, now()).map_err(unwritable)?;
+        let wanted = wanted(self, &aside.inbox, replies);
         let (stream, consumer) = (wanted.stream.as_str(), wanted.consumer.unwrap_or_default());
         let module = owner(&aside.inbox);
         let poison = Poison {
@@ -129,11 +130,12 @@ impl Inner {
         let subject = clear("dlq-subject");
         let inbox = match header("dlq-stream") {
             COMMANDS => Inbox::Commands(module.to_owned()),
-            REPLIES => Inbox::Replies(self.subjects.reply_group(&subject).unwrap_or(0)),
+            REPLIES => Inbox::Replies(self.subjects.reply_to(&subject).map_or(0, |(group, _)| group)),
             OUTSIDE => Inbox::Outside,
             _ => Inbox::Commands(module.to_owned()),
         };
-        let message = message::decode(&self.subjects, &inbox, &subject, Some(headers), body).unwrap_or_else(|_| {
+        let read = message::decode(&self.subjects, &inbox, &subject, Some(headers), body);
+        let message = read.map(|(message, _)| message).unwrap_or_else(|_| {
             let text = String::from_utf8_lossy(body);
             let data = Payload::of(text.as_ref()).unwrap_or_else(|_| Payload::null());
             let id = percent_decode(header("ce-id")).unwrap_or_default();

@@ -37,7 +37,7 @@ pub mod subject;
 pub mod topology;
 mod upkeep;
 
-pub use connect::{ConnectError, Creates, Login, Options, Tls};
+pub use connect::{Account, ConnectError, Creates, Login, Options, Tls};
 pub use doctor::{Diagnosis, Sync};
 pub use health::{Health, Subscription};
 pub use publish::WINDOW;
@@ -53,7 +53,7 @@ use saga_core::bus::{BusError, Inbox};
 use saga_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use subject::Subjects;
+use subject::{Replies, Subjects};
 use topology::Wanted;
 use upkeep::Kept;
 
@@ -69,7 +69,10 @@ struct Inner {
     subjects: Subjects,
     options: Options,
     progress: Progress,
-    desks: Mutex<BTreeMap<Inbox, Arc<Desk>>>,
+    /// By inbox, and whether it is that of the shared replies.
+    desks: Mutex<BTreeMap<(Inbox, bool), Arc<Desk>>>,
+    /// By module and coordinator group; as many as there are of both.
+    wishes: Mutex<BTreeMap<(String, u16), Replies>>,
     publishers: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Publisher>>>>,
     shelf: Arc<Shelf>,
     /// Events that this process has put aside already.
@@ -104,6 +107,7 @@ impl Nats {
             options,
             progress: Progress::default(),
             desks: Mutex::default(),
+            wishes: Mutex::default(),
             publishers: Mutex::default(),
             shelf: Arc::default(),
             parked: Mutex::default(),

@@ -2,7 +2,7 @@
 
 use crate::event::{Outgoing, actor, kind, set_actor, set_traceparent};
 use crate::headers::{Attributes, DecodeError, MSG_ID, malformed, put};
-use crate::subject::Subjects;
+use crate::subject::{Replies, Subjects, token};
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use saga_core::bus::{CommandMessage, Inbox, Message, OutsideMessage, ReplyMessage, Says};
@@ -21,11 +21,16 @@ use uuid::Uuid;
 pub const ORCHESTRATION: &str = "orchestration";
 const REPLY: &str = "orchestration.Reply.v1";
 
-/// A message as it travels.
-pub fn encode(subjects: &Subjects, message: &Message, now: Timestamp) -> Result<Outgoing, serde_json::Error> {
+/// A message as it travels; `replies` is where a command wants its reply, and where a reply goes.
+pub fn encode(
+    subjects: &Subjects,
+    message: &Message,
+    replies: Replies,
+    now: Timestamp,
+) -> Result<Outgoing, serde_json::Error> {
     match message {
-        Message::Command(command) => Ok(encode_command(subjects, command, now)),
-        Message::Reply(reply) => encode_reply(subjects, reply, now),
+        Message::Command(command) => Ok(encode_command(subjects, command, replies, now)),
+        Message::Reply(reply) => encode_reply(subjects, reply, replies, now),
         Message::Outside(outside) => Ok(encode_outside(subjects, outside, now)),
     }
 }
@@ -61,7 +66,14 @@ fn of_direction(keys: (StepKey, StepKey), direction: Direction) -> (StepKey, Ste
     }
 }
 
-fn encode_command(subjects: &Subjects, message: &CommandMessage, now: Timestamp) -> Outgoing {
+fn reply_subject(subjects: &Subjects, group: u16, module: &str, replies: Replies) -> String {
+    match replies {
+        Replies::Own => subjects.reply(group, module),
+        Replies::Shared => subjects.shared_reply(group),
+    }
+}
+
+fn encode_command(subjects: &Subjects, message: &CommandMessage, replies: Replies, now: Timestamp) -> Outgoing {
     let (module, delivered) = (&message.module, &message.delivered);
     let deed = &delivered.deed;
     let probe = if message.probe { ":probe" } else { "" };
@@ -78,7 +90,7 @@ fn encode_command(subjects: &Subjects, message: &CommandMessage, now: Timestamp)
     set_actor(&mut attributes, &deed.actor);
     attributes.set("epoch", delivered.epoch.to_string());
     attributes.set("deadline", deed.deadline.map(|at| at.to_string()).unwrap_or_default());
-    attributes.set("replyto", subjects.reply(message.reply_to));
+    attributes.set("replyto", reply_subject(subjects, message.reply_to, module, replies));
     attributes.set("probe", if message.probe { "true" } else { "" });
     set_traceparent(&mut attributes, deed.traceparent.as_deref());
     finish(subjects.command(module, command, version), attributes, delivered.payload.as_str())
@@ -96,7 +108,12 @@ struct Outcome {
     outcome: String,
 }
 
-fn encode_reply(subjects: &Subjects, reply: &ReplyMessage, now: Timestamp) -> Result<Outgoing, serde_json::Error> {
+fn encode_reply(
+    subjects: &Subjects,
+    reply: &ReplyMessage,
+    replies: Replies,
+    now: Timestamp,
+) -> Result<Outgoing, serde_json::Error> {
     let (outcome, body) = match &reply.says {
         Says::Answer(answer) => {
             let outcome = match answer {
@@ -117,7 +134,7 @@ fn encode_reply(subjects: &Subjects, reply: &ReplyMessage, now: Timestamp) -> Re
     set_step(&mut attributes, reply.saga, &reply.step, key, reply.direction, reply.attempt);
     attributes.set("correlationid", reply.saga.to_string());
     attributes.set("causationid", key.to_string());
-    Ok(finish(subjects.reply(reply.group), attributes, &body))
+    Ok(finish(reply_subject(subjects, reply.group, &reply.module, replies), attributes, &body))
 }
 
 fn encode_outside(subjects: &Subjects, outside: &OutsideMessage, now: Timestamp) -> Outgoing {
@@ -130,27 +147,35 @@ fn encode_outside(subjects: &Subjects, outside: &OutsideMessage, now: Timestamp)
     out
 }
 
-/// Reads what was received from an inbox.
+/// Reads what was received from an inbox, and where its reply is wanted or went.
 pub fn decode(
     subjects: &Subjects,
     inbox: &Inbox,
     subject: &str,
     headers: Option<&HeaderMap>,
     body: &[u8],
-) -> Result<Message, DecodeError> {
+) -> Result<(Message, Replies), DecodeError> {
     let (attributes, data) = Attributes::of_message(headers, body)?;
     match inbox {
-        Inbox::Commands(module) => decode_command(subjects, module, &attributes, data).map(Message::Command),
-        Inbox::Replies(group) => {
-            debug_assert_eq!(subjects.reply_group(subject), Some(*group));
-            decode_reply(*group, &attributes, &data).map(Message::Reply)
+        Inbox::Commands(module) => {
+            let (command, replies) = decode_command(subjects, module, &attributes, data)?;
+            Ok((Message::Command(command), replies))
         }
-        Inbox::Outside => Ok(Message::Outside(OutsideMessage {
-            id: attributes.need("id")?.to_owned(),
-            source: attributes.need("source")?.to_owned(),
-            kind: attributes.need("type")?.to_owned(),
-            data,
-        })),
+        Inbox::Replies(group) => {
+            let place = subjects.reply_to(subject).filter(|(of, _)| of == group);
+            let (_, module) = place.ok_or_else(|| malformed("subject", subject, "no subject of this group"))?;
+            let reply = decode_reply(*group, module, &attributes, &data)?;
+            Ok((Message::Reply(reply), module.map_or(Replies::Shared, |_| Replies::Own)))
+        }
+        Inbox::Outside => {
+            let message = OutsideMessage {
+                id: attributes.need("id")?.to_owned(),
+                source: attributes.need("source")?.to_owned(),
+                kind: attributes.need("type")?.to_owned(),
+                data,
+            };
+            Ok((Message::Outside(message), Replies::Own))
+        }
     }
 }
 
@@ -167,14 +192,12 @@ fn decode_command(
     module: &str,
     attributes: &Attributes,
     payload: Payload,
-) -> Result<CommandMessage, DecodeError> {
+) -> Result<(CommandMessage, Replies), DecodeError> {
     let (command, version) = kind(module, attributes)?;
     let saga = attributes.need_uuid("sagaid")?;
     let step = attributes.need("step")?.to_owned();
     let direction = direction(attributes)?;
-    let reply_to = attributes.need("replyto")?;
-    let reply_to =
-        subjects.reply_group(reply_to).ok_or_else(|| malformed("replyto", reply_to, "no subject of a group"))?;
+    let (reply_to, replies) = reply_place(subjects, module, attributes.need("replyto")?)?;
     let computed = (StepKey::derive(saga, &step, Direction::Do), StepKey::derive(saga, &step, Direction::Undo));
     let (mine, other) = of_direction(computed, direction);
     let key = |read: Option<Uuid>, computed| read.map_or(computed, StepKey::from_uuid);
@@ -197,10 +220,26 @@ fn decode_command(
     let keys = of_direction((key, key_of_other), direction);
     let delivered = Arc::new(Delivered { command, version, payload, deed, epoch, keys });
     let probe = attributes.get("probe") == Some("true");
-    Ok(CommandMessage { module: module.to_owned(), delivered, reply_to, probe })
+    Ok((CommandMessage { module: module.to_owned(), delivered, reply_to, probe }, replies))
 }
 
-fn decode_reply(group: u16, attributes: &Attributes, body: &Payload) -> Result<ReplyMessage, DecodeError> {
+/// Where a command of this module wants its reply.
+fn reply_place(subjects: &Subjects, module: &str, reply_to: &str) -> Result<(u16, Replies), DecodeError> {
+    match subjects.reply_to(reply_to) {
+        Some((group, None)) => Ok((group, Replies::Shared)),
+        Some((group, Some(own))) if own == token(module) => Ok((group, Replies::Own)),
+        Some(_) => Err(malformed("replyto", reply_to, "the subject of another module")),
+        None => Err(malformed("replyto", reply_to, "no subject of a group")),
+    }
+}
+
+/// `proven` is the module whose own subject it is: it stands above what the reply claims.
+fn decode_reply(
+    group: u16,
+    proven: Option<&str>,
+    attributes: &Attributes,
+    body: &Payload,
+) -> Result<ReplyMessage, DecodeError> {
     let kind = attributes.need("type")?;
     if kind != REPLY {
         return Err(malformed("type", kind, "`orchestration.Reply.v1` is expected"));
@@ -217,7 +256,8 @@ fn decode_reply(group: u16, attributes: &Attributes, body: &Payload) -> Result<R
     let (saga, step, direction) = (attributes.need_uuid("sagaid")?, attributes.need("step")?, direction(attributes)?);
     // After a further round of a step its key cannot be computed from the path: nobody guesses what was answered.
     let key = StepKey::from_uuid(attributes.need_uuid("stepkey")?);
-    let module = attributes.get("source").and_then(|source| source.rsplit('/').next()).unwrap_or_default().to_owned();
+    let claimed = || attributes.get("source").and_then(|source| source.rsplit('/').next());
+    let module = proven.or_else(claimed).unwrap_or_default().to_owned();
     let (step, attempt) = (step.to_owned(), attributes.need_read("attempt")?);
     Ok(ReplyMessage { group, saga, step, direction, attempt, key, module, says })
 }
@@ -232,8 +272,39 @@ mod tests {
         Subjects::new("aicmo").unwrap()
     }
     fn round_trip(inbox: &Inbox, message: &Message) -> Message {
-        let out = encode(&subjects(), message, Timestamp(0)).unwrap();
-        decode(&subjects(), inbox, &out.subject, Some(&out.headers), &out.body).unwrap()
+        let trip = |replies| {
+            let out = encode(&subjects(), message, replies, Timestamp(0)).unwrap();
+            decode(&subjects(), inbox, &out.subject, Some(&out.headers), &out.body).unwrap()
+        };
+        let (shared, on_shared) = trip(Replies::Shared);
+        let (own, on_own) = trip(Replies::Own);
+        assert_eq!(shared, own);
+        assert_eq!(on_own, Replies::Own);
+        assert!(*inbox == Inbox::Outside || on_shared == Replies::Shared);
+        own
+    }
+    #[test]
+    fn who_answers_is_who_may_publish_on_the_subject() {
+        let (saga, direction) = (Uuid::from_u128(1), Direction::Do);
+        let (key, says) = (StepKey::from_uuid(Uuid::from_u128(3)), Says::NothingKnown);
+        let (step, module) = ("print".to_owned(), "courier".to_owned());
+        let reply = ReplyMessage { group: 7, saga, step, direction, attempt: 1, key, module, says };
+        let out = encode(&subjects(), &Message::Reply(reply), Replies::Own, Timestamp(0)).unwrap();
+        for (subject, answers) in [
+            // What is claimed counts only where the subject says nothing.
+            ("aicmo.reply.g07.printshop", Some("printshop")),
+            ("aicmo.reply.g07.courier", Some("courier")),
+            ("aicmo.reply.g07", Some("courier")),
+            ("aicmo.reply.g08.courier", None),
+            ("aicmo.cmd.courier.BookPickup.v1", None),
+        ] {
+            let read = decode(&subjects(), &Inbox::Replies(7), subject, Some(&out.headers), &out.body);
+            let module = read.ok().map(|(message, _)| match message {
+                Message::Reply(reply) => reply.module,
+                other => panic!("{other:?}"),
+            });
+            assert_eq!(module.as_deref(), answers, "{subject}");
+        }
     }
     fn command(probe: bool, direction: Direction, step: &str, trace: Option<String>, round: u32) -> Message {
         let saga = Uuid::from_u128(1);
@@ -268,7 +339,12 @@ mod tests {
 
     #[test]
     fn a_command_has_the_headers_of_the_contract() {
-        let out = encode(&subjects(), &command(false, Direction::Do, "assets[2]/render", None, 0), Timestamp(0));
+        let out = encode(
+            &subjects(),
+            &command(false, Direction::Do, "assets[2]/render", None, 0),
+            Replies::Own,
+            Timestamp(0),
+        );
         let out = out.unwrap();
         assert_eq!(out.subject, "aicmo.cmd.studio.Render.v2");
         let header = |name: &str| out.headers.get(name).map(|value| value.as_str().to_owned());
@@ -285,7 +361,7 @@ mod tests {
             ("ce-direction", "do"),
             ("ce-attempt", "3"),
             ("ce-epoch", "4"),
-            ("ce-replyto", "aicmo.reply.g07"),
+            ("ce-replyto", "aicmo.reply.g07.studio"),
             ("ce-dataschema", "schemas/studio/Render.command.v2.json"),
             ("ce-deadline", "2023-11-14T22:13:20.000001Z"),
             ("Content-Type", "application/json"),
@@ -312,9 +388,9 @@ mod tests {
             let (key, module) = (StepKey::from_uuid(Uuid::from_u128(3)), "studio".to_owned());
             let reply = ReplyMessage { group: 7, saga, step, direction, attempt: 2, key, module, says };
             let reply = Message::Reply(reply);
-            let out = encode(&subjects(), &reply, Timestamp(0)).unwrap();
+            let out = encode(&subjects(), &reply, Replies::Own, Timestamp(0)).unwrap();
             let body: serde_json::Value = serde_json::from_slice(&out.body).unwrap();
-            assert_eq!((out.subject.as_str(), &body["outcome"]), ("aicmo.reply.g07", &outcome.into()));
+            assert_eq!((out.subject.as_str(), &body["outcome"]), ("aicmo.reply.g07.studio", &outcome.into()));
             assert_eq!(round_trip(&Inbox::Replies(7), &reply), reply);
         }
     }
@@ -322,13 +398,15 @@ mod tests {
     #[test]
     fn what_is_no_command_is_refused_with_a_reason() {
         let inbox = Inbox::Commands("studio".to_owned());
-        let good = encode(&subjects(), &command(false, Direction::Do, "s", None, 0), Timestamp(0)).unwrap();
+        let good = encode(&subjects(), &command(false, Direction::Do, "s", None, 0), Replies::Own, Timestamp(0));
+        let good = good.unwrap();
         for (name, value, why) in [
             ("ce-type", "other.Render.v2", "attribute type"),
             ("ce-type", "studio.Render", "attribute type"),
             ("ce-direction", "back", "attribute direction"),
             ("ce-sagaid", "7", "attribute sagaid"),
             ("ce-replyto", "aicmo.evt.x", "attribute replyto"),
+            ("ce-replyto", "aicmo.reply.g07.courier", "attribute replyto"),
             ("ce-attempt", "-1", "attribute attempt"),
             ("ce-step", "", "attribute step is missing"),
             ("ce-specversion", "2.0", "attribute specversion"),

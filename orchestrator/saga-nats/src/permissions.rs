@@ -160,7 +160,11 @@ impl Permissions {
             self.api(format!("STREAM.MSG.DELETE.{stream}"));
         }
         // One user for all groups: who owns which is decided by leases, not by credentials.
-        self.queue(REPLIES, "*", &format!("{}.reply.*", subjects.prefix()));
+        for filter in ["*", "*.*"] {
+            self.queue(REPLIES, "*", &format!("{}.reply.{filter}", subjects.prefix()));
+        }
+        self.publish(format!("{}.ctl.>", subjects.prefix()));
+        self.subscribe.push(format!("{}.ctl.>", subjects.prefix()));
         self.queue(OUTSIDE, OUTSIDE_CONSUMER, &subjects.all("in"));
         for module in modules {
             self.api(format!("STREAM.CREATE.{}", stream_of(module)));

@@ -21,7 +21,7 @@ impl Bus for Nats {
             Message::Outside(_) => OUTSIDE,
             Message::Reply(_) => REPLIES,
         };
-        let out = message::encode(&inner.subjects, &message, now());
+        let out = message::encode(&inner.subjects, &message, inner.replies_of(&message), now());
         let out = out.map_err(|why| BusError::Unavailable(format!("cannot be written: {why}")))?;
         inner.publish_one(stream, &out).await.map(drop)
     }

@@ -14,6 +14,20 @@ pub const OUTSIDE: &str = "IN";
 /// Stream of what was put aside.
 pub const DEAD: &str = "DLQ";
 
+/// Of what coordinators ask one another. Another shape of a question is another version, and both are served until no
+/// coordinator asks the old one.
+pub const LINE_VERSION: u16 = 1;
+
+/// On which subject a command wants its reply.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Replies {
+    /// `reply.<group>.<module>`: the subject proves who answers.
+    #[default]
+    Own,
+    /// `reply.<group>`, as older processes want it: who answers is what the reply claims.
+    Shared,
+}
+
 /// Why a text cannot stand in front of every subject.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("prefix {0:?} is not a list of words (letters, digits, `_` and `-`) with dots between them")]
@@ -56,21 +70,32 @@ impl Subjects {
     pub fn commands(&self, module: &str) -> String {
         format!("{}.cmd.{}.>", self.prefix, token(module))
     }
-    /// Where a coordinator group receives replies.
-    pub fn reply(&self, group: u16) -> String {
+    /// Where a coordinator group receives the replies of a module, which nobody else may publish.
+    pub fn reply(&self, group: u16, module: &str) -> String {
+        format!("{}.reply.{}.{}", self.prefix, group_name(group), token(module))
+    }
+    /// Where older processes send and receive the replies of all modules: nothing says who published it.
+    pub fn shared_reply(&self, group: u16) -> String {
         format!("{}.reply.{}", self.prefix, group_name(group))
     }
-    /// The group that a reply subject belongs to.
-    pub fn reply_group(&self, subject: &str) -> Option<u16> {
-        let group = subject.strip_prefix(&self.prefix)?.strip_prefix(".reply.g")?;
-        group.bytes().all(|byte| byte.is_ascii_digit()).then(|| group.parse().ok())?
+    /// What a reply subject says: the group, and the module whose own it is.
+    pub fn reply_to<'a>(&self, subject: &'a str) -> Option<(u16, Option<&'a str>)> {
+        let rest = subject.strip_prefix(&self.prefix)?.strip_prefix(".reply.g")?;
+        let (group, module) = rest.split_once('.').map_or((rest, None), |(group, module)| (group, Some(module)));
+        let is_module = module.is_none_or(|module| token(module) == module);
+        let is_group = !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit());
+        (is_group && is_module).then(|| Some((group.parse().ok()?, module)))?
     }
     /// Where a query is asked.
     pub fn query(&self, module: &str, name: &str, version: u16) -> String {
         format!("{}.qry.{}.{}.v{version}", self.prefix, token(module), token(name))
     }
-    /// Where orders to the owner of a group go.
+    /// Where coordinators ask the owner of a group: their own line, which no module may reach.
     pub fn group_line(&self, group: u16) -> String {
+        format!("{}.ctl.{}.v{LINE_VERSION}", self.prefix, group_name(group))
+    }
+    /// Where older coordinators ask the owner of a group: it looks like a query.
+    pub fn older_group_line(&self, group: u16) -> String {
         format!("{}.qry.orchestration.group.{}", self.prefix, group_name(group))
     }
     /// Where events from outside are published; anything may follow.
@@ -103,8 +128,13 @@ pub fn stream_of(module: &str) -> String {
 pub fn command_consumer(module: &str) -> String {
     format!("cmd-{}", token(module))
 }
-/// The durable consumer of a group's replies.
+/// The durable consumer of a group's replies on the subjects of modules.
 pub fn reply_consumer(group: u16) -> String {
+    format!("rpl-{}-own", group_name(group))
+}
+/// The durable consumer of a group's replies on the shared subject. Servers 2.9 know one filter for a consumer, and
+/// older processes refuse this one with another filter: so there are two.
+pub fn shared_reply_consumer(group: u16) -> String {
     format!("rpl-{}", group_name(group))
 }
 /// The durable consumer of what comes from outside.
@@ -133,14 +163,17 @@ mod tests {
     fn subjects_are_those_of_the_contract() {
         let subjects = Subjects::new("acme.prod").unwrap();
         assert_eq!(subjects.command("strategy", "Generate", 1), "acme.prod.cmd.strategy.Generate.v1");
-        assert_eq!(subjects.reply(7), "acme.prod.reply.g07");
-        assert_eq!(subjects.reply_group("acme.prod.reply.g07"), Some(7));
-        assert_eq!(subjects.reply_group("acme.prod.reply.g123"), Some(123));
-        for stranger in ["acme.prod.reply.7", "acme.reply.g07", "acme.prod.reply.g", "acme.prod.reply.g+7"] {
-            assert_eq!(subjects.reply_group(stranger), None, "{stranger}");
+        assert_eq!(subjects.reply(7, "strategy"), "acme.prod.reply.g07.strategy");
+        assert_eq!(subjects.shared_reply(7), "acme.prod.reply.g07");
+        assert_eq!(subjects.reply_to("acme.prod.reply.g07.strategy"), Some((7, Some("strategy"))));
+        assert_eq!(subjects.reply_to("acme.prod.reply.g123"), Some((123, None)));
+        let strangers = ["reply.7", "reply.g", "reply.g+7", "reply.g.qc", "reply.g07.", "reply.g07.a.b", "reply.g07.>"];
+        for stranger in strangers.map(|rest| format!("acme.prod.{rest}")).iter().chain(&["acme.reply.g07".to_owned()]) {
+            assert_eq!(subjects.reply_to(stranger), None, "{stranger}");
         }
         assert_eq!(subjects.query("cam", "CampaignStatus", 1), "acme.prod.qry.cam.CampaignStatus.v1");
-        assert_eq!(subjects.group_line(7), "acme.prod.qry.orchestration.group.g07");
+        assert_eq!(subjects.group_line(7), "acme.prod.ctl.g07.v1");
+        assert_eq!(subjects.older_group_line(7), "acme.prod.qry.orchestration.group.g07");
         assert_eq!(subjects.source("strategy"), "/acme/prod/strategy");
         assert_eq!((stream_of("a-b"), command_consumer("a-b")), ("EVT_a-b".to_owned(), "cmd-a-b".to_owned()));
         for bad in ["", ".", "a.", "a b", "a.*", ">", "a..b"] {

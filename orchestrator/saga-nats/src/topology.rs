@@ -2,8 +2,8 @@
 
 use crate::api::{Api, ApiError};
 use crate::subject::{
-    COMMANDS, DEAD, OUTSIDE, OUTSIDE_CONSUMER, REPLIES, Subjects, command_consumer, group_name, reply_consumer,
-    stream_of,
+    COMMANDS, DEAD, OUTSIDE, OUTSIDE_CONSUMER, REPLIES, Replies, Subjects, command_consumer, reply_consumer,
+    shared_reply_consumer, stream_of,
 };
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -28,6 +28,8 @@ pub struct Settings {
     pub replicas: usize,
     /// What is not settled after this long comes back.
     pub ack_wait: Duration,
+    /// Replies are also received on the subject that all modules share.
+    pub shared_replies: bool,
 }
 
 /// One stream or consumer as it should be.
@@ -126,10 +128,13 @@ fn consumer(stream: &str, name: &str, filter: String, settings: &Settings) -> Wa
 pub fn commands_of(subjects: &Subjects, module: &str, settings: &Settings) -> Wanted {
     consumer(COMMANDS, &command_consumer(module), subjects.commands(module), settings)
 }
-/// The consumer of a group's replies.
-pub fn replies_of(subjects: &Subjects, group: u16, settings: &Settings) -> Wanted {
-    let filter = format!("{}.reply.{}", subjects.prefix(), group_name(group));
-    consumer(REPLIES, &reply_consumer(group), filter, settings)
+/// The consumer of a group's replies, of one kind.
+pub fn replies_of(subjects: &Subjects, group: u16, replies: Replies, settings: &Settings) -> Wanted {
+    let (shared, name) = (subjects.shared_reply(group), shared_reply_consumer(group));
+    match replies {
+        Replies::Own => consumer(REPLIES, &reply_consumer(group), format!("{shared}.*"), settings),
+        Replies::Shared => consumer(REPLIES, &name, shared, settings),
+    }
 }
 /// The consumer of what comes from outside.
 pub fn outside(subjects: &Subjects, settings: &Settings) -> Wanted {
@@ -141,7 +146,11 @@ pub fn whole(subjects: &Subjects, modules: &[&str], groups: &[u16], settings: &S
     let mut all = shared_streams(subjects, settings);
     all.extend(modules.iter().map(|module| events_stream(subjects, module, settings)));
     all.extend(modules.iter().map(|module| commands_of(subjects, module, settings)));
-    all.extend(groups.iter().map(|group| replies_of(subjects, *group, settings)));
+    let replies = |kind| groups.iter().map(move |group| replies_of(subjects, *group, kind, settings));
+    all.extend(replies(Replies::Own));
+    if settings.shared_replies {
+        all.extend(replies(Replies::Shared));
+    }
     all.push(outside(subjects, settings));
     all
 }
@@ -237,7 +246,7 @@ mod tests {
     use super::*;
 
     fn settings() -> Settings {
-        Settings { replicas: 1, ack_wait: Duration::from_secs(30) }
+        Settings { replicas: 1, ack_wait: Duration::from_secs(30), shared_replies: true }
     }
 
     #[test]
@@ -254,6 +263,7 @@ mod tests {
                 "stream DLQ",
                 "stream EVT_strategy",
                 "consumer cmd-strategy of stream CMD",
+                "consumer rpl-g07-own of stream RPL",
                 "consumer rpl-g07 of stream RPL",
                 "consumer in of stream IN"
             ]

@@ -79,7 +79,7 @@ impl Upkeep for Nats {
 impl Inner {
     fn tends(&self, wanted: &Wanted) -> bool {
         let Some(consumer) = &wanted.consumer else { return true };
-        let received = |inbox: &Inbox| match inbox {
+        let received = |(inbox, _): &(Inbox, bool)| match inbox {
             Inbox::Commands(module) => command_consumer(module) == *consumer,
             Inbox::Replies(_) | Inbox::Outside => false,
         };

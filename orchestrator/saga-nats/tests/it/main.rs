@@ -5,6 +5,7 @@ mod hostile;
 mod laws;
 mod logins;
 mod lost_answers;
+mod older;
 mod permissions;
 mod poison;
 mod relay;

@@ -117,6 +117,11 @@ impl Admin {
     pub(crate) fn client(&self) -> &async_nats::Client {
         &self.0
     }
+    /// The headers of a message that the API gave, as they stand there.
+    pub(crate) fn headers(got: &Value) -> String {
+        let headers = got["message"]["hdrs"].as_str().unwrap_or_default();
+        String::from_utf8(base64::engine::general_purpose::STANDARD.decode(headers).unwrap()).unwrap()
+    }
     /// A request to the JetStream API.
     pub(crate) async fn api(&self, subject: &str, body: Value) -> Result<Value, String> {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
@@ -142,8 +147,7 @@ impl Admin {
             // A 2.9 server that is busy may not find for a moment what it has just stored and counts already.
             let get = || self.api("STREAM.MSG.GET.EVT_law", serde_json::json!({ "seq": seq }));
             let stored = until("the message can be read", get).await;
-            let headers = base64::engine::general_purpose::STANDARD.decode(stored["message"]["hdrs"].as_str().unwrap());
-            let headers = String::from_utf8(headers.unwrap()).unwrap();
+            let headers = Self::headers(&stored);
             assert!(headers.contains(&format!("Nats-Msg-Id: {}\r\n", event.id)), "{seq}: {headers}");
         }
     }
