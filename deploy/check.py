@@ -155,6 +155,15 @@ def compose(path):
     else:
         print("compose: its published schema is not here; names and files only")
     services = document["services"]
+    seen = {}
+    for name, service in services.items():
+        if not service.get("read_only") or service.get("cap_drop") != ["ALL"] or "mem_limit" not in service:
+            fault(path, f"{name} may write anywhere, keeps privileges, or has no limit of memory")
+        for secret in service.get("secrets", []):
+            secret = secret["source"] if isinstance(secret, dict) else secret
+            # migrate gives every role its password; two coordinators are one role.
+            if name not in ("migrate", "coordinator-b") and seen.setdefault(secret, name) != name:
+                fault(path, f"{name} and {seen[secret]} see the password {secret}")
     for name, service in services.items():
         for kind in ("secrets", "configs"):
             for used in service.get(kind, []):
@@ -182,7 +191,7 @@ base, generated = kustomization(here / "kustomize/base")
 production, _ = kustomization(here / "kustomize/overlays/production")
 manifests(base + production, generated)
 compose(here / "compose.yaml")
-for copy, of in [("kustomize/base/nats.conf", "nats/fast.conf"), ("kustomize/base/postgresql.conf", "postgres/container.conf")]:
+for copy, of in [("kustomize/base/nats.conf", "nats/fast.conf"), ("kustomize/base/accounts.conf", "nats/accounts.conf"), ("kustomize/base/postgresql.conf", "postgres/container.conf")]:
     if (here / copy).read_text() != (here / of).read_text():
         fault(here / copy, f"differs from {of}; kustomize needs a copy, so copy it again")
 if not (here / "postgres/container.conf").read_text().endswith((here / "postgres/durability.conf").read_text()):

@@ -78,7 +78,7 @@ class Server:
             self.port = free.getsockname()[1]
         m, p = module, PREFIX
         publish = [
-            f"{p}.evt.{m}.>", f"{p}.reply.>", f"{p}.dlq.{m}", f"{p}.qry.>", f"$JS.API.STREAM.INFO.EVT_{m}",
+            f"{p}.evt.{m}.>", f"{p}.reply.*.{m}", f"{p}.dlq.{m}", f"$JS.API.STREAM.INFO.EVT_{m}",
             f"$JS.API.STREAM.MSG.GET.EVT_{m}", f"$JS.API.CONSUMER.INFO.CMD.cmd-{m}",
             f"$JS.API.CONSUMER.MSG.NEXT.CMD.cmd-{m}", f"$JS.ACK.CMD.cmd-{m}.>"]
         subscribe = [f"_INBOX_{m}.>", f"{p}.qry.{m}.>", "$SRV.>"]
@@ -193,7 +193,7 @@ class World:
             "time": "2026-03-02T10:15:00.123456Z", "datacontenttype": "application/json",
             "dataschema": f"schemas/{self.module}/{name.replace('.', '.command.')}.json", "correlationid": saga,
             "causationid": key, "actorkind": "saga", "actorid": saga, "sagaid": saga, "step": step, "stepkey": key,
-            "direction": direction, "attempt": attempt, "epoch": epoch, "replyto": GROUP,
+            "direction": direction, "attempt": attempt, "epoch": epoch, "replyto": f"{GROUP}.{self.module}",
         } | ({"probe": "true"} if probe else {}) | ({"counterkey": counter} if round_ > 1 or copy else {}) | changed
         headers = {f"ce-{name}": encode(value) for name, value in attributes.items()}
         # Some clients write names in another case; a module reads them all.
@@ -233,7 +233,7 @@ class World:
         for name, value in expected.items():
             must(headers.get(name) == value, f"header {name} of the reply should be {value!r}", headers.get(name))
         must(headers.get("ce-time", "").endswith("Z"), "ce-time of the reply is not in UTC", headers.get("ce-time"))
-        must(subject == GROUP, "the reply went to", subject)
+        must(subject == f"{GROUP}.{self.module}", "the reply went to", subject)
         return body
 
     async def log(self):

@@ -6,7 +6,7 @@
     outside.py left STREAM                     print how many messages a stream has
     outside.py twice                           publish every command and every reply once more, until it is stopped
 
-It reads NATS_URL, NATS_USER, NATS_PASSWORD and PREFIX.
+It reads NATS_URL, NATS_USER, NATS_PASSWORD, PREFIX, and JS_API where the JetStream API has another name in the account.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ import nats
 from nats.js.errors import NotFoundError
 
 PREFIX = os.environ.get("PREFIX", "aicmo")
+JS_API = os.environ.get("JS_API", "$JS.API")
 # The duplicate window of commands and replies is 100 ms: a repeat that the broker swallowed is tried again after it.
 AGAIN_SECONDS = 0.05
 ANSWER_SECONDS = 5
@@ -34,7 +35,7 @@ async def start(nc, mode, event):
         body = event.pop("data")
         headers = {f"ce-{name}": quote(str(value), safe=PLAIN) for name, value in event.items()}
         headers["Content-Type"] = event.get("datacontenttype", "application/json")
-    ack = await nc.jetstream().publish(f"{PREFIX}.in.shop", json.dumps(body, ensure_ascii=False).encode(), headers=headers)
+    ack = await nc.jetstream(prefix=JS_API).publish(f"{PREFIX}.in.shop", json.dumps(body, ensure_ascii=False).encode(), headers=headers)
     print(ack.stream, ack.seq)
 
 
@@ -43,7 +44,7 @@ async def ask(nc, subject, body):
 
 
 async def dead(nc):
-    js = nc.jetstream()
+    js = nc.jetstream(prefix=JS_API)
     try:
         info = await js.stream_info("DLQ")
     except NotFoundError:
@@ -56,11 +57,11 @@ async def dead(nc):
 
 
 async def left(nc, stream):
-    print((await nc.jetstream().stream_info(stream)).state.messages)
+    print((await nc.jetstream(prefix=JS_API).stream_info(stream)).state.messages)
 
 
 async def twice(nc):
-    js, seen, under_way = nc.jetstream(), set(), set()
+    js, seen, under_way = nc.jetstream(prefix=JS_API), set(), set()
 
     async def repeat(message):
         while (await js.publish(message.subject, message.data, headers=message.headers)).duplicate:

@@ -242,6 +242,9 @@ pub enum Line {
         /// Its version.
         version: u16,
     },
+    /// Whoever reads events and may not make its own means of reading asks the coordinators here; a question carries who
+    /// asks and whose events, as the bus knows it. Only where the bus has such readers.
+    Readers,
 }
 
 /// Answers the questions of a line.

@@ -199,8 +199,10 @@ mod tests {
         };
         let members = Members { modules: vec![member("cam", &[]), member("qc", &["cam"])], ..Members::default() };
         let all = accounts(&subjects, &members);
-        let lent: Vec<String> =
-            all.imports["qc"].iter().map(|(from, subject, name)| format!("{from} {subject} {}", name.is_some())).collect();
+        let lent: Vec<String> = all.imports["qc"]
+            .iter()
+            .map(|(from, subject, name)| format!("{from} {subject} {}", name.is_some()))
+            .collect();
         assert_eq!(
             lent,
             [

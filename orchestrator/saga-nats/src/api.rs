@@ -81,6 +81,8 @@ pub(crate) struct Api {
     pub(crate) link: Arc<Link>,
     /// How long an answer may take.
     pub(crate) patience: Duration,
+    /// What stands in front of every request.
+    pub(crate) prefix: &'static str,
 }
 
 impl Api {
@@ -88,7 +90,7 @@ impl Api {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let request = Request::new().payload(body.into()).timeout(Some(self.patience));
         let client = self.link.ready().await;
-        let answer = client.send_request(format!("$JS.API.{subject}"), request);
+        let answer = client.send_request(format!("{}.{subject}", self.prefix), request);
         let Some(answer) = self.link.answer(&client, answer).await else {
             return Err(ApiError::Away(format!("{subject}: {REMADE}")));
         };
@@ -178,7 +180,8 @@ impl Api {
         let text = |name: &str| config[name].as_str().unwrap_or_default().to_owned();
         let (name, filter) = (text("durable_name"), text("filter_subject"));
         let body = json!({ "stream_name": stream, "config": config });
-        self.call(&format!("CONSUMER.CREATE.{stream}.{name}.{filter}"), &body).await.map(drop)
+        let filter = if filter.is_empty() { filter } else { format!(".{filter}") };
+        self.call(&format!("CONSUMER.CREATE.{stream}.{name}{filter}"), &body).await.map(drop)
     }
     /// Creates a consumer that goes away by itself; the answer is its name.
     pub(crate) async fn passing_consumer(&self, stream: &str, config: &Value) -> Result<String, ApiError> {

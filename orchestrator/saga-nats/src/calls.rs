@@ -3,6 +3,7 @@
 use crate::Inner;
 use crate::connect::pause_after;
 use crate::headers::put;
+use crate::readers::Asked;
 use async_nats::service::{Service, ServiceExt};
 use async_nats::{HeaderMap, Message, Request, RequestErrorKind, Subscriber};
 use bytes::Bytes;
@@ -28,7 +29,10 @@ const REFUSED: &str = "422";
 /// The question cannot be read, or its answer broke.
 const BROKEN: &str = "500";
 
-type Asked = BoxStream<'static, (Question, Answerer)>;
+/// How the error begins when nobody serves a line.
+const NOBODY: &str = "nobody answers";
+
+type Asking = BoxStream<'static, (Question, Answerer)>;
 enum Question {
     Query(Box<async_nats::service::Request>),
     Plain(Box<Message>),
@@ -62,13 +66,14 @@ impl Inner {
         match line {
             Line::Group(group) => self.subjects.group_line(*group),
             Line::Query { module, name, version } => self.subjects.query(module, name, *version),
+            Line::Readers => self.subjects.read_lines(),
         }
     }
     /// Where older coordinators serve a line, if there may be any.
     fn older_subject(&self, line: &Line) -> Option<String> {
         match line {
             Line::Group(group) if self.options.believes_older() => Some(self.subjects.older_group_line(*group)),
-            Line::Group(_) | Line::Query { .. } => None,
+            Line::Group(_) | Line::Query { .. } | Line::Readers => None,
         }
     }
     /// Goes on with every new connection.
@@ -101,13 +106,13 @@ impl Inner {
         &self,
         lines: Vec<(Line, Answerer)>,
         announced: &mut Announced,
-    ) -> Result<SelectAll<Asked>, BusError> {
+    ) -> Result<SelectAll<Asking>, BusError> {
         let client = self.link.ready().await;
         let (mut asked, mut queries) = (SelectAll::new(), BTreeMap::<String, Vec<(Line, Answerer)>>::new());
         for (line, answerer) in lines {
             match &line {
                 Line::Query { module, .. } => queries.entry(module.clone()).or_default().push((line, answerer)),
-                Line::Group(_) => {
+                Line::Group(_) | Line::Readers => {
                     for subject in std::iter::once(self.subject(&line)).chain(self.older_subject(&line)) {
                         // One owner at a time; should there be two for a moment, one of them gets each order.
                         let subscriber = client.queue_subscribe(subject.clone(), subject).await.map_err(away)?;
@@ -140,7 +145,7 @@ impl Inner {
         let Some(reply) = message.reply.clone().filter(is_inbox) else {
             return tracing::error!(subject = %message.subject, reply = ?message.reply, "not a question; passed over");
         };
-        let (headers, body) = match read(&message.payload) {
+        let (headers, body) = match self.question(message) {
             Ok(payload) => match AssertUnwindSafe(answerer(payload)).catch_unwind().await {
                 Ok(Ok(answer)) => (HeaderMap::new(), Bytes::copy_from_slice(answer.as_str().as_bytes())),
                 Ok(Err(refused)) => refusal(REFUSED, &refused),
@@ -159,27 +164,39 @@ impl Inner {
             let _told_or_gone = self.link.client().publish_with_headers(reply, headers, body).await;
         }
     }
+    /// What is asked; a reader's wish with what its subject says of it, which the broker has checked.
+    fn question(&self, message: &Message) -> Result<Payload, String> {
+        let asked = read(&message.payload)?;
+        let Some((owner, reader)) = self.subjects.of_read_line(&message.subject) else { return Ok(asked) };
+        let (owner, reader) = (owner.to_owned(), reader.to_owned());
+        let wish = asked.read().map_err(|why: serde_json::Error| why.to_string())?;
+        Payload::of(&Asked { owner, reader, wish }).map_err(|why| why.to_string())
+    }
     pub(crate) async fn call(
         &self,
         line: &Line,
         question: &Payload,
         patience: Duration,
     ) -> Result<Result<Payload, Refused>, BusError> {
-        let (mut subject, body) = (self.subject(line), Bytes::copy_from_slice(question.as_str().as_bytes()));
-        let ask = async |subject: &str| {
-            let request = Request::new().payload(body.clone()).timeout(Some(patience));
-            self.link.ready().await.send_request(subject.to_owned(), request).await
-        };
-        let mut answer = ask(&subject).await;
-        if let Some(older) = self.older_subject(line)
-            && answer.as_ref().is_err_and(|why| why.kind() == RequestErrorKind::NoResponders)
-        {
-            // The owner may be a coordinator of before.
-            answer = ask(&older).await;
-            subject = older;
+        let answered = self.call_at(&self.subject(line), question, patience).await;
+        match (&answered, self.older_subject(line)) {
+            // The owner may be an older coordinator.
+            (Err(BusError::Unavailable(why)), Some(older)) if why.starts_with(NOBODY) => {
+                self.call_at(&older, question, patience).await
+            }
+            _ => answered,
         }
+    }
+    pub(crate) async fn call_at(
+        &self,
+        subject: &str,
+        question: &Payload,
+        patience: Duration,
+    ) -> Result<Result<Payload, Refused>, BusError> {
+        let request = Request::new().payload(Bytes::copy_from_slice(question.as_str().as_bytes()));
+        let answer = self.link.ready().await.send_request(subject.to_owned(), request.timeout(Some(patience))).await;
         let answer = answer.map_err(|why| match why.kind() {
-            RequestErrorKind::NoResponders => away(format!("nobody answers {subject}")),
+            RequestErrorKind::NoResponders => away(format!("{NOBODY} {subject}")),
             _ => away(format!("{subject} did not answer within {patience:?}: {why}")),
         })?;
         let body = read(&answer.payload).map_err(|why| away(format!("{subject}: {why}")))?;
@@ -191,7 +208,7 @@ impl Inner {
     }
 }
 
-fn plain(subscriber: Subscriber, answerer: Answerer) -> Asked {
+fn plain(subscriber: Subscriber, answerer: Answerer) -> Asking {
     subscriber.map(move |message| (Question::Plain(Box::new(message)), Arc::clone(&answerer))).boxed()
 }
 fn read(body: &[u8]) -> Result<Payload, String> {

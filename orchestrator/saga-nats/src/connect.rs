@@ -69,6 +69,16 @@ pub enum Account {
     Own(String),
 }
 
+impl Account {
+    /// What the JetStream API is called there.
+    pub(crate) fn api(&self) -> &'static str {
+        match self {
+            Account::Shared | Account::Coordinators => "$JS.API",
+            Account::Own(_) => crate::accounts::API,
+        }
+    }
+}
+
 /// Everything that can be chosen.
 #[derive(Debug, Clone)]
 pub struct Options {

@@ -6,15 +6,15 @@
 //! set up anew.
 
 use crate::api::StreamInfo;
-use crate::connect::pause_after;
+use crate::connect::{Account, pause_after};
 use crate::dlq::{Poison, owner};
 use crate::headers::is_readable;
 use crate::message;
 use crate::pull::{Got, Place, Pull, place};
+use crate::subject::Replies;
 use crate::topology::{self, Wanted};
 use crate::{Inner, lock};
 use bytes::Bytes;
-use crate::subject::Replies;
 use saga_core::bus::{BusError, CommandMessage, Delivery, Inbox, Message, Settle};
 use serde_json::json;
 use std::collections::{BTreeMap, VecDeque};
@@ -61,6 +61,9 @@ pub(crate) struct Desk {
     open: Mutex<Open>,
 }
 
+/// Where a consumer stood (delivered, settled) when it did not see what is there.
+pub(crate) type Starving = Option<(u64, u64)>;
+
 /// What survives a cancelled call.
 #[derive(Default)]
 struct Work {
@@ -75,7 +78,7 @@ struct Work {
     breaks: u32,
     /// The consumer was there once: if it is not now, somebody has deleted it.
     known: bool,
-    starving: bool,
+    starving: Starving,
 }
 
 /// The consumer of an inbox, where it is one of replies of the replies of one kind.
@@ -111,12 +114,12 @@ impl Inner {
     pub(crate) async fn receive(&self, inbox: &Inbox, max: usize) -> Result<Vec<Delivery>, BusError> {
         let own = self.desk(inbox, Replies::Own);
         let (mut got, bit) = match self.has_two_desks(inbox) {
-            false => (self.receive_at(&own, max).await?, 0),
+            false => (Box::pin(self.receive_at(&own, max)).await?, 0),
             true => {
                 let shared = self.desk(inbox, Replies::Shared);
                 tokio::select! {
-                    got = self.receive_at(&own, max) => (got?, 0),
-                    got = self.receive_at(&shared, max) => (got?, SHARED),
+                    got = Box::pin(self.receive_at(&own, max)) => (got?, 0),
+                    got = Box::pin(self.receive_at(&shared, max)) => (got?, SHARED),
                 }
             }
         };
@@ -181,6 +184,31 @@ impl Inner {
 }
 
 impl Inner {
+    /// Compares consumer and stream, and makes the consumer anew if it is ahead of its stream (the stream was lost or
+    /// restored) or does not see what is there, and has not moved since the last look found the same: between two
+    /// questions messages come and go. `false` says that it did.
+    pub(crate) async fn agree(&self, wanted: &Wanted, starving: &mut Starving) -> Result<bool, String> {
+        let (stream, name) = (&wanted.stream, wanted.consumer.as_deref().unwrap_or_default());
+        // In this order: the stream only grows, so a consumer that was asked first cannot be ahead of it by chance.
+        let consumer = self.api.consumer(stream, name).await.map_err(|why| why.to_string())?;
+        let Some(consumer) = consumer else { return Err("the consumer is missing".to_owned()) };
+        let filter = wanted.fields.get("filter_subject").and_then(|filter| filter.as_str());
+        let found = self.api.stream(stream, filter).await.map_err(|why| why.to_string())?;
+        let Some(StreamInfo { last, matching, .. }) = found else { return Err("the stream is missing".to_owned()) };
+        let ahead = consumer.delivered > last;
+        let blind = (matching > consumer.open).then_some((consumer.delivered, consumer.settled));
+        let starves = blind.is_some() && *starving == blind;
+        *starving = blind;
+        if !ahead && !starves {
+            return Ok(true);
+        }
+        let (delivered, open) = (consumer.delivered, consumer.open);
+        tracing::error!(consumer = name, delivered, last, matching, open, "consumer and stream disagree; made anew");
+        *starving = None;
+        self.api.delete_consumer(stream, name).await.map_err(|why| why.to_string())?;
+        wanted.ensure(&self.api, self.options.repair).await.map_err(|why| why.to_string())?;
+        Ok(false)
+    }
     /// Remembers where a coordinator group wants the replies of a module: where it asked last.
     fn wants_reply(&self, command: &CommandMessage, replies: Replies) {
         lock(&self.wishes).insert((command.module.clone(), command.reply_to), replies);
@@ -213,7 +241,7 @@ impl Desk {
         let Some(pull) = work.pull.as_mut() else {
             self.set_up(inner, work).await?;
             let consumer = self.name();
-            work.pull = Some(Pull::open(&inner.link, &self.wanted.stream, &consumer).await?);
+            work.pull = Some(Pull::open(&inner.api, &self.wanted.stream, &consumer).await?);
             return Ok(());
         };
         if !pull.is_open() {
@@ -323,6 +351,9 @@ impl Desk {
 
     /// Makes sure that stream and consumer are there and agree with each other.
     async fn set_up(&self, inner: &Inner, work: &mut Work) -> Result<(), String> {
+        if matches!(inner.options.account, Account::Own(_)) {
+            return self.wanted.look(&inner.api).await.map_err(|why| why.to_string());
+        }
         let ensured = match self.wanted.ensure(&inner.api, inner.options.repair).await {
             Err(topology::TopologyError::Unavailable(why)) => {
                 if inner.api.stream(&self.wanted.stream, None).await.map_err(|why| why.to_string())?.is_some() {
@@ -381,33 +412,15 @@ impl Desk {
     }
     /// After a wait that brought nothing: is there really nothing?
     async fn look(&self, inner: &Inner, work: &mut Work) -> Result<(), String> {
+        if matches!(inner.options.account, Account::Own(_)) {
+            return self.wanted.look(&inner.api).await.map_err(|why| why.to_string());
+        }
         match self.agree(inner, work).await? {
             true => Ok(()),
             false => Err("the consumer was set up anew".to_owned()),
         }
     }
-    /// Compares consumer and stream, and makes the consumer anew if it is ahead of its stream (the stream was lost or
-    /// restored) or does not see what is there. `false` says that it did.
     async fn agree(&self, inner: &Inner, work: &mut Work) -> Result<bool, String> {
-        let (stream, name) = (&self.wanted.stream, self.name());
-        // In this order: the stream only grows, so a consumer that was asked first cannot be ahead of it by chance.
-        let consumer = inner.api.consumer(stream, &name).await.map_err(|why| why.to_string())?;
-        let Some(consumer) = consumer else { return Err("the consumer is missing".to_owned()) };
-        let filter = self.wanted.fields.get("filter_subject").and_then(|filter| filter.as_str());
-        let found = inner.api.stream(stream, filter).await.map_err(|why| why.to_string())?;
-        let Some(StreamInfo { last, matching, .. }) = found else { return Err("the stream is missing".to_owned()) };
-        let ahead = consumer.delivered > last;
-        // A message that came between the two questions looks the same: it must be so twice.
-        let blind = matching > consumer.open;
-        let starves = std::mem::replace(&mut work.starving, blind) && blind;
-        if !ahead && !starves {
-            return Ok(true);
-        }
-        let (delivered, open) = (consumer.delivered, consumer.open);
-        tracing::error!(consumer = name, delivered, last, matching, open, "consumer and stream disagree; made anew");
-        work.starving = false;
-        inner.api.delete_consumer(stream, &name).await.map_err(|why| why.to_string())?;
-        self.wanted.ensure(&inner.api, inner.options.repair).await.map_err(|why| why.to_string())?;
-        Ok(false)
+        inner.agree(&self.wanted, &mut work.starving).await
     }
 }

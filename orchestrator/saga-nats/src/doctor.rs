@@ -1,6 +1,7 @@
 //! What an acknowledgement of this broker means, in one sentence.
 
-use crate::subject::COMMANDS;
+use crate::connect::Account;
+use crate::subject::{COMMANDS, stream_of};
 use crate::{Nats, topology::TopologyError};
 use std::fmt;
 use std::time::Duration;
@@ -33,6 +34,10 @@ pub struct Diagnosis {
     pub sync: Sync,
     /// The largest message it takes, in bytes.
     pub payload_bytes_max: usize,
+    /// Everybody is in one account.
+    pub shared: bool,
+    /// Replies on the shared subject are believed.
+    pub believes_older: bool,
 }
 
 impl fmt::Display for Diagnosis {
@@ -54,6 +59,15 @@ impl fmt::Display for Diagnosis {
             let (is, wanted) = (self.payload_bytes_max, PAYLOAD_BYTES_WANTED);
             write!(f, "; max_payload is {is}, set it to {wanted} so that the largest events can be fetched")?;
         }
+        if self.shared {
+            f.write_str(
+                "; one account for everybody, so whoever may publish anything can write into every stream (accounts: \
+                 sagactl config nats-accounts)",
+            )?;
+        }
+        if self.believes_older {
+            f.write_str("; a reply is believed to come from whom it names (bus.older_processes = false ends it)")?;
+        }
         Ok(())
     }
 }
@@ -62,9 +76,16 @@ impl Nats {
     /// Looks at the broker. `sync` is what its operator says about it.
     pub async fn doctor(&self, sync: Sync) -> Result<Diagnosis, TopologyError> {
         let info = self.inner.link.client().server_info();
-        let found = self.inner.api.stream(COMMANDS, None).await?;
+        let options = &self.inner.options;
+        let stream = match &options.account {
+            Account::Own(module) => stream_of(module),
+            Account::Shared | Account::Coordinators => COMMANDS.to_owned(),
+        };
+        let found = self.inner.api.stream(&stream, None).await?;
         let replicas = found.and_then(|info| info.config["num_replicas"].as_u64()).unwrap_or(0);
-        Ok(Diagnosis { server: info.version, replicas, sync, payload_bytes_max: info.max_payload })
+        let (shared, believes_older) = (options.account == Account::Shared, options.believes_older());
+        let payload_bytes_max = info.max_payload;
+        Ok(Diagnosis { server: info.version, replicas, sync, payload_bytes_max, shared, believes_older })
     }
 }
 
@@ -75,18 +96,28 @@ mod tests {
     #[test]
     fn the_diagnosis_is_one_line() {
         let server = "2.9.10".to_owned();
-        let fast = Diagnosis { server, replicas: 1, sync: Sync::Unknown, payload_bytes_max: PAYLOAD_BYTES_WANTED };
+        let fast = Diagnosis {
+            server,
+            replicas: 1,
+            sync: Sync::Unknown,
+            payload_bytes_max: PAYLOAD_BYTES_WANTED,
+            shared: false,
+            believes_older: false,
+        };
         assert_eq!(
             fast.to_string(),
             "broker 2.9.10, one copy: an acknowledged message survives a killed server; a power cut may take the last \
              120 s (assumed: the default); what a broker loses is published again from the logs"
         );
-        let strict = Diagnosis { replicas: 3, sync: Sync::Always, payload_bytes_max: 1_048_576, ..fast };
+        let strict = Diagnosis { replicas: 3, sync: Sync::Always, payload_bytes_max: 1_048_576, ..fast.clone() };
         assert_eq!(
             strict.to_string(),
             "broker 2.9.10, 3 copies: an acknowledged message survives a killed server and a power cut; what a broker \
              loses is published again from the logs; max_payload is 1048576, set it to 2097152 so that the largest \
              events can be fetched"
         );
+        let shared = Diagnosis { shared: true, believes_older: true, ..fast };
+        let said = shared.to_string();
+        assert!(said.contains("; one account for everybody") && said.contains("; a reply is believed"), "{said}");
     }
 }

@@ -3,6 +3,16 @@
 //! [`Nats`] is the four ports of a bus (`Bus`, `EventBus`, `Calls`, `Upkeep`) over one connection. The sequence of an event in
 //! the stream of its module is its `public_seq`, fenced by the broker itself with every publish.
 //!
+//! # What a process serves beside its queries
+//!
+//! A module that is hosted over this bus answers its own queries by itself. Two more lines are handed to the orchestrator
+//! (`Orchestrator::lines`, a function of the module's name and its store), because only a bus with a network needs them:
+//! - [`Nats::log_answerer`], for every module: its events out of its own log. Without it a reader that meets a gap, an
+//!   event that was too large for the stream, or one that the stream has forgotten, waits for ever;
+//! - [`Nats::readers_answerer`], for the coordinators' module where the broker has accounts: consumers for readers.
+//!
+//! Commands come from sagas only: there is no way yet to send a module a command that belongs to none.
+//!
 //! # What differs between servers
 //!
 //! Servers 2.9 to 2.15 work; nothing newer than 2.9 is used. What was seen to differ:
@@ -15,6 +25,7 @@
 //!   stream has caught up; 2.15 sets it back. Consumer and stream are compared, and the consumer is made anew.
 //! - `sync_interval` in the server's configuration (the strict profile): servers before 2.10 refuse to start with it.
 
+pub mod accounts;
 mod api;
 mod calls;
 mod connect;
@@ -26,12 +37,12 @@ pub mod headers;
 mod health;
 mod link;
 pub mod message;
-pub mod permissions;
 mod ports;
 mod publish;
 mod pull;
 mod read;
 mod read_log;
+mod readers;
 mod refusal;
 pub mod subject;
 pub mod topology;
@@ -99,7 +110,7 @@ impl Nats {
     pub async fn connect(options: Options) -> Result<Self, ConnectError> {
         let subjects = Subjects::new(&options.prefix)?;
         let link = Arc::new(Link::connect(options.clone()).await?);
-        let api = Api { link: Arc::clone(&link), patience: options.answer_within };
+        let api = Api { link: Arc::clone(&link), patience: options.answer_within, prefix: options.account.api() };
         let inner = Inner {
             link,
             api,
@@ -169,12 +180,13 @@ impl Nats {
 }
 
 impl Inner {
-    /// Whether a stream may be created by this process.
+    /// Whether a stream or consumer may be created by this process.
     fn may_create(&self, wanted: &Wanted) -> bool {
-        match self.options.creates {
-            Creates::Everything => true,
-            Creates::OwnEvents => wanted.consumer.is_some() || wanted.stream.starts_with("EVT_"),
-            Creates::Nothing => false,
+        match (&self.options.account, self.options.creates) {
+            (Account::Own(_), _) | (_, Creates::Nothing) => false,
+            (_, Creates::Everything) => true,
+            (_, Creates::OwnEvents) if wanted.consumer.is_some() => wanted.stream == subject::COMMANDS,
+            (_, Creates::OwnEvents) => wanted.stream.starts_with("EVT_"),
         }
     }
     async fn ensure(&self, wanted: &Wanted) -> Result<(), TopologyError> {

@@ -1,6 +1,6 @@
 //! One pull at a consumer: asked for, waited for, and never silent. A pull whose heartbeats stay out is broken.
 
-use crate::link::Link;
+use crate::api::Api;
 use async_nats::{Client, Message, StatusCode, Subscriber};
 use futures::{FutureExt, StreamExt};
 use serde_json::json;
@@ -38,11 +38,12 @@ pub(crate) struct Pull {
 }
 
 impl Pull {
-    pub(crate) async fn open(link: &Link, stream: &str, consumer: &str) -> Result<Self, String> {
+    pub(crate) async fn open(api: &Api, stream: &str, consumer: &str) -> Result<Self, String> {
+        let link = &api.link;
         let (client, losses) = (link.ready().await, link.losses());
         let inbox = client.new_inbox();
         let subscriber = client.subscribe(format!("{inbox}.*")).await.map_err(|why| why.to_string())?;
-        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}");
+        let subject = format!("{}.CONSUMER.MSG.NEXT.{stream}.{consumer}", api.prefix);
         let (patience, silent_at) = (SLOW, Instant::now() + SLOW);
         Ok(Self { client, subject, inbox, subscriber, number: 0, left: 0, patience, silent_at, losses })
     }

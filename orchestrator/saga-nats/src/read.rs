@@ -2,29 +2,26 @@
 //! whenever it does not deliver exactly the next sequence. A gap is neither waited out nor skipped.
 
 use crate::api::Stored;
-use crate::connect::pause_after;
+use crate::connect::{Account, pause_after};
 use crate::consume::UNREADABLE_HEADERS;
 use crate::dlq::Poison;
 use crate::event::{self, Incoming};
 use crate::headers::is_readable;
 use crate::pull::{Got, Pull, place};
+use crate::readers::Given;
 use crate::subject::stream_of;
 use crate::{Inner, lock};
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use saga_core::bus::BusError;
 use saga_core::envelope::Recorded;
-use serde_json::json;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 /// 500 events in one pull: a page, held in memory.
 const PULL: usize = 500;
 /// 64 cursors wait for their callers; the longest unused goes first.
 const SHELF_MAX: usize = 64;
-/// 5 minutes without a pull, and the broker forgets a reader of ours.
-const INACTIVE: Duration = Duration::from_secs(300);
 /// 10,000 events put aside are remembered, so that they are put aside once.
 const PARKED_MAX: usize = 10_000;
 
@@ -217,7 +214,11 @@ impl Reader {
             return Ok(());
         }
         let poison = Poison {
-            module: &self.module,
+            // Nobody writes among the dead letters of another account.
+            module: match &inner.options.account {
+                Account::Own(reader) => reader,
+                Account::Shared | Account::Coordinators => &self.module,
+            },
             stream: &stream_of(&self.module),
             // One letter, however many readers of ours find it.
             consumer: "events",
@@ -269,13 +270,12 @@ impl Reader {
                 return Ok(());
             }
         }
-        let inactive = u64::try_from(INACTIVE.as_nanos()).unwrap_or(u64::MAX);
-        let config = json!({
-            "deliver_policy": "by_start_sequence", "opt_start_seq": self.next, "ack_policy": "none",
-            "replay_policy": "instant", "mem_storage": true, "num_replicas": 1, "inactive_threshold": inactive,
-        });
-        let consumer = inner.api.passing_consumer(&stream, &config).await.map_err(|why| why.to_string())?;
-        self.pull = Some(Pull::open(&inner.link, &stream, &consumer).await?);
+        match inner.consumer_from(&self.module, self.next).await? {
+            Given::Consumer(consumer) => self.pull = Some(Pull::open(&inner.api, &stream, &consumer).await?),
+            // What is there already comes out of its owner's log meanwhile.
+            Given::Nobody(_) if info.last >= self.next => self.fetch(inner, info.last).await?,
+            Given::Nobody(why) => return Err(format!("no coordinator gives a consumer: {why}")),
+        }
         Ok(())
     }
     /// After a wait that brought nothing: is there really nothing?

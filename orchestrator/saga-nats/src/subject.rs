@@ -98,6 +98,19 @@ impl Subjects {
     pub fn older_group_line(&self, group: u16) -> String {
         format!("{}.qry.orchestration.group.{}", self.prefix, group_name(group))
     }
+    /// Where a reader asks the coordinators for its consumer on the events of a module.
+    pub fn read_line(&self, owner: &str, reader: &str) -> String {
+        format!("{}.ctl.read.{}.{}", self.prefix, token(owner), token(reader))
+    }
+    /// All of these lines.
+    pub fn read_lines(&self) -> String {
+        self.read_line("", "").replace("._", ".*")
+    }
+    /// Whose events, and who asks.
+    pub fn of_read_line<'a>(&self, subject: &'a str) -> Option<(&'a str, &'a str)> {
+        let rest = subject.strip_prefix(&self.prefix)?.strip_prefix(".ctl.read.")?;
+        rest.split_once('.').filter(|(owner, reader)| token(owner) == *owner && token(reader) == *reader)
+    }
     /// Where events from outside are published; anything may follow.
     pub fn outside(&self, kind: &str) -> String {
         format!("{}.in.{}", self.prefix, token(kind))
@@ -173,6 +186,10 @@ mod tests {
         }
         assert_eq!(subjects.query("cam", "CampaignStatus", 1), "acme.prod.qry.cam.CampaignStatus.v1");
         assert_eq!(subjects.group_line(7), "acme.prod.ctl.g07.v1");
+        assert_eq!(subjects.read_line("cam", "qc"), "acme.prod.ctl.read.cam.qc");
+        assert_eq!(subjects.read_lines(), "acme.prod.ctl.read.*.*");
+        assert_eq!(subjects.of_read_line("acme.prod.ctl.read.cam.qc"), Some(("cam", "qc")));
+        assert_eq!(subjects.of_read_line("acme.prod.ctl.read.cam.qc.x"), None);
         assert_eq!(subjects.older_group_line(7), "acme.prod.qry.orchestration.group.g07");
         assert_eq!(subjects.source("strategy"), "/acme/prod/strategy");
         assert_eq!((stream_of("a-b"), command_consumer("a-b")), ("EVT_a-b".to_owned(), "cmd-a-b".to_owned()));

@@ -163,22 +163,39 @@ impl Wanted {
             None => format!("stream {}", self.stream),
         }
     }
-    /// What is different in a configuration that was found. What a server does not mention has its default.
+    /// What is different in a configuration that was found: the fields that matter, and every other one that is not at its
+    /// default or the operator's to choose, also one that this program has never heard of: it could copy messages to
+    /// another stream, or out of one. What a server does not mention has its default.
     pub fn differences(&self, found: &Value) -> Vec<Difference> {
-        let differs = |(field, wanted): (&String, &Value)| {
-            let found = found.get(field).cloned().unwrap_or(Value::Null);
-            (found != *wanted && !(is_default(&found) && is_default(wanted))).then(|| Difference {
-                name: self.name(),
-                field: field.clone(),
-                found,
-                wanted: wanted.clone(),
+        let differs = |field: &String| {
+            let is = found.get(field).cloned().unwrap_or(Value::Null);
+            let wanted = self.fields.get(field).cloned().unwrap_or(Value::Null);
+            let (name, field) = (self.name(), field.clone());
+            (is != wanted && !(is_default(&is) && is_default(&wanted))).then_some(Difference {
+                name,
+                field,
+                found: is,
+                wanted,
             })
         };
-        self.fields.iter().filter_map(differs).collect()
+        let others = found.as_object().into_iter().flat_map(Map::keys);
+        let others = others.filter(|field| !self.fields.contains_key(*field) && !self.is_free(field));
+        self.fields.keys().chain(others).filter_map(differs).collect()
     }
-    /// The configuration that was found, with the fields that matter as they should be.
+    /// Whether a field may have any value.
+    fn is_free(&self, field: &str) -> bool {
+        let keeps = !self.fields.contains_key("retention") || self.fields["retention"] == "limits";
+        FREE.contains(&field)
+            || (self.consumer.is_none() && FREE_OF_STREAMS.contains(&field))
+            || (self.consumer.is_none() && keeps && LIMITS.contains(&field))
+    }
+    /// The configuration that was found, with everything as it should be.
     fn repaired(&self, mut found: Value) -> Value {
+        let differing = self.differences(&found);
         if let Value::Object(config) = &mut found {
+            for Difference { field, .. } in &differing {
+                config.remove(field);
+            }
             config.extend(self.fields.clone());
         }
         found
@@ -208,6 +225,14 @@ impl Wanted {
             None => api.update_stream(&self.stream, config).await,
         }
     }
+    /// That it is there, and as it should be; changes nothing.
+    pub(crate) async fn look(&self, api: &Api) -> Result<(), TopologyError> {
+        let Some(found) = self.found(api).await? else {
+            return Err(TopologyError::Unavailable(format!("{} is missing; {WHO_CREATES}", self.name())));
+        };
+        let differences = self.differences(&found);
+        if differences.is_empty() { Ok(()) } else { Err(TopologyError::Differs(differences)) }
+    }
     /// Creates it if it is missing; `true` says that it was. One that differs is refused, or changed with `repair`.
     /// Repeating it is harmless.
     pub(crate) async fn ensure(&self, api: &Api, repair: bool) -> Result<bool, TopologyError> {
@@ -230,12 +255,20 @@ impl Wanted {
     }
 }
 
+/// Names, words for people, where it lies, and how many questions wait at once.
+const FREE: [&str; 7] = ["name", "durable_name", "description", "metadata", "placement", "max_waiting", "num_replicas"];
+/// How a stream is written to the disk and read out of it, and that messages may say when they end.
+const FREE_OF_STREAMS: [&str; 4] = ["compression", "allow_direct", "allow_msg_ttl", "subject_delete_marker_ttl"];
+/// How much the streams keep that only forget; the queues forget nothing that was not taken.
+const LIMITS: [&str; 3] = ["max_age", "max_bytes", "max_msgs"];
+
+/// Nothing, nought, without a limit, without a way to be smaller.
 fn is_default(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Bool(value) => !value,
-        Value::Number(value) => value.as_i64() == Some(0),
-        Value::String(value) => value.is_empty(),
+        Value::Number(value) => matches!(value.as_i64(), Some(0 | -1)),
+        Value::String(value) => value.is_empty() || value == "none",
         Value::Array(value) => value.is_empty(),
         Value::Object(value) => value.is_empty(),
     }
@@ -275,5 +308,54 @@ mod tests {
         let said: Vec<String> = events.differences(&found).iter().map(ToString::to_string).collect();
         assert_eq!(said, [r#"stream EVT_strategy: retention is "workqueue", "limits" is wanted"#]);
         assert_eq!(events.differences(&events.repaired(found)), []);
+    }
+
+    #[test]
+    fn nothing_unknown_passes() {
+        let subjects = Subjects::new("aicmo").unwrap();
+        let all = whole(&subjects, &["strategy"], &[7], &settings());
+        let (commands, events, consumer) = (&all[0], &all[4], &all[5]);
+        for (wanted, field, value) in [
+            (events, "republish", json!({ "src": "aicmo.evt.>", "dest": "aicmo.cmd.>" })),
+            (events, "sources", json!([{ "name": "EVT_delivery" }])),
+            (events, "mirror", json!({ "name": "EVT_delivery" })),
+            (events, "subject_transform", json!({ "src": "a", "dest": "b" })),
+            (events, "max_msgs_per_subject", json!(1)),
+            (events, "max_msg_size", json!(10)),
+            (events, "allow_rollup_hdrs", json!(true)),
+            (events, "deny_purge", json!(false)),
+            (events, "no_ack", json!(true)),
+            (events, "sealed", json!(true)),
+            (events, "not_invented_yet", json!(7)),
+            (commands, "max_msgs", json!(1)),
+            (commands, "discard_new_per_subject", json!(true)),
+            (consumer, "deliver_subject", json!("aicmo.cmd.delivery.X.v1")),
+            (consumer, "deliver_group", json!("x")),
+            (consumer, "filter_subjects", json!(["aicmo.cmd.>"])),
+            (consumer, "inactive_threshold", json!(1)),
+            (consumer, "pause_until", json!("2030-01-01T00:00:00Z")),
+        ] {
+            let mut found = wanted.config();
+            found[field] = value;
+            let fields: Vec<String> = wanted.differences(&found).into_iter().map(|other| other.field).collect();
+            assert_eq!(fields, [field]);
+            assert_eq!(wanted.differences(&wanted.repaired(found)), [], "{field}");
+        }
+        for (wanted, field, value) in [
+            (events, "max_age", json!(1)),
+            (events, "max_bytes", json!(1_000_000)),
+            (events, "max_consumers", json!(-1)),
+            (events, "max_msgs_per_subject", json!(-1)),
+            (events, "compression", json!("s2")),
+            (events, "metadata", json!({ "_nats.ver": "2.15.1" })),
+            (events, "consumer_limits", json!({})),
+            (commands, "description", json!("commands")),
+            (consumer, "max_waiting", json!(512)),
+            (consumer, "num_replicas", json!(1)),
+        ] {
+            let mut found = wanted.config();
+            found[field] = value;
+            assert_eq!(wanted.differences(&found), [], "{field}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Modules in other languages may create nothing, so whoever may looks for them: see [`Upkeep::tend`].
 
+use crate::consume::Starving;
 use crate::subject::command_consumer;
 use crate::topology::Wanted;
 use crate::{Inner, Nats, lock};
@@ -16,6 +17,8 @@ use tokio::time::Instant;
 pub(crate) struct Kept {
     /// By name, streams before consumers: no consumer is made on a stream that is missing.
     wanted: Mutex<BTreeMap<(bool, String), Wanted>>,
+    /// Consumers that did not see what is there at the last look.
+    starving: Mutex<BTreeMap<String, Starving>>,
     /// What the last look could not mend.
     wrong: Mutex<Vec<Ailment>>,
 }
@@ -57,6 +60,16 @@ impl Upkeep for Nats {
         let (mut wrong, mut created) = (Vec::new(), false);
         for wanted in all {
             match wanted.ensure(&inner.api, inner.options.repair).await {
+                // Its receiver may not look at the stream, and cannot notice that it is ahead of it.
+                Ok(false) if wanted.consumer.is_some() => {
+                    let mut starving = lock(&inner.kept.starving).remove(&wanted.name()).flatten();
+                    let agreed = inner.agree(&wanted, &mut starving).await;
+                    lock(&inner.kept.starving).insert(wanted.name(), starving);
+                    match agreed {
+                        Ok(as_it_was) => created |= !as_it_was,
+                        Err(says) => wrong.push(Ailment { place: wanted.name(), says }),
+                    }
+                }
                 Ok(false) => {}
                 Ok(true) => {
                     tracing::error!("{} was missing and was created anew", wanted.name());

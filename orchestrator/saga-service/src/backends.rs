@@ -7,7 +7,7 @@ use saga_core::bus::AnyBus;
 use saga_core::codes;
 use saga_core::control::ControlError;
 use saga_core::ports::{Clock, OpenError, Stores};
-use saga_nats::{ConnectError, Creates, Login, Nats, Options, Sync, Tls, TopologyError};
+use saga_nats::{Account, ConnectError, Creates, Login, Nats, Options, Sync, Tls, TopologyError};
 use saga_postgres::{Credentials, PostgresStores};
 use saga_sqlite::SqliteStores;
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,11 +56,11 @@ impl Backends {
         Ok(Self { kept, stores, nats: BTreeMap::new(), bus_says: String::new() })
     }
     /// Opens what the configuration names, for these modules of this process. The coordinator also makes the streams of
-    /// foreign modules: their own users may not.
+    /// every other module: their own users may not.
     pub async fn open(
         config: &Config,
         modules: &[&str],
-        foreign: &BTreeSet<String>,
+        others: &BTreeSet<String>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, Weather> {
         let (mut backends, urls) = Self::begin(config, clock, Wants::Work)?;
@@ -77,7 +77,7 @@ impl Backends {
             let Some(nats) = backends.nats.get(&user) else { continue };
             let (mut ours, mut groups) = (vec![module], Vec::new());
             if module == JOURNAL {
-                ours.extend(foreign.iter().map(String::as_str));
+                ours.extend(others.iter().map(String::as_str));
                 groups.extend(0..config.coordinator.groups);
             }
             nats.ensure(&ours, &groups).await.map_err(differs)?;
@@ -134,7 +134,12 @@ impl Backends {
         let of = move |module: &str| nats.get(&bus.user_of(module)).unwrap_or(&any).clone();
         let logs = of.clone();
         let buses: Buses = Arc::new(move |module| of(module).1);
-        let lines: Lines = Arc::new(move |module, store| vec![logs(module).0.log_answerer(module, Arc::clone(store))]);
+        let accounts = config.bus.accounts;
+        let lines: Lines = Arc::new(move |module, store| {
+            let nats = logs(module).0;
+            let readers = (accounts && module == JOURNAL).then(|| nats.readers_answerer());
+            std::iter::once(nats.log_answerer(module, Arc::clone(store))).chain(readers).collect()
+        });
         Some((buses, lines))
     }
     /// What the bus is and what it promises, in a line.
@@ -212,6 +217,12 @@ fn options_of(config: &Config, urls: &[String], module: &str, wants: Wants) -> R
         ack_wait: Duration::from_millis(bus.ack_wait_ms),
         replicas: usize::from(bus.replicas),
         repair: bus.repair,
+        account: match bus.accounts {
+            false => Account::Shared,
+            true if module == JOURNAL => Account::Coordinators,
+            true => Account::Own(module.to_owned()),
+        },
+        older_processes: bus.older_processes,
         creates: match wants {
             Wants::Look => Creates::Nothing,
             Wants::Work if bus.has_users() && module != JOURNAL => Creates::OwnEvents,

@@ -86,6 +86,10 @@ pub struct Bus {
     pub replicas: u8,
     /// Change streams whose configuration differs, instead of refusing to start.
     pub repair: bool,
+    /// The broker has an account for each module, as `config nats-accounts` prints them.
+    pub accounts: bool,
+    /// Processes take part that were built before modules had reply subjects of their own; never with `accounts`.
+    pub older_processes: bool,
 }
 
 /// Who runs sagas.
@@ -147,6 +151,8 @@ impl Default for Bus {
             short_way: true,
             replicas: 1,
             repair: false,
+            accounts: false,
+            older_processes: true,
         }
     }
 }
@@ -348,6 +354,8 @@ impl Config {
             ("bus.short_way", self.bus.short_way.to_string()),
             ("bus.replicas", self.bus.replicas.to_string()),
             ("bus.repair", self.bus.repair.to_string()),
+            ("bus.accounts", self.bus.accounts.to_string()),
+            ("bus.older_processes", (self.bus.older_processes && !self.bus.accounts).to_string()),
             ("coordinator.groups", self.coordinator.groups.to_string()),
             ("coordinator.lease_ms", self.coordinator.lease_ms.to_string()),
             ("admin.listen", self.admin.listen.to_string()),
@@ -375,6 +383,11 @@ impl Bus {
             let says = "user, credentials_file and nkey_file are three ways to log in; choose one";
             faults.push(("bus", says, None));
         }
+        let own = [&self.user, &self.credentials_file, &self.nkey_file].iter().any(|text| text.contains(MODULE));
+        if self.accounts && !own {
+            let hint = "name the user as bus.user = \"{module}\"; a process has a connection for each of its modules";
+            faults.push(("bus.accounts", "each module needs a login of its own", Some(hint)));
+        }
         if self.tls_cert_file.is_empty() != self.tls_key_file.is_empty() {
             faults.push(("bus", "tls_cert_file and tls_key_file belong together", None));
         }
@@ -382,7 +395,7 @@ impl Bus {
     }
 }
 
-fn is_word(word: &str) -> bool {
+pub(crate) fn is_word(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
 }
 

@@ -1,5 +1,6 @@
 //! The composition root: read it top to bottom and you know what runs in one process.
 
+pub mod accounts;
 pub mod backends;
 pub mod bench;
 pub mod config;
@@ -13,6 +14,7 @@ pub mod modules;
 pub mod providers;
 pub mod serve;
 mod service;
+pub mod starting;
 pub mod verify;
 
 pub use service::{Opened, Service, fault};

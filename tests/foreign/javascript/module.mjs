@@ -257,9 +257,11 @@ export async function run(ledger, handlers) {
     inboxPrefix: user ? `_INBOX_${user}` : "_INBOX", maxReconnectAttempts: -1, reconnectTimeWait: PAUSE_MS,
     waitOnFirstConnect: true,
   });
+  // What the JetStream API is called in our account: JS.bus.API in one of its own.
+  const apiPrefix = process.env.JS_API ?? "$JS.API";
   // The look at the account is skipped: a module's user need not be allowed to.
-  const jsm = await jetstreamManager(nc, { checkAPI: false });
-  const module = new Module(nc, jetstream(nc), jsm, ledger, handlers);
+  const jsm = await jetstreamManager(nc, { checkAPI: false, apiPrefix });
+  const module = new Module(nc, jetstream(nc, { apiPrefix }), jsm, ledger, handlers);
   module.queries();
   const stop = new Promise((done) => ["SIGTERM", "SIGINT"].forEach((sign) => process.on(sign, done)));
   say("ready");

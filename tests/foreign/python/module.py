@@ -20,6 +20,8 @@ from wire import (CONSUMER, EVENTS, MODULE, PREFIX, REPLIED, Broken, Foreign, We
 # After 20 deliveries, ten minutes, whatever fails will not pass by itself.
 DELIVERIES_MAX = 20
 # A broker that lost its data while nobody publishes is noticed after this many seconds.
+# What the JetStream API is called in our account: JS.bus.API in one of its own.
+JS_API = os.environ.get("JS_API", "$JS.API")
 AUDIT_SECONDS = float(os.environ.get("AUDIT_SECONDS", "5"))
 ACK_WAIT_SECONDS = 30
 # As the installation makes it: a consumer of another make would be refused by the next coordinator that starts.
@@ -93,7 +95,7 @@ class Relay:
 
 class Module:
     def __init__(self, nc, ledger, handlers, questions):
-        self.nc, self.js, self.ledger, self.stale = nc, nc.jetstream(), ledger, 0
+        self.nc, self.js, self.ledger, self.stale = nc, nc.jetstream(prefix=JS_API), ledger, 0
         self.handlers, self.questions = handlers, questions | {"ReadLog.v1": read_log}
         self.relay = Relay(ledger, self.js)
 

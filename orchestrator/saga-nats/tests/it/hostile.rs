@@ -2,13 +2,14 @@
 //! put aside like any other poison, and everything goes on.
 
 use crate::support::{Admin, DEADLINE, connect, grow, on_both, options, public, read, store, until};
-use saga_core::bus::{Bus, Calls, EventBus, Inbox, Line, Message, OutsideMessage, Settle};
+use saga_core::bus::{Answerer, Bus, Calls, EventBus, Inbox, Line, Message, OutsideMessage, Settle};
 use saga_core::json::Payload;
 use saga_nats::Nats;
 use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use test_servers::nats::{Nats as Server, Version};
 
 const HOSTILE: [&[u8]; 5] = [
@@ -101,4 +102,35 @@ async fn an_event_that_ends_connections_is_read_past(version: Version) {
     assert_eq!(bus.aside("law", 99).await.unwrap().len(), HOSTILE.len());
 }
 
-on_both! { a_message_that_ends_connections_blocks_nobody, an_event_that_ends_connections_is_read_past }
+/// Servers deliver from a consumer to any subject that is subscribed to, whoever asked for it.
+async fn what_a_consumer_delivers_is_no_question(version: Version) {
+    let server = Server::start(version);
+    let (admin, bus) = (Admin::connect(&server).await, connect(&server).await);
+    let (asked, mut serves) = (Arc::new(AtomicU32::new(0)), tokio::task::JoinSet::new());
+    let (serving, count) = (bus.clone(), Arc::clone(&asked));
+    let echo: Answerer = Arc::new(move |question| {
+        count.fetch_add(1, Ordering::SeqCst);
+        Box::pin(std::future::ready(Ok(question)))
+    });
+    serves.spawn(async move { serving.serve(vec![(Line::Group(3), echo)]).await });
+    let question = Payload::trusted("7");
+    let told =
+        until("told", || async { bus.call(&Line::Group(3), &question, DEADLINE).await.map_err(|why| why.to_string()) });
+    assert_eq!((told.await, asked.load(Ordering::SeqCst)), (Ok(question.clone()), 1));
+    let config = json!({ "deliver_subject": "aicmo.ctl.g03.v1", "deliver_group": "aicmo.ctl.g03.v1",
+        "deliver_policy": "all", "ack_policy": "none", "replay_policy": "instant" });
+    let made = json!({ "stream_name": "DLQ", "config": config });
+    admin.api("CONSUMER.CREATE.DLQ", made).await.unwrap();
+    admin.client().publish("aicmo.dlq.law", "{}".into()).await.unwrap();
+    until("the server has delivered it", || async {
+        let list = admin.api("CONSUMER.LIST.DLQ", json!({})).await?;
+        let delivered = &list["consumers"][0]["delivered"]["stream_seq"];
+        if *delivered == json!(1) { Ok(()) } else { Err(list.to_string()) }
+    })
+    .await;
+    let told = bus.call(&Line::Group(3), &question, DEADLINE).await;
+    assert_eq!((told, asked.load(Ordering::SeqCst)), (Ok(Ok(question)), 2));
+}
+
+on_both! {
+what_a_consumer_delivers_is_no_question, a_message_that_ends_connections_blocks_nobody, an_event_that_ends_connections_is_read_past }

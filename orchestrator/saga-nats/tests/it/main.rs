@@ -1,12 +1,13 @@
 //! The bus on real servers of both versions: its laws, and what becomes of it when a server loses something.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share speaks by panicking")]
 
+mod accounts;
+mod attack;
 mod hostile;
 mod laws;
 mod logins;
 mod lost_answers;
 mod older;
-mod permissions;
 mod poison;
 mod relay;
 mod repair;

@@ -96,10 +96,7 @@ async fn who_is_said_to_be_gone_is_not_believed(version: Version) {
     older_says(&admin, &answer(&first)).await;
     coordinator.publish(Message::Command(second.clone())).await.unwrap();
     let module = connect(&server, false).await;
-    assert_eq!(
-        receive_one(&module, &Inbox::Commands("law".to_owned())).await,
-        Message::Command(second.clone())
-    );
+    assert_eq!(receive_one(&module, &Inbox::Commands("law".to_owned())).await, Message::Command(second.clone()));
     module.publish(answer(&second)).await.unwrap();
     assert_eq!(receive_one(&coordinator, &Inbox::Replies(GROUP)).await, answer(&second));
     let inbox = Inbox::Replies(GROUP);

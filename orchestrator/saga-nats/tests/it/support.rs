@@ -109,11 +109,6 @@ impl Admin {
                 .await,
         )
     }
-    pub(crate) async fn login(server: &Server, user: &str, password: &str) -> Self {
-        let options = async_nats::ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned());
-        let options = options.custom_inbox_prefix(format!("_INBOX_{user}"));
-        Self(options.connect(server.url()).await.unwrap())
-    }
     pub(crate) fn client(&self) -> &async_nats::Client {
         &self.0
     }

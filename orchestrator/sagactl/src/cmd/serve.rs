@@ -7,10 +7,14 @@ use clap::{Args, Subcommand};
 use saga_admin::owner::OwnerFile;
 use saga_admin::server::Server;
 use saga_core::codes;
+use saga_core::control::Control;
 use saga_core::view::Verdicts;
+use saga_service::accounts::{Others, nats_accounts};
 use saga_service::config::{Config, ConfigFault, StoreKind};
 use saga_service::serve::{Roles, serve};
+use saga_service::starting::Starting;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What `serve` takes.
 #[derive(Debug, Clone, Args)]
@@ -49,6 +53,27 @@ pub enum ConfigCommand {
         #[arg(long, value_name = "FILE", default_value = "sagactl.toml")]
         config: PathBuf,
     },
+    /// Print the accounts of a NATS server: one for each module, which reaches nothing of another's
+    NatsAccounts {
+        /// Take the prefix of subjects from this configuration
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Somebody who publishes events from outside, below PREFIX.in.NAME
+        #[arg(long, value_name = "NAME")]
+        publisher: Vec<String>,
+        /// Somebody (or a module of another language) who reads the events of these modules
+        #[arg(long, value_name = "NAME=MODULES", value_parser = reader)]
+        reader: Vec<(String, Vec<String>)>,
+    },
+}
+
+fn reader(text: &str) -> Result<(String, Vec<String>), String> {
+    match text.split_once('=') {
+        Some((name, owners)) if !owners.is_empty() => {
+            Ok((name.to_owned(), owners.split(',').map(str::to_owned).collect()))
+        }
+        Some(_) | None => Err("it is NAME=MODULE, or NAME=MODULE,MODULE".to_owned()),
+    }
 }
 
 /// Reads a configuration; everything that is wrong with it is one failure.
@@ -67,7 +92,15 @@ pub async fn verify(file: &Path, at_rest: bool) -> Result<Verdicts, Failure> {
 
 /// Runs it.
 pub fn config(command: &ConfigCommand, out: &mut Out) -> Result<Exit, Failure> {
-    let ConfigCommand::Check { config: file } = command;
+    let file = match command {
+        ConfigCommand::Check { config } => config,
+        ConfigCommand::NatsAccounts { config, publisher, reader } => {
+            let config = config.as_ref().map_or_else(|| Ok(Config::default()), |file| load(file))?;
+            let others = Others { publishers: publisher.clone(), readers: reader.iter().cloned().collect() };
+            out.data(&nats_accounts(&config, &others).map_err(|why| Failure::new(codes::CONFIG, why))?)?;
+            return Ok(Exit::DONE);
+        }
+    };
     let config = load(file)?;
     let lines = config.lines();
     let width = lines.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
@@ -91,14 +124,26 @@ pub async fn run(args: &ServeArgs, out: &mut Out) -> Result<Exit, Failure> {
         (Some(names), false) => names.join(", "),
     };
     out.note(&format!("sagactl {} serve: {words}", env!("CARGO_PKG_VERSION")));
+    out.note(&format!("  api      {url}/v1\n  store    {}\n  bus      {}", config.store_place(), config.bus.url));
+    let starting = Arc::new(Starting::new(config.store_place(), config.bus.url.clone()));
+    let (stop_serving, stopped) = tokio::sync::oneshot::channel::<()>();
+    let stopped = async move {
+        // Dropped is told, too.
+        let _told = stopped.await;
+    };
+    let mut served = std::pin::pin!(server.run(Arc::clone(&starting) as Arc<dyn Control>, stopped));
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel::<String>();
     let say = move |text: &str| drop(tell.send(text.to_owned()));
     let serving = {
-        let mut starting = std::pin::pin!(serve(&config, &roles, args.seed, &say));
+        let mut beginning = std::pin::pin!(serve(&config, &roles, args.seed, &say));
         loop {
             tokio::select! {
-                serving = &mut starting => break serving?,
-                Some(text) = told.recv() => out.note(&text),
+                serving = &mut beginning => break serving?,
+                Some(text) = told.recv() => {
+                    starting.waits(&text);
+                    out.note(&text);
+                }
+                ended = &mut served => return Err(api_ended(ended)),
                 () = &mut stop => {
                     out.note("stopped before the servers that it waited for were there");
                     return Ok(Exit::DONE);
@@ -106,21 +151,29 @@ pub async fn run(args: &ServeArgs, out: &mut Out) -> Result<Exit, Failure> {
             }
         }
     };
+    starting.serves(serving.control());
     let owner = match roles.coordinator {
         true => sign(&config, &url)?,
         false => Vec::new(),
     };
-    out.note(&format!(
-        "  api      {url}/v1\n  store    {}\n  bus      {}\nlook: sagactl --url {url} saga list",
-        config.store_place(),
-        config.bus.url
-    ));
-    let served = server.run(serving.control(), stop).await;
+    out.note(&format!("look: sagactl --url {url} saga list"));
+    let served = tokio::select! {
+        ended = &mut served => ended,
+        () = stop => {
+            let _heard = stop_serving.send(());
+            served.await
+        }
+    };
     out.note("stopping: what is at its commit is finished, leases are given back");
     serving.close().await;
     drop(owner);
-    served.map_err(|why| Failure::new(codes::INTERNAL, format!("the admin API ended: {why}")))?;
+    served.map_err(|why| api_ended(Err(why)))?;
     Ok(Exit(0))
+}
+
+fn api_ended(ended: std::io::Result<()>) -> Failure {
+    let why = ended.err().map_or_else(|| "by itself".to_owned(), |why| why.to_string());
+    Failure::new(codes::INTERNAL, format!("the admin API ended: {why}"))
 }
 
 /// Says in the files folder where this process answers, and in the folder of the stores if there is another one, so that

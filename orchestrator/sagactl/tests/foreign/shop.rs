@@ -46,36 +46,19 @@ fn python() -> Command {
 }
 
 const PASSWORD: &str = "secret";
-/// The coordinator, both modules with what `docs/wire.md` gives to a module and nothing else, and somebody outside.
-fn users() -> String {
-    let user = |name: &str, publish: &[String], subscribe: &[String]| {
-        format!(
-            "{{ user: {name}, password: {PASSWORD}, permissions: {{ publish: {publish:?}, subscribe: {subscribe:?}, \
-             allow_responses: true }} }}\n"
-        )
-    };
-    let all = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
-    let coordinator = user(
-        "orchestration",
-        &all(&["aicmo.>", "$JS.API.>", "$JS.ACK.>"]),
-        &all(&["_INBOX_orchestration.>", "aicmo.qry.>", "$SRV.>"]),
-    );
-    let modules = BOTH.map(Name::word).map(|m| {
-        let publish = [
-            format!("aicmo.evt.{m}.>"),
-            "aicmo.reply.>".to_owned(),
-            format!("aicmo.dlq.{m}"),
-            "aicmo.qry.>".to_owned(),
-            format!("$JS.API.STREAM.INFO.EVT_{m}"),
-            format!("$JS.API.STREAM.MSG.GET.EVT_{m}"),
-            format!("$JS.API.CONSUMER.INFO.CMD.cmd-{m}"),
-            format!("$JS.API.CONSUMER.MSG.NEXT.CMD.cmd-{m}"),
-            format!("$JS.ACK.CMD.cmd-{m}.>"),
-        ];
-        user(m, &publish, &[format!("_INBOX_{m}.>"), format!("aicmo.qry.{m}.>"), "$SRV.>".to_owned()])
+/// The accounts that the program prints, with somebody in a shop who starts sagas.
+fn accounts() -> (String, Vec<String>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sagactl"));
+    let printed = command.args(["config", "nats-accounts", "--publisher", "shop"]).output().unwrap();
+    assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
+    let text = String::from_utf8(printed.stdout).unwrap();
+    let variables = text.split('$').filter_map(|rest| {
+        let end = rest.find(|letter: char| !letter.is_ascii_uppercase() && !letter.is_ascii_digit() && letter != '_');
+        let name = &rest[..end.unwrap_or(rest.len())];
+        name.starts_with("NATS_PASSWORD_").then(|| name.to_owned())
     });
-    let outside = user("outside", &all(&[">"]), &all(&[">"]));
-    format!("accounts {{ AICMO: {{ jetstream: enabled, users: [ {coordinator}{}{outside} ] }} }}", modules.concat())
+    let variables = variables.collect();
+    (text, variables)
 }
 
 /// A child that does not outlive us.
@@ -116,7 +99,9 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) fn start(version: Version) -> Self {
-        let nats = Nats::start_with(version, &users(), &[]);
+        let (accounts, variables) = accounts();
+        let passwords: Vec<(&str, &str)> = variables.iter().map(|name| (name.as_str(), PASSWORD)).collect();
+        let nats = Nats::start_with(version, &accounts, &passwords);
         let (postgres, folder) = (Postgres::start(), TempDir::new().unwrap());
         let at = folder.path();
         // Node looks for packages beside a program and above it.
@@ -129,7 +114,7 @@ impl Shop {
         let passwords = at.join("passwords");
         let config = format!(
             "[store]\nurl = {:?}\npassword_folder = {passwords:?}\n[bus]\nurl = {:?}\nuser = \"{{module}}\"\n\
-             password_file = {:?}\n[admin]\nlisten = \"127.0.0.1:0\"\n[files]\nfolder = {:?}\n",
+             accounts = true\npassword_file = {:?}\n[admin]\nlisten = \"127.0.0.1:0\"\n[files]\nfolder = {:?}\n",
             postgres.url("postgres"),
             nats.url(),
             at.join("bus.password"),
@@ -182,7 +167,7 @@ impl Shop {
         };
         let ledger = self.path(&format!("{}.ledger", name.word()));
         command.env("NATS_URL", self.nats.url()).env("NATS_USER", name.word()).env("NATS_PASSWORD", PASSWORD);
-        command.env("LEDGER", ledger).envs(faults.iter().copied());
+        command.env("LEDGER", ledger).env("JS_API", "JS.bus.API").envs(faults.iter().copied());
         let kept = self.keep(command, name.word());
         self.modules[name as usize] = Some(kept);
     }
@@ -236,7 +221,13 @@ impl Shop {
     fn outside(&self, words: &[&str]) -> Command {
         let mut command = python();
         command.arg(sources().join("outside.py")).args(words).env("NATS_URL", self.nats.url());
-        command.env("NATS_USER", "outside").env("NATS_PASSWORD", PASSWORD);
+        // Whoever starts sagas; whoever looks; and only somebody among the coordinators can say what others say.
+        let (user, api) = match words[0] {
+            "start" => ("shop", "JS.bus.API"),
+            "twice" => ("orchestration", "$JS.API"),
+            _ => ("operator", "JS.bus.API"),
+        };
+        command.env("NATS_USER", user).env("NATS_PASSWORD", PASSWORD).env("JS_API", api);
         command
     }
     fn outside_says(&self, words: &[&str]) -> Result<String, String> {
@@ -298,10 +289,7 @@ impl Shop {
     }
     /// The checker, over the coordinator's store and the bus, after every saga has ended.
     pub(crate) fn finds_nothing(&self) {
-        // It reads for all modules, the hosted ones among them, so it is somebody who may.
-        let config = self.path("verify.toml");
-        let text = fs::read_to_string(self.config()).unwrap();
-        fs::write(&config, text.replace("\"{module}\"", "\"outside\"")).unwrap();
+        let config = self.config();
         let words = ["events", "verify", "--at-rest", "--config", config.to_str().unwrap()];
         let (exit, said, errors) = self.sagactl(&words);
         assert_eq!(exit, Some(0), "{said}{errors}\n{}", self.logs());

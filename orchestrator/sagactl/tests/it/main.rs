@@ -1,6 +1,7 @@
 //! The command line, tested at its boundary: pure rendering over the state zoo, and the binary against a served zoo.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod accounts;
 mod binary;
 mod help;
 mod inputs;

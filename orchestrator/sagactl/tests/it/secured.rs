@@ -1,6 +1,7 @@
 //! The shipped configuration with TLS and logins everywhere (`deploy/secured.toml`), served by the real binary over servers
 //! that insist on them; and what an operator sees when one of them is wrong. No password is ever shown.
 
+use crate::accounts::{MODULES, broker};
 use crate::serve::{ends_well, sagactl, start, until};
 use std::fs;
 use std::path::Path;
@@ -10,7 +11,6 @@ use test_servers::nats::{Nats, Version};
 use test_servers::postgres::Postgres;
 
 const HOSTS: &[&str] = &["localhost", "127.0.0.1"];
-const MODULES: &[&str] = &["orchestration", "onboarding", "strategy", "production", "qc", "delivery"];
 /// The password of the administrator and, as it stands in a URL, the same.
 const ADMIN: (&str, &str) = ("sword fish", "sword%20fish");
 /// Passwords and certificates for everybody but the administrator of the tests.
@@ -35,14 +35,12 @@ impl Secured {
         let _unknown = Authority::new(&tls, "unknown");
         let postgres = Postgres::with_tls(&server, authority.file(), ACCESS);
         postgres.run("postgres", &format!("CREATE ROLE chief SUPERUSER LOGIN PASSWORD '{}'", ADMIN.0));
-        let mut users = String::new();
         for module in MODULES {
             fs::write(secrets.join(format!("{module}.nats")), format!("{}\n", bus_password(module))).unwrap();
-            users.push_str(&format!("{{ user: {module}, password: {:?} }}\n", bus_password(module)));
         }
         let config = include_str!("../../../../deploy/nats/tls.conf");
         let config = config.replace("/etc/nats/tls", &tls.to_string_lossy());
-        let nats = Nats::start_with(version, &format!("{config}\nauthorization {{ users: [\n{users}] }}"), &[]);
+        let nats = broker(version, &config, bus_password);
         Self { folder, postgres, nats }
     }
     fn path(&self) -> &Path {
