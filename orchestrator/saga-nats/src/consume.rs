@@ -213,14 +213,19 @@ impl Inner {
     fn wants_reply(&self, command: &CommandMessage, replies: Replies) {
         lock(&self.wishes).insert((command.module.clone(), command.reply_to), replies);
     }
+    /// Where replies are heard by everybody who may take part.
+    fn asks_for(&self) -> Replies {
+        if self.options.believes_older() { Replies::Shared } else { Replies::Own }
+    }
     /// Where a message has its reply, or wants it.
     pub(crate) fn replies_of(&self, message: &Message) -> Replies {
         match message {
             Message::Reply(reply) => {
-                lock(&self.wishes).get(&(reply.module.clone(), reply.group)).copied().unwrap_or_default()
+                // What a coordinator hands on to the group that it is for was never asked for here.
+                lock(&self.wishes).get(&(reply.module.clone(), reply.group)).copied().unwrap_or_else(|| self.asks_for())
             }
-            Message::Command(_) if self.options.believes_older() => Replies::Shared,
-            Message::Command(_) | Message::Outside(_) => Replies::Own,
+            Message::Command(_) => self.asks_for(),
+            Message::Outside(_) => Replies::Own,
         }
     }
 }

@@ -12,6 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use saga_core::bus::{Aside, BusError, Inbox, Message, OutsideMessage};
 use saga_core::json::Payload;
+use saga_core::limits::TEXT_BYTES_MAX;
+use std::borrow::Cow;
 
 /// 1,000 messages in one look: a person reads no more, and each is one question to the broker.
 const ASIDE_MAX: usize = 1_000;
@@ -40,6 +42,16 @@ pub(crate) fn owner(inbox: &Inbox) -> &str {
     }
 }
 
+/// At most [`TEXT_BYTES_MAX`] bytes of a text; what was cut off is marked.
+fn cut(text: &str) -> Cow<'_, str> {
+    const MARK: &str = " ...";
+    if text.len() <= TEXT_BYTES_MAX {
+        return Cow::Borrowed(text);
+    }
+    let end = text.floor_char_boundary(TEXT_BYTES_MAX - MARK.len());
+    Cow::Owned(format!("{}{MARK}", &text[..end]))
+}
+
 fn letter(inner: &Inner, poison: &Poison<'_>, id: &str) -> Outgoing {
     let mut headers = HeaderMap::new();
     for (name, values) in poison.headers.iter().flat_map(|headers| headers.iter()) {
@@ -49,7 +61,7 @@ fn letter(inner: &Inner, poison: &Poison<'_>, id: &str) -> Outgoing {
         }
     }
     for (name, value) in [
-        ("dlq-reason", percent_encode(poison.reason).into_owned()),
+        ("dlq-reason", percent_encode(&cut(poison.reason)).into_owned()),
         ("dlq-subject", percent_encode(poison.subject).into_owned()),
         ("dlq-stream", poison.stream.to_owned()),
         ("dlq-sequence", poison.seq.to_string()),
@@ -143,5 +155,21 @@ impl Inner {
         });
         let times = header("dlq-times").parse().unwrap_or(1);
         Aside { inbox, message, times, reason: clear("dlq-reason") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn reasons_of_any_length_fit_and_begin_as_they_were(text in "\\PC{0,40}", times in 1_usize..1_000) {
+            let text = text.repeat(times);
+            let short = cut(&text);
+            prop_assert!(short.len() <= TEXT_BYTES_MAX);
+            prop_assert!(short == text || text.starts_with(short.strip_suffix(" ...").unwrap()));
+        }
     }
 }
