@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests")]
 #![expect(clippy::disallowed_methods, reason = "tests wait for the tasks that they start")]
 
+mod append;
 mod copies;
 mod crashes;
 mod crowd;
