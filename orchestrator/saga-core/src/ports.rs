@@ -2,6 +2,7 @@
 
 use crate::batch::{Batch, Commit};
 use crate::envelope::Recorded;
+use crate::export::{Export, Inspect};
 use crate::id::{Epoch, EventId, Position, StepKey, StreamId, Version};
 use crate::json::Payload;
 use crate::outcome::Answer;
@@ -186,8 +187,8 @@ pub trait Leases: Send + Sync {
 }
 
 /// Everything that one module's store is.
-pub trait Store: EventStore + Documents + Tail + Leases {}
-impl<T: EventStore + Documents + Tail + Leases> Store for T {}
+pub trait Store: EventStore + Documents + Tail + Leases + Export + Inspect {}
+impl<T: EventStore + Documents + Tail + Leases + Export + Inspect> Store for T {}
 
 /// A store, shared.
 pub type SharedStore = Arc<dyn Store>;

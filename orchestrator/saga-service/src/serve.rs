@@ -94,7 +94,7 @@ async fn attempt(config: &Config, roles: &Roles, seed: u64, clock: &Arc<dyn Cloc
     let hosted = hosted(every, roles)?;
     let names: Vec<&str> = hosted.iter().map(|module| module.name).collect();
     let backends = Backends::open(config, &names, &foreign, clock).await?;
-    let mut orchestrator = Orchestrator::on(backends.stores()).clock(Arc::clone(clock)).seed(seed);
+    let mut orchestrator = Orchestrator::on(backends.stores()).clock(Arc::clone(clock)).seed(seed).foreign(foreign);
     let near = config.bus.short_way.then(|| Near::new(Arc::clone(clock)));
     if let Some((buses, lines)) = backends.buses(config, near.as_ref()) {
         orchestrator = orchestrator.buses(buses).lines(lines);

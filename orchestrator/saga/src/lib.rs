@@ -55,7 +55,7 @@ mod system;
 mod tasks;
 mod upkeep;
 
-pub use board::BOARD_CONSUMER;
+pub use board::{BOARD_CONSUMER, board};
 pub use control::LocalControl;
 pub use coordination::LEASE;
 pub use groups::{LIST_WITHIN, OWNER_WITHIN};

@@ -28,7 +28,7 @@ use saga_core::ports::{Clock, Ids, OpenError, ReadError, SharedStore, Stores};
 use saga_core::saga::{Saga, define};
 use saga_core::soundness::PlanFault;
 use saga_core::step::{Given, Need, short_name};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -105,6 +105,7 @@ pub struct Orchestrator {
     seed: u64,
     gather: Duration,
     given: Given,
+    foreign: BTreeSet<String>,
 }
 
 impl Orchestrator {
@@ -128,6 +129,7 @@ impl Orchestrator {
             seed: 0,
             gather: Duration::from_millis(5),
             given: Given::default(),
+            foreign: BTreeSet::new(),
         }
     }
     /// Knows a saga.
@@ -195,6 +197,13 @@ impl Orchestrator {
         self.lease = lease;
         self
     }
+    /// Modules that no program of this workspace hosts: a check says that it does not see their inboxes, and does not miss
+    /// them.
+    #[must_use]
+    pub fn foreign(mut self, modules: BTreeSet<String>) -> Self {
+        self.foreign = modules;
+        self
+    }
     /// Another clock.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -255,7 +264,8 @@ impl Orchestrator {
             modules.insert(host.module.name, host);
         }
         let bus = buses(JOURNAL);
-        Ok(Hosting { modules, bus, local, clock: self.clock, ids: self.ids, tasks, health })
+        let (clock, ids, foreign) = (self.clock, self.ids, self.foreign);
+        Ok(Hosting { modules, bus, local, clock, ids, tasks, health, foreign })
     }
     /// Opens the stores for somebody who only looks: nothing is coordinated, hosted, published, received or timed. The board is
     /// brought up to the end of the log first, which is a commit: give it stores of which a commit changes a copy.
@@ -297,7 +307,7 @@ impl Orchestrator {
             return Err(Error::Groups { found: count, asked });
         }
         hosting.look_after_buses();
-        let Hosting { modules, bus, local, clock, ids, tasks, health } = hosting;
+        let Hosting { modules, bus, local, clock, ids, tasks, health, foreign } = hosting;
         let groups = Arc::new(Groups::new(count, Arc::clone(&bus), Arc::clone(&clock), tasks.clone()));
         let (settled, mut is_settled) = watch::channel(false);
         let coordination = Coordination {
@@ -329,6 +339,7 @@ impl Orchestrator {
             tasks,
             seed,
             health,
+            foreign,
             settled: is_settled.clone(),
         };
         if count == 1 {

@@ -7,6 +7,7 @@ mod copies;
 mod crashes;
 mod crowd;
 mod database;
+mod inspect;
 mod interleavings;
 mod laws;
 mod logins;
