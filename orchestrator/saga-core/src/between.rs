@@ -51,6 +51,9 @@ impl<B: Between + 'static, F: Fn(SharedStore) -> B + Send + Sync> Stores for Eac
         let store = self.stores.open(module).await?;
         Ok(Arc::new(Passing((self.make)(store))))
     }
+    async fn has(&self, module: &str) -> Result<bool, OpenError> {
+        self.stores.has(module).await
+    }
 }
 
 #[async_trait]

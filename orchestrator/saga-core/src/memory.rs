@@ -307,6 +307,9 @@ impl Stores for MemoryStores {
         let store = open.entry(module.to_owned()).or_insert_with(fresh);
         Ok(Arc::clone(store) as SharedStore)
     }
+    async fn has(&self, module: &str) -> Result<bool, OpenError> {
+        Ok(self.open.lock().unwrap_or_else(PoisonError::into_inner).contains_key(module))
+    }
 }
 
 /// A clock that stands still until it is moved: time as tests need it.

@@ -198,6 +198,8 @@ pub type SharedStore = Arc<dyn Store>;
 pub trait Stores: Send + Sync {
     /// Opens, migrates and verifies.
     async fn open(&self, module: &str) -> Result<SharedStore, OpenError>;
+    /// Whether there is one already, or whether opening would make it. Makes nothing.
+    async fn has(&self, module: &str) -> Result<bool, OpenError>;
 }
 
 /// Why a store was not opened. Each has an error page.
@@ -254,6 +256,22 @@ pub enum OpenError {
         found: String,
         /// What it must be.
         wanted: String,
+    },
+    /// Missing, or another one than belongs there.
+    #[error("the store {place} does not belong here: {why}")]
+    Strange {
+        /// The store.
+        place: String,
+        /// What it is instead.
+        why: String,
+    },
+    /// Older than what is known of it.
+    #[error("the store {place} is older than what others know of it: {why}")]
+    Behind {
+        /// The store.
+        place: String,
+        /// What is known.
+        why: String,
     },
     /// Damaged.
     #[error("{place} is damaged: {why}")]

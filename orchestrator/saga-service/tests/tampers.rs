@@ -57,7 +57,9 @@ fn behind_the_triggers(script: &str) -> String {
     )
 }
 
-const REFUSED: &str = r#"UPDATE es_inbox SET outcome = 'refused', answer = '{"code":"NO","reason":"no"}'"#;
+const NOBODYS: &str = "DELETE FROM es_inbox WHERE saga = zeroblob(16)";
+const REFUSED: &str =
+    r#"UPDATE es_inbox SET outcome = 'refused', answer = '{"code":"NO","reason":"no"}' WHERE saga > zeroblob(16)"#;
 
 /// What is done to a folder.
 enum Tamper {
@@ -87,7 +89,14 @@ async fn every_tamper_is_found() {
         ("another one is gone", Tamper::Gone("delivery"), "S11 delivery, sqlite:"),
         ("the coordinator's store is gone", Tamper::Gone("orchestration"), "O4 orchestration, sqlite:"),
         ("a file was emptied", Tamper::Emptied("qc"), "O4 qc: not read"),
-        ("another module's file in its place", Tamper::Exchanged("strategy", "qc"), "S11 saga"),
+        (
+            "another module's file in its place",
+            Tamper::Exchanged("strategy", "qc"),
+            "L3 qc: the store qc does not belong",
+        ),
+        ("whose deeds are other deeds", Tamper::Exchanged("strategy", "qc"), "S11 saga"),
+        ("a store that says nothing of whose it is", script("qc", NOBODYS), "L3 qc: the store qc does not belong here"),
+        ("the end of a log that nobody else has read", cut("qc", 1), "L3 qc: the store qc is older than"),
         (
             "the log is empty",
             Tamper::Script("production", all()),
@@ -103,15 +112,23 @@ async fn every_tamper_is_found() {
         ),
         ("a trigger is gone", script("qc", "DROP TRIGGER es_events_no_update"), "L3 qc, trigger es_events_no_update"),
         ("an index is gone", script("qc", "DROP INDEX es_documents_i0"), "L3 qc, index es_documents_i0"),
-        ("a row of an inbox is gone", script("qc", "DELETE FROM es_inbox WHERE rowid_of = 1"), "S11"),
+        (
+            "a row of an inbox is gone",
+            script("qc", "DELETE FROM es_inbox WHERE saga = (SELECT max(saga) FROM es_inbox)"),
+            "S11",
+        ),
         ("an inbox is empty", script("delivery", "DELETE FROM es_inbox"), "S11"),
         (
             "an answer is another",
-            script("production", "UPDATE es_inbox SET answer = '{}' WHERE outcome = 'done'"),
+            script("production", "UPDATE es_inbox SET answer = '{}' WHERE saga > zeroblob(16)"),
             "S11",
         ),
         ("an answer is a refusal", script("strategy", REFUSED), "S11"),
-        ("an answer that is none", script("strategy", "UPDATE es_inbox SET outcome = 'refused'"), "O4 strategy, inbox"),
+        (
+            "an answer that is none",
+            script("strategy", "UPDATE es_inbox SET outcome = 'refused' WHERE saga > zeroblob(16)"),
+            "O4 strategy, inbox",
+        ),
         ("a deed is another command's", script("qc", "UPDATE es_inbox SET payload_hash = zeroblob(32)"), "S11"),
         ("a forged deed", script("qc", forged), "S11 qc, inbox"),
         ("a document is another", script("strategy", "UPDATE es_documents SET body = '{}' WHERE i0 IS NOT NULL"), "R1"),
@@ -142,17 +159,7 @@ async fn every_tamper_is_found() {
     ];
     for (what, tamper, expected) in table {
         let copy = copy(good.path());
-        let file = |module: &str| copy.path().join(format!("{module}.db"));
-        match &tamper {
-            Tamper::Gone(module) => fs::remove_file(file(module)).unwrap(),
-            Tamper::Emptied(module) => fs::write(file(module), "").unwrap(),
-            Tamper::Exchanged(from, to) => drop(fs::copy(file(from), file(to)).unwrap()),
-            Tamper::Script(module, script) => {
-                let script =
-                    script.replace("rowid_of = 1", "key = (SELECT min(key) FROM es_inbox WHERE outcome = 'done')");
-                tamper_with(&file(module), &script).await;
-            }
-        }
+        apply(&tamper, copy.path()).await;
         let found = lines(&check(copy.path()).await);
         assert!(found.iter().any(|line| line.starts_with(expected)), "{what}: {found:#?}");
     }
@@ -164,8 +171,53 @@ async fn content(folder: &Path, name: &str) -> Vec<u8> {
     tamper_with(&copy.path().join(name), &format!("VACUUM INTO '{}'", packed.display())).await;
     fs::read(packed).unwrap()
 }
+async fn apply(tamper: &Tamper, data: &Path) {
+    let file = |module: &str| data.join(format!("{module}.db"));
+    match tamper {
+        Tamper::Gone(module) => fs::remove_file(file(module)).unwrap(),
+        Tamper::Emptied(module) => fs::write(file(module), "").unwrap(),
+        Tamper::Exchanged(from, to) => drop(fs::copy(file(from), file(to)).unwrap()),
+        Tamper::Script(module, script) => tamper_with(&file(module), script).await,
+    }
+}
 async fn tamper_with(file: &Path, script: &str) {
     tamper(file, script).await.expect(script);
+}
+
+#[tokio::test]
+async fn nothing_starts_over_a_store_that_does_not_belong_here() {
+    let (good, other) = (good().await, good().await);
+    let end = behind_the_triggers("DELETE FROM es_events WHERE position = (SELECT max(position) FROM es_events)");
+    let table: Vec<(&str, Tamper, &str)> = vec![
+        ("gone", Tamper::Gone("production"), "SG0018"),
+        ("the coordinator's is gone", Tamper::Gone("orchestration"), "SG0018"),
+        ("emptied", Tamper::Emptied("qc"), "SG0018"),
+        ("another module's", Tamper::Exchanged("strategy", "qc"), "SG0018"),
+        ("nobody's", script("qc", NOBODYS), "SG0018"),
+        ("cut", Tamper::Script("delivery", end), "SG0019"),
+    ];
+    for (what, tamper, code) in table {
+        let copy = copy(good.path());
+        apply(&tamper, copy.path()).await;
+        refused(what, copy.path(), code).await;
+    }
+    let copy = copy(good.path());
+    fs::copy(other.path().join("qc.db"), copy.path().join("qc.db")).unwrap();
+    refused("another installation's", copy.path(), "SG0018").await;
+    // What was wrong is put right, and it goes on.
+    fs::copy(good.path().join("qc.db"), copy.path().join("qc.db")).unwrap();
+    let opened = Service::open(copy.path(), providers(Duration::ZERO), 7).await;
+    opened.map_err(|why| why.message).unwrap().close().await;
+}
+async fn refused(what: &str, data: &Path, code: &str) {
+    let stores = || {
+        let paths = fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.extension().is_some_and(|kind| kind == "db")).count()
+    };
+    let before = stores();
+    let refused = Service::open(data, providers(Duration::ZERO), 7).await.err().expect(what);
+    assert_eq!(refused.code, code, "{what}: {}", refused.message);
+    assert_eq!(stores(), before, "{what}: nothing was made");
 }
 
 #[tokio::test]

@@ -173,6 +173,14 @@ impl Stores for SqliteStores {
     async fn open(&self, module: &str) -> Result<SharedStore, OpenError> {
         self.open_store(module).await.map(|store| store as SharedStore)
     }
+    async fn has(&self, module: &str) -> Result<bool, OpenError> {
+        let file = self.file(module)?;
+        match std::fs::metadata(&file) {
+            Ok(_) => Ok(true),
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(why) => Err(OpenError::Unavailable { place: place(&file), why: why.to_string() }),
+        }
+    }
 }
 
 fn place(file: &Path) -> String {

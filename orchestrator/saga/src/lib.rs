@@ -32,6 +32,7 @@
 //! }
 //! ```
 
+mod belonging;
 mod board;
 mod control;
 mod coordination;

@@ -1,5 +1,6 @@
 //! Builds and starts an orchestrator: stores, bus, modules, and the coordinator of the sagas.
 
+use crate::belonging::{Belonging, LIST_EVERY};
 use crate::board::board;
 use crate::control::LocalControl;
 use crate::coordination::{Coordination, LEASE};
@@ -234,8 +235,10 @@ impl Orchestrator {
             }
         };
         let mut modules = BTreeMap::new();
+        let names: Vec<&str> = self.modules.iter().map(|module| module.name).collect();
+        let belonging = Belonging::open(&self.stores, &names, (&*self.ids, &*self.clock)).await?;
         for mut module in self.modules {
-            let store = self.stores.open(module.name).await?;
+            let Some(store) = belonging.store(module.name) else { continue };
             if let Some(local) = &local {
                 let saved = store.checkpoint(RELAY).await?;
                 local.carry(module.name, Arc::clone(&store), public_seq_at(&store, saved).await?);
@@ -265,6 +268,7 @@ impl Orchestrator {
         }
         let bus = buses(JOURNAL);
         let (clock, ids, foreign) = (self.clock, self.ids, self.foreign);
+        tasks.spawn(keep_list(belonging, Arc::clone(&clock), health.clone(), tasks.clone()));
         Ok(Hosting { modules, bus, local, clock, ids, tasks, health, foreign })
     }
     /// Opens the stores for somebody who only looks: nothing is coordinated, hosted, published, received or timed. The board is
@@ -351,6 +355,24 @@ impl Orchestrator {
         let (hearing, tasks) = (sagas.clone(), sagas.inner.tasks.clone());
         tasks.spawn(async move { hearing.hear_outside(control).await });
         Ok(sagas)
+    }
+}
+
+/// Keeps the list of stores near the truth: what was cut off a log, and was in it for longer than a minute, is missed.
+async fn keep_list(belonging: Belonging, clock: Arc<dyn Clock>, health: Health, tasks: Tasks) {
+    loop {
+        // Also at the end: whoever stops cleanly leaves the truth.
+        let ends = tokio::select! {
+            () = tasks.stopping() => true,
+            () = clock.sleep_until(clock.now().plus(LIST_EVERY)) => false,
+        };
+        match belonging.list().await {
+            Ok(()) => health.well("list of stores"),
+            Err(why) => health.trouble("list of stores", why.to_string()),
+        }
+        if ends {
+            return;
+        }
     }
 }
 

@@ -170,6 +170,8 @@ impl Audit {
         for (module, inbox) in &self.inboxes {
             let Some(commands) = self.commands.get(module) else { continue };
             let asked = |key: &StepKey, deed: &Deed| match keys.get(key) {
+                // What the store itself is.
+                None if *key == crate::identity::key() => true,
                 Some((saga, _, direction)) => saga.0 == deed.saga && *direction == deed.direction,
                 // A person's command, or one that followed from an event.
                 None => commands

@@ -10,6 +10,7 @@ use crate::event::Owner as _;
 use crate::export::{Part, Row};
 use crate::fact::Orchestration;
 use crate::id::Position;
+use crate::identity;
 use crate::journal::{GROUPS, LOG_PAGE};
 use crate::machine::coordinator::Definitions;
 use crate::module::Module;
@@ -57,6 +58,7 @@ pub async fn audit_stores(known: &Known<'_>, stores: &[(String, Opened)], at_res
             }
         }
     }
+    reading.belonging(stores).await;
     // Cursors before logs, which only grow; facts before inboxes, which are written first.
     let marks = reading.marks().await;
     let journal = Orchestration::MODULE;
@@ -125,6 +127,45 @@ impl Reading<'_> {
                     self.failed(module, what, &why);
                     return false;
                 }
+            }
+        }
+    }
+    /// L3: each store is the one that belongs here, and has what it was known to have.
+    async fn belonging(&mut self, stores: &[(String, Opened)]) {
+        let journal = self.stores.get(Orchestration::MODULE).copied();
+        let (mut list, mut installation) = (BTreeMap::new(), None);
+        if let Some(journal) = journal {
+            match (identity::listed(journal).await, identity::of(journal).await) {
+                (Ok(listed), Ok(own)) => (list, installation) = (listed, own.map(|own| own.store)),
+                (Err(why), _) | (_, Err(why)) => self.failed(Orchestration::MODULE, "the list of stores", &why),
+            }
+        }
+        for (module, listed) in &list {
+            let missing = match stores.iter().find(|(name, _)| name == module) {
+                Some((_, Opened::Missing(place))) => format!("{module}, {place}"),
+                Some((_, Opened::There(_) | Opened::Unread(_) | Opened::Foreign)) => continue,
+                None => module.clone(),
+            };
+            let (made, reached) = (listed.created_at, listed.position);
+            let says = format!("the store is missing; it was made at {made} and reached position {reached}");
+            self.audit.finding("L3", missing, says);
+        }
+        let open: Vec<(&str, &SharedStore)> = self.stores.iter().map(|(module, store)| (*module, *store)).collect();
+        for (module, store) in open {
+            let found = match identity::of(store).await {
+                Ok(found) => found,
+                Err(why) => {
+                    self.failed(module, "what the store is", &why);
+                    continue;
+                }
+            };
+            let listed = list.get(module);
+            let mut judged = identity::judge(module, module, found.as_ref(), listed, installation);
+            if let (Ok(()), Some(listed)) = (&judged, listed) {
+                judged = identity::still(module, listed, store).await;
+            }
+            if let Err(why) = judged {
+                self.audit.finding("L3", module.to_owned(), why.to_string());
             }
         }
     }
