@@ -1,5 +1,13 @@
 //! The checker: histories in, violations out. One function per promise; used by `events verify`, by the laws and by chaos tests.
 
+mod agreement;
+mod cursors;
+mod models;
+mod stores;
+
+pub use cursors::RELAY;
+pub use stores::{Known, Opened, audit_logs, audit_stores, named};
+
 use crate::bus::{BusError, EventBus, Tip};
 use crate::envelope::{Recorded, chain};
 use crate::event::EventSet;
@@ -18,6 +26,9 @@ use uuid::Uuid;
 pub const PROMISES: &[&str] =
     &["S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S10", "X1", "L1", "L2", "L3", "L7", "L8"];
 
+/// The promises that are checked between the stores, beside [`PROMISES`].
+pub const AGREEMENTS: &[&str] = &["S11", "B2", "B6", "R1", "F1", "O4"];
+
 #[derive(Default)]
 struct LogState {
     head: Position,
@@ -35,12 +46,37 @@ pub struct Audit {
     logs: BTreeMap<String, LogState>,
     sagas: BTreeMap<SagaId, Vec<(SagaFact, Timestamp)>>,
     findings: Vec<Finding>,
+    notes: Vec<String>,
+    /// How many facts of each saga were recorded before the inboxes were read; `None`: none was read.
+    settled: Option<BTreeMap<SagaId, usize>>,
+    owed: Vec<agreement::Owed>,
+    inboxes: BTreeMap<String, BTreeMap<StepKey, agreement::Deed>>,
+    absent: BTreeMap<String, agreement::Absent>,
+    commands: BTreeMap<String, BTreeSet<&'static str>>,
+    /// Whether the coordinator's own log is among what was read.
+    judged_by_facts: bool,
+    lost: BTreeMap<(String, String), Vec<String>>,
+    elsewhere: BTreeMap<String, usize>,
 }
 
 impl Audit {
     /// An audit that knows these definitions.
     pub fn new(definitions: Arc<Definitions>) -> Self {
-        Audit { definitions, logs: BTreeMap::new(), sagas: BTreeMap::new(), findings: Vec::new() }
+        Audit {
+            definitions,
+            logs: BTreeMap::new(),
+            sagas: BTreeMap::new(),
+            findings: Vec::new(),
+            notes: Vec::new(),
+            settled: None,
+            owed: Vec::new(),
+            inboxes: BTreeMap::new(),
+            absent: BTreeMap::new(),
+            commands: BTreeMap::new(),
+            judged_by_facts: true,
+            lost: BTreeMap::new(),
+            elsewhere: BTreeMap::new(),
+        }
     }
     fn finding(&mut self, promise: &str, place: String, says: String) {
         self.findings.push(Finding { promise: promise.to_owned(), place, says });
@@ -117,13 +153,18 @@ impl Audit {
         for (saga, facts) in &sagas {
             self.saga(*saga, facts, at_rest, &mut keys);
         }
-        self.deeds(&keys);
+        if self.judged_by_facts {
+            self.deeds(&keys);
+        }
+        self.sagas = sagas;
+        self.agree(&keys);
         Verdicts {
             events: self.logs.iter().map(|(module, log)| (module.clone(), log.head.0)).collect(),
-            sagas: sagas.len() as u64,
+            sagas: self.sagas.len() as u64,
             // S1 speaks of sagas at rest: while some are under way it is not checked, and not claimed.
             promises: PROMISES.iter().filter(|id| at_rest || **id != "S1").map(|id| (*id).to_owned()).collect(),
             findings: self.findings,
+            notes: self.notes,
         }
     }
     fn saga(
@@ -145,6 +186,9 @@ impl Audit {
                 self.finding(promise, place(index + 1), says);
             }
             exec.evolve(fact, *at);
+            if self.is_settled(saga, index) {
+                self.owed.extend(agreement::owed(&exec, fact, place(index + 1)));
+            }
             if let SagaFact::StepDispatched(fact) = fact {
                 let (deed, _) = exec.keys(&fact.step);
                 keys.insert(deed, (saga, fact.step.clone(), Direction::Do));
@@ -380,24 +424,4 @@ pub async fn audit_bus(
         finding("L5", tip.seq, &format!("the log ends at {head}"));
     }
     Ok(findings)
-}
-
-/// Reads whole logs through and checks them.
-pub async fn audit_logs(
-    definitions: Arc<Definitions>,
-    logs: &[(String, crate::ports::SharedStore)],
-    at_rest: bool,
-) -> Result<Verdicts, crate::ports::ReadError> {
-    let mut audit = Audit::new(definitions);
-    for (module, store) in logs {
-        let mut at = Position::ZERO;
-        audit.read(module, &[]);
-        loop {
-            let page = store.read_log(at, crate::journal::LOG_PAGE).await?;
-            let Some(last) = page.last() else { break };
-            at = last.position;
-            audit.read(module, &page);
-        }
-    }
-    Ok(audit.finish(at_rest))
 }

@@ -2,6 +2,7 @@
 
 use crate::batch::{Batch, Commit};
 use crate::envelope::Recorded;
+use crate::export::{Export, Flaw, Inspect, Part, Row};
 use crate::id::{Position, StepKey, StreamId, Version};
 use crate::json::Payload;
 use crate::ports::{
@@ -50,6 +51,9 @@ impl<B: Between + 'static, F: Fn(SharedStore) -> B + Send + Sync> Stores for Eac
         let store = self.stores.open(module).await?;
         Ok(Arc::new(Passing((self.make)(store))))
     }
+    async fn has(&self, module: &str) -> Result<bool, OpenError> {
+        self.stores.has(module).await
+    }
 }
 
 #[async_trait]
@@ -89,6 +93,18 @@ impl<B: Between> Documents for Passing<B> {
 impl<B: Between> Leases for Passing<B> {
     async fn lease(&self, owner: Uuid, claim: &Claim, ttl: Duration) -> Result<Vec<Lease>, ReadError> {
         self.0.lease(owner, claim, ttl).await
+    }
+}
+#[async_trait]
+impl<B: Between> Export for Passing<B> {
+    async fn rows(&self, part: Part, after: Option<&Row>, limit: usize) -> Result<Vec<Row>, ReadError> {
+        self.0.store().rows(part, after, limit).await
+    }
+}
+#[async_trait]
+impl<B: Between> Inspect for Passing<B> {
+    async fn flaws(&self) -> Result<Vec<Flaw>, ReadError> {
+        self.0.store().flaws().await
     }
 }
 #[async_trait]

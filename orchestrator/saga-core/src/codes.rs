@@ -59,6 +59,10 @@ codes! {
     STORE_GROUPS = "SG0015", 1, false, "the sagas of the store are spread over another number of groups";
     /// A look at a store that changes too fast.
     STORE_RESTLESS = "SG0016", 9, true, "the store is written faster than it can be copied for a look";
+    /// A store is missing or somebody else's.
+    STORE_STRANGE = "SG0018", 1, false, "a store is missing, or is not the one that belongs here";
+    /// A store is behind what is known of it.
+    STORE_BEHIND = "SG0019", 1, false, "a store ends before it was known to reach";
     /// Malformed JSON.
     INPUT_MALFORMED = "SG0101", 2, false, "the input is not JSON";
     /// The input does not fit.

@@ -152,6 +152,13 @@ impl Performer {
             Performer::Gate { .. } => &[],
         }
     }
+    /// The module that is asked, if one is.
+    pub fn module(&self) -> Option<&str> {
+        match self {
+            Performer::There { command, .. } => Some(&command.module),
+            Performer::Here { .. } | Performer::Gate { .. } => None,
+        }
+    }
     /// Whether it can be taken back.
     pub fn has_undo(&self) -> bool {
         match self {

@@ -20,7 +20,7 @@ pub(crate) use decide::head;
 pub use decide::{Act, Decision, Deed, Signal};
 pub use orders::{Accepted, OrderKind, OrderRefused, Ordered};
 
-use crate::definition::{Definition, Role, StepDef, deed_keys};
+use crate::definition::{Definition, Performer, Role, StepDef, deed_keys};
 use crate::fact::{By, Cause, SagaStarted};
 use crate::id::{RequestId, SagaId, StepKey, Version};
 use crate::json::Payload;
@@ -309,4 +309,31 @@ impl Execution {
         let (round, undo_round) = self.runs.get(path).map_or((0, 0), |run| (run.round, run.undo_round));
         deed_keys(self.saga.0, path, round, undo_round)
     }
+    /// What a step asks of a module, if it asks one: whom for the deed and whom for its undo, and both commands as they are
+    /// recorded.
+    pub fn asked(&self, path: &str) -> Option<Asked<'_>> {
+        let run = self.runs.get(path)?;
+        match &run.def.as_ref()?.performer {
+            Performer::There { command, undo, .. } => Some(Asked {
+                module: &command.module,
+                command: run.command.as_ref(),
+                undoer: undo.as_ref().map_or(&command.module, |undo| &undo.module),
+                undo: run.undo.as_ref(),
+            }),
+            Performer::Here { .. } | Performer::Gate { .. } => None,
+        }
+    }
+}
+
+/// What a step asks of modules.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Who does it.
+    pub module: &'a str,
+    /// The command, once it was dispatched.
+    pub command: Option<&'a Payload>,
+    /// Who takes it back.
+    pub undoer: &'a str,
+    /// The command that takes it back, once the deed was dispatched.
+    pub undo: Option<&'a Payload>,
 }

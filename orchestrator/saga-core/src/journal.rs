@@ -151,7 +151,7 @@ pub async fn recover(store: &SharedStore, known: BTreeSet<SagaId>, from: Positio
 }
 
 /// The consumer name under which a store remembers how many groups its sagas are spread over.
-const GROUPS: &str = "groups";
+pub(crate) const GROUPS: &str = "groups";
 
 /// Which group a saga belongs to. The last bits of an id are random, however it was made.
 pub fn group_of(saga: SagaId, groups: u16) -> u16 {

@@ -25,6 +25,7 @@ pub mod export;
 pub mod fact;
 pub mod host;
 pub mod id;
+pub mod identity;
 pub mod journal;
 pub mod json;
 #[cfg(feature = "laws")]

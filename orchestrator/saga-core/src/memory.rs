@@ -1,8 +1,10 @@
 //! The reference store: the specification of a store, as short as it can be said. Durable as long as the process.
 
+mod export;
+
 use crate::batch::{Batch, Commit, Conflict, Receipt, Snapshot};
 use crate::envelope::{Recorded, chain};
-use crate::id::{Epoch, Position, StepKey, StreamId, Version};
+use crate::id::{Direction, Epoch, Position, StepKey, StreamId, Version};
 use crate::json::Payload;
 use crate::leases::LeaseBook;
 use crate::ports::{
@@ -18,13 +20,20 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 use uuid::Uuid;
 
+/// A row of the inbox.
+struct Kept {
+    row: Remembered,
+    direction: Direction,
+    epoch: Epoch,
+}
+
 #[derive(Default)]
 struct State {
     log: Vec<Recorded>,
     streams: BTreeMap<StreamId, Vec<usize>>,
     public: u64,
     chain: [u8; 32],
-    inbox: BTreeMap<(Uuid, StepKey), (Remembered, Epoch)>,
+    inbox: BTreeMap<(Uuid, StepKey), Kept>,
     marks: BTreeMap<String, Position>,
     documents: BTreeMap<(String, u16, String), Document>,
     blobs: BTreeMap<[u8; 32], Vec<u8>>,
@@ -87,8 +96,8 @@ impl State {
             return Some(Commit::Ok(receipt));
         }
         if let Some(entry) = &batch.inbox {
-            if let Some((known, _)) = self.inbox.get(&(entry.saga, entry.key)) {
-                let Remembered { answer, payload_hash } = known.clone();
+            if let Some(known) = self.inbox.get(&(entry.saga, entry.key)) {
+                let Remembered { answer, payload_hash } = known.row.clone();
                 return Some(Commit::Conflict(Conflict::Answered { answer, payload_hash }));
             }
             if entry.unless.is_some_and(|undo| self.inbox.contains_key(&(entry.saga, undo))) {
@@ -130,7 +139,8 @@ impl State {
         }
         if let Some(entry) = batch.inbox {
             let row = Remembered { payload_hash: entry.payload_hash, answer: entry.answer };
-            self.inbox.insert((entry.saga, entry.key), (row, entry.epoch));
+            let kept = Kept { row, direction: entry.direction, epoch: entry.epoch };
+            self.inbox.insert((entry.saga, entry.key), kept);
         }
         self.marks.extend(batch.marks.into_iter().map(|mark| (mark.consumer, mark.position)));
         for write in batch.documents {
@@ -181,10 +191,10 @@ impl EventStore for MemoryStore {
     }
     async fn answered(&self, saga: Uuid, deed: StepKey, undo: StepKey) -> Result<Recollection, ReadError> {
         let state = self.state();
-        let row = |key| state.inbox.get(&(saga, key)).map(|(row, _)| row.clone());
+        let row = |key| state.inbox.get(&(saga, key)).map(|kept| kept.row.clone());
         let first = (saga, StepKey::from_uuid(Uuid::nil()));
         let rows = state.inbox.range(first..).take_while(|((of, _), _)| *of == saga);
-        let epoch = rows.map(|(_, (_, epoch))| *epoch).max().unwrap_or_default();
+        let epoch = rows.map(|(_, kept)| kept.epoch).max().unwrap_or_default();
         Ok(Recollection { deed: row(deed), undo: row(undo), epoch })
     }
 }
@@ -296,6 +306,9 @@ impl Stores for MemoryStores {
         let fresh = || Arc::new(MemoryStore::new(Arc::clone(&self.clock)));
         let store = open.entry(module.to_owned()).or_insert_with(fresh);
         Ok(Arc::clone(store) as SharedStore)
+    }
+    async fn has(&self, module: &str) -> Result<bool, OpenError> {
+        Ok(self.open.lock().unwrap_or_else(PoisonError::into_inner).contains_key(module))
     }
 }
 

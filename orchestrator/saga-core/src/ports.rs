@@ -2,6 +2,7 @@
 
 use crate::batch::{Batch, Commit};
 use crate::envelope::Recorded;
+use crate::export::{Export, Inspect};
 use crate::id::{Epoch, EventId, Position, StepKey, StreamId, Version};
 use crate::json::Payload;
 use crate::outcome::Answer;
@@ -186,8 +187,8 @@ pub trait Leases: Send + Sync {
 }
 
 /// Everything that one module's store is.
-pub trait Store: EventStore + Documents + Tail + Leases {}
-impl<T: EventStore + Documents + Tail + Leases> Store for T {}
+pub trait Store: EventStore + Documents + Tail + Leases + Export + Inspect {}
+impl<T: EventStore + Documents + Tail + Leases + Export + Inspect> Store for T {}
 
 /// A store, shared.
 pub type SharedStore = Arc<dyn Store>;
@@ -197,6 +198,8 @@ pub type SharedStore = Arc<dyn Store>;
 pub trait Stores: Send + Sync {
     /// Opens, migrates and verifies.
     async fn open(&self, module: &str) -> Result<SharedStore, OpenError>;
+    /// Whether there is one already, or whether opening would make it. Makes nothing.
+    async fn has(&self, module: &str) -> Result<bool, OpenError>;
 }
 
 /// Why a store was not opened. Each has an error page.
@@ -253,6 +256,22 @@ pub enum OpenError {
         found: String,
         /// What it must be.
         wanted: String,
+    },
+    /// Missing, or another one than belongs there.
+    #[error("the store {place} does not belong here: {why}")]
+    Strange {
+        /// The store.
+        place: String,
+        /// What it is instead.
+        why: String,
+    },
+    /// Older than what is known of it.
+    #[error("the store {place} is older than what others know of it: {why}")]
+    Behind {
+        /// The store.
+        place: String,
+        /// What is known.
+        why: String,
     },
     /// Damaged.
     #[error("{place} is damaged: {why}")]

@@ -433,4 +433,7 @@ pub struct Verdicts {
     pub promises: Vec<String>,
     /// What is wrong; empty is good.
     pub findings: Vec<Finding>,
+    /// What could not be compared, for a reason that is no fault.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub notes: Vec<String>,
 }

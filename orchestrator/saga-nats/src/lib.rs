@@ -61,6 +61,7 @@ use link::Link;
 use publish::Publisher;
 use read::Shelf;
 use saga_core::bus::{BusError, Inbox};
+use saga_core::ports::SharedStore;
 use saga_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -90,6 +91,8 @@ struct Inner {
     parked: Mutex<BTreeSet<(String, u64)>>,
     /// What was asked for and is looked after.
     kept: Kept,
+    /// Logs that this process reads itself: nobody is asked for what stands in them.
+    logs: Mutex<BTreeMap<String, SharedStore>>,
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -123,6 +126,7 @@ impl Nats {
             shelf: Arc::default(),
             parked: Mutex::default(),
             kept: Kept::default(),
+            logs: Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }

@@ -148,6 +148,8 @@ pub(crate) struct Names {
     pub(crate) owner: String,
     /// The channel on which growth is announced.
     pub(crate) channel: String,
+    /// The role that reads every schema of the system.
+    pub(crate) auditor: String,
 }
 
 impl Names {
@@ -166,7 +168,13 @@ impl Names {
                  beginning with pg"
             ));
         }
-        Ok(Self { owner: format!("{name}_owner"), channel: format!("es_{name}"), schema: name.clone(), role: name })
+        Ok(Self {
+            owner: format!("{name}_owner"),
+            channel: format!("es_{name}"),
+            auditor: auditor(prefix),
+            schema: name.clone(),
+            role: name,
+        })
     }
     /// What a connection for this purpose calls itself.
     pub(crate) fn connection(&self, purpose: &str) -> String {

@@ -10,10 +10,12 @@ mod connection;
 mod copy;
 mod decode;
 mod documents;
+mod export;
 mod facts;
 mod fault;
 mod floor;
 mod group;
+mod inspect;
 mod lanes;
 mod leases;
 mod migrate;
@@ -38,6 +40,10 @@ pub mod testing {
     //! What the tests of this crate need to interrupt it.
     pub use crate::migrate::{migrate_as_of, migrate_killed_after};
 
+    /// A schema as the lines that a check compares.
+    pub async fn picture(store: &crate::PostgresStore) -> Result<Vec<String>, sqlx::Error> {
+        Ok(crate::inspect::picture(&store.readers, &store.names).await?.into_iter().collect())
+    }
     /// Whether a store tells other processes that its log has grown.
     pub fn announces(store: &crate::PostgresStore) -> bool {
         store.announces()

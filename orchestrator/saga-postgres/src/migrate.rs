@@ -14,8 +14,11 @@ use std::path::PathBuf;
 use std::str::FromStr as _;
 
 /// In order; one is only ever added at the end.
-pub(crate) const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_ask_less.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_first.sql"),
+    include_str!("../migrations/0002_ask_less.sql"),
+    include_str!("../migrations/0003_believe_less.sql"),
+];
 
 /// How [`migrate`] names and secures what it makes.
 #[derive(Clone)]

@@ -1,5 +1,6 @@
 //! The store as its users see it: commits go to the appender, reads to the server, or to the ring close behind the head.
 
+use crate::access::Names;
 use crate::appender::{Appender, Request};
 use crate::connection::Line;
 use crate::decode::{self, EVENT_COLUMNS};
@@ -73,6 +74,7 @@ pub struct PostgresStore {
     /// For the short calls that write beside the appender: leases.
     pub(crate) writers: PgPool,
     pub(crate) place: String,
+    pub(crate) names: Names,
     lanes: Arc<Lanes>,
     recalls: Asker<Recall>,
     stories: Asker<Story>,
@@ -109,6 +111,7 @@ impl PostgresStore {
             readers,
             writers,
             place,
+            names: line.names.clone(),
             lanes,
             recalls,
             stories,

@@ -2,15 +2,20 @@
 
 use crate::access::Credentials;
 use crate::appender::Appender;
-use crate::connection::Line;
+use crate::connection::{Line, Role};
+use crate::fault::open_error;
 use crate::open;
 use crate::store::{Parts, PostgresStore};
 use async_trait::async_trait;
 use saga_core::ports::{Clock, OpenError, SharedStore, Stores};
+use sqlx::Connection as _;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+
+/// The coordinator's module.
+const JOURNAL: &str = "orchestration";
 
 /// Opens the schema of a module as the role of that module. The same name gives the same store as long as this value
 /// lives; other processes, and other values, may have the same store open at the same time and write it.
@@ -69,6 +74,22 @@ impl PostgresStores {
         open.insert(module.to_owned(), Arc::clone(&store));
         Ok(store)
     }
+    /// The modules that have a schema in the database, whoever made it; in the order of their names. Asked as the auditor,
+    /// or as whoever logs in for the coordinator.
+    ///
+    /// # Errors
+    /// As [`open_store`](Self::open_store).
+    pub async fn modules(&self) -> Result<Vec<String>, OpenError> {
+        let (options, names) = self.credentials.module(JOURNAL)?;
+        let (place, prefix) = (self.credentials.place(&names), names.schema.trim_end_matches(JOURNAL).to_owned());
+        let failed = |error: sqlx::Error| open_error(&place, &error);
+        let line = Line { options, names, as_the_server_likes: self.accept_unsafe, looks: true };
+        let mut connection = line.connect(Role::Probe).await.map_err(failed)?;
+        let sql = "SELECT schemaname::text FROM pg_tables WHERE tablename = 'es_meta' ORDER BY 1";
+        let schemas: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut connection).await.map_err(failed)?;
+        connection.close().await.ok();
+        Ok(schemas.iter().filter_map(|schema| schema.strip_prefix(&prefix)).map(str::to_owned).collect())
+    }
     /// Closes every store: waits for what was accepted.
     pub async fn close(&self) {
         let open = std::mem::take(&mut *self.open.lock().await);
@@ -82,5 +103,9 @@ impl PostgresStores {
 impl Stores for PostgresStores {
     async fn open(&self, module: &str) -> Result<SharedStore, OpenError> {
         self.open_store(module).await.map(|store| store as SharedStore)
+    }
+    async fn has(&self, _: &str) -> Result<bool, OpenError> {
+        // An opening makes no schema: whether it is there, that will say.
+        Ok(true)
     }
 }

@@ -6,7 +6,7 @@ use saga::{Buses, Error, JOURNAL, Lines, Near};
 use saga_core::bus::AnyBus;
 use saga_core::codes;
 use saga_core::control::ControlError;
-use saga_core::ports::{Clock, OpenError, Stores};
+use saga_core::ports::{Clock, OpenError, SharedStore, Stores};
 use saga_nats::{Account, ConnectError, Creates, Login, Nats, Options, Sync, Tls, TopologyError};
 use saga_postgres::{Credentials, PostgresStores};
 use saga_sqlite::SqliteStores;
@@ -115,6 +115,17 @@ impl Backends {
             missing.extend(nats.missing_streams(modules).await.map_err(|why| why.to_string())?);
         }
         Ok(missing.into_iter().collect())
+    }
+    /// The modules that have a store here, whoever made it; in the order of their names.
+    pub async fn modules(&self) -> Result<Vec<String>, OpenError> {
+        match &self.kept {
+            Kept::Sqlite(sqlite) => sqlite.modules(),
+            Kept::Postgres(postgres) => postgres.modules().await,
+        }
+    }
+    /// What is too large for a module's stream is read from its store, and nobody is asked for it.
+    pub fn read_itself(&self, module: &str, store: &SharedStore) {
+        self.nats.values().for_each(|nats| nats.read_itself(module, Arc::clone(store)));
     }
     /// The stores.
     pub fn stores(&self) -> Arc<dyn Stores> {

@@ -6,7 +6,6 @@ use crate::providers::strategy_template::TemplateStrategyWriter;
 use async_trait::async_trait;
 use orchestration::api::dtos::StrategyDecision;
 use saga::{Sagas, SystemClock, keyed};
-use saga_core::audit::audit_logs;
 use saga_core::control::ControlError;
 use saga_core::envelope::Actor;
 use saga_core::execution::{OrderKind, Ordered};
@@ -244,9 +243,6 @@ impl Demo {
     }
     /// Checks every promise on the logs of this run.
     pub async fn verdicts(&self) -> Result<Verdicts, ControlError> {
-        let logs = self.sagas.logs();
-        audit_logs(self.sagas.definitions().clone(), &logs, true)
-            .await
-            .map_err(|why| ControlError::new(saga_core::codes::STORE_UNAVAILABLE, why.to_string()))
+        Ok(self.sagas.audit(true).await)
     }
 }

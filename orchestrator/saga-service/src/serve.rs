@@ -90,12 +90,13 @@ pub async fn serve(
 
 async fn attempt(config: &Config, roles: &Roles, seed: u64, clock: &Arc<dyn Clock>) -> Result<Serving, Weather> {
     let every = modules(&config.files.folder, Replaced::default());
-    let mut others = foreign(&every);
+    let foreign = foreign(&every);
+    let mut others = foreign.clone();
     others.extend(every.iter().map(|module| module.name.to_owned()).filter(|name| name != JOURNAL));
     let hosted = hosted(every, roles)?;
     let names: Vec<&str> = hosted.iter().map(|module| module.name).collect();
     let backends = Backends::open(config, &names, &others, clock).await?;
-    let mut orchestrator = Orchestrator::on(backends.stores()).clock(Arc::clone(clock)).seed(seed);
+    let mut orchestrator = Orchestrator::on(backends.stores()).clock(Arc::clone(clock)).seed(seed).foreign(foreign);
     let near = config.bus.short_way.then(|| Near::new(Arc::clone(clock)));
     if let Some((buses, lines)) = backends.buses(config, near.as_ref()) {
         orchestrator = orchestrator.buses(buses).lines(lines);

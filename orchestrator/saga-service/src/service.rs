@@ -98,6 +98,14 @@ pub fn fault(error: &Error) -> ControlError {
                 OpenError::Unsafe { .. } => {
                     (codes::STORE_UNSAFE, "remove what sets it; the store never runs without it")
                 }
+                OpenError::Strange { .. } => (
+                    codes::STORE_STRANGE,
+                    "put back what belongs there, or restore all stores of one backup: sagactl help SG0018",
+                ),
+                OpenError::Behind { .. } => (
+                    codes::STORE_BEHIND,
+                    "put back the newest copy, or restore all stores of one backup: sagactl help SG0019",
+                ),
                 OpenError::Restless { .. } => {
                     (codes::STORE_RESTLESS, "ask the process that writes it: owner.json beside it names its address")
                 }

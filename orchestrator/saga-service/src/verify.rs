@@ -1,18 +1,21 @@
-//! Reads every log of a configuration, and what the bus has of it, and checks every promise. Writes nothing to any store and
-//! makes nothing on the bus: a stream that is missing is a finding with its name.
+//! Reads every store of a configuration, and what the bus has of it, and checks every promise. Writes nothing to any store
+//! and makes nothing on the bus: a stream that is missing is a finding with its name, and so is a store that was not read.
 
 use crate::backends::{Backends, Weather};
 use crate::config::Config;
 use crate::modules::{Replaced, foreign, modules};
 use crate::service::fault;
-use saga::{Error, JOURNAL, SystemClock};
-use saga_core::audit::{BUS_PROMISES, audit_bus, audit_logs, missing};
+use saga::{Error, JOURNAL, SystemClock, board};
+use saga_core::audit::{BUS_PROMISES, Known, Opened, audit_bus, audit_stores, missing, named};
 use saga_core::bus::{Ailment, Upkeep};
 use saga_core::codes;
 use saga_core::control::ControlError;
+use saga_core::module::Module;
 use saga_core::ports::{Clock, OpenError, SharedStore};
-use saga_core::view::Verdicts;
+use saga_core::view::{Finding, Verdicts};
 use saga_nats::WHO_CREATES;
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,52 +24,122 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Ten looks in a row: a broker that restarts is back by then.
 const LOOKS_MAX: u32 = 10;
 
-/// Checks the logs of all modules; with `at_rest` also that no saga is left under way. With a NATS bus, each module's
-/// stream is compared with its log: then nothing may be written meanwhile. In PostgreSQL it logs in as the auditor, at the
-/// broker as the coordinator: no module's login may read what is another's.
+/// Checks the stores of a folder that nobody serves; `at_rest`: also that no saga is left under way.
 ///
 /// # Errors
-/// What could not be read, with the next step. Repeating it is harmless.
+/// There is nothing that could be read, with the next step. Repeating it is harmless.
+pub async fn folder(data: &Path, at_rest: bool) -> Result<Verdicts, ControlError> {
+    let mut config = Config::default();
+    config.store.url = format!("sqlite:{}", data.display());
+    config.bus.url = "local:".to_owned();
+    config.files.folder = data.to_owned();
+    verify(&config, at_rest).await
+}
+
+/// Checks the stores of all modules; with `at_rest` also that no saga is left under way. Which there are is asked of the
+/// folder or database, and of the definitions. With a NATS bus, each module's stream is compared with its log: then nothing
+/// may be written meanwhile. In PostgreSQL it logs in as the auditor, at the broker as the coordinator: no module's login may
+/// read what is another's.
+///
+/// # Errors
+/// Folder, server or broker cannot be reached at all, with the next step. Repeating it is harmless.
 pub async fn verify(config: &Config, at_rest: bool) -> Result<Verdicts, ControlError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let every = modules(&config.files.folder, Replaced::default());
-    let mut names: Vec<&str> = every.iter().map(|module| module.name).collect();
-    // Its facts say what the others should have done.
-    names.sort_by_key(|name| *name != JOURNAL);
+    let mut every = modules(&config.files.folder, Replaced::default());
+    let foreign = foreign(&every);
+    every.iter_mut().filter(|module| module.name == JOURNAL).for_each(|module| module.projections.push(board()));
+    let definitions = every.iter().flat_map(|module| module.sagas.iter().cloned());
+    let definitions = definitions.map(|def| ((def.name.to_owned(), def.version), def)).collect();
+    let every: Vec<Arc<Module>> = every.into_iter().map(Arc::new).collect();
+    let known = Known { definitions: Arc::new(definitions), modules: &every };
     let backends = Backends::look(config, &clock).await.map_err(|weather| match weather {
         Weather::Away(why) => ControlError::new(codes::STORE_UNAVAILABLE, why),
         Weather::Wrong(error) => error,
     })?;
-    let stores = backends.stores();
-    let mut logs: Vec<(String, SharedStore)> = Vec::new();
-    for name in &names {
-        let store = stores.open(name).await.map_err(|why| unreadable(config, why))?;
-        logs.push(((*name).to_owned(), store));
-    }
-    let definitions = every.iter().flat_map(|module| module.sagas.iter().cloned());
-    let definitions = definitions.map(|def| ((def.name.to_owned(), def.version), def)).collect();
-    let verdicts = audit_logs(Arc::new(definitions), &logs, at_rest).await;
-    let mut verdicts = verdicts.map_err(|why| fault(&Error::Read(why)))?;
-    if let Some((buses, _)) = backends.buses(config, None) {
-        for (module, store) in &logs {
-            let bus = buses(module);
-            // Whoever reads events waits for them, and for the broker, as long as it takes.
-            let found = tokio::select! {
-                found = audit_bus(module, store, &*bus) => found,
-                why = gone(&*bus, &*clock) => Err(why),
-            };
-            verdicts.findings.extend(found.map_err(|why| ControlError::new(codes::BUS_UNAVAILABLE, why))?);
-        }
-        let others = foreign(&every);
-        let others: Vec<&str> = others.iter().map(String::as_str).collect();
-        let lost = backends.missing_streams(&others).await;
-        for stream in lost.map_err(|why| ControlError::new(codes::BUS_UNAVAILABLE, why))? {
-            verdicts.findings.push(missing("every module", &stream, WHO_CREATES));
-        }
-        verdicts.promises.extend(BUS_PROMISES.iter().map(|id| (*id).to_owned()));
-    }
+    let stores = open(config, &backends, &known, &foreign).await?;
+    let mut verdicts = audit_stores(&known, &stores, at_rest).await;
+    let strange = stores
+        .iter()
+        .filter(|(name, opened)| matches!(opened, Opened::There(_)) && every.iter().all(|module| module.name != name));
+    verdicts.notes.extend(strange.map(|(name, _)| {
+        format!("{name} is no module of this program: its read models, and deeds of no saga, are not compared")
+    }));
+    compare_bus(config, &backends, &stores, &foreign, &mut verdicts).await?;
     backends.close().await;
     Ok(verdicts)
+}
+
+/// Every store that there is, and those that there should be.
+async fn open(
+    config: &Config,
+    backends: &Backends,
+    known: &Known<'_>,
+    foreign: &BTreeSet<String>,
+) -> Result<Vec<(String, Opened)>, ControlError> {
+    let there: BTreeSet<String> =
+        backends.modules().await.map_err(|why| unreadable(config, why))?.into_iter().collect();
+    if there.is_empty() {
+        let message = format!("there are no stores in {}", config.store_place());
+        return Err(ControlError::new(codes::STORE_UNAVAILABLE, message).hint("name another folder: --data DIR"));
+    }
+    let opener = backends.stores();
+    let names: BTreeSet<String> = named(known).into_iter().chain(there.iter().cloned()).collect();
+    let mut stores = Vec::with_capacity(names.len());
+    for name in names {
+        let opened = if there.contains(&name) {
+            match opener.open(&name).await {
+                Ok(store) => Opened::There(store),
+                Err(why) => {
+                    let ControlError { code, message, .. } = unreadable(config, why);
+                    Opened::Unread(format!("{code}: {message}"))
+                }
+            }
+        } else if foreign.contains(&name) {
+            Opened::Foreign
+        } else {
+            Opened::Missing(config.store_place())
+        };
+        stores.push((name, opened));
+    }
+    Ok(stores)
+}
+
+/// Compares each module's stream with its log.
+async fn compare_bus(
+    config: &Config,
+    backends: &Backends,
+    stores: &[(String, Opened)],
+    foreign: &BTreeSet<String>,
+    verdicts: &mut Verdicts,
+) -> Result<(), ControlError> {
+    let Some((buses, _)) = backends.buses(config, None) else { return Ok(()) };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = |(name, opened): &(String, Opened)| match opened {
+        Opened::There(store) => Some((name.clone(), Arc::clone(store))),
+        Opened::Missing(_) | Opened::Unread(_) | Opened::Foreign => None,
+    };
+    let logs: Vec<(String, SharedStore)> = stores.iter().filter_map(store).collect();
+    // Nobody has to run for what is too large for a stream.
+    logs.iter().for_each(|(module, store)| backends.read_itself(module, store));
+    for (module, store) in &logs {
+        let bus = buses(module);
+        // Whoever reads events waits for them, and for the broker, as long as it takes.
+        let found = tokio::select! {
+            found = audit_bus(module, store, &*bus) => found,
+            why = gone(&*bus, &*clock) => Err(why),
+        };
+        verdicts.findings.extend(found.unwrap_or_else(|why| {
+            let (promise, place) = ("O4".to_owned(), format!("{module}, the bus"));
+            vec![Finding { promise, place, says: format!("not read: {why}") }]
+        }));
+    }
+    let others: Vec<&str> = foreign.iter().map(String::as_str).collect();
+    let lost = backends.missing_streams(&others).await;
+    for stream in lost.map_err(|why| ControlError::new(codes::BUS_UNAVAILABLE, why))? {
+        verdicts.findings.push(missing("every module", &stream, WHO_CREATES));
+    }
+    verdicts.promises.extend(BUS_PROMISES.iter().map(|id| (*id).to_owned()));
+    Ok(())
 }
 
 /// Returns when the bus has been ill for so long that nobody should wait for it any more, with what it has.

@@ -11,6 +11,7 @@ mod export;
 mod facts;
 mod fault;
 mod floor;
+mod inspect;
 mod leases;
 mod look;
 mod migrate;
@@ -24,3 +25,21 @@ mod stores;
 pub use floor::{Floor, durability};
 pub use store::SqliteStore;
 pub use stores::SqliteStores;
+
+#[doc(hidden)]
+pub mod testing {
+    //! What tests of checks need to do to a file behind the back of its store.
+    use sqlx::sqlite::SqliteConnectOptions;
+    use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+
+    /// Runs a script against a file that no store has open.
+    ///
+    /// # Errors
+    /// What SQLite said.
+    pub async fn tamper(file: &std::path::Path, script: &str) -> Result<(), String> {
+        let text = |error: sqlx::Error| error.to_string();
+        let mut connection = SqliteConnectOptions::new().filename(file).connect().await.map_err(text)?;
+        sqlx::raw_sql(AssertSqlSafe(script.to_owned())).execute(&mut connection).await.map_err(text)?;
+        connection.close().await.map_err(text)
+    }
+}

@@ -132,8 +132,11 @@ pub(crate) async fn seen(connection: &mut SqliteConnection, place: &str) -> Resu
     let failed = |error: sqlx::Error| unreadable(place, read_error("es_events", &error));
     let head: Option<i64> =
         sqlx::query_scalar("SELECT max(position) FROM es_events").fetch_one(&mut *connection).await.map_err(failed)?;
-    let deeds: Option<i64> =
-        sqlx::query_scalar("SELECT 1 FROM es_inbox LIMIT 1").fetch_optional(&mut *connection).await.map_err(failed)?;
+    // What the store itself is stands first, and is no deed of anybody's.
+    let deeds: Option<i64> = sqlx::query_scalar("SELECT 1 FROM es_inbox WHERE saga > zeroblob(16) LIMIT 1")
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(failed)?;
     // A file without deeds belongs to nobody who is asked for one: the coordinator's log, which is also the longest.
     match (head, deeds) {
         (None, None) => return Ok(Seen::of_empty()),

@@ -87,6 +87,30 @@ impl SqliteStores {
         open.insert(module.to_owned(), Arc::clone(&store));
         Ok(store)
     }
+    /// The modules that have a file in the folder, whatever is in it; in the order of their names. A folder that is not there
+    /// has none.
+    ///
+    /// # Errors
+    /// `Unavailable` when the folder cannot be read.
+    pub fn modules(&self) -> Result<Vec<String>, OpenError> {
+        let unavailable =
+            |why: std::io::Error| OpenError::Unavailable { place: place(&self.folder), why: why.to_string() };
+        let entries = match std::fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(why) => return Err(unavailable(why)),
+        };
+        let mut modules = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(unavailable)?.path();
+            let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+            if path.extension().is_some_and(|kind| kind == "db") && self.file(name).is_ok() {
+                modules.push(name.to_owned());
+            }
+        }
+        modules.sort_unstable();
+        Ok(modules)
+    }
     /// Closes every store: waits for what was accepted, moves the write-ahead logs into the files, lets go of the locks.
     pub async fn close(&self) {
         let open = std::mem::take(&mut *self.open.lock().await);
@@ -148,6 +172,14 @@ impl SqliteStores {
 impl Stores for SqliteStores {
     async fn open(&self, module: &str) -> Result<SharedStore, OpenError> {
         self.open_store(module).await.map(|store| store as SharedStore)
+    }
+    async fn has(&self, module: &str) -> Result<bool, OpenError> {
+        let file = self.file(module)?;
+        match std::fs::metadata(&file) {
+            Ok(_) => Ok(true),
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(why) => Err(OpenError::Unavailable { place: place(&file), why: why.to_string() }),
+        }
     }
 }
 

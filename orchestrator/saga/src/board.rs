@@ -60,7 +60,8 @@ fn because(line: Line, why: Option<&str>) -> Line {
     Line { reason: line.reason.or(why), ..line }
 }
 
-pub(crate) fn board() -> ProjectionDef {
+/// The list of sagas as a read model of the coordinator's store.
+pub fn board() -> ProjectionDef {
     fn end(line: Option<Line>, state: SagaState, at: Timestamp) -> Option<Line> {
         line.map(|line| Line { state: state.word().to_owned(), ended_at: Some(at), ..line })
     }

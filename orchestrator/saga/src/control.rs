@@ -6,7 +6,6 @@ use crate::listing::who;
 use crate::orchestrator::Error;
 use crate::sagas::Sagas;
 use async_trait::async_trait;
-use saga_core::audit::audit_logs;
 use saga_core::codes;
 use saga_core::control::{
     AwaitSaga, Control, ControlError, DefinitionRow, Look, Order, PAGE_MAX, Page, Receipt, Status, View, What,
@@ -214,11 +213,7 @@ impl Control for LocalControl {
                 )
             }
             Look::Definitions => View::DefinitionList(self.definitions()),
-            Look::Verify => {
-                let definitions = self.sagas.definitions().clone();
-                let verdicts = audit_logs(definitions, &self.sagas.logs(), false).await;
-                View::Verdicts(verdicts.map_err(|why| failed(why.into()))?)
-            }
+            Look::Verify => View::Verdicts(self.sagas.audit(false).await),
             Look::Status => View::Status(self.status().await?),
         })
     }

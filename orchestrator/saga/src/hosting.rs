@@ -16,7 +16,7 @@ use saga_core::id::Position;
 use saga_core::machine::projector::{PARKED, PARKED_VERSION};
 use saga_core::ports::{Clock, FIND_LIMIT_MAX, Find, Ids, ReadError};
 use saga_core::view::{ModuleRow, ProjectionRow, SagaShow};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub struct Hosting {
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) tasks: Tasks,
     pub(crate) health: Health,
+    /// Modules that somebody else wrote, who keeps their inboxes.
+    pub(crate) foreign: BTreeSet<String>,
 }
 
 impl Hosting {

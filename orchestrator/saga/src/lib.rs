@@ -32,6 +32,7 @@
 //! }
 //! ```
 
+mod belonging;
 mod board;
 mod control;
 mod coordination;
@@ -55,7 +56,7 @@ mod system;
 mod tasks;
 mod upkeep;
 
-pub use board::BOARD_CONSUMER;
+pub use board::{BOARD_CONSUMER, board};
 pub use control::LocalControl;
 pub use coordination::LEASE;
 pub use groups::{LIST_WITHIN, OWNER_WITHIN};

@@ -1,5 +1,6 @@
 //! Builds and starts an orchestrator: stores, bus, modules, and the coordinator of the sagas.
 
+use crate::belonging::{Belonging, LIST_EVERY};
 use crate::board::board;
 use crate::control::LocalControl;
 use crate::coordination::{Coordination, LEASE};
@@ -28,7 +29,7 @@ use saga_core::ports::{Clock, Ids, OpenError, ReadError, SharedStore, Stores};
 use saga_core::saga::{Saga, define};
 use saga_core::soundness::PlanFault;
 use saga_core::step::{Given, Need, short_name};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -105,6 +106,7 @@ pub struct Orchestrator {
     seed: u64,
     gather: Duration,
     given: Given,
+    foreign: BTreeSet<String>,
 }
 
 impl Orchestrator {
@@ -128,6 +130,7 @@ impl Orchestrator {
             seed: 0,
             gather: Duration::from_millis(5),
             given: Given::default(),
+            foreign: BTreeSet::new(),
         }
     }
     /// Knows a saga.
@@ -195,6 +198,13 @@ impl Orchestrator {
         self.lease = lease;
         self
     }
+    /// Modules that no program of this workspace hosts: a check says that it does not see their inboxes, and does not miss
+    /// them.
+    #[must_use]
+    pub fn foreign(mut self, modules: BTreeSet<String>) -> Self {
+        self.foreign = modules;
+        self
+    }
     /// Another clock.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -225,8 +235,10 @@ impl Orchestrator {
             }
         };
         let mut modules = BTreeMap::new();
+        let names: Vec<&str> = self.modules.iter().map(|module| module.name).collect();
+        let belonging = Belonging::open(&self.stores, &names, (&*self.ids, &*self.clock)).await?;
         for mut module in self.modules {
-            let store = self.stores.open(module.name).await?;
+            let Some(store) = belonging.store(module.name) else { continue };
             if let Some(local) = &local {
                 let saved = store.checkpoint(RELAY).await?;
                 local.carry(module.name, Arc::clone(&store), public_seq_at(&store, saved).await?);
@@ -255,7 +267,9 @@ impl Orchestrator {
             modules.insert(host.module.name, host);
         }
         let bus = buses(JOURNAL);
-        Ok(Hosting { modules, bus, local, clock: self.clock, ids: self.ids, tasks, health })
+        let (clock, ids, foreign) = (self.clock, self.ids, self.foreign);
+        tasks.spawn(keep_list(belonging, Arc::clone(&clock), health.clone(), tasks.clone()));
+        Ok(Hosting { modules, bus, local, clock, ids, tasks, health, foreign })
     }
     /// Opens the stores for somebody who only looks: nothing is coordinated, hosted, published, received or timed. The board is
     /// brought up to the end of the log first, which is a commit: give it stores of which a commit changes a copy.
@@ -266,7 +280,7 @@ impl Orchestrator {
     pub async fn look(mut self) -> Result<Sagas, Error> {
         let (definitions, seed) = (Arc::new(checked(&self.definitions, &self.given)?), self.seed);
         self.with_journal();
-        let Hosting { modules, bus, local, clock, ids, tasks, health } = self.open().await?;
+        let Hosting { modules, bus, local, clock, ids, tasks, health, foreign } = self.open().await?;
         let store = modules.get(JOURNAL).map(|host| Arc::clone(&host.store)).ok_or(Error::Stopped)?;
         catch_up(&board(), &store, JOURNAL, &store).await.map_err(|why| match why {
             CatchUpError::Read(why) => Error::Read(why),
@@ -274,7 +288,21 @@ impl Orchestrator {
         })?;
         let groups = Arc::new(Groups::nobody(Arc::clone(&bus), Arc::clone(&clock), tasks.clone()));
         let (_, settled) = watch::channel(false);
-        let inner = Inner { groups, store, modules, definitions, bus, local, clock, ids, tasks, seed, health, settled };
+        let inner = Inner {
+            groups,
+            store,
+            modules,
+            definitions,
+            bus,
+            local,
+            clock,
+            ids,
+            tasks,
+            seed,
+            health,
+            foreign,
+            settled,
+        };
         Ok(Sagas { inner: Arc::new(inner) })
     }
     /// The coordinator's own module, also when nobody named it.
@@ -297,7 +325,7 @@ impl Orchestrator {
             return Err(Error::Groups { found: count, asked });
         }
         hosting.look_after_buses();
-        let Hosting { modules, bus, local, clock, ids, tasks, health } = hosting;
+        let Hosting { modules, bus, local, clock, ids, tasks, health, foreign } = hosting;
         let groups = Arc::new(Groups::new(count, Arc::clone(&bus), Arc::clone(&clock), tasks.clone()));
         let (settled, mut is_settled) = watch::channel(false);
         let coordination = Coordination {
@@ -329,6 +357,7 @@ impl Orchestrator {
             tasks,
             seed,
             health,
+            foreign,
             settled: is_settled.clone(),
         };
         if count == 1 {
@@ -340,6 +369,24 @@ impl Orchestrator {
         let (hearing, tasks) = (sagas.clone(), sagas.inner.tasks.clone());
         tasks.spawn(async move { hearing.hear_outside(control).await });
         Ok(sagas)
+    }
+}
+
+/// Keeps the list of stores near the truth: what was cut off a log, and was in it for longer than a minute, is missed.
+async fn keep_list(belonging: Belonging, clock: Arc<dyn Clock>, health: Health, tasks: Tasks) {
+    loop {
+        // Also at the end: whoever stops cleanly leaves the truth.
+        let ends = tokio::select! {
+            () = tasks.stopping() => true,
+            () = clock.sleep_until(clock.now().plus(LIST_EVERY)) => false,
+        };
+        match belonging.list().await {
+            Ok(()) => health.well("list of stores"),
+            Err(why) => health.trouble("list of stores", why.to_string()),
+        }
+        if ends {
+            return;
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use saga_core::ports::{ReadError, SharedStore};
 use std::time::Duration;
 
 /// The consumer name of a relay's own cursor.
-pub const RELAY: &str = "relay";
+pub const RELAY: &str = saga_core::audit::RELAY;
 /// How often a bus that says nothing is asked whether it still has what it acknowledged.
 pub const AUDIT_EVERY: Duration = Duration::from_secs(5);
 

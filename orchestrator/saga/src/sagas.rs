@@ -8,6 +8,7 @@ use crate::orchestrator::{Error, JOURNAL};
 use crate::report::Report;
 use crate::shell::Input;
 use crate::tasks::Tasks;
+use saga_core::audit::{Known, Opened, audit_stores, named};
 use saga_core::bus::{AnyBus, BusError, Line};
 use saga_core::command::{Command, Query};
 use saga_core::definition::Definition;
@@ -22,8 +23,8 @@ use saga_core::machine::coordinator::{Coordinator, Definitions, Told};
 use saga_core::outcome::{Answer, Refused};
 use saga_core::ports::{Clock, Ids, SharedStore};
 use saga_core::saga::Saga;
-use saga_core::view::SagaState;
-use std::collections::BTreeMap;
+use saga_core::view::{SagaState, Verdicts};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
@@ -44,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) tasks: Tasks,
     pub(crate) seed: u64,
     pub(crate) health: Health,
+    pub(crate) foreign: BTreeSet<String>,
     pub(crate) settled: watch::Receiver<bool>,
 }
 
@@ -200,11 +202,30 @@ impl Sagas {
             self.inner.definitions.iter().filter(|((name, v), _)| name == kind && version.is_none_or(|w| w == *v));
         of_kind.map(|(_, definition)| Arc::clone(definition)).next_back()
     }
-    /// Every log of this process, orchestration first: for the audit.
+    /// Every store of this process, orchestration first.
     pub fn logs(&self) -> Vec<(String, SharedStore)> {
         let others = self.inner.modules.iter().filter(|(name, _)| **name != JOURNAL);
         let others = others.map(|(name, host)| ((*name).to_owned(), Arc::clone(&host.store)));
         std::iter::once((JOURNAL.to_owned(), Arc::clone(&self.inner.store))).chain(others).collect()
+    }
+    /// Checks every promise on the stores of this process, beside its own work. Stores of other processes are named, and not
+    /// read. `at_rest`: nothing is under way any more.
+    pub async fn audit(&self, at_rest: bool) -> Verdicts {
+        let inner = &self.inner;
+        let modules: Vec<_> = inner.modules.values().map(|host| Arc::clone(&host.module)).collect();
+        let known = Known { definitions: Arc::clone(&inner.definitions), modules: &modules };
+        let logs = self.logs().into_iter();
+        let mut stores: Vec<(String, Opened)> = logs.map(|(module, store)| (module, Opened::There(store))).collect();
+        let others = named(&known).into_iter().filter(|name| !inner.modules.contains_key(name.as_str()));
+        stores.extend(others.map(|name| {
+            // Within one process there is nobody else; what is not here is written in another language, or not yet.
+            let foreign = inner.local.is_some() || inner.foreign.contains(&name);
+            let elsewhere =
+                || Opened::Unread("another process has it; sagactl events verify --config reads it".to_owned());
+            let opened = if foreign { Opened::Foreign } else { elsewhere() };
+            (name, opened)
+        }));
+        audit_stores(&known, &stores, at_rest).await
     }
     /// The definitions of this process.
     pub fn definitions(&self) -> &Arc<Definitions> {

@@ -411,6 +411,7 @@ pub(super) fn verdicts(findings: bool) -> Verdicts {
         sagas: 10,
         promises: words(&["S1", "S2", "S4", "L2", "L8"]),
         findings: if findings { vec![finding] } else { Vec::new() },
+        notes: Vec::new(),
     }
 }
 

@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests")]
 #![expect(clippy::disallowed_methods, reason = "tests wait for the tasks that they start")]
 
+mod append;
 mod copies;
 mod crashes;
 mod crowd;
 mod database;
+mod inspect;
 mod interleavings;
 mod laws;
 mod logins;

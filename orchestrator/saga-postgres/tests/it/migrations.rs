@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Connection, Row};
 use test_servers::postgres::Postgres;
 
 /// The version of the newest schema.
-const NEWEST: i64 = 2;
+const NEWEST: i64 = 3;
 
 async fn refusal(stores: &PostgresStores) -> OpenError {
     match stores.open_store("m").await {

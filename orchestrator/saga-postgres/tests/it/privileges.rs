@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use std::str::FromStr;
 
 /// A session as the role of a module, as anybody with its password could open it.
-async fn login(database: &Database, module: &str) -> PgConnection {
+pub(crate) async fn login(database: &Database, module: &str) -> PgConnection {
     let role = format!("aicmo_{module}");
     let password = std::fs::read_to_string(passwords(&database.server).join(format!("{role}.password"))).unwrap();
     let options = PgConnectOptions::from_str(&database.server.url(&database.name)).unwrap();

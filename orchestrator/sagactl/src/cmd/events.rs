@@ -7,6 +7,8 @@ use crate::failure::Failure;
 use crate::print::out::Out;
 use crate::print::verdicts;
 use clap::Subcommand;
+use saga_admin::owner::{self, Found};
+use saga_core::codes;
 use saga_core::control::{Look, View};
 use std::path::PathBuf;
 
@@ -18,10 +20,21 @@ pub enum EventsCommand {
         /// Open all stores of this configuration instead, and compare them with what its bus has
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
-        /// Also check that no saga is left under way (S1)
-        #[arg(long, requires = "config")]
+        /// Nothing runs: also check that no saga is left under way (S1)
+        #[arg(long)]
         at_rest: bool,
     },
+}
+
+/// The process that has the stores checks them beside its work; stores that nobody has are read here.
+async fn by_whoever_has_it(at_rest: bool, global: &Global, out: &mut Out) -> Result<View, Failure> {
+    let served = global.url.is_some() || matches!(owner::find(&global.data, global.timeout).await?, Found::Alive(..));
+    match served {
+        true if at_rest => Err(Failure::new(codes::USAGE, "a process runs on these stores: they are not at rest")
+            .hint("leave out --at-rest, or stop it first")),
+        true => connect::session(global, out).await?.look(Look::Verify).await,
+        false => Ok(View::Verdicts(super::serve::verify_folder(&global.data, at_rest).await?)),
+    }
 }
 
 /// Runs it.
@@ -30,7 +43,7 @@ pub async fn run(command: &EventsCommand, global: &Global, out: &mut Out) -> Res
         EventsCommand::Verify { config, at_rest } => {
             let view = match config {
                 Some(file) => View::Verdicts(super::serve::verify(file, *at_rest).await?),
-                None => connect::session(global, out).await?.look(Look::Verify).await?,
+                None => by_whoever_has_it(*at_rest, global, out).await?,
             };
             let View::Verdicts(found) = &view else { return Err(super::saga::strange(&view)) };
             out.view(&view, |style| verdicts::render(found, style))?;

@@ -85,9 +85,14 @@ pub fn load(file: &Path) -> Result<Config, Failure> {
     })
 }
 
-/// Checks every log of a configuration.
+/// Checks every store of a configuration.
 pub async fn verify(file: &Path, at_rest: bool) -> Result<Verdicts, Failure> {
     Ok(saga_service::verify::verify(&load(file)?, at_rest).await?)
+}
+
+/// Checks every store of a folder that nobody serves.
+pub async fn verify_folder(data: &Path, at_rest: bool) -> Result<Verdicts, Failure> {
+    Ok(saga_service::verify::folder(data, at_rest).await?)
 }
 
 /// Runs it.

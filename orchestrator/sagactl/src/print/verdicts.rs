@@ -34,6 +34,9 @@ pub fn render(verdicts: &Verdicts, style: &Style) -> String {
         let (promise, place, says) = (&finding.promise, &finding.place, &finding.says);
         text.push_str(&format!("  {bad} {} {}: {}\n", style.clean(promise), style.clean(place), style.clean(says)));
     }
+    for note in &verdicts.notes {
+        text.push_str(&format!("  {} {}\n", style.sign("·", "-"), style.clean(note)));
+    }
     let findings = u64::try_from(verdicts.findings.len()).unwrap_or(u64::MAX);
     let end =
         if findings == 0 { "every promise kept".to_owned() } else { words::plural(findings, "finding", "findings") };

@@ -1,0 +1,264 @@
+//! Every tamper with a store that once went unnoticed: one a row, on a copy of a good folder, and what finds it.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests are tests")]
+
+use saga_core::view::Verdicts;
+use saga_service::Service;
+use saga_service::demo::{Demo, providers};
+use saga_service::verify::folder;
+use saga_sqlite::testing::tamper;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A folder in which ten sagas ended, some well and some taken back, and that nobody has open.
+async fn good() -> TempDir {
+    let data = tempfile::tempdir().unwrap();
+    let service = Service::open(data.path(), providers(Duration::from_millis(1)), 7).await.unwrap();
+    let (mut demo, _) = Demo::start(service.sagas().clone(), Duration::ZERO).await.unwrap();
+    while !demo.is_over() {
+        demo.look().await.unwrap();
+    }
+    let verdicts = demo.verdicts().await.unwrap();
+    assert_eq!(verdicts.findings, [], "beside its own work");
+    service.close().await;
+    data
+}
+fn copy(from: &Path) -> TempDir {
+    let to = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            fs::copy(&path, to.path().join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    to
+}
+async fn check(data: &Path) -> Verdicts {
+    folder(data, true).await.unwrap()
+}
+fn lines(verdicts: &Verdicts) -> Vec<String> {
+    verdicts.findings.iter().map(|found| format!("{} {}: {}", found.promise, found.place, found.says)).collect()
+}
+
+/// The triggers as they were, so that nobody sees that they were away.
+const TRIGGERS: &str = "
+CREATE TRIGGER es_events_no_update BEFORE UPDATE ON es_events
+BEGIN SELECT RAISE(ABORT, 'events are never changed'); END;
+CREATE TRIGGER es_events_no_delete BEFORE DELETE ON es_events
+BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END;";
+
+/// What is done to the log while its triggers are away, with the note of its length put right afterwards.
+fn behind_the_triggers(script: &str) -> String {
+    format!(
+        "DROP TRIGGER es_events_no_update; DROP TRIGGER es_events_no_delete; {script}; {TRIGGERS}
+         UPDATE es_head SET position = coalesce((SELECT max(position) FROM es_events), 0),
+           chain = coalesce((SELECT chain FROM es_events ORDER BY position DESC LIMIT 1), zeroblob(32));"
+    )
+}
+
+const NOBODYS: &str = "DELETE FROM es_inbox WHERE saga = zeroblob(16)";
+const REFUSED: &str =
+    r#"UPDATE es_inbox SET outcome = 'refused', answer = '{"code":"NO","reason":"no"}' WHERE saga > zeroblob(16)"#;
+
+/// What is done to a folder.
+enum Tamper {
+    Gone(&'static str),
+    Emptied(&'static str),
+    Exchanged(&'static str, &'static str),
+    Script(&'static str, String),
+}
+
+fn script(module: &'static str, script: &str) -> Tamper {
+    Tamper::Script(module, script.to_owned())
+}
+
+#[tokio::test]
+async fn every_tamper_is_found() {
+    let good = good().await;
+    assert_eq!(check(good.path()).await.findings, []);
+    let cut = |module, count: u32| {
+        let last = format!("DELETE FROM es_events WHERE position > (SELECT max(position) FROM es_events) - {count}");
+        Tamper::Script(module, behind_the_triggers(&last))
+    };
+    let all = || behind_the_triggers("DELETE FROM es_events");
+    let forged = "INSERT INTO es_inbox SELECT randomblob(16), randomblob(16), 'do', payload_hash, epoch, outcome, answer \
+                  FROM es_inbox LIMIT 1";
+    let table: Vec<(&str, Tamper, &str)> = vec![
+        ("a store is gone", Tamper::Gone("production"), "S11 production, sqlite:"),
+        ("another one is gone", Tamper::Gone("delivery"), "S11 delivery, sqlite:"),
+        ("the coordinator's store is gone", Tamper::Gone("orchestration"), "O4 orchestration, sqlite:"),
+        ("a file was emptied", Tamper::Emptied("qc"), "O4 qc: not read"),
+        (
+            "another module's file in its place",
+            Tamper::Exchanged("strategy", "qc"),
+            "L3 qc: the store qc does not belong",
+        ),
+        ("whose deeds are other deeds", Tamper::Exchanged("strategy", "qc"), "S11 saga"),
+        ("a store that says nothing of whose it is", script("qc", NOBODYS), "L3 qc: the store qc does not belong here"),
+        ("the end of a log that nobody else has read", cut("qc", 1), "L3 qc: the store qc is older than"),
+        (
+            "the log is empty",
+            Tamper::Script("production", all()),
+            "B6 delivery, cursor projection:delivery.assets.v1@production",
+        ),
+        ("the coordinator's log is empty", Tamper::Script("orchestration", all()), "S11 production, inbox"),
+        ("the end of a log is cut", cut("strategy", 3), "B6"),
+        ("the end of the coordinator's log is cut", cut("orchestration", 150), "S11"),
+        (
+            "a foreign trigger",
+            script("qc", "CREATE TRIGGER t AFTER INSERT ON es_events BEGIN DELETE FROM es_inbox; END"),
+            "L3 qc, trigger t on es_events",
+        ),
+        ("a trigger is gone", script("qc", "DROP TRIGGER es_events_no_update"), "L3 qc, trigger es_events_no_update"),
+        ("an index is gone", script("qc", "DROP INDEX es_documents_i0"), "L3 qc, index es_documents_i0"),
+        (
+            "a row of an inbox is gone",
+            script("qc", "DELETE FROM es_inbox WHERE saga = (SELECT max(saga) FROM es_inbox)"),
+            "S11",
+        ),
+        ("an inbox is empty", script("delivery", "DELETE FROM es_inbox"), "S11"),
+        (
+            "an answer is another",
+            script("production", "UPDATE es_inbox SET answer = '{}' WHERE saga > zeroblob(16)"),
+            "S11",
+        ),
+        ("an answer is a refusal", script("strategy", REFUSED), "S11"),
+        (
+            "an answer that is none",
+            script("strategy", "UPDATE es_inbox SET outcome = 'refused' WHERE saga > zeroblob(16)"),
+            "O4 strategy, inbox",
+        ),
+        ("a deed is another command's", script("qc", "UPDATE es_inbox SET payload_hash = zeroblob(32)"), "S11"),
+        ("a forged deed", script("qc", forged), "S11 qc, inbox"),
+        ("a document is another", script("strategy", "UPDATE es_documents SET body = '{}' WHERE i0 IS NOT NULL"), "R1"),
+        ("a document is gone", script("onboarding", "DELETE FROM es_documents WHERE i0 IS NOT NULL"), "R1"),
+        (
+            "a document nobody wrote",
+            script(
+                "qc",
+                "INSERT INTO es_documents SELECT projection, version, 'x', fields, i0, i1, \
+          i2, i3, body FROM es_documents WHERE projection LIKE 'qc.board%' LIMIT 1",
+            ),
+            "R1",
+        ),
+        (
+            "a document is found by another value",
+            script("delivery", "UPDATE es_documents SET i0 = 'x' WHERE fields > 0"),
+            "R1",
+        ),
+        ("the list of sagas is another", script("orchestration", "DELETE FROM es_documents"), "R1 orchestration"),
+        ("cursors are ahead", script("production", "UPDATE es_checkpoints SET position = position + 100"), "B6"),
+        (
+            "cursors are back",
+            script("production", "UPDATE es_checkpoints SET position = 0 WHERE consumer LIKE 'p%'"),
+            "R1",
+        ),
+        ("fences are back", script("orchestration", "UPDATE es_fences SET epoch = 0"), "F1"),
+        ("fences are gone", script("orchestration", "DELETE FROM es_fences"), "F1"),
+    ];
+    for (what, tamper, expected) in table {
+        let copy = copy(good.path());
+        apply(&tamper, copy.path()).await;
+        let found = lines(&check(copy.path()).await);
+        assert!(found.iter().any(|line| line.starts_with(expected)), "{what}: {found:#?}");
+    }
+}
+/// Everything that is in a file, without what it has unused.
+async fn content(folder: &Path, name: &str) -> Vec<u8> {
+    let copy = copy(folder);
+    let packed = copy.path().join("packed");
+    tamper_with(&copy.path().join(name), &format!("VACUUM INTO '{}'", packed.display())).await;
+    fs::read(packed).unwrap()
+}
+async fn apply(tamper: &Tamper, data: &Path) {
+    let file = |module: &str| data.join(format!("{module}.db"));
+    match tamper {
+        Tamper::Gone(module) => fs::remove_file(file(module)).unwrap(),
+        Tamper::Emptied(module) => fs::write(file(module), "").unwrap(),
+        Tamper::Exchanged(from, to) => drop(fs::copy(file(from), file(to)).unwrap()),
+        Tamper::Script(module, script) => tamper_with(&file(module), script).await,
+    }
+}
+async fn tamper_with(file: &Path, script: &str) {
+    tamper(file, script).await.expect(script);
+}
+
+#[tokio::test]
+async fn nothing_starts_over_a_store_that_does_not_belong_here() {
+    let (good, other) = (good().await, good().await);
+    let end = behind_the_triggers("DELETE FROM es_events WHERE position = (SELECT max(position) FROM es_events)");
+    let table: Vec<(&str, Tamper, &str)> = vec![
+        ("gone", Tamper::Gone("production"), "SG0018"),
+        ("the coordinator's is gone", Tamper::Gone("orchestration"), "SG0018"),
+        ("emptied", Tamper::Emptied("qc"), "SG0018"),
+        ("another module's", Tamper::Exchanged("strategy", "qc"), "SG0018"),
+        ("nobody's", script("qc", NOBODYS), "SG0018"),
+        ("cut", Tamper::Script("delivery", end), "SG0019"),
+    ];
+    for (what, tamper, code) in table {
+        let copy = copy(good.path());
+        apply(&tamper, copy.path()).await;
+        refused(what, copy.path(), code).await;
+    }
+    let copy = copy(good.path());
+    fs::copy(other.path().join("qc.db"), copy.path().join("qc.db")).unwrap();
+    refused("another installation's", copy.path(), "SG0018").await;
+    // What was wrong is put right, and it goes on.
+    fs::copy(good.path().join("qc.db"), copy.path().join("qc.db")).unwrap();
+    let opened = Service::open(copy.path(), providers(Duration::ZERO), 7).await;
+    opened.map_err(|why| why.message).unwrap().close().await;
+}
+async fn refused(what: &str, data: &Path, code: &str) {
+    let stores = || {
+        let paths = fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.extension().is_some_and(|kind| kind == "db")).count()
+    };
+    let before = stores();
+    let refused = Service::open(data, providers(Duration::ZERO), 7).await.err().expect(what);
+    assert_eq!(refused.code, code, "{what}: {}", refused.message);
+    assert_eq!(stores(), before, "{what}: nothing was made");
+}
+
+#[tokio::test]
+async fn all_stores_are_read_to_the_end() {
+    let good = good().await;
+    let copy = copy(good.path());
+    for module in ["delivery", "onboarding"] {
+        let file = copy.path().join(format!("{module}.db"));
+        let mut bytes = fs::read(&file).unwrap();
+        let from = 4_096;
+        bytes[from..].fill(0x5a);
+        fs::write(&file, bytes).unwrap();
+    }
+    tamper_with(&copy.path().join("strategy.db"), "UPDATE es_checkpoints SET position = position + 100").await;
+    let found = lines(&check(copy.path()).await);
+    for expected in ["O4 delivery", "O4 onboarding", "B6 strategy"] {
+        assert!(found.iter().any(|line| line.starts_with(expected)), "{expected}: {found:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_flipped_byte_of_any_page_is_found() {
+    let good = good().await;
+    let mut missed = Vec::new();
+    for module in ["strategy", "orchestration"] {
+        let name = format!("{module}.db");
+        let bytes = fs::read(good.path().join(&name)).unwrap();
+        // Each of a module's, and of the coordinator's as many.
+        let pages = bytes.len() / 4_096;
+        for page in (1..=pages).step_by(pages.div_ceil(50)) {
+            let copy = copy(good.path());
+            let mut flipped = bytes.clone();
+            // Rows are laid down from the end of a page: its last byte belongs to the first of them.
+            let at = page * 4_096 - 1;
+            flipped[at] ^= 1;
+            fs::write(copy.path().join(&name), flipped).unwrap();
+            let found = lines(&check(copy.path()).await);
+            if found.is_empty() && content(copy.path(), &name).await != content(good.path(), &name).await {
+                missed.push(format!("{name} page {page}"));
+            }
+        }
+    }
+    assert_eq!(missed, Vec::<String>::new());
+}
