@@ -37,6 +37,7 @@ pub mod machine;
 pub mod memory;
 pub mod module;
 pub mod outcome;
+pub mod plain;
 pub mod policy;
 pub mod ports;
 pub mod projection;

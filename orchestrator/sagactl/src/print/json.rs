@@ -3,7 +3,9 @@
 use crate::failure::Failure;
 use saga_admin::wire;
 use saga_core::control::{Receipt, View};
+use saga_core::plain::is_hidden;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// The whole view in its envelope, on one line.
@@ -46,6 +48,15 @@ pub fn receipt(receipt: &Receipt) -> Result<String, Failure> {
     line(&wire::encode_receipt(receipt)?)
 }
 
+/// What a configuration comes to, in its envelope: each key with its value, as it may be shown.
+pub fn config(values: Vec<(String, String)>) -> Result<String, Failure> {
+    #[derive(Serialize)]
+    struct Config {
+        values: BTreeMap<String, String>,
+    }
+    line(&wire::one("Config", &Config { values: values.into_iter().collect() })?)
+}
+
 /// Anything as one line.
 pub fn item<T: Serialize>(item: &T) -> Result<String, Failure> {
     line(&serde_json::to_string(item)?)
@@ -62,13 +73,11 @@ fn line(text: &str) -> Result<String, Failure> {
     for character in text.chars() {
         match character {
             '\n' | '\r' | '\t' => out.push(' '),
-            '\u{7f}'..='\u{9f}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{2069}'
-            | '\u{feff}' => {
-                // Writing into a String cannot fail.
-                let _ = write!(out, "\\u{:04x}", u32::from(character));
+            hidden if is_hidden(hidden) => {
+                // Beyond 16 bits a character is written as two. Writing into a String cannot fail.
+                for unit in hidden.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(out, "\\u{unit:04x}");
+                }
             }
             other => out.push(other),
         }

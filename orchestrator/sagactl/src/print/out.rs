@@ -2,7 +2,7 @@
 
 use crate::args::{Format, Global};
 use crate::failure::Failure;
-use crate::print::style::{ColorWhen, Style, clean, width};
+use crate::print::style::{ColorWhen, Style, clean, guarded, width};
 use crate::print::{error, json};
 use saga_core::codes;
 use saga_core::control::View;
@@ -80,7 +80,7 @@ impl Out {
     }
     /// Writes data. A reader who went away ends the command without an error.
     pub fn data(&mut self, text: &str) -> Result<(), Failure> {
-        let text = guarded(text, &self.style);
+        let text = guarded(text, self.style.colour);
         self.data.write_all(text.as_bytes()).and_then(|()| self.data.flush()).map_err(|error| match error.kind() {
             io::ErrorKind::BrokenPipe => Failure::closed(),
             _ => Failure::new(codes::INTERNAL, format!("standard output cannot be written: {error}")),
@@ -107,10 +107,11 @@ impl Out {
         if text == self.painted.0 {
             return Ok(());
         }
+        let clean = guarded(text, self.style.colour);
         let most = self.style.height.saturating_sub(2).max(1);
-        let all = text.lines().count();
+        let all = clean.lines().count();
         let (mut shown, mut rows, mut lines) = (String::new(), 0, 0);
-        for line in text.lines() {
+        for line in clean.lines() {
             let takes = screen_rows(line, self.style.width);
             if rows + takes > most {
                 break;
@@ -168,17 +169,13 @@ impl Out {
             (Some(_), true) => error::machine(failure).unwrap_or_default(),
             (Some(error), false) => error::human(error, &self.note_style),
         };
-        let _ = self.notes.write_all(guarded(&text, &self.note_style).as_bytes()).and_then(|()| self.notes.flush());
+        let _ =
+            self.notes.write_all(guarded(&text, self.note_style.colour).as_bytes()).and_then(|()| self.notes.flush());
     }
     fn say(&mut self, text: &str) {
-        let text = guarded(text, &self.note_style);
+        let text = guarded(text, self.note_style.colour);
         let _ = writeln!(self.notes, "{text}").and_then(|()| self.notes.flush());
     }
-}
-
-/// The last line of defence: where no colour was asked for, no escape byte passes, whatever made it.
-fn guarded(text: &str, style: &Style) -> String {
-    if style.colour { text.to_owned() } else { text.replace('\u{1b}', "\u{fffd}") }
 }
 
 /// How many rows of the screen a line takes: colours take no room, and a long line wraps.

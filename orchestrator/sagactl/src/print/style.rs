@@ -3,6 +3,7 @@
 use crate::words;
 use anstyle::{AnsiColor, Color};
 use clap::ValueEnum;
+use saga_core::plain::is_hidden;
 use saga_core::time::Timestamp;
 use saga_core::view::{SagaState, StepState};
 use unicode_width::UnicodeWidthStr;
@@ -55,6 +56,19 @@ pub enum Ink {
 }
 
 impl Ink {
+    /// All of them.
+    pub const ALL: [Ink; 10] = [
+        Ink::Plain,
+        Ink::Bold,
+        Ink::Dim,
+        Ink::Blue,
+        Ink::Cyan,
+        Ink::Yellow,
+        Ink::Magenta,
+        Ink::Green,
+        Ink::Red,
+        Ink::Alarm,
+    ];
     /// Of a saga in this state.
     pub fn of_saga(state: SagaState) -> Ink {
         match state {
@@ -217,11 +231,32 @@ pub fn clean(text: &str, mark: char) -> String {
         match character {
             '\r' if characters.peek() == Some(&'\n') => {}
             '\n' | '\r' | '\t' => out.push(' '),
-            // Direction overrides and invisible marks: they make a text read as another one.
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => out.push(mark),
-            other if other.is_control() => out.push(mark),
+            hidden if is_hidden(hidden) => out.push(mark),
             other => out.push(other),
         }
+    }
+    out
+}
+
+/// What may reach a stream: line breaks, tabs and, where colour is welcome, the sequences of our own inks. Whatever else
+/// would act on a terminal or hide is replaced, whoever forgot to clean it.
+pub fn guarded(text: &str, colour: bool) -> String {
+    let ours = |rest: &str| {
+        let own = |sequence: &String| !sequence.is_empty() && rest.starts_with(sequence.as_str());
+        let inks = Ink::ALL.map(|ink| ink.ansi().render().to_string()).into_iter();
+        inks.chain([anstyle::Reset.render().to_string()]).find(own).map(|sequence| sequence.len())
+    };
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        let own = (colour && character == '\u{1b}').then(|| ours(rest)).flatten();
+        let (kept, left) = rest.split_at(own.unwrap_or(character.len_utf8()));
+        if own.is_some() || matches!(character, '\n' | '\t') || !is_hidden(character) {
+            out.push_str(kept);
+        } else {
+            out.push('\u{fffd}');
+        }
+        rest = left;
     }
     out
 }

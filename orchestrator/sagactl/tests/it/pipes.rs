@@ -1,12 +1,13 @@
 //! What must never reach a pipe, whatever the world outside sends.
 
 use proptest::prelude::*;
-use saga_core::control::{Page, View};
+use saga_core::control::{ControlError, Page, View};
+use saga_core::plain::is_hidden;
 use saga_core::zoo::{self, NOW};
 use sagactl::args::{Cli, Format};
 use sagactl::failure::Failure;
 use sagactl::print::out::Out;
-use sagactl::print::style::Style;
+use sagactl::print::style::{Ink, Style};
 use sagactl::print::{history, list, show};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -45,7 +46,8 @@ fn hostile() -> impl Strategy<Value = String> {
         any::<String>(),
         Just("\u{1b}[31m".to_owned()),
         Just("\u{9b}2J\u{7}\u{8}".to_owned()),
-        Just("\u{202e}\u{200b}\u{2066}".to_owned()),
+        Just("\u{202e}\u{200b}\u{2066}\u{61c}\u{180e}\u{ad}\u{34f}".to_owned()),
+        Just("\u{3164}\u{fff9}\u{e0041}\u{1b}]0;title\u{7}\u{1b}[8m\u{1b}c".to_owned()),
         Just("\r\n\t".to_owned()),
     ];
     prop::collection::vec(part, 1..5).prop_map(|parts| parts.concat())
@@ -81,9 +83,8 @@ proptest! {
                 out.note(&style.clean(&text));
                 out.failure(&Failure::usage(text.clone()).hint(text.clone()));
                 for written in [data.text(), notes.text()] {
-                    let bad = |c: char| c.is_control() && c != '\n' && c != '\t';
+                    let bad = |c: char| is_hidden(c) && c != '\n' && c != '\t';
                     prop_assert!(!written.contains(bad), "{format:?}: {written:?}");
-                    prop_assert!(!written.contains(['\u{202e}', '\u{200b}', '\u{2066}']), "{format:?}: {written:?}");
                 }
             }
         }
@@ -98,6 +99,30 @@ proptest! {
         let piped = list::render(&page, &Style::pipe(NOW)).text;
         let columns: Vec<usize> = piped.lines().map(|line| line.split('\t').count()).collect();
         prop_assert_eq!(columns, vec![10, 10]);
+    }
+}
+
+/// With colour too, and whoever forgot to clean it: only our own sequences pass.
+#[test]
+fn a_coloured_terminal_gets_our_colours_and_nothing_else() {
+    let style = Style::terminal(NOW, 80);
+    let evil = "\u{1b}]0;title\u{7}\u{1b}[2J\u{1b}[8m\u{1b}[38;5;9m\u{9b}2J\u{1b}c\u{202e}\u{e0041}";
+    let (mut out, data, notes) = out(Format::Table, &style);
+    let red = style.paint(Ink::Red, "red");
+    out.data(&format!("{red}{evil}\n")).unwrap();
+    out.note(&format!("{red}{evil}"));
+    out.prompt(evil);
+    out.repaint(&format!("{red}{evil}")).unwrap();
+    out.failure(&Failure::usage(evil).hint(evil));
+    let raw = ControlError { code: format!("SG0999{evil}"), message: evil.to_owned(), hint: vec![], retryable: false };
+    out.failure(&Failure::from(raw));
+    for written in [data.text(), notes.text()] {
+        let without = Ink::ALL.iter().fold(written.clone(), |text, ink| {
+            let painted = style.paint(*ink, "|");
+            painted.split('|').filter(|sequence| !sequence.is_empty()).fold(text, |text, own| text.replace(own, ""))
+        });
+        assert!(!without.contains(|c: char| is_hidden(c) && c != '\n'), "{without:?}");
+        assert!(written.contains("\u{1b}["), "our own colour is there: {written:?}");
     }
 }
 
