@@ -1,19 +1,15 @@
 //! Who logs in where: the names of a module's schema and roles, and the password of its login role.
 
+use crate::address::{host_and_port, options_of};
 use saga_core::ports::OpenError;
-use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr as _;
-use url::Url;
 
 /// What the names of all schemas and roles begin with unless it is said otherwise.
 pub(crate) const PREFIX: &str = "aicmo";
 /// The role that reads every schema of a system and writes nothing is called `<prefix>_auditor`.
 const AUDITOR: &str = "auditor";
-/// The options of a URL that name files, in every spelling that the client knows.
-const FILES: &[&str] = &["sslrootcert", "ssl-root-cert", "ssl-ca", "sslcert", "ssl-cert", "sslkey", "ssl-key"];
 /// 63 bytes: what PostgreSQL keeps of a name, also of a connection's.
 const KEPT_BYTES_MAX: usize = 63;
 /// The longest name made here adds `_owner` to prefix and module.
@@ -45,20 +41,10 @@ impl Credentials {
     /// system's), `sslcert` and `sslkey` (what we show of ourselves).
     ///
     /// # Errors
-    /// `Unavailable` when the text is not such a URL, `Refused` when a file that it names cannot be read. The password is
-    /// never part of a message.
+    /// `Unavailable` when the text is not such a URL, `Refused` when it has an unknown option or names a file that cannot be
+    /// read. The password is never part of a message.
     pub fn of_url(url: &str) -> Result<Self, OpenError> {
-        readable(url)?;
-        let server = PgConnectOptions::from_str(url).map_err(|error| OpenError::Unavailable {
-            place: "the URL of the PostgreSQL server".to_owned(),
-            why: error.to_string(),
-        })?;
-        Ok(Self {
-            server: server.disable_statement_logging(),
-            prefix: PREFIX.to_owned(),
-            passwords: Passwords::OfUrl,
-            audits: false,
-        })
+        Ok(Self { server: options_of(url)?, prefix: PREFIX.to_owned(), passwords: Passwords::OfUrl, audits: false })
     }
     /// Another beginning of the names of schemas and roles than `aicmo`, so that two systems can share a server.
     #[must_use]
@@ -98,7 +84,7 @@ impl Credentials {
     /// Where a schema is, for messages.
     pub(crate) fn place(&self, names: &Names) -> String {
         let database = self.server.get_database().unwrap_or("postgres");
-        format!("postgres://{}:{}/{database} schema {}", self.server.get_host(), self.server.get_port(), names.schema)
+        format!("postgres://{}/{database} schema {}", host_and_port(&self.server), names.schema)
     }
 }
 
@@ -116,22 +102,6 @@ impl fmt::Debug for Credentials {
 pub fn auditor(prefix: &str) -> String {
     format!("{prefix}_{AUDITOR}")
 }
-/// Looks at the files of certificates that a URL names: the client would not say which one is missing.
-pub(crate) fn readable(url: &str) -> Result<(), OpenError> {
-    // What is no URL at all is told by whoever takes it.
-    let Ok(url) = Url::parse(url) else { return Ok(()) };
-    for (key, file) in url.query_pairs().filter(|(key, _)| FILES.contains(&&**key)) {
-        // The client takes a certificate itself as well.
-        if !file.starts_with("-----BEGIN")
-            && let Err(why) = std::fs::read(&*file)
-        {
-            let (place, why) = (format!("{key}={file}"), format!("{why}; name a PEM file that this user may read"));
-            return Err(OpenError::Refused { place, why });
-        }
-    }
-    Ok(())
-}
-
 /// Where the password of a role is kept.
 pub(crate) fn password_file(folder: &Path, role: &str) -> PathBuf {
     folder.join(format!("{role}.password"))

@@ -6,13 +6,13 @@
 mod part;
 
 use crate::access::{Names, PREFIX, quoted};
+use crate::address::options_of;
 use saga_core::envelope::{Recorded, chain};
 use saga_core::export::{Export, Part};
 use saga_core::id::Position;
 use saga_core::ports::{EventStore, ReadError, Tail};
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection};
+use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _};
-use std::str::FromStr as _;
 use uuid::Uuid;
 
 /// 2,000 events: a page of a few megabytes at most times, and a transaction of some tens of milliseconds.
@@ -81,7 +81,8 @@ where
     S: EventStore + Tail + Export + ?Sized,
 {
     let names = Names::of(prefix.unwrap_or(PREFIX), module).map_err(CopyError::Name)?;
-    let options = PgConnectOptions::from_str(admin_url)?.disable_statement_logging().application_name("store copy");
+    let options =
+        options_of(admin_url).map_err(|why| sqlx::Error::Configuration(why.into()))?.application_name("store copy");
     let mut target = options.options([("search_path", quoted(&names.schema))]).connect().await?;
     let found = begin(&mut target, &names).await?;
     let from = source.head().await?;

@@ -2,9 +2,9 @@
 //! store or of the engine runs here.
 
 use crate::access::quoted;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use crate::address::options_of;
+use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
-use std::str::FromStr as _;
 use std::sync::Arc;
 
 /// A table in a schema of its own that is appended to with as little as possible: one connection, one statement for each
@@ -74,5 +74,9 @@ pub async fn checkpoint(admin_url: &str) -> Result<(), sqlx::Error> {
 }
 
 async fn administrator(url: &str) -> Result<PgConnection, sqlx::Error> {
-    PgConnectOptions::from_str(url)?.disable_statement_logging().application_name("measurement").connect().await
+    options_of(url)
+        .map_err(|why| sqlx::Error::Configuration(why.into()))?
+        .application_name("measurement")
+        .connect()
+        .await
 }

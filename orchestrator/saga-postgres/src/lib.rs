@@ -5,6 +5,7 @@
 //! several processes the row of the head decides who writes next, and everything is decided again when it has moved.
 
 mod access;
+mod address;
 mod appender;
 mod connection;
 mod copy;

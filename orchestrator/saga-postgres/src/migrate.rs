@@ -4,14 +4,15 @@
 //! Everything of a module is one transaction: however it ends, there is the old state or the new one.
 
 mod password;
+mod scram;
 
-use crate::access::{Names, PREFIX, auditor, quoted, readable};
+use crate::access::{Names, PREFIX, auditor, quoted};
+use crate::address::options_of;
 use crate::fault::distrust;
 use password::Password;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use std::path::PathBuf;
-use std::str::FromStr as _;
 
 /// In order; one is only ever added at the end.
 pub(crate) const MIGRATIONS: &[&str] = &[
@@ -117,10 +118,8 @@ fn server<T>(what: &str, outcome: Result<T, sqlx::Error>) -> Result<T, MigrateEr
 /// # Errors
 /// See [`MigrateError`]: the modules before the failed one are done, the failed one is as it was.
 pub async fn migrate(admin_url: &str, modules: &[&str], how: &Migration) -> Result<Vec<Migrated>, MigrateError> {
-    readable(admin_url).map_err(|why| MigrateError::Refused(why.to_string()))?;
-    let options = server("the URL of the administrator", PgConnectOptions::from_str(admin_url))?;
-    // Statements carry passwords: they are not written to a log.
-    let connecting = options.disable_statement_logging().application_name("store migrate").connect().await;
+    let options = options_of(admin_url).map_err(|why| MigrateError::Refused(why.to_string()))?;
+    let connecting = options.application_name("store migrate").connect().await;
     let mut connection = match connecting {
         Ok(connection) => connection,
         Err(error) => match distrust(&error) {
@@ -207,7 +206,7 @@ async fn one(
 
 async fn run(connection: &mut PgConnection, sql: &str) -> Result<(), MigrateError> {
     let what = sql.trim_start().lines().next().unwrap_or_default();
-    // The name of what failed, never a password.
+    // The name of what failed, never what the server keeps of a password.
     let what = what.split(" PASSWORD ").next().unwrap_or_default();
     server(what, sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await).map(drop)
 }
@@ -255,7 +254,7 @@ fn script(
     script.push("RESET ROLE".to_owned());
     script.extend(database(names, how, &quoted(&auditor)));
     let tell =
-        |(role, password): &(&str, Password)| format!("ALTER ROLE {} PASSWORD {}", quoted(role), password.literal());
+        |(role, password): &(&str, Password)| format!("ALTER ROLE {} PASSWORD '{}'", quoted(role), password.verifier());
     script.extend(passwords.iter().map(tell));
     script
 }
@@ -304,5 +303,17 @@ mod tests {
         let known = i64::try_from(MIGRATIONS.len()).unwrap();
         let script = script(&names, Some(known), &Migration::default(), MIGRATIONS, &[]);
         assert!(!script.iter().any(|statement| statement.contains("CREATE TABLE")), "{script:?}");
+    }
+
+    #[test]
+    fn the_server_is_told_a_verifier_and_never_a_password() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = Names::of(PREFIX, "qc").unwrap();
+        let password = Password::of(folder.path(), &names.role, false).unwrap().unwrap();
+        let secret = std::fs::read_to_string(folder.path().join("aicmo_qc.password.new")).unwrap();
+        let script = script(&names, None, &Migration::default(), MIGRATIONS, &[(&names.role, password)]);
+        let told = script.iter().find(|statement| statement.starts_with("ALTER ROLE \"aicmo_qc\" PASSWORD")).unwrap();
+        assert!(told.contains("PASSWORD 'SCRAM-SHA-256$4096:"), "{told}");
+        assert!(secret.len() > 40 && script.iter().all(|statement| !statement.contains(&secret)));
     }
 }

@@ -1,9 +1,8 @@
 //! Takes away what [`migrate`](crate::migrate) made: for measurements and tests, which leave nothing behind.
 
 use crate::access::{Names, quoted};
-use sqlx::postgres::PgConnectOptions;
+use crate::address::options_of;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
-use std::str::FromStr as _;
 
 /// Drops the schemas and roles of these modules, with everything in them. What is not there is passed over. Whoever still
 /// has one open loses it.
@@ -11,7 +10,7 @@ use std::str::FromStr as _;
 /// # Errors
 /// What the server said; the modules before are gone.
 pub async fn remove(admin_url: &str, prefix: &str, modules: &[&str]) -> Result<(), sqlx::Error> {
-    let options = PgConnectOptions::from_str(admin_url)?.disable_statement_logging();
+    let options = options_of(admin_url).map_err(|why| sqlx::Error::Configuration(why.into()))?;
     let mut connection = options.application_name("store remove").connect().await?;
     for module in modules {
         let Ok(names) = Names::of(prefix, module) else { continue };

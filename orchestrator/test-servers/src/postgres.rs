@@ -29,7 +29,8 @@ fi
 rm -rf "$1""#;
 /// Who is let in, unless it is said otherwise.
 const ACCESS: &str = "local all postgres trust\nhost all postgres 127.0.0.1/32 trust\nlocal all all scram-sha-256\n\
-                      host all all 127.0.0.1/32 scram-sha-256\n";
+                      host all all 127.0.0.1/32 scram-sha-256\n\
+                      host all postgres ::1/128 trust\nhost all all ::1/128 scram-sha-256\n";
 /// 20 ms between looks whether a server has started or ended.
 const LOOK: Duration = Duration::from_millis(20);
 /// 1,500 looks: 30 s, which a start with recovery on a busy machine does not need.
@@ -185,7 +186,7 @@ impl Postgres {
         as_postgres(&self.programs.join("postgres"))
             .arg("-D")
             .arg(self.folder.join("data"))
-            .args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1", "-k"])
+            .args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1,::1", "-k"])
             .arg(&self.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

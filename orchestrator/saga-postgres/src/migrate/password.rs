@@ -1,6 +1,7 @@
 //! The password of a role on its way into a file and the server, so that a kill in between locks nobody out.
 
 use super::MigrateError;
+use super::scram::{SALT_BYTES, verifier};
 use crate::access::password_file;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -12,7 +13,7 @@ const RANDOM_BYTES: usize = 32;
 
 /// A password that the server is about to be told.
 pub(super) struct Password {
-    text: String,
+    verifier: String,
     /// Written and flushed before the server is told; becomes `file` afterwards.
     fresh: PathBuf,
     file: PathBuf,
@@ -25,22 +26,27 @@ impl Password {
         let fresh = file.with_extension("password.new");
         // One that was left by a migration which was killed: whether the server has it is not known, so it is told again.
         if let Some(text) = at(&fresh, read(&fresh))? {
-            return Ok(Some(Self { text, fresh, file }));
+            return Self::told(&text, fresh, file).map(Some);
         }
         match at(&file, read(&file))? {
             Some(_) if known => Ok(None),
             // The role is new in this server: it gets what is known already.
-            Some(text) => Ok(Some(Self { text, fresh, file })),
+            Some(text) => Self::told(&text, fresh, file).map(Some),
             None => {
-                let text = at(&file, random())?;
+                let text = at(&file, random::<RANDOM_BYTES>())?.map(|byte| format!("{byte:02x}")).concat();
                 at(&fresh, write(folder, &fresh, &text))?;
-                Ok(Some(Self { text, fresh, file }))
+                Self::told(&text, fresh, file).map(Some)
             }
         }
     }
-    /// As SQL takes it.
-    pub(super) fn literal(&self) -> String {
-        format!("'{}'", self.text.replace('\'', "''"))
+    fn told(text: &str, fresh: PathBuf, file: PathBuf) -> Result<Self, MigrateError> {
+        let salt = at(&file, random::<SALT_BYTES>())?;
+        let verifier = verifier(text, &salt).ok_or_else(|| io::Error::other("no verifier can be made of the password"));
+        Ok(Self { verifier: at(&file, verifier)?, fresh, file })
+    }
+    /// What the server is told: enough to check the password, too little to be it. Only letters, digits and `$:+/=-`.
+    pub(super) fn verifier(&self) -> &str {
+        &self.verifier
     }
     /// The server has it.
     pub(super) fn keep(self) -> Result<(), MigrateError> {
@@ -62,10 +68,10 @@ fn read(file: &Path) -> io::Result<Option<String>> {
         Err(error) => Err(error),
     }
 }
-fn random() -> io::Result<String> {
-    let mut bytes = [0; RANDOM_BYTES];
+fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(bytes)
 }
 /// Whole or not at all: a file of this name is never half a password.
 fn write(folder: &Path, fresh: &Path, text: &str) -> io::Result<()> {
