@@ -84,7 +84,7 @@ impl Backends {
         }
         if let Some(nats) = backends.nats.values().next() {
             let says = nats.doctor(Sync::Unknown).await.map(|found| found.to_string());
-            backends.bus_says = says.unwrap_or_else(|why| format!("{}: {why}", config.bus.url));
+            backends.bus_says = says.unwrap_or_else(|why| format!("{}: {why}", config.bus_place()));
         }
         Ok(backends)
     }
@@ -179,7 +179,7 @@ fn stores_of(config: &Config, clock: &Arc<dyn Clock>, wants: Wants) -> Result<(K
             (Kept::Sqlite(Arc::clone(&sqlite)), sqlite as Arc<dyn Stores>)
         }
         StoreKind::Postgres(url) => {
-            let mut credentials = Credentials::of_url(&url)?.with_prefix(config.database_prefix());
+            let mut credentials = Credentials::of_url(url.expose())?.with_prefix(config.database_prefix());
             if !config.store.password_folder.is_empty() {
                 credentials = credentials.with_password_folder(&config.store.password_folder);
             }

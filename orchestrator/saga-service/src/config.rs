@@ -2,13 +2,14 @@
 //!
 //! Order: the environment (`SAGACTL__STORE__URL`: a double underscore is the dot), then the file, then the defaults.
 
-use crate::hidden::without_passwords;
+use crate::hidden::{Address, without_values};
 use saga_postgres::Credentials;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use url::Url;
 
 /// What the environment's names begin with.
 pub const ENVIRONMENT: &str = "SAGACTL__";
@@ -48,7 +49,7 @@ pub struct Config {
 #[serde(deny_unknown_fields, default)]
 pub struct Store {
     /// `sqlite:FOLDER`, or `postgres://HOST:PORT/DATABASE`.
-    pub url: String,
+    pub url: Address,
     /// A folder with `<role>.password` for each module's role, as `store migrate` leaves it. Empty: none is needed, or it
     /// stands in the URL.
     pub password_folder: String,
@@ -61,7 +62,7 @@ pub struct Store {
 #[serde(deny_unknown_fields, default)]
 pub struct Bus {
     /// `local:`, or `nats://HOST:PORT`; several servers are separated by commas.
-    pub url: String,
+    pub url: Address,
     /// The user; with `{module}` every module has a connection of its own.
     pub user: String,
     /// The user's password.
@@ -132,13 +133,13 @@ impl Default for Config {
 }
 impl Default for Store {
     fn default() -> Self {
-        Self { url: "sqlite:./data".to_owned(), password_folder: String::new(), accept_unsafe: false }
+        Self { url: Address::new("sqlite:./data"), password_folder: String::new(), accept_unsafe: false }
     }
 }
 impl Default for Bus {
     fn default() -> Self {
         Self {
-            url: "local:".to_owned(),
+            url: Address::new("local:"),
             user: String::new(),
             password_file: String::new(),
             credentials_file: String::new(),
@@ -178,7 +179,7 @@ pub enum StoreKind {
     /// One file per module in a folder; one process.
     Sqlite(PathBuf),
     /// One schema per module; many processes.
-    Postgres(String),
+    Postgres(Address),
 }
 
 /// What carries events, understood.
@@ -205,11 +206,6 @@ impl Config {
     /// Reads a file and what the environment adds. Every fault is found in one go where that is possible, and none of them
     /// repeats a password.
     pub fn load(file: &Path, environment: impl Iterator<Item = (String, String)>) -> Result<Self, Vec<ConfigFault>> {
-        // Parsers quote the line that they do not understand.
-        let hide = |fault: ConfigFault| ConfigFault { says: without_passwords(&fault.says), ..fault };
-        Self::read(file, environment).map_err(|faults| faults.into_iter().map(hide).collect())
-    }
-    fn read(file: &Path, environment: impl Iterator<Item = (String, String)>) -> Result<Self, Vec<ConfigFault>> {
         let place = file.display().to_string();
         let fault = |says: String, hint: Option<&str>| {
             vec![ConfigFault { place: place.clone(), says, hint: hint.map(str::to_owned) }]
@@ -218,8 +214,8 @@ impl Config {
             fault(format!("cannot be read: {why}"), Some("every key with its default is in deploy/sagactl.toml"))
         })?;
         // Alone first: faults of the file are told with their line.
-        toml::from_str::<Config>(&text).map_err(|why| vec![of_toml(&place, &why)])?;
-        let mut table: toml::Table = text.parse().map_err(|why| vec![of_toml(&place, &why)])?;
+        toml::from_str::<Config>(&text).map_err(|why| vec![of_toml(&place, &text, &why)])?;
+        let mut table: toml::Table = text.parse().map_err(|why| vec![of_toml(&place, &text, &why)])?;
         let mut names = Vec::new();
         for (name, value) in environment {
             if let Some(path) = name.strip_prefix(ENVIRONMENT) {
@@ -228,7 +224,7 @@ impl Config {
             }
         }
         let config = Config::deserialize(toml::Value::Table(table)).map_err(|why| {
-            let mut fault = of_toml("the environment", &why);
+            let mut fault = of_toml("the environment", "", &why);
             fault.place = format!("the environment ({})", names.join(", "));
             vec![fault]
         })?;
@@ -237,27 +233,33 @@ impl Config {
     }
     /// Where events are kept.
     pub fn store_kind(&self) -> Result<StoreKind, String> {
-        let url = self.store.url.as_str();
-        match url.split_once(':') {
+        let Store { url, .. } = &self.store;
+        match url.expose().split_once(':') {
             Some(("sqlite", folder)) if !folder.is_empty() => Ok(StoreKind::Sqlite(PathBuf::from(folder))),
-            Some(("postgres" | "postgresql", _)) => Ok(StoreKind::Postgres(url.to_owned())),
-            _ => Err(format!("{url:?} is neither sqlite:FOLDER nor postgres://HOST:PORT/DATABASE")),
+            Some(("postgres" | "postgresql", _)) => Ok(StoreKind::Postgres(url.clone())),
+            _ => Err(format!("{} is neither sqlite:FOLDER nor postgres://HOST:PORT/DATABASE", url.shown())),
         }
     }
     /// What carries events.
     pub fn bus_kind(&self) -> Result<BusKind, String> {
-        if self.bus.url == "local:" {
+        let url = &self.bus.url;
+        if url.expose() == "local:" {
             return Ok(BusKind::Local);
         }
-        let urls: Vec<String> = self.bus.url.split(',').map(|url| url.trim().to_owned()).collect();
-        match urls.iter().find(|url| !["nats://", "tls://"].iter().any(|scheme| url.starts_with(scheme))) {
-            None => Ok(BusKind::Nats(urls)),
-            Some(bad) => Err(format!("{bad:?} is neither local: nor nats://HOST:PORT nor tls://HOST:PORT")),
-        }
+        let servers = url.expose().split(',').map(|server| Url::parse(server.trim()).ok().filter(is_server));
+        let servers: Option<Vec<String>> = servers.map(|server| server.map(|url| url.to_string())).collect();
+        servers.map(BusKind::Nats).ok_or_else(|| {
+            let wanted = "neither local: nor nats://HOST:PORT nor tls://HOST:PORT, several with commas between them";
+            format!("{} is {wanted}", url.shown())
+        })
     }
     /// Where events are kept, as it may be shown: without a password.
     pub fn store_place(&self) -> String {
-        without_passwords(&self.store.url)
+        self.store.url.shown().to_owned()
+    }
+    /// What carries events, as it may be shown: without a login.
+    pub fn bus_place(&self) -> String {
+        self.bus.url.shown().to_owned()
     }
     /// What the names of schemas and roles begin with: the prefix, in letters that a database name has.
     pub fn database_prefix(&self) -> String {
@@ -289,7 +291,7 @@ impl Config {
             );
         }
         if let Ok(StoreKind::Postgres(url)) = &store
-            && let Err(why) = Credentials::of_url(url)
+            && let Err(why) = Credentials::of_url(url.expose())
         {
             fault("store.url", why.to_string(), None);
         }
@@ -347,7 +349,7 @@ impl Config {
             ("prefix", text(&self.prefix)),
             ("store.url", self.store_place()),
             ("store.accept_unsafe", self.store.accept_unsafe.to_string()),
-            ("bus.url", text(&self.bus.url)),
+            ("bus.url", self.bus_place()),
             ("bus.user", text(&self.bus.user)),
             ("bus.tls", self.bus.tls.to_string()),
             ("bus.ack_wait_ms", self.bus.ack_wait_ms.to_string()),
@@ -371,7 +373,7 @@ type LoginFault = (&'static str, &'static str, Option<&'static str>);
 impl Bus {
     fn login_faults(&self) -> Vec<LoginFault> {
         let mut faults = Vec::new();
-        if self.url.contains('@') {
+        if self.url.expose().contains('@') {
             let hint = "name the user as bus.user, and a file with the password as bus.password_file";
             faults.push(("bus.url", "a login in it is not used, and would be shown", Some(hint)));
         }
@@ -395,6 +397,14 @@ impl Bus {
     }
 }
 
+/// A server of NATS: an address, and nothing that could be a login.
+fn is_server(url: &Url) -> bool {
+    let bare =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    let host = url.host_str().is_some_and(|host| !host.is_empty());
+    matches!(url.scheme(), "nats" | "tls") && host && bare && matches!(url.path(), "" | "/")
+}
+
 pub(crate) fn is_word(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
 }
@@ -415,8 +425,8 @@ fn overlay(table: &mut toml::Table, path: &str, value: &str) {
     }
 }
 
-/// The parser's own words, and for an unknown key the one that was probably meant.
-fn of_toml(place: &str, error: &toml::de::Error) -> ConfigFault {
+/// The parser's words without the line that it quotes, and for an unknown key the one that was probably meant.
+fn of_toml(place: &str, text: &str, error: &toml::de::Error) -> ConfigFault {
     let message = error.message();
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let meant = message.starts_with("unknown field").then(|| {
@@ -425,7 +435,13 @@ fn of_toml(place: &str, error: &toml::de::Error) -> ConfigFault {
         near.filter(|(alike, _)| *alike > 0.75).max_by(|left, right| left.0.total_cmp(&right.0)).map(|(_, known)| known)
     });
     let hint = meant.flatten().map(|known| format!("did you mean {known}?"));
-    ConfigFault { place: place.to_owned(), says: error.to_string().trim_end().to_owned(), hint }
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let at = before.filter(|_| !text.is_empty()).map(|before| {
+        let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count());
+        format!("line {}, column {}: ", before.matches('\n').count() + 1, column + 1)
+    });
+    let says = format!("{}{}", at.unwrap_or_default(), without_values(message.trim_end()));
+    ConfigFault { place: place.to_owned(), says, hint }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! touched, nothing is sent, no timer fires, and whatever is ordered is refused.
 
 use crate::config::{Config, Files, Store};
+use crate::hidden::Address;
 use crate::modules::{Replaced, modules};
 use crate::service::{fault, guarded};
 use crate::verify::verify;
@@ -159,7 +160,7 @@ impl FolderLook {
     /// The same check as of a configuration that names this folder.
     async fn verdicts(&self) -> Result<View, ControlError> {
         let config = Config {
-            store: Store { url: format!("sqlite:{}", self.data.display()), ..Store::default() },
+            store: Store { url: Address::new(format!("sqlite:{}", self.data.display())), ..Store::default() },
             files: Files { folder: self.data.clone() },
             ..Config::default()
         };

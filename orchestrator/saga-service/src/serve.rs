@@ -2,7 +2,7 @@
 //! top to bottom and you know the system.
 
 use crate::backends::{Backends, Weather};
-use crate::config::{Config, StoreKind};
+use crate::config::{BusKind, Config, StoreKind};
 use crate::modules::{Replaced, foreign, modules};
 use crate::service::fault;
 use saga::{Error, Hosting, JOURNAL, LocalControl, Near, Orchestrator, Sagas, SystemClock};
@@ -151,7 +151,7 @@ fn hosted(every: Vec<Module>, roles: &Roles) -> Result<Vec<Module>, Weather> {
 
 /// A bus inside this process connects nobody else.
 fn check_roles(config: &Config, roles: &Roles) -> Result<(), ControlError> {
-    let alone = config.bus.url == "local:";
+    let alone = matches!(config.bus_kind(), Ok(BusKind::Local));
     if alone && !(roles.coordinator && roles.modules.is_none()) {
         let message = "bus.url local: serves one process, which must do everything";
         return Err(ControlError::new(codes::CONFIG, message)

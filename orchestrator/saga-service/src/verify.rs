@@ -2,7 +2,7 @@
 //! and makes nothing on the bus: a stream that is missing is a finding with its name, and so is a store that was not read.
 
 use crate::backends::{Backends, Weather};
-use crate::config::Config;
+use crate::config::{Config, StoreKind};
 use crate::modules::{Replaced, foreign, modules};
 use crate::service::fault;
 use saga::{Error, JOURNAL, SystemClock, board};
@@ -158,7 +158,7 @@ async fn gone(bus: &dyn Upkeep, clock: &dyn Clock) -> String {
 /// A login that may not read is told which one may, and who makes it.
 fn unreadable(config: &Config, why: OpenError) -> ControlError {
     let error = fault(&Error::Open(why));
-    if !config.store.url.starts_with("postgres") {
+    if !matches!(config.store_kind(), Ok(StoreKind::Postgres(_))) {
         return error;
     }
     let role = saga_postgres::auditor(&config.database_prefix());

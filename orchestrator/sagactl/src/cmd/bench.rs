@@ -44,8 +44,8 @@ pub struct Common {
     pub runs: u64,
     /// Measure in memory, in a fresh folder under sqlite:DIR (its disk counts), or in fresh schemas made by the
     /// administrator of postgres://ADMIN@HOST:PORT/DATABASE
-    #[arg(long, value_name = "memory|sqlite:DIR|postgres:URL", default_value = "sqlite:target/bench", value_parser = place)]
-    pub store: Place,
+    #[arg(long, value_name = "memory|sqlite:DIR|postgres:URL", default_value = "sqlite:target/bench")]
+    pub store: String,
     /// Let commands, replies and events travel over this NATS server, which must be nobody else's
     #[arg(long, value_name = "nats://HOST:PORT")]
     pub bus: Option<String>,
@@ -139,12 +139,14 @@ pub struct RestartBenchArgs {
 impl Common {
     /// Where to measure; a broker goes with a database only.
     fn place(&self) -> Result<Place, BenchError> {
-        match (&self.store, &self.bus) {
+        // Not while the command line is read: its refusals repeat what was typed, and a password may stand in it.
+        let store = place(&self.store).map_err(|why| BenchError::Usage(format!("--store: {why}")))?;
+        match (store, &self.bus) {
             (Place::Postgres { url, .. }, bus) => {
                 let broker = |bus: &String| Broker { url: bus.clone(), short_way: !self.no_short_way };
-                Ok(Place::Postgres { url: url.clone(), bus: bus.as_ref().map(broker) })
+                Ok(Place::Postgres { url, bus: bus.as_ref().map(broker) })
             }
-            (store, None) => Ok(store.clone()),
+            (store, None) => Ok(store),
             (Place::Memory | Place::Sqlite(_), Some(_)) => {
                 Err(BenchError::Usage("--bus goes with --store postgres://…".to_owned()))
             }
@@ -240,8 +242,8 @@ async fn appends(args: &AppendBenchArgs) -> Result<Vec<Row>, BenchError> {
     let mut rows = Vec::new();
     for &at_once in &args.at_once {
         let events = args.events.unwrap_or(if at_once * args.batch == 1 { 10_000 } else { 100_000 });
-        let floor = Box::pin(floor::floor(&args.common.store, at_once, args.batch.min(250))).await?;
-        let mut row = Box::pin(events::append(&args.common.store, at_once, events, args.batch)).await?;
+        let floor = Box::pin(floor::floor(&args.common.place()?, at_once, args.batch.min(250))).await?;
+        let mut row = Box::pin(events::append(&args.common.place()?, at_once, events, args.batch)).await?;
         row.against(floor.as_ref().map_or(0.0, |floor| floor.per_second));
         rows.extend(floor);
         rows.push(row);

@@ -2,6 +2,7 @@
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::print::json;
 use crate::print::out::Out;
 use clap::{Args, Subcommand};
 use saga_admin::owner::OwnerFile;
@@ -109,7 +110,10 @@ pub fn config(command: &ConfigCommand, out: &mut Out) -> Result<Exit, Failure> {
     let config = load(file)?;
     let lines = config.lines();
     let width = lines.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
-    let text: String = lines.iter().map(|(key, value)| format!("{key:width$}  {value}\n")).collect();
+    let text = match out.format.is_machine() {
+        true => json::config(lines)?,
+        false => lines.iter().map(|(key, value)| format!("{key:width$}  {}\n", out.style.clean(value))).collect(),
+    };
     out.data(&text)?;
     out.note(&format!("{} can be used", file.display()));
     Ok(Exit::DONE)
