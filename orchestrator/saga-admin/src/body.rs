@@ -166,7 +166,7 @@ pub fn order(saga: String, verb: &str, bytes: &[u8]) -> Result<(Option<String>, 
         "note" => What::Note { saga, text: fields.must("text")? },
         _ => {
             let message = format!("{verb:?} is not an order");
-            return Err(ControlError::new(codes::USAGE, message).hint(format!("orders are {}", VERBS.join(" "))));
+            return Err(ControlError::new(codes::NO_ROUTE, message).hint(format!("orders are {}", VERBS.join(" "))));
         }
     };
     let reason = fields.may("reason")?;

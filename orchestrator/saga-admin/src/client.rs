@@ -10,6 +10,7 @@ use saga_core::codes;
 use saga_core::control::{AwaitSaga, Control, ControlError, Look, Order, Receipt, View};
 use saga_core::envelope::Actor;
 use saga_core::view::SagaShow;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 /// Added to a long poll's own time before the client gives up on the connection.
@@ -30,19 +31,18 @@ impl AdminClient {
     /// A client for `url` (`http://127.0.0.1:7420`); each request may take `timeout`, a long poll its own time and more.
     /// No proxy is used, and only loopback addresses are: names and payloads would travel in the clear.
     pub fn new(url: &str, timeout: Duration) -> Result<Self, ControlError> {
-        let url = url.trim_end_matches('/');
-        let authority = url.strip_prefix("http://").and_then(|rest| rest.split('/').next());
-        if !authority.is_some_and(guard::is_loopback) {
-            return Err(ControlError::new(codes::USAGE, format!("{url:?} is not an http address on this machine"))
-                .hint("for example http://127.0.0.1:7420; reach other machines through a tunnel"));
+        let (url, address) = loopback(url)?;
+        let mut http =
+            reqwest::Client::builder().no_proxy().connect_timeout(timeout).redirect(reqwest::redirect::Policy::none());
+        if let Some(port) = address {
+            // Nobody is asked where this name leads.
+            let here = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+            http = http.resolve_to_addrs("localhost", &here.map(|ip| SocketAddr::new(ip, port)));
         }
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .connect_timeout(timeout)
-            .redirect(reqwest::redirect::Policy::none())
+        let http = http
             .build()
             .map_err(|error| ControlError::new(codes::INTERNAL, format!("no client for {url}: {error}")))?;
-        Ok(Self { http, url: url.to_owned(), timeout })
+        Ok(Self { http, url, timeout })
     }
     /// Where it asks.
     pub fn url(&self) -> &str {
@@ -98,6 +98,26 @@ impl AdminClient {
         ControlError::new(codes::UNREACHABLE, format!("{} does not answer like a sagactl: {what}", self.url))
             .hint("another program may use this port")
     }
+}
+
+/// The address of a server on this machine, and its port where the host is a name. A login, a path or a query in it would
+/// be somebody's trick or mistake.
+fn loopback(text: &str) -> Result<(String, Option<u16>), ControlError> {
+    let refused = || {
+        // A login is not repeated.
+        let shown = if text.contains('@') { "this".to_owned() } else { format!("{text:?}") };
+        ControlError::new(codes::USAGE, format!("{shown} is not an http address on this machine"))
+            .hint("for example http://127.0.0.1:7420; reach other machines through a tunnel")
+    };
+    let url = reqwest::Url::parse(text).map_err(|_| refused())?;
+    let bare = url.username().is_empty() && url.password().is_none() && !text.contains('@');
+    let only = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let host = url.host_str().unwrap_or_default();
+    if url.scheme() != "http" || !bare || !only || !guard::is_loopback(host) {
+        return Err(refused());
+    }
+    let named = (host == "localhost").then(|| url.port_or_known_default()).flatten();
+    Ok((url.origin().ascii_serialization(), named))
 }
 
 /// What a request carries beside its path.
@@ -164,6 +184,45 @@ impl Control for AdminClient {
             if left_ms == 0 {
                 return Ok(None);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_parsed_and_not_looked_at() {
+        for (text, wanted) in [
+            ("http://127.0.0.1:7420", "http://127.0.0.1:7420"),
+            ("http://127.0.0.1:7420/", "http://127.0.0.1:7420"),
+            ("http://[::1]:7420", "http://[::1]:7420"),
+            ("http://localhost:1", "http://localhost:1"),
+            ("HTTP://LocalHost:1", "http://localhost:1"),
+        ] {
+            assert_eq!(loopback(text).map(|(url, _)| url), Ok(wanted.to_owned()));
+        }
+        for text in [
+            "http://127.0.0.1:1@192.0.2.2:26200",
+            "http://127.0.0.1@192.0.2.2",
+            "http://@127.0.0.1:1",
+            "http://u:p@127.0.0.1:1",
+            "http://127.0.0.1:1\\@192.0.2.2",
+            "http:\\\\192.0.2.2",
+            "http://192.0.2.2#@127.0.0.1",
+            "http://192.0.2.2?x=127.0.0.1",
+            "http://127.0.0.1.evil.example:1",
+            "http://[::1].evil.example",
+            "http://localhost.evil.example",
+            "http://127.0.0.1:1/v1",
+            "http://127.0.0.1:1/?x",
+            "https://127.0.0.1:1",
+            "ftp://127.0.0.1:1",
+            "127.0.0.1:1",
+            "",
+        ] {
+            assert_eq!(loopback(text).map_err(|error| error.code), Err("SG0301".to_owned()), "{text}");
         }
     }
 }

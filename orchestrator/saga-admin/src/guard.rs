@@ -2,57 +2,85 @@
 
 use crate::query;
 use crate::wire::{ACTOR_HEADER, REQUEST_HEADER};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use saga_core::codes;
 use saga_core::control::ControlError;
 use saga_core::envelope::Actor;
 use saga_core::id::RequestId;
-
-/// 64 bytes name any person; more is somebody else's text.
-pub const ACTOR_BYTES_MAX: usize = 64;
+use saga_core::plain;
+use std::net::IpAddr;
 
 /// Refuses foreign host names (a page that made its name point here), foreign origins (a page that posts here), and bodies
-/// that a plain form could have sent.
-pub fn check(method: &Method, headers: &HeaderMap) -> Result<(), ControlError> {
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    let host = text(header::HOST).unwrap_or_default();
-    if !is_loopback(host) {
+/// that a page could have sent without being asked for permission first.
+pub fn check(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), ControlError> {
+    let host = one(headers, &header::HOST)?.unwrap_or_default();
+    if !is_loopback(host) || uri.authority().is_some_and(|named| named.as_str() != host) {
         return Err(not_allowed(format!("requests under the host name {host:?} are refused")));
     }
-    if let Some(origin) = text(header::ORIGIN)
+    if let Some(origin) = one(headers, &header::ORIGIN)?
         && origin.strip_prefix("http://") != Some(host)
     {
         return Err(not_allowed(format!("requests from the origin {origin:?} are refused")));
     }
-    let form = |kind: &str| !kind.trim().to_ascii_lowercase().starts_with("application/json");
-    if method == Method::POST && text(header::CONTENT_TYPE).is_some_and(form) {
+    // A browser says so itself, also where it sends no origin.
+    if let Some(site) = one(headers, &HeaderName::from_static("sec-fetch-site"))?
+        && !matches!(site, "none" | "same-origin")
+    {
+        return Err(not_allowed(format!("requests of another page ({site}) are refused")));
+    }
+    if method == Method::GET || method == Method::HEAD {
+        return Ok(());
+    }
+    let length = one(headers, &header::CONTENT_LENGTH)?.unwrap_or("0");
+    let has_body = length != "0" || headers.contains_key(header::TRANSFER_ENCODING);
+    let kind = one(headers, &header::CONTENT_TYPE)?;
+    if kind.map_or(has_body, |kind| !is_json(kind)) {
         return Err(ControlError::new(codes::USAGE, "a body must be application/json")
             .hint("curl -H 'content-type: application/json' …"));
     }
     Ok(())
 }
 
-/// Whether an authority (`host:port`) names this machine's loopback.
+/// The value of a header that may stand there once: of two, each reader believes another one.
+fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, ControlError> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(not_allowed(format!("the header {name} stands there twice")));
+    }
+    let text = |value: &'a HeaderValue| value.to_str().map_err(|_| not_allowed(format!("{name} is not ASCII text")));
+    first.map(text).transpose()
+}
+
+fn is_json(kind: &str) -> bool {
+    let essence = kind.split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/json")
+}
+
+/// Whether an authority (`host` or `host:port`, and nothing else) names this machine's loopback.
 pub fn is_loopback(authority: &str) -> bool {
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
+    let port = |text: &str| text.parse::<u16>().is_ok() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let name = match authority.rsplit_once(':') {
+        Some((name, digits)) if port(digits) => name,
+        _ => authority,
     };
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    let address = match name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(v6) => v6.parse().map(IpAddr::V6),
+        None => name.parse().map(IpAddr::V4),
+    };
+    name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// The operator of a request. Without the header it is `local`: whoever reaches the port is trusted in this stage.
 pub fn actor(headers: &HeaderMap) -> Result<Actor, ControlError> {
-    let Some(value) = headers.get(ACTOR_HEADER) else { return Ok(Actor::operator("local")) };
-    let name = value.to_str().ok().and_then(query::decode).filter(|name| {
-        let plain = !name.trim().is_empty() && !name.chars().any(char::is_control);
-        plain && name.len() <= ACTOR_BYTES_MAX
-    });
-    let refused = || {
-        let message = format!("{ACTOR_HEADER} is not a name of at most {ACTOR_BYTES_MAX} bytes, percent-encoded");
-        ControlError::new(codes::USAGE, message)
+    let name = HeaderName::from_static(ACTOR_HEADER);
+    let Some(value) = one(headers, &name)? else { return Ok(Actor::operator("local")) };
+    let refused = |why: String| {
+        ControlError::new(codes::USAGE, format!("{ACTOR_HEADER}: {why}"))
+            .hint("a name, percent-encoded; the command line takes it from --as NAME")
     };
-    name.map(Actor::operator).ok_or_else(refused)
+    let text = query::decode(value).ok_or_else(|| refused(format!("{value:?} is not percent-encoded UTF-8")))?;
+    plain::name(&text).map(Actor::operator).map_err(refused)
 }
 
 /// The request id of an order. It is the sender's to choose: only so is a repeated order recognised.
@@ -78,10 +106,30 @@ mod tests {
 
     #[test]
     fn only_loopback_names_are_this_machine() {
-        for good in ["127.0.0.1:7420", "localhost:1", "[::1]:80", "127.9.9.9"] {
+        for good in ["127.0.0.1:7420", "localhost:1", "LOCALHOST", "[::1]:80", "[::1]", "127.9.9.9"] {
             assert!(is_loopback(good), "{good}");
         }
-        for bad in ["", "example.com:7420", "10.0.0.1:7420", "127.0.0.1.example.com:1", "[2001:db8::1]:80"] {
+        for bad in [
+            "",
+            ":7420",
+            "example.com:7420",
+            "10.0.0.1:7420",
+            "127.0.0.1.example.com:1",
+            "[2001:db8::1]:80",
+            "127.0.0.1:1@evil",
+            "127.0.0.1@evil:1",
+            "127.0.0.1:80:80",
+            "127.0.0.1:+1",
+            "127.0.0.1:99999",
+            "127.0.0.1:",
+            "[::1].evil.com",
+            "[::1]:1.evil.com",
+            "[127.0.0.1]:1",
+            "::1",
+            "localhost.evil.com",
+            "localhost:1/",
+            "127.1",
+        ] {
             assert!(!is_loopback(bad), "{bad}");
         }
     }

@@ -8,6 +8,7 @@
 
 pub mod body;
 pub mod client;
+pub mod connections;
 pub mod guard;
 pub mod owner;
 pub mod query;

@@ -1,15 +1,17 @@
 //! The server half: any `Control` behind an axum router on a loopback address; every answer and every error is JSON.
 
 use crate::body::{self, BODY_BYTES_MAX};
+use crate::connections::Bounds;
 use crate::wire::{self, ACTOR_HEADER, ErrorBody, REQUEST_HEADER};
-use crate::{guard, query};
+use crate::{connections, guard, query};
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, RawQuery, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, RawQuery, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use saga_core::codes;
 use saga_core::control::{AwaitSaga, Control, ControlError, Look, Order, PAGE_MAX, View, What};
 use saga_core::envelope::Actor;
@@ -23,6 +25,8 @@ use tokio::sync::watch;
 
 /// 25 s: below the half minute after which proxies and clients commonly give up on a silent connection.
 pub const POLL_MS_MAX: u64 = 25_000;
+/// 30 s for a body: two megabytes from this machine take milliseconds.
+pub const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// 1.5 s for requests under way when the server is told to stop; whole processes promise to stop within two.
 pub const STOP_MS_MAX: u64 = 1_500;
 
@@ -31,6 +35,7 @@ pub const STOP_MS_MAX: u64 = 1_500;
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    bounds: Bounds,
 }
 
 impl Server {
@@ -46,7 +51,12 @@ impl Server {
         };
         let listener = TcpListener::bind(address).await.map_err(listening)?;
         let address = listener.local_addr().map_err(listening)?;
-        Ok(Self { listener, address })
+        Ok(Self { listener, address, bounds: Bounds::of_process() })
+    }
+    /// Other bounds than those of [`Bounds::of_process`].
+    #[must_use]
+    pub fn bounds(self, bounds: Bounds) -> Self {
+        Self { bounds, ..self }
     }
     /// Where it will answer.
     pub fn url(&self) -> String {
@@ -58,20 +68,16 @@ impl Server {
         F: Future<Output = ()> + Send,
     {
         let (tell, told) = watch::channel(false);
-        let mut graceful = told.clone();
-        let served = axum::serve(self.listener, router(control, told))
-            .with_graceful_shutdown(async move {
-                // An error means that the sender is gone, which is also the end.
-                let _ = graceful.wait_for(|stopping| *stopping).await;
-            })
-            .into_future();
+        let app = App { control, stopping: told.clone(), body_within: self.bounds.body };
+        let served = connections::serve(self.listener, (router(app.clone()), health(app)), self.bounds, told);
         let mut served = std::pin::pin!(served);
         tokio::select! {
-            ended = &mut served => return ended,
+            () = &mut served => return Ok(()),
             () = stop => {}
         }
         let _ = tell.send(true);
-        tokio::time::timeout(Duration::from_millis(STOP_MS_MAX), served).await.unwrap_or(Ok(()))
+        served.await;
+        Ok(())
     }
 }
 
@@ -79,35 +85,99 @@ impl Server {
 struct App {
     control: Arc<dyn Control>,
     stopping: watch::Receiver<bool>,
+    body_within: Duration,
 }
 
-/// The routes. `stopping` turning true ends long polls.
-pub fn router(control: Arc<dyn Control>, stopping: watch::Receiver<bool>) -> Router {
-    Router::new()
-        .route("/v1/sagas", get(sagas).post(start))
-        .route("/v1/sagas/{id}", get(saga))
-        .route("/v1/sagas/{id}/history", get(history))
-        .route("/v1/sagas/{id}/why", get(why))
-        .route("/v1/sagas/{id}/outcome", get(outcome))
-        .route("/v1/sagas/{id}/{verb}", post(order))
-        .route("/v1/modules", get(modules))
-        .route("/v1/definitions", get(definitions))
-        .route("/v1/verify", post(verify))
-        .route("/v1/status", get(status))
-        .route("/livez", get(livez))
-        .route("/readyz", get(readyz))
-        .fallback(no_route)
-        .method_not_allowed_fallback(no_method)
+/// One address of the API.
+pub struct Route {
+    /// Its path, with the names of its parts in braces.
+    pub path: &'static str,
+    /// The methods that it takes.
+    pub methods: &'static [&'static str],
+    serve: fn() -> MethodRouter<App>,
+}
+
+impl std::fmt::Debug for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.methods.join("|"), self.path)
+    }
+}
+
+/// Every address: the router is made of this table, and so are its tests.
+pub const ROUTES: &[Route] = &[
+    Route { path: "/v1/sagas", methods: &["GET", "POST"], serve: || get(sagas).post(start) },
+    Route { path: "/v1/sagas/{id}", methods: &["GET"], serve: || get(saga) },
+    Route { path: "/v1/sagas/{id}/history", methods: &["GET"], serve: || get(history) },
+    Route { path: "/v1/sagas/{id}/why", methods: &["GET"], serve: || get(why) },
+    Route { path: "/v1/sagas/{id}/outcome", methods: &["GET"], serve: || get(outcome) },
+    Route { path: "/v1/sagas/{id}/{verb}", methods: &["POST"], serve: || post(order) },
+    Route { path: "/v1/modules", methods: &["GET"], serve: || get(modules) },
+    Route { path: "/v1/definitions", methods: &["GET"], serve: || get(definitions) },
+    Route { path: "/v1/verify", methods: &["POST"], serve: || post(verify) },
+    Route { path: "/v1/status", methods: &["GET"], serve: || get(status) },
+    Route { path: "/livez", methods: &["GET"], serve: || get(livez) },
+    Route { path: "/readyz", methods: &["GET"], serve: || get(readyz) },
+];
+
+fn router(app: App) -> Router {
+    let routes = ROUTES.iter().fold(Router::new(), |router, route| router.route(route.path, (route.serve)()));
+    layered(routes.fallback(no_route).method_not_allowed_fallback(no_method), app)
+}
+
+/// What connections beyond the bound may ask.
+fn health(app: App) -> Router {
+    layered(Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).fallback(too_many), app)
+}
+
+fn layered(routes: Router<App>, app: App) -> Router {
+    let within = app.body_within;
+    routes
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(axum::middleware::from_fn(move |request: Request, next: Next| whole(request, next, within)))
         .layer(axum::middleware::from_fn(guarded))
-        .with_state(App { control, stopping })
+        .with_state(app)
 }
 
 /// Refuses what a page in a browser could send, before any handler sees it.
 async fn guarded(request: Request, next: Next) -> Response {
-    match guard::check(request.method(), request.headers()) {
+    match guard::check(request.method(), request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(error) => failed(&error, None),
+    }
+}
+
+/// Reads the body as a whole and in bounded time, before any handler waits for it.
+async fn whole(request: Request, next: Next, within: Duration) -> Response {
+    let (head, body) = request.into_parts();
+    match tokio::time::timeout(within, axum::body::to_bytes(body, BODY_BYTES_MAX)).await {
+        Ok(Ok(bytes)) => next.run(Request::from_parts(head, bytes.into())).await,
+        Ok(Err(_)) => failed(&too_large(), guard::request_id(&head.headers).ok()),
+        Err(_) => {
+            let message = format!("the body did not come within {} s", within.as_secs());
+            failed(&ControlError::new(codes::INPUT_UNREADABLE, message), guard::request_id(&head.headers).ok())
+        }
+    }
+}
+
+async fn too_many() -> Failed {
+    let error = ControlError::new(codes::OVERLOADED, "too many connections are open");
+    Failed(error.hint("close some, or try again in a moment; /livez and /readyz are answered meanwhile"), None)
+}
+
+/// The parts of a path; what cannot be read is answered like everything else.
+struct At<T>(T);
+
+impl<T, S> FromRequestParts<S> for At<T>
+where
+    T: serde::de::DeserializeOwned + Send,
+    S: Send + Sync,
+{
+    type Rejection = Failed;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failed> {
+        let read = Path::<T>::from_request_parts(parts, state).await;
+        read.map(|Path(value)| Self(value)).map_err(|_| {
+            Failed(ControlError::new(codes::USAGE, "a part of the path is not percent-encoded UTF-8"), None)
+        })
     }
 }
 
@@ -128,7 +198,7 @@ impl IntoResponse for Failed {
 fn failed(error: &ControlError, request: Option<RequestId>) -> Response {
     let code = wire::code_of(error);
     let body = serde_json::to_string(&ErrorBody::of(error, code.exit, request)).unwrap_or_default();
-    json(wire::status_of(code.exit), body)
+    json(wire::status_of(code), body)
 }
 
 fn json(status: u16, body: String) -> Response {
@@ -157,7 +227,7 @@ async fn sagas(State(app): State<App>, headers: HeaderMap, RawQuery(query): RawQ
     looked(&app, &headers, Look::Sagas(selector)).await
 }
 
-async fn saga(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap, RawQuery(query): RawQuery) -> Answer {
+async fn saga(State(app): State<App>, At(id): At<String>, headers: HeaderMap, RawQuery(query): RawQuery) -> Answer {
     let mut data = false;
     for (name, value) in query::pairs(query.as_deref().unwrap_or_default())? {
         match name.as_str() {
@@ -168,12 +238,7 @@ async fn saga(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap
     looked(&app, &headers, Look::Saga { id, data }).await
 }
 
-async fn history(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Answer {
+async fn history(State(app): State<App>, At(id): At<String>, headers: HeaderMap, RawQuery(query): RawQuery) -> Answer {
     let (mut after, mut limit) = (0, PAGE_MAX);
     for (name, value) in query::pairs(query.as_deref().unwrap_or_default())? {
         let number = || query::number(&name, &value);
@@ -186,7 +251,7 @@ async fn history(
     looked(&app, &headers, Look::History { id, after, limit }).await
 }
 
-async fn why(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+async fn why(State(app): State<App>, At(id): At<String>, headers: HeaderMap) -> Answer {
     looked(&app, &headers, Look::Why { id }).await
 }
 
@@ -207,12 +272,7 @@ async fn status(State(app): State<App>, headers: HeaderMap) -> Answer {
 }
 
 /// `204` says that nothing happened in time: ask again.
-async fn outcome(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Answer {
+async fn outcome(State(app): State<App>, At(id): At<String>, headers: HeaderMap, RawQuery(query): RawQuery) -> Answer {
     let by = guard::actor(&headers)?;
     let (mut after, mut wait_ms) = (None, POLL_MS_MAX);
     for (name, value) in query::pairs(query.as_deref().unwrap_or_default())? {
@@ -244,7 +304,7 @@ async fn start(State(app): State<App>, headers: HeaderMap, bytes: BodyIn) -> Ans
 
 async fn order(
     State(app): State<App>,
-    Path((id, verb)): Path<(String, String)>,
+    At((id, verb)): At<(String, String)>,
     headers: HeaderMap,
     bytes: BodyIn,
 ) -> Answer {
@@ -287,14 +347,14 @@ async fn readyz(State(app): State<App>) -> Answer {
 
 async fn no_route(request: Request) -> Failed {
     let message = format!("there is nothing at {}", request.uri().path());
-    Failed(ControlError::new(codes::USAGE, message).hint("GET /v1/sagas /v1/modules /v1/definitions /v1/status"), None)
+    Failed(
+        ControlError::new(codes::NO_ROUTE, message).hint("GET /v1/sagas /v1/modules /v1/definitions /v1/status"),
+        None,
+    )
 }
 
 async fn no_method(request: Request) -> Failed {
     let message = format!("{} is not for {}", request.method(), request.uri().path());
-    Failed(
-        ControlError::new(codes::USAGE, message)
-            .hint(format!("orders are POST /v1/sagas/{{id}}/{{{}}}; {ACTOR_HEADER} names who", body::VERBS.join("|"))),
-        None,
-    )
+    let hint = format!("orders are POST /v1/sagas/{{id}}/{{{}}}; {ACTOR_HEADER} names who", body::VERBS.join("|"));
+    Failed(ControlError::new(codes::NO_METHOD, message).hint(hint), None)
 }

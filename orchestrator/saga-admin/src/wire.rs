@@ -213,9 +213,11 @@ pub fn code_of(error: &ControlError) -> Code {
     codes::find(&error.code).unwrap_or(codes::INTERNAL)
 }
 
-/// The HTTP status of an exit code: one table, so that a program may look at either.
-pub fn status_of(exit: u8) -> u16 {
-    match exit {
+/// The HTTP status of a code: that of its exit code, so that a program may look at either, but for a method that an
+/// address does not take.
+pub fn status_of(code: Code) -> u16 {
+    match code.exit {
+        _ if code == codes::NO_METHOD => 405,
         2 => 400,
         3 => 404,
         4 => 403,

@@ -119,6 +119,10 @@ codes! {
     NOBODY_RUNS = "SG0310", 9, true, "nobody runs this folder";
     /// A cursor that does not belong to the list.
     CURSOR = "SG0315", 2, false, "the cursor does not go on with this list";
+    /// An address that the API does not have.
+    NO_ROUTE = "SG0316", 3, false, "the API has no such address";
+    /// A method that an address does not take.
+    NO_METHOD = "SG0317", 2, false, "the address does not take this method";
     /// A bug.
     INTERNAL = "SG0999", 1, false, "something that must not happen";
 }

@@ -62,7 +62,7 @@ fn every_exit_code_is_in_the_table_and_has_a_status() {
     let known = |exit: u8| exit::TABLE.iter().any(|(code, _)| *code == exit);
     for code in codes::ALL {
         assert!(known(code.exit), "{}", code.id);
-        assert!((400..600).contains(&saga_admin::wire::status_of(code.exit)), "{}", code.id);
+        assert!((400..600).contains(&saga_admin::wire::status_of(*code)), "{}", code.id);
     }
     for state in saga_core::view::SagaState::ALL {
         assert!(exit::Exit::of_saga(state).is_none_or(|exit| known(exit.0)));

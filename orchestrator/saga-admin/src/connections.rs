@@ -1,0 +1,117 @@
+//! Connections of the admin API, bounded in number and in time: a client that is slow, idle or one of too many costs a
+//! place for a while, and never the answer to whoever asks whether this process is alive.
+
+use crate::server::STOP_MS_MAX;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+
+/// 256 connections at once: more people and scripts than ever look at one process.
+pub const CONNECTIONS_MAX: usize = 256;
+/// 8 more that only answer the health routes: whoever watches over processes is not locked out by the others.
+pub const HEALTH_CONNECTIONS_MAX: usize = 8;
+/// A quarter of the descriptors of the process at most: the others are for stores, brokers and files.
+const SHARE_OF_DESCRIPTORS: u64 = 4;
+/// 10 s for the head of a request, and for silence between two: a program on this machine needs milliseconds.
+pub const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// 15 minutes for a connection as a whole: longer than the longest answer, a check of every promise, may take.
+const CONNECTION_WITHIN: Duration = Duration::from_secs(900);
+/// After the system refused a connection for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What a server takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Connections that may ask anything.
+    pub connections: usize,
+    /// Connections beyond them that may ask how things are.
+    pub health: usize,
+    /// How long the head of a request may take, and the silence before it.
+    pub head: Duration,
+    /// How long the body of a request may take.
+    pub body: Duration,
+}
+
+impl Bounds {
+    /// For this process: what is said above, and never more than its share of the descriptors.
+    pub fn of_process() -> Self {
+        let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        let share =
+            descriptors.map_or(usize::MAX, |most| usize::try_from(most / SHARE_OF_DESCRIPTORS).unwrap_or(usize::MAX));
+        let connections = CONNECTIONS_MAX.min(share.saturating_sub(HEALTH_CONNECTIONS_MAX)).max(1);
+        Self { connections, health: HEALTH_CONNECTIONS_MAX, head: HEAD_WITHIN, body: crate::server::BODY_WITHIN }
+    }
+}
+
+/// Serves `all` to as many connections as there may be, and `health` to some more, until `stopping` turns true; then
+/// requests under way get [`STOP_MS_MAX`].
+pub(crate) async fn serve(
+    listener: TcpListener,
+    (all, health): (Router, Router),
+    bounds: Bounds,
+    stopping: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(bounds.connections));
+    let reserve = Arc::new(Semaphore::new(bounds.health));
+    let mut tasks = JoinSet::new();
+    let mut told = stopping.clone();
+    loop {
+        // Those that have ended are forgotten.
+        while tasks.try_join_next().is_some() {}
+        let accepted = tokio::select! {
+            _ = told.wait_for(|stopping| *stopping) => break,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(why) => {
+                tracing::warn!(%why, "a connection could not be taken");
+                let _told = tokio::time::timeout(ACCEPT_PAUSE, told.wait_for(|stopping| *stopping)).await;
+                continue;
+            }
+        };
+        let place = Arc::clone(&places).try_acquire_owned().map(|place| (place, all.clone()));
+        let place = place.or_else(|_| Arc::clone(&reserve).try_acquire_owned().map(|place| (place, health.clone())));
+        // One that has no place is closed at once: nothing of it waits here.
+        if let Ok((place, router)) = place {
+            tasks.spawn(connection(stream, router, place, bounds, stopping.clone()));
+        }
+    }
+    drop(listener);
+    let ended = async { while tasks.join_next().await.is_some() {} };
+    // What is not done by then is cut off with the set.
+    let _late = tokio::time::timeout(Duration::from_millis(STOP_MS_MAX), ended).await;
+}
+
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    place: OwnedSemaphorePermit,
+    bounds: Bounds,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(bounds.head);
+    let serving = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut serving = std::pin::pin!(serving);
+    let serve = async {
+        tokio::select! {
+            ended = serving.as_mut() => return ended,
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+        }
+        serving.as_mut().graceful_shutdown();
+        serving.as_mut().await
+    };
+    match tokio::time::timeout(CONNECTION_WITHIN, serve).await {
+        Ok(Ok(())) => {}
+        Ok(Err(why)) => tracing::debug!(%why, "a connection ended early"),
+        Err(_) => tracing::debug!("a connection was held open too long"),
+    }
+    drop(place);
+}
