@@ -16,6 +16,7 @@ mod leases;
 mod look;
 mod migrate;
 mod open;
+mod private;
 mod ring;
 mod script;
 mod seen;

@@ -3,7 +3,7 @@
 use crate::appender::Appender;
 use crate::fault::unreadable;
 use crate::store::{Shared, SqliteStore};
-use crate::{look, migrate, open};
+use crate::{look, migrate, open, private};
 use async_trait::async_trait;
 use saga_core::appender::Ledger;
 use saga_core::ports::{Clock, OpenError, SharedStore, Stores};
@@ -191,11 +191,12 @@ fn place(file: &Path) -> String {
 async fn lock(file: &Path) -> Result<File, OpenError> {
     let unavailable =
         |at: &Path, why: std::io::Error| OpenError::Unavailable { place: place(at), why: why.to_string() };
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder).map_err(|why| unavailable(folder, why))?;
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        private::folder(folder).map_err(|why| unavailable(folder, why))?;
     }
     let path = file.with_extension("lock");
-    let lock = File::options().create(true).append(true).open(&path).map_err(|why| unavailable(&path, why))?;
+    private::file(&path).map_err(|why| unavailable(&path, why))?;
+    let lock = File::options().append(true).open(&path).map_err(|why| unavailable(&path, why))?;
     for _ in 1..LOCK_TRIES_MAX {
         match lock.try_lock() {
             Err(TryLockError::WouldBlock) => look::pause(LOCK_AGAIN).await,
@@ -203,7 +204,7 @@ async fn lock(file: &Path) -> Result<File, OpenError> {
         }
     }
     match lock.try_lock() {
-        Ok(()) => Ok(lock),
+        Ok(()) => private::file(file).map(|()| lock).map_err(|why| unavailable(file, why)),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { place: place(file) }),
         Err(TryLockError::Error(why)) => Err(unavailable(&path, why)),
     }

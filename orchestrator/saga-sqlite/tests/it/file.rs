@@ -7,6 +7,8 @@ use saga_core::ports::{Clock, EventStore, OpenError, ReadError, Tail};
 use saga_sqlite::SqliteStores;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row, SqliteConnection};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 async fn raw(folder: &Folder, sql: &str) -> Result<Vec<String>, sqlx::Error> {
@@ -42,6 +44,30 @@ async fn a_second_writer_is_refused_until_the_first_has_closed() {
     let answer = store.commit(append("a", 0, [1])).await;
     assert!(matches!(answer, Commit::Retryable(_)), "{answer:?}");
     SqliteStores::new(folder.path(), clock()).open_store("m").await.unwrap();
+}
+
+#[tokio::test]
+async fn nobody_else_may_read_a_store_also_one_that_was_open_to_all() {
+    let folder = Folder::new();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let open_to_all = |path: &Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    for _ in 0..2 {
+        open_to_all(folder.path(), 0o755);
+        let stores = SqliteStores::new(folder.path(), clock());
+        let store = stores.open_store("m").await.unwrap();
+        // The second time it is a repetition.
+        let answer = store.commit(append("a", 0, [1])).await;
+        assert!(matches!(answer, Commit::Ok(_)), "{answer:?}");
+        let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path()).collect();
+        assert!(files.len() >= 3, "the file, its log and its lock: {files:?}");
+        assert_eq!((mode(folder.path()), files.iter().map(|file| mode(file)).max()), (0o700, Some(0o600)), "{files:?}");
+        stores.close().await;
+        files.iter().filter(|file| file.exists()).for_each(|file| open_to_all(file, 0o644));
+    }
+    // A look changes nothing.
+    open_to_all(folder.path(), 0o755);
+    SqliteStores::read_only(folder.path(), clock()).open_store("m").await.unwrap();
+    assert_eq!((mode(folder.path()), mode(&folder.path().join("m.db"))), (0o755, 0o644));
 }
 
 #[tokio::test]

@@ -12,7 +12,9 @@ use saga_core::control::{Look, View};
 use saga_core::envelope::Actor;
 use saga_service::Service;
 use saga_service::modules::Replaced;
+use std::fs::Permissions;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -32,11 +34,14 @@ pub struct DevArgs {
 
 /// Runs until it is told to stop: ctrl-C or SIGTERM.
 pub async fn run(args: &DevArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
-    let data = if args.ephemeral {
-        std::env::temp_dir().join(format!("sagactl-{}", std::process::id()))
-    } else {
-        global.data.clone()
-    };
+    // A name that nobody can guess and a folder that nobody else can enter; removed with all that is in it.
+    let ephemeral = args
+        .ephemeral
+        .then(|| tempfile::Builder::new().prefix("sagactl-").permissions(private()).tempdir())
+        .transpose();
+    let ephemeral = ephemeral
+        .map_err(|why| Failure::new(codes::STORE_UNAVAILABLE, format!("no temporary folder can be made: {why}")))?;
+    let data = ephemeral.as_ref().map_or_else(|| global.data.clone(), |folder| folder.path().to_owned());
     let server = Server::bind(args.listen).await.map_err(Failure::from)?;
     let service = Service::open(&data, Replaced::default(), args.seed).await.map_err(Failure::from)?;
     saga_service::demo::keep(&data)
@@ -49,12 +54,18 @@ pub async fn run(args: &DevArgs, global: &Global, out: &mut Out) -> Result<Exit,
     out.note("stopping: what is at its commit is finished, the rest goes on at the next start");
     service.close().await;
     drop(owner);
-    if args.ephemeral {
-        // The folder was made by this process for itself.
-        let _removed = std::fs::remove_dir_all(&data);
+    if let Some(folder) = ephemeral
+        && let Err(why) = folder.close()
+    {
+        out.note(&format!("{} could not be removed: {why}", data.display()));
     }
     served.map_err(|why| Failure::new(codes::INTERNAL, format!("the admin API ended: {why}")))?;
     Ok(Exit(0))
+}
+
+/// For this user and nobody else.
+fn private() -> Permissions {
+    Permissions::from_mode(0o700)
 }
 
 /// Resolves at ctrl-C or SIGTERM.

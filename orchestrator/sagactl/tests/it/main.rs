@@ -9,6 +9,7 @@ mod looks;
 mod machine;
 mod pages;
 mod pipes;
+mod private;
 mod render;
 mod secured;
 mod serve;

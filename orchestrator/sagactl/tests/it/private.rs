@@ -1,0 +1,99 @@
+//! What this program leaves on a disk is for its user alone, and what is temporary is gone.
+
+use crate::serve::{ends_well, sagactl, until};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Every path below a folder that others may look into.
+fn open_to_others(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        // A file may go while it is looked at.
+        let paths = fs::read_dir(next).unwrap().filter_map(|entry| entry.ok()).map(|entry| entry.path());
+        for path in paths {
+            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+            if metadata.permissions().mode() & 0o077 != 0 {
+                found.push(path.clone());
+            }
+            if metadata.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    found
+}
+
+fn dev(folder: &Path, more: &[&str]) -> std::process::Child {
+    let log = fs::File::create(folder.join("log")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sagactl"));
+    command.args(["dev", "--listen", "127.0.0.1:0"]).args(more).current_dir(folder);
+    command.env("TMPDIR", folder.join("tmp")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    command.spawn().unwrap()
+}
+fn has_begun(folder: &Path) -> bool {
+    fs::read_to_string(folder.join("log")).unwrap().contains("next: sagactl")
+}
+
+#[test]
+fn a_temporary_folder_is_its_own_and_goes_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let tmp = folder.path().join("tmp");
+    fs::create_dir(&tmp).unwrap();
+    let mut dev = dev(folder.path(), &["--ephemeral"]);
+    until(folder.path(), "dev has begun", || has_begun(folder.path()));
+    let made: Vec<_> = fs::read_dir(&tmp).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(made.len(), 1, "{made:?}");
+    let name = made[0].file_name().unwrap().to_str().unwrap().to_owned();
+    assert!(!name.contains(&dev.id().to_string()), "{name}: nobody can guess it");
+    assert_eq!(open_to_others(&tmp), Vec::<PathBuf>::new());
+    ends_well(&mut dev);
+    assert_eq!(fs::read_dir(&tmp).unwrap().count(), 0);
+}
+
+#[test]
+fn a_kept_folder_is_closed_to_others_with_all_that_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join(".sagactl");
+    fs::create_dir(&data).unwrap();
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut dev = dev(folder.path(), &[]);
+    until(folder.path(), "dev has begun", || has_begun(folder.path()));
+    assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(open_to_others(&data), Vec::<PathBuf>::new());
+    // What asks modules that nobody can serve in one process is not offered.
+    let (exit, said, _) = sagactl(folder.path(), &["definition", "list", "-o", "id"]);
+    assert!(exit == 0 && said.contains("client-to-delivery@") && !said.contains("printed-proof"), "{said}");
+    let (exit, _, errors) = sagactl(folder.path(), &["saga", "start", "client-to-delivery@99", "--example"]);
+    assert!(exit == 3 && errors.contains("has no version 99; it has"), "{errors}");
+    ends_well(&mut dev);
+}
+
+#[test]
+fn no_secret_of_a_configuration_is_shown_by_any_command() {
+    let folder = tempfile::tempdir().unwrap();
+    for url in [
+        "postgres://u:swordfish@127.0.0.1:1/d",
+        "postgres://u:a swordfish@127.0.0.1:1/d",
+        "postgres:u:swordfish@h",
+        "host=127.0.0.1 password=swordfish",
+        "postgres://127.0.0.1:1/d?passw%6Frd=swordfish",
+        "postgres://127.0.0.1:1/d?sslpassword=swordfish",
+        "postgres://127.0.0.1:1/d?sslkey=-----BEGIN%20swordfish",
+    ] {
+        let text = format!("[store]\nurl = \"{url}\"\n[bus]\nurl = 'nats://127.0.0.1:1'\n");
+        fs::write(folder.path().join("c.toml"), text).unwrap();
+        for words in [
+            vec!["config", "check", "--config", "c.toml"],
+            vec!["config", "check", "--config", "c.toml", "-o", "json"],
+            vec!["-vvv", "config", "check", "--config", "c.toml"],
+            vec!["-vvv", "events", "verify", "--config", "c.toml"],
+            vec!["-vvv", "store", "migrate", "--config", "c.toml", "--admin-url", url],
+        ] {
+            let (_, said, errors) = sagactl(folder.path(), &words);
+            assert!(!said.contains("swordfish") && !errors.contains("swordfish"), "{words:?}: {said}{errors}");
+        }
+    }
+}
