@@ -3,6 +3,7 @@
 
 use crate::backends::{Backends, Weather};
 use crate::config::{Config, StoreKind};
+use crate::hidden::Address;
 use crate::modules::{Replaced, foreign, modules};
 use crate::service::fault;
 use saga::{Error, JOURNAL, SystemClock, board};
@@ -30,8 +31,8 @@ const LOOKS_MAX: u32 = 10;
 /// There is nothing that could be read, with the next step. Repeating it is harmless.
 pub async fn folder(data: &Path, at_rest: bool) -> Result<Verdicts, ControlError> {
     let mut config = Config::default();
-    config.store.url = format!("sqlite:{}", data.display());
-    config.bus.url = "local:".to_owned();
+    config.store.url = Address::new(format!("sqlite:{}", data.display()));
+    config.bus.url = Address::new("local:");
     config.files.folder = data.to_owned();
     verify(&config, at_rest).await
 }

@@ -128,7 +128,7 @@ impl LocalControl {
         Ok(Page { limit, next, total: None, truncated, ..Page::whole(items) })
     }
     fn definitions(&self) -> Page<DefinitionRow> {
-        let rows = self.sagas.definitions().values().map(|definition| DefinitionRow {
+        let rows = self.sagas.offered().map(|definition| DefinitionRow {
             name: definition.name.to_owned(),
             version: definition.version,
             digest: definition.digest.clone(),
@@ -144,7 +144,7 @@ impl LocalControl {
             store: self.store.clone(),
             bus: self.bus.clone(),
             modules: self.sagas.inner.modules.keys().map(|name| (*name).to_owned()).collect(),
-            sagas: self.sagas.definitions().keys().map(|(name, version)| format!("{name}@{version}")).collect(),
+            sagas: self.sagas.offered().map(|known| format!("{}@{}", known.name, known.version)).collect(),
             ready: self.sagas.is_ready().await.map_err(failed)? && self.sagas.health().troubles().is_empty(),
             pid: std::process::id(),
             groups: self.sagas.groups(),

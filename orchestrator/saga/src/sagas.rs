@@ -11,7 +11,7 @@ use crate::tasks::Tasks;
 use saga_core::audit::{Known, Opened, audit_stores, named};
 use saga_core::bus::{AnyBus, BusError, Line};
 use saga_core::command::{Command, Query};
-use saga_core::definition::Definition;
+use saga_core::definition::{Definition, Performer};
 use saga_core::envelope::Actor;
 use saga_core::execution::{Execution, OrderRefused, Ordered};
 use saga_core::fact::{By, SagaFact, SagaStarted};
@@ -95,10 +95,21 @@ impl Sagas {
     ) -> Result<Begun, Error> {
         let refused = |code, message| Error::Refused(OrderRefused { code, message, hint: None });
         let definition = self.definition(kind, version).ok_or_else(|| {
-            let known: Vec<_> = self.inner.definitions.values().map(|def| def.name).collect();
-            let message = format!("there is no saga {kind:?}; known are: {}", known.join(", "));
+            let versions = self.inner.definitions.keys().filter(|(name, _)| name == kind);
+            let versions: Vec<_> = versions.map(|(_, version)| version.to_string()).collect();
+            let known: Vec<_> = self.offered().map(|def| def.name).collect();
+            let message = match version.filter(|_| !versions.is_empty()) {
+                Some(version) => format!("{kind:?} has no version {version}; it has {}", versions.join(", ")),
+                None => format!("there is no saga {kind:?}; known are: {}", known.join(", ")),
+            };
             refused(saga_core::codes::NO_DEFINITION, message)
         })?;
+        let missing = self.missing(&definition);
+        if !missing.is_empty() {
+            let message = format!("{kind:?} asks {}, and nobody can serve that here", missing.join(" and "));
+            let hint = Some("the bus ends with this process; others take part over NATS: sagactl serve".to_owned());
+            return Err(Error::Refused(OrderRefused { code: saga_core::codes::NOT_HERE, message, hint }));
+        }
         (definition.check_input)(&input)
             .map_err(|why| refused(saga_core::codes::INPUT_REFUSED, format!("the input does not fit: {why}")))?;
         let saga = match key {
@@ -226,6 +237,22 @@ impl Sagas {
             (name, opened)
         }));
         audit_stores(&known, &stores, at_rest).await
+    }
+    /// The modules that a saga asks and that nobody can serve, because the bus ends with this process.
+    fn missing(&self, definition: &Definition) -> Vec<String> {
+        if self.inner.local.is_none() {
+            return Vec::new();
+        }
+        let asked = definition.steps().into_iter().filter_map(|(_, step)| match &step.performer {
+            Performer::There { command, .. } => Some(command.module.clone()),
+            Performer::Here { .. } | Performer::Gate { .. } => None,
+        });
+        let missing: BTreeSet<_> = asked.filter(|name| !self.inner.modules.contains_key(name.as_str())).collect();
+        missing.into_iter().collect()
+    }
+    /// The definitions whose sagas can be started in this process.
+    pub(crate) fn offered(&self) -> impl Iterator<Item = &Arc<Definition>> {
+        self.inner.definitions.values().filter(|definition| self.missing(definition).is_empty())
     }
     /// The definitions of this process.
     pub fn definitions(&self) -> &Arc<Definitions> {

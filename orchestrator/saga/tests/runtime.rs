@@ -179,3 +179,21 @@ async fn control_finds_lists_explains_and_orders_once() {
     assert_eq!(page.items.last().map(|row| row.fact.as_str()), Some("SagaCompleted"));
     sagas.shutdown().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_is_not_there_is_told_by_its_name() {
+    let sagas = on(&stores()).await;
+    let control = control(&sagas);
+    sagas.start_raw("gated", None, Some("k"), input(7), None).await.unwrap();
+    assert_eq!(rest(&sagas, "gated/k").await, SagaState::Waiting);
+    let retry = What::Retry { saga: "gated/k".to_owned(), step: Some("nope".to_owned()) };
+    let error = control.act(&dana(), order(1, retry)).await.unwrap_err();
+    assert_eq!((error.code.as_str(), error.message.as_str()), ("SG0209", "the step \"nope\" does not exist"));
+    let start = What::Start { kind: "gated".to_owned(), version: Some(9), key: None, input: input(7) };
+    let error = control.act(&dana(), order(2, start)).await.unwrap_err();
+    assert_eq!((error.code.as_str(), error.message.as_str()), ("SG0204", "\"gated\" has no version 9; it has 1"));
+    let history = Look::History { id: "gated/k".to_owned(), after: u64::MAX, limit: 0 };
+    let View::History(page) = control.look(&dana(), history).await.unwrap() else { panic!("facts were asked for") };
+    assert_eq!((page.items.len(), page.next), (0, None), "behind everything is nothing");
+    sagas.shutdown().await.unwrap();
+}

@@ -54,9 +54,9 @@ pub const TABLE: [(u8, &str); 14] = [
     (7, "partly done (bulk work with failures)"),
     (8, "--wait or watch --for ran out of time, still pending"),
     (9, "service or store not reachable (trying again is sensible)"),
-    (20, "the saga ended compensated (watch --exit-status, orders with --wait)"),
+    (20, "the saga ended compensated, and not as the order wished (--wait, watch --exit-status)"),
     (21, "the saga is parked, or its undo failed (likewise)"),
-    (22, "the saga was cancelled (likewise)"),
+    (22, "the saga was cancelled (like 20: `cancel --wait` itself ends with 0)"),
     (130, "interrupted, or a prompt was declined"),
 ];
 

@@ -189,6 +189,9 @@ impl Deciding<'_> {
                 _ => {}
             }
         }
+        if let Some(wanted) = step.as_ref().filter(|wanted| !self.exec.runs.contains_key(*wanted)) {
+            return self.no_such(wanted);
+        }
         if found.is_empty() {
             let what = step.map_or("nothing is parked or waiting for its next try".to_owned(), |step| {
                 format!("the step {step:?} is neither parked nor waiting for its next try")

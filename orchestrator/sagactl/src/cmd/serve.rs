@@ -133,8 +133,8 @@ pub async fn run(args: &ServeArgs, out: &mut Out) -> Result<Exit, Failure> {
         (Some(names), false) => names.join(", "),
     };
     out.note(&format!("sagactl {} serve: {words}", env!("CARGO_PKG_VERSION")));
-    out.note(&format!("  api      {url}/v1\n  store    {}\n  bus      {}", config.store_place(), config.bus.url));
-    let starting = Arc::new(Starting::new(config.store_place(), config.bus.url.clone()));
+    out.note(&format!("  api      {url}/v1\n  store    {}\n  bus      {}", config.store_place(), config.bus_place()));
+    let starting = Arc::new(Starting::new(config.store_place(), config.bus_place()));
     let (stop_serving, stopped) = tokio::sync::oneshot::channel::<()>();
     let stopped = async move {
         // Dropped is told, too.

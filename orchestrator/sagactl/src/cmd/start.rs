@@ -64,8 +64,13 @@ async fn example(session: &Session, kind: &str, version: Option<u16>) -> Result<
     let View::DefinitionList(page) = &view else { return Err(super::saga::strange(&view)) };
     let fits = |row: &&DefinitionRow| row.name == kind && version.is_none_or(|version| row.version == version);
     let Some(row) = page.items.iter().filter(fits).max_by_key(|row| row.version) else {
-        return Err(Failure::new(codes::NO_DEFINITION, format!("no definition is called {kind:?}"))
-            .hint("which there are     sagactl definition list"));
+        let known = page.items.iter().filter(|row| row.name == kind).map(|row| row.version.to_string());
+        let known = known.collect::<Vec<_>>().join(", ");
+        let message = match version.filter(|_| !known.is_empty()) {
+            Some(version) => format!("{kind:?} has no version {version}; it has {known}"),
+            None => format!("no definition is called {kind:?}"),
+        };
+        return Err(Failure::new(codes::NO_DEFINITION, message).hint("which there are     sagactl definition list"));
     };
     row.example.clone().ok_or_else(|| {
         Failure::new(codes::NO_DEFINITION, format!("{}@{} has no example", row.name, row.version))

@@ -21,8 +21,9 @@ pub fn render(why: &Why, style: &Style) -> String {
         None => String::new(),
     };
     let undo = if waiting.undo { "the undo of " } else { "" };
-    let mut text =
-        format!("{} {since} at {undo}{}{tries}\n", style.paint(Ink::Bold, &name), style.clean(&waiting.step));
+    // What holds the saga as a whole stands at no step.
+    let at = if waiting.step.is_empty() { String::new() } else { format!(" at {undo}{}", style.clean(&waiting.step)) };
+    let mut text = format!("{} {since}{at}{tries}\n", style.paint(Ink::Bold, &name));
     let widest = why.causes.iter().map(|cause| width(&style.clean(&cause.code))).max().unwrap_or(0);
     for (index, cause) in why.causes.iter().enumerate() {
         let code = style.clean(&cause.code);
