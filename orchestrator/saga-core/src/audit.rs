@@ -3,6 +3,7 @@
 mod agreement;
 mod cursors;
 mod models;
+mod rounds;
 mod stores;
 
 pub use cursors::RELAY;
@@ -155,6 +156,7 @@ impl Audit {
         }
         if self.judged_by_facts {
             self.deeds(&keys);
+            self.rounds(&sagas, &keys);
         }
         self.sagas = sagas;
         self.agree(&keys);

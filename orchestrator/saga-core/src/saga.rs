@@ -197,6 +197,13 @@ impl<P> Plan<P> {
 
 impl Plan<Open> {
     /// Done here by async functions; can be undone.
+    ///
+    /// A call that outlives its patience is stopped at its next `await`, and the next try or the undo begins when it has
+    /// ended. What a local step is *not* protected from: a call that blocks its thread cannot be stopped (it is told by
+    /// `doctor`, and its undo waits); what it has begun elsewhere, in a thread, a process or a request that the other side
+    /// has, goes on unless it looks at its [`Stop`](crate::step::Stop); no barrier remembers its answer, so after a crash,
+    /// or when another process takes over, it is called again, perhaps beside a call that still blocks in the old one.
+    /// Let the effect carry the [`StepKey`](crate::id::StepKey), which is the same for every try, or ask a module.
     #[must_use]
     pub fn step<A, U, Args, UndoArgs>(self, name: &'static str, act: A, undo: U) -> Self
     where

@@ -134,6 +134,15 @@ mod tests {
     }
 
     #[test]
+    fn a_decision_from_outside_may_name_its_opening() {
+        for (named, wanted) in [(r#","for":"2-5c01e6b7""#, Some("2-5c01e6b7")), ("", None)] {
+            let signal = message(SIGNAL, &format!(r#"{{"saga":"row","gate":"yes","data":true{named}}}"#));
+            let What::Signal { opening, .. } = order_of(&signal).unwrap().what else { panic!("a signal") };
+            assert_eq!(opening.as_deref(), wanted);
+        }
+    }
+
+    #[test]
     fn what_nobody_understands_is_parked_with_the_reason() {
         for (kind, data, wanted) in [
             ("shop.Bought.v1", "{}", "nobody takes events of type \"shop.Bought.v1\""),

@@ -1,5 +1,5 @@
 //! Functions that run here: stopped before the next try or the undo begins; known when they cannot be. Nothing here sleeps.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share speaks by panicking")]
+#![expect(clippy::unwrap_used, reason = "what tests share speaks by panicking")]
 
 use saga::Error;
 use saga::core::control::{AwaitSaga, Control};

@@ -72,11 +72,11 @@ impl Deciding<'_> {
         let openings = self.exec.openings(gate).filter(|(path, _)| !by_path || **path == answer.gate);
         let fits: Vec<_> = openings.filter(|(_, run)| named.is_none_or(|name| run.opening_name() == name)).collect();
         let step = match (fits.as_slice(), named) {
-            ([(path, run)], _) => match &run.forward {
-                Forward::Waiting { .. } => Some((*path).clone()),
-                Forward::Done if run.decided_by.is_some() => return decided(gate, run, &answer.data, &by),
-                _ => return self.name_it(gate, Some(run.opening_name())),
-            },
+            ([(path, run)], _) if matches!(run.forward, Forward::Waiting { .. }) => Some((*path).clone()),
+            ([(_, run)], _) if run.decided_by.is_some() && run.forward == Forward::Done => {
+                return decided(gate, run, &answer.data, &by);
+            }
+            ([(_, run)], _) => return self.name_it(gate, Some(run.opening_name())),
             ([], None) => return self.early(gate, by_path, answer, by),
             // Without a name it is for the first opening, and only while there is no other.
             (_, named) => return self.name_it(gate, named),

@@ -1,4 +1,5 @@
 //! Replies: saga, step, direction, try, key and module bind; anything else is kept once, counted, and changes nothing.
+#![expect(clippy::unwrap_used, reason = "what tests share speaks by panicking")]
 
 use crate::linear::{approve, linear};
 use saga_core::event::EventSet;
