@@ -191,6 +191,14 @@ pub trait Bus: Send + Sync {
     async fn put_aside(&self, aside: Aside) -> Result<(), BusError>;
     /// Hands what was put aside to an operator, oldest first, at most `limit`.
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError>;
+    /// How many messages wait in an inbox that were handed out to nobody yet. A bus that does not know says that none does.
+    async fn queued(&self, _inbox: &Inbox) -> Result<u64, BusError> {
+        Ok(0)
+    }
+    /// Whether what is sent to this inbox cannot arrive now, because the bus is away. Looks at memory only.
+    fn is_deaf(&self, _inbox: &Inbox) -> bool {
+        false
+    }
     /// Resolves when messages may have been lost since the caller saw `seen`, with what it has seen then: whoever waits
     /// for an answer asks again, at once instead of when its patience ends. A bus that loses nothing never resolves.
     async fn lost(&self, _seen: u64) -> u64 {

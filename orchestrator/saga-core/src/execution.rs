@@ -11,6 +11,7 @@ mod evolve;
 mod gates;
 mod look;
 mod orders;
+mod patience;
 mod scope;
 mod undo;
 mod weather;
@@ -19,6 +20,7 @@ pub use binding::{ANOMALIES_MAX, Answering};
 pub(crate) use decide::head;
 pub use decide::{Act, Decision, Deed, Signal};
 pub use orders::{Accepted, OrderKind, OrderRefused, Ordered};
+pub use patience::{Hearing, Patience, Seen, Stand, Tries, Try};
 
 use crate::definition::{Definition, Performer, Role, StepDef, deed_keys};
 use crate::fact::{By, Cause, SagaStarted};
@@ -265,33 +267,7 @@ impl Execution {
     }
     /// The next moment at which something is due by itself.
     pub fn next_due(&self) -> Option<Timestamp> {
-        if self.has_ended() || self.paused.is_some() || self.def.is_none() {
-            return None;
-        }
-        let runs = self.runs.values().flat_map(|run| {
-            let forward = match &run.forward {
-                Forward::Dispatched { deadline, .. }
-                | Forward::Probing { deadline, .. }
-                | Forward::Waiting { deadline, .. } => Some(*deadline),
-                Forward::RetryWait { due, .. } => Some(*due),
-                Forward::Ready
-                | Forward::Done
-                | Forward::Skipped
-                | Forward::Refused { .. }
-                | Forward::Unknown { .. }
-                | Forward::Parked { .. } => None,
-            };
-            let backward = match &run.backward {
-                Some(Backward::Dispatched { deadline, .. }) => Some(*deadline),
-                Some(Backward::RetryWait { due, .. }) => Some(*due),
-                Some(Backward::Ready | Backward::Undone { .. } | Backward::Skipped | Backward::Failed { .. })
-                | None => None,
-            };
-            // Waits do not count on the way back: nobody is asked any more.
-            let waits = matches!(run.forward, Forward::Waiting { .. }) && self.mode != Mode::Forward;
-            [forward.filter(|_| !waits), backward]
-        });
-        runs.flatten().chain(self.deadline()).min()
+        self.next_due_of(Patience::default(), Timestamp(i64::MAX))
     }
     /// When the saga as a whole has to be past its pivot.
     fn deadline(&self) -> Option<Timestamp> {

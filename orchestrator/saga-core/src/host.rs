@@ -13,9 +13,12 @@ use crate::ports::{Heads, Ids, ReadError, Remembered, SharedStore};
 use crate::time::Timestamp;
 use async_trait::async_trait;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How often a handler is called again because its streams moved, before the sender is asked to come back later.
 pub const CONFLICTS_MAX: u32 = 16;
+/// How the reason begins of an answer to a deed that came too late to be begun.
+pub const EXPIRED: &str = "EXPIRED";
 /// How long a sender waits after a conflict storm or a store that is busy.
 pub const BUSY_RETRY_MS: u64 = 50;
 
@@ -128,6 +131,7 @@ pub async fn serve_beside(
             Verdict::Answer(answer) => return Served::Answered(answer),
             Verdict::Stale { newest } => return Served::Stale { newest },
             Verdict::Record(row) => Batch { inbox: Some(row), ..Batch::default() },
+            Verdict::Decide if is_expired(&delivered.deed, now) => return expired(&delivered.deed, now),
             Verdict::Decide => {
                 let call = Call {
                     deed: delivered.deed.clone(),
@@ -173,6 +177,17 @@ async fn settle(arrival: &Arrival, batch: Batch, store: &SharedStore) -> Option<
         // The next turn reads the inbox: if the commit happened, the row is there and answers.
         Commit::Unknown(_) => None,
     }
+}
+
+/// Whether nobody waits for this deed any more. An undo is always waited for.
+fn is_expired(deed: &Deed, now: Timestamp) -> bool {
+    deed.direction == Direction::Do && deed.deadline.is_some_and(|deadline| deadline < now)
+}
+/// Nothing happened, and nothing will: the sender asks anew. What it has asked before, the barrier has answered by here.
+fn expired(deed: &Deed, now: Timestamp) -> Served {
+    let late = deed.deadline.map_or(Duration::ZERO, |deadline| now.since(deadline));
+    let reason = format!("{EXPIRED}: it came {} ms after its deadline", late.as_millis());
+    Served::Answered(Answer::Retry { after_ms: 0, reason })
 }
 
 fn later(reason: String) -> Served {

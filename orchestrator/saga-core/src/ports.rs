@@ -288,8 +288,16 @@ pub enum OpenError {
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
-    /// Returns when `now()` is at or past `due`. A cancelled wait loses nothing.
+    /// Returns when `now()` is at or past `due`: for deadlines. A cancelled wait loses nothing.
     async fn sleep_until(&self, due: Timestamp);
+    /// Time that only passes: no setting of the clock moves it. From any beginning.
+    fn passed(&self) -> Duration {
+        Duration::from_micros(u64::try_from(self.now().0).unwrap_or(0))
+    }
+    /// Lets time pass, whatever becomes of the clock: for everything that is no deadline.
+    async fn pause(&self, time: Duration) {
+        self.sleep_until(self.now().plus(time)).await;
+    }
 }
 
 /// Fresh ids. Called only by whoever writes the fact that needs the id first.

@@ -9,7 +9,40 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
 
+/// By how much a clock was set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Jump {
+    /// It shows a later time than has passed.
+    Forward(Duration),
+    /// It shows an earlier time.
+    Back(Duration),
+}
+
+impl Jump {
+    /// What a clock did that showed `before` and shows `now`, while so much time passed: nothing, if it is off by less than
+    /// `least` (clocks are slewed all the time).
+    pub fn between(before: Timestamp, now: Timestamp, passed: Duration, least: Duration) -> Option<Self> {
+        let should = before.plus(passed);
+        let (ahead, behind) = (now.since(should), should.since(now));
+        if ahead >= least {
+            Some(Jump::Forward(ahead))
+        } else if behind >= least {
+            Some(Jump::Back(behind))
+        } else {
+            None
+        }
+    }
+}
+
 impl Timestamp {
+    /// The same moment on a clock that was set meanwhile.
+    #[must_use]
+    pub fn moved(self, by: Jump) -> Self {
+        match by {
+            Jump::Forward(by) => self.plus(by),
+            Jump::Back(by) => Self(self.0.saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX))),
+        }
+    }
     /// Reads an RFC 3339 text.
     pub fn parse(text: &str) -> Result<Self, chrono::ParseError> {
         DateTime::parse_from_rfc3339(text).map(|at| Self(at.timestamp_micros()))

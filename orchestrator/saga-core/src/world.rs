@@ -46,6 +46,12 @@ pub struct Faults {
     pub undo_silence: Option<String>,
     /// Whoever performs this step, or its undo (`true`), answers so many times that it cannot now.
     pub weather: Option<(String, bool, u64)>,
+    /// The bus takes no command, and says this.
+    pub bus_refuses: Option<String>,
+    /// No read model hears anything: the broker is away.
+    pub lags: bool,
+    /// Commands stay in the queues of their modules: nobody is handed one.
+    pub queued: bool,
 }
 
 enum Work {
@@ -76,6 +82,7 @@ pub struct World {
     journal: SharedStore,
     epoch: Epoch,
     work: VecDeque<Work>,
+    held: Vec<(SagaId, Act)>,
     points: u64,
     commits: u64,
     tickets: u64,
@@ -131,6 +138,7 @@ impl World {
             journal,
             epoch: Epoch::ZERO,
             work: VecDeque::new(),
+            held: Vec::new(),
             points: 0,
             commits: 0,
             tickets: 0,
@@ -170,6 +178,20 @@ impl World {
         let signal = Signal::Ordered(ordered);
         self.work.push_back(Work::In(In::Signal { saga, signal, ticket: Some(self.tickets) }));
         self.tickets
+    }
+    /// Hands out at last what stood in the queues.
+    pub fn hand_out(&mut self) {
+        self.faults.queued = false;
+        self.work.extend(std::mem::take(&mut self.held).into_iter().map(|(saga, act)| Work::Deliver(saga, act)));
+    }
+    /// Lets the coordinator hear of replies, or not.
+    pub fn hears(&mut self, hears: bool) {
+        self.work.push_back(Work::In(if hears { In::Heard } else { In::Deaf }));
+    }
+    /// Lets time pass, whatever is due.
+    pub fn let_pass(&mut self, time: Duration) {
+        self.clock.move_to(self.clock.now().plus(time));
+        self.work.push_back(Work::In(In::Tick));
     }
     /// Puts a reply on its way, as if whoever was asked last had sent it.
     pub async fn reply(
@@ -231,11 +253,17 @@ impl World {
     fn next_due_without_gates(&self) -> Option<crate::time::Timestamp> {
         let gates_only =
             |exec: &Execution| matches!(exec.state(), SagaState::Waiting | SagaState::Parked | SagaState::UndoFailed);
-        self.coordinator.sagas().filter(|exec| !gates_only(exec)).filter_map(Execution::next_due).min()
+        let moving = self.coordinator.sagas().filter(|exec| !gates_only(exec));
+        moving.filter_map(|exec| self.coordinator.due(exec.saga())).min()
     }
     async fn turn(&mut self, work: Work) -> Result<(), String> {
         match work {
             Work::In(input) => self.feed(input).await,
+            Work::Deliver(saga, act) if self.faults.queued && act.module().is_some() => {
+                self.reached += 1;
+                self.held.push((saga, act));
+                Ok(())
+            }
             Work::Deliver(saga, act) => {
                 let served = self.perform(saga, &act).await?;
                 if self.faults.twice {
@@ -326,7 +354,24 @@ impl World {
                         let history = journal::history(&self.journal, saga).await.map_err(|why| why.to_string())?;
                         inputs.push_back(In::Loaded { saga, history });
                     }
-                    Out::Perform { saga, act } => self.work.push_back(Work::Deliver(saga, act)),
+                    Out::Perform { saga, act } => {
+                        let (step, direction, attempt) = (act.step.clone(), act.direction, act.attempt);
+                        inputs.push_back(match self.faults.bus_refuses.clone() {
+                            Some(why) => {
+                                self.reached += 1;
+                                In::NotTaken { saga, step, direction, attempt, why }
+                            }
+                            None => {
+                                self.work.push_back(Work::Deliver(saga, act));
+                                In::Taken { saga, step, direction, attempt }
+                            }
+                        });
+                    }
+                    // What the faults hold back still stands in the queue; everything else is delivered at once.
+                    Out::AskQueue { module } => {
+                        let commands = Some(if self.faults.queued { u64::MAX } else { 0 });
+                        inputs.push_back(In::Queued { module, commands });
+                    }
                     Out::Tell { ticket, what } => {
                         self.told.insert(ticket, what);
                     }

@@ -73,6 +73,8 @@ pub(crate) struct ConsumerInfo {
     pub(crate) settled: u64,
     /// How many messages it knows of that nobody has acknowledged.
     pub(crate) open: u64,
+    /// How many of them it has delivered to nobody yet.
+    pub(crate) queued: u64,
 }
 
 /// Asks the JetStream API.
@@ -172,6 +174,7 @@ impl Api {
             delivered: info["delivered"]["stream_seq"].as_u64().unwrap_or(0),
             settled: info["ack_floor"]["stream_seq"].as_u64().unwrap_or(0),
             open: info["num_pending"].as_u64().unwrap_or(0) + info["num_ack_pending"].as_u64().unwrap_or(0),
+            queued: info["num_pending"].as_u64().unwrap_or(0),
             config: info["config"].take(),
         }))
     }

@@ -58,6 +58,11 @@ impl Link {
         let client = self.client();
         is_alive(&client) && client.connection_state() == State::Connected
     }
+    /// The same without asking the client: whether it is connected, as it last knew.
+    pub(crate) fn is_up(&self) -> bool {
+        let client = self.client.read().unwrap_or_else(PoisonError::into_inner);
+        client.connection_state() == State::Connected
+    }
     /// Messages may have been lost: something that holds them had to be made anew.
     pub(crate) fn lost(&self) {
         self.complaints.lost();

@@ -1,7 +1,7 @@
 //! The three ports of a bus on [`Nats`].
 
 use crate::event::id_of;
-use crate::subject::{COMMANDS, OUTSIDE, REPLIES, stream_of};
+use crate::subject::{COMMANDS, OUTSIDE, REPLIES, Replies, stream_of};
 use crate::{Nats, message, now, read_log};
 use async_trait::async_trait;
 use saga_core::bus::{Answerer, Aside, Bus, BusError, Calls, Delivery, EventBus, Inbox, Line, Message, Settle, Tip};
@@ -33,6 +33,14 @@ impl Bus for Nats {
     }
     async fn leave(&self, inbox: &Inbox) -> Result<(), BusError> {
         self.inner.leave(inbox).await
+    }
+    async fn queued(&self, inbox: &Inbox) -> Result<u64, BusError> {
+        let wanted = crate::consume::wanted(&self.inner, inbox, Replies::default());
+        let Some(consumer) = wanted.consumer else { return Ok(0) };
+        Ok(self.inner.api.consumer(&wanted.stream, &consumer).await?.map_or(0, |info| info.queued))
+    }
+    fn is_deaf(&self, _: &Inbox) -> bool {
+        !self.inner.link.is_up()
     }
     async fn lost(&self, seen: u64) -> u64 {
         let mut losses = self.inner.link.losses();

@@ -101,6 +101,8 @@ pub struct Coordinator {
     pub groups: u16,
     /// How long the lease of a group holds.
     pub lease_ms: u64,
+    /// How many commands of one module are under way at once for one group.
+    pub commands_at_once: u16,
 }
 
 /// Where people ask.
@@ -159,7 +161,7 @@ impl Default for Bus {
 }
 impl Default for Coordinator {
     fn default() -> Self {
-        Self { groups: 16, lease_ms: 10_000 }
+        Self { groups: 16, lease_ms: 10_000, commands_at_once: 256 }
     }
 }
 impl Default for Admin {
@@ -265,15 +267,15 @@ impl Config {
     pub fn database_prefix(&self) -> String {
         self.prefix.replace('.', "_")
     }
-    /// How long a lease holds.
+    /// How long leases hold.
     pub fn lease(&self) -> Duration {
         Duration::from_millis(self.coordinator.lease_ms)
     }
     fn faults(&self, place: &str) -> Vec<ConfigFault> {
         let mut faults = Vec::new();
         let mut fault = |key: &str, says: String, hint: Option<&str>| {
-            let says = format!("{key}: {says}");
-            faults.push(ConfigFault { place: place.to_owned(), says, hint: hint.map(str::to_owned) });
+            let (place, says, hint) = (place.to_owned(), format!("{key}: {says}"), hint.map(str::to_owned));
+            faults.push(ConfigFault { place, says, hint });
         };
         let (store, bus) = (self.store_kind(), self.bus_kind());
         if let Err(why) = &store {
@@ -301,16 +303,15 @@ impl Config {
         if self.prefix.is_empty() || !self.prefix.split('.').all(is_word) {
             fault("prefix", format!("{:?} is not words of a-z, 0-9, _ and - joined by dots", self.prefix), None);
         }
-        if !(1..=GROUPS_MAX).contains(&self.coordinator.groups) {
-            fault("coordinator.groups", format!("{} is not from 1 to {GROUPS_MAX}", self.coordinator.groups), None);
-        }
-        if !(LEASE_MS_MIN..=LEASE_MS_MAX).contains(&self.coordinator.lease_ms) {
-            let says = format!("{} is not from {LEASE_MS_MIN} to {LEASE_MS_MAX}", self.coordinator.lease_ms);
-            fault("coordinator.lease_ms", says, None);
-        }
-        if !(ACK_WAIT_MS_MIN..=ACK_WAIT_MS_MAX).contains(&self.bus.ack_wait_ms) {
-            let says = format!("{} is not from {ACK_WAIT_MS_MIN} to {ACK_WAIT_MS_MAX}", self.bus.ack_wait_ms);
-            fault("bus.ack_wait_ms", says, None);
+        for (key, value, least, most) in [
+            ("coordinator.groups", u64::from(self.coordinator.groups), 1, u64::from(GROUPS_MAX)),
+            ("coordinator.commands_at_once", u64::from(self.coordinator.commands_at_once), 1, u64::from(u16::MAX)),
+            ("coordinator.lease_ms", self.coordinator.lease_ms, LEASE_MS_MIN, LEASE_MS_MAX),
+            ("bus.ack_wait_ms", self.bus.ack_wait_ms, ACK_WAIT_MS_MIN, ACK_WAIT_MS_MAX),
+        ] {
+            if !(least..=most).contains(&value) {
+                fault(key, format!("{value} is not from {least} to {most}"), None);
+            }
         }
         if ![1, 3, 5].contains(&self.bus.replicas) {
             fault("bus.replicas", format!("{} is not 1, 3 or 5", self.bus.replicas), None);
@@ -359,6 +360,7 @@ impl Config {
             ("bus.accounts", self.bus.accounts.to_string()),
             ("bus.older_processes", (self.bus.older_processes && !self.bus.accounts).to_string()),
             ("coordinator.groups", self.coordinator.groups.to_string()),
+            ("coordinator.commands_at_once", self.coordinator.commands_at_once.to_string()),
             ("coordinator.lease_ms", self.coordinator.lease_ms.to_string()),
             ("admin.listen", self.admin.listen.to_string()),
             ("files.folder", self.files.folder.display().to_string()),
@@ -412,8 +414,8 @@ pub(crate) fn is_word(word: &str) -> bool {
 /// Puts a value from the environment into the table; what is no TOML value is a text.
 fn overlay(table: &mut toml::Table, path: &str, value: &str) {
     let parsed = format!("v = {value}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("v"));
-    let scalar = parsed.filter(|value| value.is_integer() || value.is_bool());
-    let value = scalar.unwrap_or_else(|| toml::Value::String(value.to_owned()));
+    let value = (parsed.filter(|value| value.is_integer() || value.is_bool()))
+        .unwrap_or_else(|| toml::Value::String(value.to_owned()));
     match path.split_once('.') {
         None => drop(table.insert(path.to_owned(), value)),
         Some((section, key)) => {

@@ -56,7 +56,7 @@ impl StrategyWriter for SilentOnce {
         let first = brief.client_name == self.client
             && !std::mem::replace(&mut *self.asked.lock().unwrap_or_else(PoisonError::into_inner), true);
         if first {
-            SystemClock.sleep_until(SystemClock.now().plus(self.patience)).await;
+            SystemClock.pause(self.patience).await;
             return Err(ProviderError::TryLater { after_ms: 500 });
         }
         TemplateStrategyWriter.write(key, brief, context).await
@@ -178,7 +178,7 @@ impl Demo {
     }
     /// Looks once: what happened since the last look. Approves what waits for it.
     pub async fn look(&mut self) -> Result<Vec<Told>, ControlError> {
-        SystemClock.sleep_until(SystemClock.now().plus(LOOK_EVERY)).await;
+        SystemClock.pause(LOOK_EVERY).await;
         let mut told = Vec::new();
         for (saga, key) in self.open.clone() {
             let exec = self.sagas.saga(saga).await.map_err(|why| crate::service::fault(&why))?;

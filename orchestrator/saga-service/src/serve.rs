@@ -84,7 +84,7 @@ pub async fn serve(
             say(&format!("waiting: {weather}"));
             told = weather;
         }
-        clock.sleep_until(clock.now().plus(AGAIN)).await;
+        clock.pause(AGAIN).await;
     }
 }
 
@@ -102,6 +102,7 @@ async fn attempt(config: &Config, roles: &Roles, seed: u64, clock: &Arc<dyn Cloc
         orchestrator = orchestrator.buses(buses).lines(lines);
     }
     orchestrator = orchestrator.groups(config.coordinator.groups).lease(config.lease());
+    orchestrator = orchestrator.commands_at_once(usize::from(config.coordinator.commands_at_once));
     if matches!(config.store_kind(), Ok(StoreKind::Sqlite(_))) {
         // Nobody else can have the files, so nobody else has to agree.
         orchestrator = orchestrator.groups_as_stored();

@@ -48,7 +48,7 @@ impl Service {
         };
         let patience = clock.now().plus(READY_WITHIN);
         while !sagas.is_ready().await.map_err(|why| fault(&why))? && clock.now() < patience {
-            clock.sleep_until(clock.now().plus(READY_LOOK)).await;
+            clock.pause(READY_LOOK).await;
         }
         let control = LocalControl::new(sagas.clone(), format!("sqlite:{}", data.display()), "in-process, durable");
         Ok(Self { sagas, stores, control: Arc::new(control) })

@@ -147,7 +147,7 @@ async fn compare_bus(
 async fn gone(bus: &dyn Upkeep, clock: &dyn Clock) -> String {
     let mut ill = 0;
     loop {
-        clock.sleep_until(clock.now().plus(LOOK_EVERY)).await;
+        clock.pause(LOOK_EVERY).await;
         match bus.ailments().into_iter().next() {
             None => ill = 0,
             Some(_) if ill + 1 < LOOKS_MAX => ill += 1,

@@ -271,7 +271,7 @@ impl Tail for SqliteStore {
             {
                 return head;
             }
-            self.clock.sleep_until(self.clock.now().plus(POLL)).await;
+            self.clock.pause(POLL).await;
         }
     }
 }

@@ -42,6 +42,9 @@ pub(crate) fn failed(error: Error) -> ControlError {
         Error::Stopped => ControlError::new(codes::UNREACHABLE, "the orchestrator is stopping"),
         why @ Error::Unowned { .. } => ControlError::new(codes::UNOWNED, why.to_string())
             .hint("a takeover takes up to the lease time; try again, or see sagactl doctor"),
+        why @ Error::Unanswered { .. } => ControlError::new(codes::STORE_UNAVAILABLE, why.to_string())
+            .hint("send the same again: the same key, or the same request id, is one order")
+            .hint("the store of orchestration may be locked or full; see sagactl doctor"),
         why @ Error::Groups { .. } => ControlError::new(codes::STORE_GROUPS, why.to_string())
             .hint("set coordinator.groups to the number that the store has"),
         Error::Read(why @ ReadError::Corrupt { .. }) => ControlError::new(codes::STORE_CORRUPT, why.to_string())

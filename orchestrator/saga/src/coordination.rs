@@ -5,8 +5,9 @@ use crate::groups::Groups;
 use crate::health::Health;
 use crate::orchestrator::{INPUTS_MAX, JOURNAL};
 use crate::shell::{Input, Locals, Shell};
+use crate::system::Watch;
 use crate::tasks::Tasks;
-use saga_core::bus::{AnyBus, Line};
+use saga_core::bus::{AnyBus, Inbox, Line};
 use saga_core::id::{Epoch, Position, SagaId};
 use saga_core::journal::{self, group_of};
 use saga_core::machine::coordinator::{Coordinator, Definitions};
@@ -40,6 +41,8 @@ pub(crate) struct Coordination {
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) tasks: Tasks,
     pub(crate) seed: u64,
+    /// How many commands of a module are under way at once for a group.
+    pub(crate) commands: usize,
     pub(crate) health: Health,
     /// The functions of sagas that run in this process.
     pub(crate) locals: Locals,
@@ -60,16 +63,20 @@ impl Coordination {
         let seats = Seats::new(self.owner, self.groups.count);
         let mut runners = BTreeMap::new();
         let (mut claim, mut eager) = (Claim::default(), 0);
+        let mut reached = self.clock.passed();
         while !self.tasks.is_stopping() {
             let pause = match self.store.lease(self.owner, &claim, self.lease).await {
                 Ok(leases) => {
-                    let seating = seats.look(&leases);
+                    if !self.bus.is_deaf(&Inbox::Outside) {
+                        reached = self.clock.passed();
+                    }
+                    // A broker that is away for a moment costs nobody a takeover.
+                    let reaches = self.clock.passed().saturating_sub(reached) < self.lease;
+                    let seating = seats.look(&leases, reaches);
                     eager = if seating.hungry { eager + 1 } else { 0 };
                     let started = self.follow(&seating, &mut runners).await;
-                    claim = Claim {
-                        leave: seating.spare.iter().copied().map(group_scope).collect(),
-                        ..seating.claim.clone()
-                    };
+                    claim = seating.claim.clone();
+                    claim.leave.extend(seating.spare.iter().copied().map(group_scope));
                     let busy = seating.hungry || !claim.leave.is_empty();
                     self.report(started, busy, &seating);
                     match (busy, started) {
@@ -86,7 +93,7 @@ impl Coordination {
             tokio::select! {
                 () = self.tasks.stopping() => {}
                 () = self.ended.notified() => {}
-                () = self.clock.sleep_until(self.clock.now().plus(pause)) => {}
+                () = self.clock.pause(pause) => {}
             }
         }
         self.give_back(runners).await;
@@ -145,7 +152,9 @@ impl Coordination {
         let (inputs, receiver) = mpsc::channel::<Input>(INPUTS_MAX);
         let (back, own) = mpsc::channel(INPUTS_MAX);
         let shell = Shell {
-            coordinator: Coordinator::new(Arc::clone(&self.definitions), self.seed).of_group(group, self.groups.count),
+            coordinator: Coordinator::new(Arc::clone(&self.definitions), self.seed)
+                .of_group(group, self.groups.count)
+                .at_once(self.commands),
             store: Arc::clone(&self.store),
             bus: Arc::clone(&self.bus),
             clock: Arc::clone(&self.clock),
@@ -158,6 +167,8 @@ impl Coordination {
             epoch,
             back,
             fenced: false,
+            deaf: false,
+            watch: Watch::of(&*self.clock),
         };
         self.groups.arrive(group, inputs.clone());
         let (groups, bus, ended, health) =
@@ -171,7 +182,7 @@ impl Coordination {
                     if let Err(why) = bus.serve(vec![(line.clone(), Arc::clone(&answerer))]).await {
                         health.trouble(&place, why.to_string());
                     }
-                    clock.sleep_until(clock.now().plus(ROUND_PAUSE * 4)).await;
+                    clock.pause(ROUND_PAUSE * 4).await;
                 }
             };
             tokio::select! {

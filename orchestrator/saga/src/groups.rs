@@ -111,29 +111,34 @@ impl Groups {
         if self.is_nobody() {
             return Err(Error::Nobody);
         }
-        let until = self.clock.now().plus(OWNER_WITHIN);
+        let until = self.clock.passed() + OWNER_WITHIN;
         loop {
             let inputs = self.here().get(&group).cloned();
             let answered = match inputs {
-                Some(inputs) => ask_here(&inputs, question.clone()).await,
+                Some(inputs) => tokio::select! {
+                    answered = ask_here(&inputs, question.clone()) => answered,
+                    // Waiting for a saga to move has no end of its own; everything else is written at once or not now.
+                    () = self.clock.pause(OWNER_WITHIN), if !matches!(question, Question::Moved { .. }) => {
+                        return Err(Error::Unanswered { group });
+                    }
+                },
                 None => self.ask_there(group, question).await?,
             };
             match answered {
                 Some(answered) => return Ok(answered),
                 None if self.tasks.is_stopping() => return Err(Error::Stopped),
-                None if self.clock.now() >= until => return Err(Error::Unowned { group }),
-                None => self.clock.sleep_until(self.clock.now().plus(ASK_AGAIN)).await,
+                None if self.clock.passed() >= until => return Err(Error::Unowned { group }),
+                None => self.clock.pause(ASK_AGAIN).await,
             }
         }
     }
     /// Asks every group at once. Those that do not answer within [`LIST_WITHIN`] are named in the second list: they are
     /// changing hands, or their owner is away. Asking changes nothing.
     pub(crate) async fn ask_all(&self, question: &Question) -> Result<(Vec<Answered>, Vec<u16>), Error> {
-        let until = self.clock.now().plus(LIST_WITHIN);
         let asking = (0..self.count).map(|group| async move {
             let answered = tokio::select! {
                 answered = self.ask(group, question) => answered.map(Some),
-                () = self.clock.sleep_until(until) => Ok(None),
+                () = self.clock.pause(LIST_WITHIN) => Ok(None),
             };
             answered.map(|answered| (group, answered))
         });
@@ -158,7 +163,7 @@ impl Groups {
                     loop {
                         match self.ask(group, question).await {
                             Ok(Answered::Part(part)) => return Ok(Some(*part)),
-                            Ok(Answered::Still) => self.clock.sleep_until(self.clock.now().plus(READ_AGAIN)).await,
+                            Ok(Answered::Still) => self.clock.pause(READ_AGAIN).await,
                             Err(Error::Stopped) => return Err(Error::Stopped),
                             Ok(_) | Err(_) => return Ok(None),
                         }
@@ -200,7 +205,7 @@ impl Groups {
             Box::pin(async move {
                 let malformed = |why: serde_json::Error| Refused::new("MALFORMED", why.to_string());
                 let question: Question = question.read().map_err(malformed)?;
-                let patience = clock.sleep_until(clock.now().plus(MOVE_WITHIN));
+                let patience = clock.pause(MOVE_WITHIN);
                 let answered = tokio::select! {
                     answered = ask_here(&inputs, question) => answered,
                     () = patience => Some(Answered::Still),

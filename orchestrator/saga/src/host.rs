@@ -99,7 +99,7 @@ impl Host {
     /// Waits, but not longer than until everything ends.
     pub(crate) async fn wait(&self, time: Duration) {
         tokio::select! {
-            () = self.clock.sleep_until(self.clock.now().plus(time)) => {}
+            () = self.clock.pause(time) => {}
             () = self.tasks.stopping() => {}
         }
     }
@@ -161,7 +161,7 @@ impl Host {
             }
         }
         // What is under way may be at its commit: it ends. What is not acknowledged then is given back.
-        let patience = self.clock.sleep_until(self.clock.now().plus(LAST_WORK));
+        let patience = self.clock.pause(LAST_WORK);
         tokio::select! {
             () = async { while let Some(done) = under_way.next().await { settled.push(done) } } => {}
             () = patience => {}

@@ -226,6 +226,10 @@ impl Bus for LocalBus {
         }
         Ok(())
     }
+    async fn queued(&self, inbox: &Inbox) -> Result<u64, BusError> {
+        let state = lock(&self.state);
+        Ok(state.queues.get(inbox).map_or(0, |queue| queue.ready.len() as u64))
+    }
     async fn leave(&self, inbox: &Inbox) -> Result<(), BusError> {
         let since = self.clock.now();
         if let Some(queue) = lock(&self.state).queues.get_mut(inbox) {
@@ -355,7 +359,7 @@ impl Calls for LocalBus {
         let answer = answer.ok_or_else(|| BusError::Unavailable(format!("nobody answers {line:?}")))?;
         tokio::select! {
             answered = answer(question.clone()) => Ok(answered),
-            () = self.clock.sleep_until(self.clock.now().plus(patience)) => {
+            () = self.clock.pause(patience) => {
                 Err(BusError::Unavailable(format!("{line:?} did not answer within {patience:?}")))
             }
         }

@@ -158,6 +158,13 @@ impl Bus for NearBus {
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
         self.far.aside(module, limit).await
     }
+    async fn queued(&self, inbox: &Inbox) -> Result<u64, BusError> {
+        // What is away holds up nobody here: what it has in line nobody can be handed either.
+        Ok(self.near.local.queued(inbox).await? + self.far.queued(inbox).await.unwrap_or(0))
+    }
+    fn is_deaf(&self, inbox: &Inbox) -> bool {
+        self.far.is_deaf(inbox)
+    }
     async fn lost(&self, seen: u64) -> u64 {
         self.far.lost(seen).await
     }

@@ -4,7 +4,7 @@ use crate::belonging::{Belonging, LIST_EVERY};
 use crate::board::board;
 use crate::control::LocalControl;
 use crate::coordination::{Coordination, LEASE};
-use crate::groups::Groups;
+use crate::groups::{Groups, OWNER_WITHIN};
 use crate::health::Health;
 use crate::host::Host;
 use crate::hosting::Hosting;
@@ -21,7 +21,7 @@ use saga_core::definition::{Definition, Performer};
 use saga_core::execution::OrderRefused;
 use saga_core::fact::Orchestration;
 use saga_core::journal::agree_on_groups;
-use saga_core::machine::coordinator::Definitions;
+use saga_core::machine::coordinator::{COMMANDS_IN_FLIGHT_MAX, Definitions};
 use saga_core::memory::MemoryStores;
 use saga_core::module::Module;
 use saga_core::outcome::Refused;
@@ -64,8 +64,14 @@ pub enum Error {
     #[error("{}: {}", .0.code, .0.reason)]
     Module(Refused),
     /// Nobody owns the saga's group, for longer than a takeover takes. Ask again later.
-    #[error("coordinator group {group} has no owner at the moment")]
+    #[error("no owner of coordinator group {group} answered within {} s: it changes hands, or its owner is not to be reached", OWNER_WITHIN.as_secs())]
     Unowned {
+        /// The group.
+        group: u16,
+    },
+    /// The owner has not written it in time, because its store does not take it now. It may still do so: send the same again.
+    #[error("coordinator group {group} has not written it within {} s; whether it will is not known", OWNER_WITHIN.as_secs())]
+    Unanswered {
         /// The group.
         group: u16,
     },
@@ -107,6 +113,7 @@ pub struct Orchestrator {
     gather: Duration,
     given: Given,
     foreign: BTreeSet<String>,
+    commands: usize,
 }
 
 impl Orchestrator {
@@ -128,6 +135,7 @@ impl Orchestrator {
             adopts_groups: false,
             lease: LEASE,
             seed: 0,
+            commands: COMMANDS_IN_FLIGHT_MAX,
             gather: Duration::from_millis(5),
             given: Given::default(),
             foreign: BTreeSet::new(),
@@ -209,6 +217,13 @@ impl Orchestrator {
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
+        self
+    }
+    /// At most so many commands of one module are under way for one group: [`COMMANDS_IN_FLIGHT_MAX`] when nothing is
+    /// said. The others wait in this process.
+    #[must_use]
+    pub fn commands_at_once(mut self, commands: usize) -> Self {
+        self.commands = commands;
         self
     }
     /// The seed of all jitter.
@@ -318,6 +333,7 @@ impl Orchestrator {
         let definitions = Arc::new(checked(&self.definitions, Some(&self.given))?);
         let given = self.given.clone();
         let (asked, adopts, lease, seed) = (self.groups, self.adopts_groups, self.lease, self.seed);
+        let commands = self.commands;
         self.with_journal();
         let hosting = self.open().await?;
         let store = hosting.modules.get(JOURNAL).map(|host| Arc::clone(&host.store)).ok_or(Error::Stopped)?;
@@ -340,6 +356,7 @@ impl Orchestrator {
             ids: Arc::clone(&ids),
             tasks: tasks.clone(),
             seed,
+            commands,
             health: health.clone(),
             locals: Locals::new(health.clone(), Arc::clone(&clock), given),
             settled,
@@ -379,7 +396,7 @@ async fn keep_list(belonging: Belonging, clock: Arc<dyn Clock>, health: Health, 
         // Also at the end: whoever stops cleanly leaves the truth.
         let ends = tokio::select! {
             () = tasks.stopping() => true,
-            () = clock.sleep_until(clock.now().plus(LIST_EVERY)) => false,
+            () = clock.pause(LIST_EVERY) => false,
         };
         match belonging.list().await {
             Ok(()) => health.well("list of stores"),

@@ -53,7 +53,7 @@ impl Sagas {
                 Ok(received) => received,
                 Err(why) => {
                     health.trouble("events from outside", why.to_string());
-                    clock.sleep_until(clock.now().plus(LATER)).await;
+                    clock.pause(LATER).await;
                     continue;
                 }
             };

@@ -55,6 +55,12 @@ impl Bus for Port {
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
         self.bus.aside(module, limit).await
     }
+    async fn queued(&self, inbox: &Inbox) -> Result<u64, BusError> {
+        self.bus.queued(inbox).await
+    }
+    fn is_deaf(&self, inbox: &Inbox) -> bool {
+        self.bus.is_deaf(inbox)
+    }
     async fn lost(&self, seen: u64) -> u64 {
         self.bus.lost(seen).await
     }
@@ -73,6 +79,9 @@ impl EventBus for Port {
     }
     async fn events(&self, module: &str, after: u64, max: usize) -> Result<Vec<Recorded>, BusError> {
         self.bus.events(module, after, max).await
+    }
+    async fn owner_head(&self, module: &str) -> Result<u64, BusError> {
+        self.bus.owner_head(module).await
     }
     async fn missing(&self, module: &str, head: u64) -> Result<Vec<RangeInclusive<u64>>, BusError> {
         self.bus.missing(module, head).await

@@ -3,18 +3,20 @@
 
 mod local;
 mod replies;
+mod waiters;
 
 pub(crate) use local::Locals;
 
 use crate::groups::{Answered, Groups, Question};
 use crate::health::Health;
+use crate::system::Watch;
 use crate::tasks::Tasks;
 use futures::FutureExt;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use saga_core::batch::Commit;
-use saga_core::bus::{AnyBus, CommandMessage, Delivery, Inbox, Message, Settle};
+use saga_core::bus::{AnyBus, CommandMessage, Delivery, Inbox, Message};
 use saga_core::definition::CommandName;
 use saga_core::execution::{Act, Deed, Execution, Signal};
 use saga_core::fact::SagaFact;
@@ -27,10 +29,10 @@ use saga_core::machine::Machine;
 use saga_core::machine::coordinator::{Coordinator, In, Out, Standing, Ticket, Told};
 use saga_core::ports::{Clock, Ids, SharedStore};
 use saga_core::time::Timestamp;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use waiters::{Waiter, Waiters};
 
 /// 512 inputs in one go: enough to fill a group commit, little enough to answer orders within a millisecond or two.
 const INPUTS_AT_ONCE: usize = 512;
@@ -62,31 +64,26 @@ pub(crate) struct Shell {
     pub(crate) epoch: Epoch,
     pub(crate) back: mpsc::Sender<Input>,
     pub(crate) fenced: bool,
+    /// Notices a clock that is set.
+    pub(crate) watch: Watch,
+    /// Whether replies cannot be heard now, as far as was looked.
+    pub(crate) deaf: bool,
 }
 
-#[derive(Default)]
-struct Waiters {
-    tickets: BTreeMap<Ticket, Waiter>,
-    next: Ticket,
-    moves: BTreeMap<SagaId, Vec<Awaiting>>,
-    /// Deliveries whose effect is durable.
-    settled: Vec<(u64, Settle)>,
-}
-/// Who is told when something is durable.
-enum Waiter {
-    Asker(oneshot::Sender<Answered>),
-    /// A reply from the bus, by its tag: only then it is acknowledged.
-    Delivery(u64),
-}
-/// Somebody who waits for more facts than this, or for rest.
-type Awaiting = (Option<Version>, oneshot::Sender<Answered>);
 enum Stored {
     Committed(SagaId, Commit),
     Loaded(SagaId, Result<Vec<(SagaFact, Timestamp)>, HistoryError>),
 }
 type Storing = FuturesUnordered<BoxFuture<'static, Stored>>;
-/// Commands on their way to the bus, and answers on their way to other groups; who waits for those is told in the end.
-type Sending = FuturesUnordered<BoxFuture<'static, Option<(Ticket, Told)>>>;
+/// What became of something that was sent.
+enum Sent {
+    /// A command: the machine hears of it.
+    Heard(In),
+    /// An answer that another group has: who waits for that is told.
+    Told(Option<(Ticket, Told)>),
+}
+/// Commands on their way to the bus, and answers on their way to other groups.
+type Sending = FuturesUnordered<BoxFuture<'static, Sent>>;
 /// How many new connections the first one is.
 const FIRST_CONNECTION: u64 = 1;
 
@@ -111,6 +108,7 @@ impl Shell {
         let tasks = self.tasks.clone();
         let inbox = Inbox::Replies(self.group);
         loop {
+            self.look_at_clock(&mut out);
             let due = self.coordinator.next_due();
             let clock = Arc::clone(&self.clock);
             let timer = async move {
@@ -129,14 +127,16 @@ impl Shell {
                         self.stored(stored, &mut waiters, &mut out, &mut storing);
                     }
                 }
-                Some(told) = sending.next(), if !sending.is_empty() => {
-                    if let Some((ticket, what)) = told {
-                        waiters.tell(ticket, what);
+                Some(sent) = sending.next(), if !sending.is_empty() => {
+                    self.sent(sent, &mut waiters, &mut out);
+                    while let Some(Some(sent)) = sending.next().now_or_never() {
+                        self.sent(sent, &mut waiters, &mut out);
                     }
                 }
                 seen = self.bus.lost(losses) => {
                     losses = seen;
                     tracing::info!(group = self.group, "messages may have been lost; what is owed is sent again");
+                    self.listen(&inbox, &mut out);
                     self.coordinator.step(self.clock.now(), In::Remind, &mut out);
                 }
                 _ = back.recv_many(&mut own, INPUTS_AT_ONCE) => {
@@ -157,7 +157,10 @@ impl Shell {
                         self.input(input, &mut waiters, &mut out);
                     }
                 }
-                () = timer => self.coordinator.step(self.clock.now(), In::Tick, &mut out),
+                () = timer => {
+                    self.listen(&inbox, &mut out);
+                    self.coordinator.step(self.clock.now(), In::Tick, &mut out);
+                }
             }
             if self.fenced {
                 break;
@@ -175,11 +178,35 @@ impl Shell {
             tracing::debug!(group = self.group, "the bus was away at the end; what was received comes again");
         }
     }
+    fn sent(&mut self, sent: Sent, waiters: &mut Waiters, out: &mut Vec<Out>) {
+        match sent {
+            Sent::Heard(input) => self.coordinator.step(self.clock.now(), input, out),
+            Sent::Told(told) => {
+                if let Some((ticket, what)) = told {
+                    waiters.tell(ticket, what);
+                }
+            }
+        }
+    }
     fn input(&mut self, input: Input, waiters: &mut Waiters, out: &mut Vec<Out>) {
         match input {
             Input::Machine(input) => self.coordinator.step(self.clock.now(), input, out),
             Input::Asked(question, tell) => self.asked(question, tell, waiters, out),
             Input::Look(look) => look(&self.coordinator),
+        }
+    }
+    /// A clock that was set moves deadlines, and nothing else.
+    fn look_at_clock(&mut self, out: &mut Vec<Out>) {
+        if let Some(by) = self.watch.look(&*self.clock) {
+            tracing::warn!(group = self.group, ?by, "the clock was set; pauses go on by the time that has passed");
+            self.coordinator.step(self.clock.now(), In::Jumped { by }, out);
+        }
+    }
+    /// Whether replies can be heard: looked at before anything is called silent, and after every new connection.
+    fn listen(&mut self, inbox: &Inbox, out: &mut Vec<Out>) {
+        let deaf = self.bus.is_deaf(inbox);
+        if std::mem::replace(&mut self.deaf, deaf) != deaf {
+            self.coordinator.step(self.clock.now(), if deaf { In::Deaf } else { In::Heard }, out);
         }
     }
     /// Replies, when there are some; a bus that is away is asked again after a pause.
@@ -193,7 +220,7 @@ impl Shell {
                 }
                 Err(why) => self.health.trouble(&place, why.to_string()),
             }
-            self.clock.sleep_until(self.clock.now().plus(STORE_PAUSE)).await;
+            self.clock.pause(STORE_PAUSE).await;
         }
     }
     fn asked(
@@ -292,6 +319,7 @@ impl Shell {
                 Out::Commit { saga, expected, facts, at } => self.commit(saga, expected, (&facts, at), storing),
                 Out::Load { saga, after_failure } => self.load(saga, after_failure, storing),
                 Out::Perform { saga, act } => self.act(saga, act, sending),
+                Out::AskQueue { module } => sending.push(queue_of(Arc::clone(&self.bus), module).boxed()),
                 Out::Tell { ticket, what } => {
                     waiters.tell(ticket, what);
                 }
@@ -339,7 +367,7 @@ impl Shell {
         storing.push(
             async move {
                 if after_failure {
-                    clock.sleep_until(clock.now().plus(STORE_PAUSE)).await;
+                    clock.pause(STORE_PAUSE).await;
                 }
                 Stored::Loaded(saga, journal::history(&store, saga).await)
             }
@@ -348,7 +376,11 @@ impl Shell {
     }
     fn act(&self, saga: SagaId, act: Act, sending: &Sending) {
         match &act.deed {
-            Deed::Run => self.call(saga, &act),
+            Deed::Run => {
+                let (step, direction, attempt) = (act.step.clone(), act.direction, act.attempt);
+                sending.push(std::future::ready(Sent::Heard(In::Taken { saga, step, direction, attempt })).boxed());
+                self.call(saga, &act);
+            }
             Deed::Send { command, payload } => self.send(saga, &act, (command, payload), false, sending),
             Deed::Probe { command, payload } => self.send(saga, &act, (command, payload), true, sending),
         }
@@ -365,43 +397,22 @@ impl Shell {
         let delivered = Delivered::of_saga(saga, act, (command, payload), self.epoch);
         let (module, delivered) = (command.module.clone(), Arc::new(delivered));
         let message = CommandMessage { module, delivered, reply_to: self.group, probe };
-        let (bus, step) = (Arc::clone(&self.bus), act.step.clone());
+        let (bus, step, direction, attempt) = (Arc::clone(&self.bus), act.step.clone(), act.direction, act.attempt);
         let sent = async move {
-            if let Err(why) = bus.publish(Message::Command(message)).await {
-                tracing::warn!(%saga, step, %why, "the command is not on the bus; its patience will end and it is sent again");
-            }
-            None
+            Sent::Heard(match bus.publish(Message::Command(message)).await {
+                Ok(()) => In::Taken { saga, step, direction, attempt },
+                Err(why) => {
+                    tracing::warn!(%saga, step, %why, "the bus has not taken the command; it is handed over again");
+                    In::NotTaken { saga, step, direction, attempt, why: why.to_string() }
+                }
+            })
         };
         sending.push(sent.boxed());
     }
 }
 
-impl Waiters {
-    fn ticket(&mut self, waiter: Waiter) -> Ticket {
-        self.next += 1;
-        self.tickets.insert(self.next, waiter);
-        self.next
-    }
-    fn tell(&mut self, ticket: Ticket, what: Told) {
-        match (self.tickets.remove(&ticket), what) {
-            (Some(Waiter::Asker(tell)), what) => drop(tell.send(Answered::Told(what))),
-            // What cannot be taken now is not acknowledged: it comes again.
-            (Some(Waiter::Delivery(tag)), Told::Taken) => self.settled.push((tag, Settle::Done)),
-            (Some(Waiter::Delivery(_)) | None, _) => {}
-        }
-    }
-    fn moved(&mut self, saga: SagaId, rev: Version, rests: bool) {
-        let Some(waiting) = self.moves.remove(&saga) else { return };
-        let mut still = Vec::new();
-        for (after, tell) in waiting {
-            if rests || after.is_some_and(|after| rev > after) {
-                let _gone = tell.send(Answered::Moved);
-            } else {
-                still.push((after, tell));
-            }
-        }
-        if !still.is_empty() {
-            self.moves.insert(saga, still);
-        }
-    }
+/// How many commands of a module wait on the bus for somebody to take them.
+async fn queue_of(bus: Arc<dyn AnyBus>, module: String) -> Sent {
+    let commands = bus.queued(&Inbox::Commands(module.clone())).await;
+    Sent::Heard(In::Queued { module, commands: commands.ok() })
 }

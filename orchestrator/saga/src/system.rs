@@ -2,9 +2,19 @@
 
 use async_trait::async_trait;
 use saga_core::ports::{Clock, Ids};
-use saga_core::time::Timestamp;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use saga_core::time::{Jump, Timestamp};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
+
+/// 1 s: how soon a clock that was set is noticed by whoever waits for a time.
+const CLOCK_LOOK: Duration = Duration::from_secs(1);
+/// From where passed time is counted.
+static BEGAN: LazyLock<Instant> = LazyLock::new(now);
+fn now() -> Instant {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that others ask")]
+    Instant::now()
+}
 
 /// The machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,15 +28,42 @@ impl Clock for SystemClock {
         Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
     async fn sleep_until(&self, due: Timestamp) {
-        // In steps of an hour at most, so that a clock that was set is noticed.
         loop {
             let left = due.since(self.now());
             if left.is_zero() {
                 return;
             }
-            #[expect(clippy::disallowed_methods, reason = "this is the clock that others ask")]
-            tokio::time::sleep(left.min(Duration::from_secs(3_600))).await;
+            self.pause(left.min(CLOCK_LOOK)).await;
         }
+    }
+    fn passed(&self) -> Duration {
+        BEGAN.elapsed()
+    }
+    async fn pause(&self, time: Duration) {
+        #[expect(clippy::disallowed_methods, reason = "this is the clock that others ask")]
+        tokio::time::sleep(time).await;
+    }
+}
+
+/// 1 s: clocks are slewed all the time, and by less.
+const JUMP_LEAST: Duration = Duration::from_secs(1);
+
+/// Notices when a clock is set, by comparing what it shows with the time that has passed.
+pub(crate) struct Watch {
+    shown: Timestamp,
+    passed: Duration,
+}
+impl Watch {
+    pub(crate) fn of(clock: &dyn Clock) -> Self {
+        Self { shown: clock.now(), passed: clock.passed() }
+    }
+    /// What the clock has done since the last look.
+    pub(crate) fn look(&mut self, clock: &dyn Clock) -> Option<Jump> {
+        let now = Self::of(clock);
+        let passed = now.passed.saturating_sub(self.passed);
+        let jump = Jump::between(self.shown, now.shown, passed, JUMP_LEAST);
+        *self = now;
+        jump
     }
 }
 
@@ -36,6 +73,11 @@ pub struct FreshIds;
 
 impl Ids for FreshIds {
     fn next(&self, _: Timestamp) -> Uuid {
+        #[expect(clippy::disallowed_methods, reason = "this is the mint that others ask")]
+        if SystemTime::now() < UNIX_EPOCH {
+            // No version 7 says a time before its first; these ids say that one, and chance tells them apart.
+            return Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, 0, 0));
+        }
         #[expect(clippy::disallowed_methods, reason = "this is the mint that others ask")]
         Uuid::now_v7()
     }

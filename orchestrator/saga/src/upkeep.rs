@@ -2,16 +2,24 @@
 
 use crate::health::Health;
 use crate::relay::AUDIT_EVERY;
+use crate::system::Watch;
 use crate::tasks::Tasks;
 use futures::future::join_all;
 use saga_core::bus::{Ailment, AnyBus};
 use saga_core::ports::Clock;
+use saga_core::time::Jump;
+use saga_core::why::age;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// 1 s: a probe that asks every few seconds sees what is; looking costs a lock.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Ten minutes: how long a clock that was set is shown as a trouble.
+const CLOCK_SHOWN: Duration = Duration::from_secs(600);
+/// Its place in the health of the process.
+const CLOCK: &str = "clock";
 
 /// What is looked after.
 pub(crate) struct Caretaker {
@@ -48,10 +56,23 @@ impl Caretaker {
     /// Shows what ails the buses, for ever.
     async fn show(&self) {
         let mut shown = BTreeSet::new();
+        let (mut watch, mut jumped) = (Watch::of(&*self.clock), None);
         loop {
+            if let Some(by) = watch.look(&*self.clock) {
+                let says = match by {
+                    Jump::Forward(by) => format!("was set forward by {}; deadlines came nearer by as much", age(by)),
+                    Jump::Back(by) => format!("was set back by {}; deadlines went away by as much", age(by)),
+                };
+                self.health.incident("clock", &says);
+                self.health.trouble(CLOCK, format!("{says}; see to it that this machine's time is kept"));
+                jumped = Some(self.clock.passed());
+            } else if jumped.is_some_and(|at| self.clock.passed().saturating_sub(at) >= CLOCK_SHOWN) {
+                self.health.well(CLOCK);
+                jumped = None;
+            }
             let ailing = self.buses.iter().flat_map(|bus| bus.ailments()).collect();
             shown = tell(&self.health, &shown, ailing);
-            self.clock.sleep_until(self.clock.now().plus(LOOK_EVERY)).await;
+            self.clock.pause(LOOK_EVERY).await;
         }
     }
     /// Lets a bus mend itself from time to time, and whenever something of it may have been lost: for ever.
@@ -61,7 +82,7 @@ impl Caretaker {
             bus.tend().await;
             tokio::select! {
                 lost = bus.lost(seen) => seen = lost,
-                () = self.clock.sleep_until(self.clock.now().plus(AUDIT_EVERY)) => {}
+                () = self.clock.pause(AUDIT_EVERY) => {}
             }
         }
     }

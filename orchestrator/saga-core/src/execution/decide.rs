@@ -4,8 +4,9 @@ use super::advance::Walk;
 use super::answers::{NOTHING_KNOWN, fault_words};
 use super::binding::{Answering, words};
 use super::orders::{Accepted, OrderRefused, Ordered};
+use super::patience::pause_ends;
 use super::scope::{View, locate};
-use super::{Backward, Execution, Forward, Mode, Run};
+use super::{Backward, Execution, Forward, Mode, Patience, Run};
 use crate::definition::{CommandName, Definition, LocalFuture, Performer};
 use crate::fact::{By, Cause, CompensationStarted, SagaCompleted, SagaFact, SagaParked, SagaStarted, TimerFired};
 use crate::id::{Direction, StepKey};
@@ -59,10 +60,20 @@ pub struct Act {
     pub attempt: u32,
     /// The deed's key and its undo's.
     pub keys: (StepKey, StepKey),
-    /// The answer is of no use after this.
+    /// Nobody begins it after this: its sender asks anew by then. An undo is carried out all the same.
     pub deadline: Timestamp,
     /// What.
     pub deed: Deed,
+}
+
+impl Act {
+    /// The module that it is for; `None` for a function of the saga.
+    pub fn module(&self) -> Option<&str> {
+        match &self.deed {
+            Deed::Send { command, .. } | Deed::Probe { command, .. } => Some(&command.module),
+            Deed::Run => None,
+        }
+    }
 }
 
 /// What an act asks for.
@@ -119,6 +130,7 @@ pub(super) struct Failure {
 
 pub(super) struct Deciding<'a> {
     pub(super) exec: &'a mut Execution,
+    pub(super) patience: Patience<'a>,
     pub(super) now: Timestamp,
     pub(super) out: Decision,
 }
@@ -128,7 +140,11 @@ impl Execution {
     ///
     /// Pure and total: the time is an argument; a stale signal becomes a recorded anomaly, never a panic.
     pub fn decide(&mut self, signal: Signal, now: Timestamp) -> Decision {
-        let mut deciding = Deciding { exec: self, now, out: Decision::default() };
+        self.decide_with(Patience::default(), signal, now)
+    }
+    /// The same, with what is known of the tries under way: the silence of one that nobody could answer does not count.
+    pub fn decide_with(&mut self, patience: Patience<'_>, signal: Signal, now: Timestamp) -> Decision {
+        let mut deciding = Deciding { exec: self, patience, now, out: Decision::default() };
         deciding.signal(signal);
         deciding.go_on();
         deciding.out
@@ -299,14 +315,20 @@ impl Deciding<'_> {
         let paths: Vec<String> = self.exec.runs.keys().cloned().collect();
         for path in paths {
             let Some(run) = self.exec.runs.get(&path) else { continue };
+            let silent = |recorded, probe| {
+                let ends = self.patience.ends((&path, Direction::Do, probe), (run, run.attempt), recorded);
+                ends.is_some_and(|ends| ends <= self.now)
+            };
             match &run.forward {
-                Forward::Dispatched { deadline, .. } if *deadline <= self.now => {
+                Forward::Dispatched { deadline, .. } if silent(*deadline, false) => {
                     self.again(&path);
                 }
-                Forward::Probing { deadline, .. } if *deadline <= self.now => {
+                Forward::Probing { deadline, .. } if silent(*deadline, true) => {
                     self.unknown(&path, "no answer to the probe");
                 }
-                Forward::RetryWait { due, .. } if *due <= self.now && self.exec.mode == Mode::Forward => {
+                Forward::RetryWait { since, due, .. }
+                    if pause_ends(*since, *due, self.now) <= self.now && self.exec.mode == Mode::Forward =>
+                {
                     self.dispatch_again(&path);
                 }
                 Forward::Waiting { deadline, .. } if *deadline <= self.now && self.exec.mode == Mode::Forward => {

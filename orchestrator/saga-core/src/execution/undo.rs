@@ -2,6 +2,7 @@
 
 use super::binding::{Answering, words};
 use super::decide::{Deciding, Failure};
+use super::patience::pause_ends;
 use super::{Backward, Execution, Forward, Mode};
 use crate::definition::{Definition, Node};
 use crate::fact::{
@@ -165,11 +166,18 @@ impl Deciding<'_> {
         self.emit(StepRetryScheduled { step, attempt, due, reason, undo: true });
     }
     pub(super) fn undo_due(&mut self, path: &str) {
+        let Some(run) = self.exec.runs.get(path) else { return };
+        let silent = |recorded| {
+            let ends = self.patience.ends((path, Direction::Undo, false), (run, run.undo_attempt), recorded);
+            ends.is_some_and(|ends| ends <= self.now)
+        };
         match self.backward(path) {
-            Some(Backward::Dispatched { deadline, .. }) if *deadline <= self.now => {
+            Some(Backward::Dispatched { deadline, .. }) if silent(*deadline) => {
                 self.undo_again(path);
             }
-            Some(Backward::RetryWait { due, .. }) if *due <= self.now => self.dispatch_undo(path),
+            Some(Backward::RetryWait { since, due, .. }) if pause_ends(*since, *due, self.now) <= self.now => {
+                self.dispatch_undo(path)
+            }
             Some(
                 Backward::Ready
                 | Backward::Dispatched { .. }

@@ -2,14 +2,16 @@
 //!
 //! Invariant: an act leaves only after the commit that holds its fact was answered `Ok`.
 
+mod tries;
 mod words;
 
+pub use tries::{COMMANDS_IN_FLIGHT_MAX, COMMANDS_WAITING_MAX};
 pub use words::{In, Out, Standing, Ticket, Told};
 
 use super::Machine;
 use crate::codes::{self, Code};
 use crate::definition::Definition;
-use crate::execution::{Act, Answering, Deed, Execution, OrderRefused, Signal, head};
+use crate::execution::{Act, Answering, Deed, Execution, Hearing, OrderRefused, Patience, Signal, Tries, head};
 use crate::fact::{SagaFact, SagaStarted};
 use crate::id::{Direction, SagaId, Version};
 use crate::journal::group_of;
@@ -17,6 +19,7 @@ use crate::outcome::Answer;
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use tries::Room;
 
 /// 1,000,000 open sagas: some 10 GiB of state; more belong into more groups.
 pub const OPEN_SAGAS_MAX: usize = 1_000_000;
@@ -33,6 +36,7 @@ struct Entry {
     deciding: Vec<(Signal, Option<Ticket>)>,
     in_flight: bool,
     acts: Vec<Act>,
+    tries: Tries,
     answers: Vec<(Ticket, Told)>,
     /// Strange messages that the commit in flight does not keep.
     counted: u64,
@@ -52,13 +56,23 @@ pub struct Coordinator {
     strays: u32,
     sagas: BTreeMap<SagaId, Entry>,
     timers: BTreeSet<(Timestamp, SagaId)>,
+    rooms: BTreeMap<String, Room>,
+    room: usize,
+    hearing: Hearing,
 }
 
 impl Coordinator {
     /// Knows these definitions; `seed` decides jitter.
     pub fn new(definitions: Arc<Definitions>, seed: u64) -> Self {
-        let (sagas, timers) = (BTreeMap::new(), BTreeSet::new());
-        Coordinator { definitions, seed, seat: (0, 1), strays: 0, sagas, timers }
+        let (sagas, timers, rooms) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        let (room, hearing) = (COMMANDS_IN_FLIGHT_MAX, Hearing::default());
+        Coordinator { definitions, seed, seat: (0, 1), strays: 0, sagas, timers, rooms, room, hearing }
+    }
+    /// At most so many commands of one module are under way at a time (at least one); the others wait here.
+    #[must_use]
+    pub fn at_once(mut self, commands: usize) -> Self {
+        self.room = commands.max(1);
+        self
     }
     /// Takes one of several groups: the sagas of the others are not its own, whatever it hears of them.
     #[must_use]
@@ -73,6 +87,10 @@ impl Coordinator {
     /// When `Tick` is due next.
     pub fn next_due(&self) -> Option<Timestamp> {
         self.timers.first().map(|(due, _)| *due)
+    }
+    /// When a saga is looked at next by itself.
+    pub fn due(&self, saga: SagaId) -> Option<Timestamp> {
+        self.sagas.get(&saga)?.due
     }
     /// The saga, if it is in memory and its history is read. It may be one commit ahead of the store.
     pub fn saga(&self, saga: SagaId) -> Option<&Execution> {
@@ -132,6 +150,9 @@ impl Coordinator {
             let message = format!("{OPEN_SAGAS_MAX} sagas are open");
             return tell(out, ticket, refused(codes::OVERLOADED, message));
         }
+        if let Some(crowd) = self.crowd().filter(|_| !known && matches!(signal, Signal::Begun(_))) {
+            return tell(out, ticket, refused(codes::OVERLOADED, crowd));
+        }
         let entry = self.sagas.entry(saga).or_default();
         if entry.queue.len() >= SIGNALS_WAITING_MAX {
             return tell(out, ticket, refused(codes::OVERLOADED, "too many signals wait for this saga".to_owned()));
@@ -183,7 +204,7 @@ impl Coordinator {
                 continue;
             }
             let begins = matches!(signal, Signal::Begun(_));
-            let decision = exec.decide(signal, now);
+            let decision = exec.decide_with(Patience::new(&entry.tries, self.hearing), signal, now);
             facts.extend(decision.facts);
             entry.acts.extend(decision.acts);
             entry.counted += decision.counted;
@@ -201,35 +222,41 @@ impl Coordinator {
             entry.acts.clear();
             let answers = std::mem::take(&mut entry.answers);
             out.extend(answers.into_iter().map(|(ticket, what)| Out::Tell { ticket, what }));
-            return self.rest(saga);
+            return self.rest(now, saga, out);
         }
         entry.in_flight = true;
         out.push(Out::Commit { saga, expected, facts, at: now });
     }
     /// Sets the saga's timer, or forgets the saga when it has ended.
-    fn rest(&mut self, saga: SagaId) {
+    fn rest(&mut self, now: Timestamp, saga: SagaId, out: &mut Vec<Out>) {
         let Some(entry) = self.sagas.get_mut(&saga) else { return };
         let Some(exec) = entry.exec.as_ref() else { return };
         if let Some(due) = entry.due.take() {
             self.timers.remove(&(due, saga));
         }
         if exec.has_ended() || exec.started().is_none() {
-            self.sagas.remove(&saga);
-            return;
+            return self.forget(now, saga, out);
         }
-        entry.due = exec.next_due();
+        let due = exec.next_due_of(Patience::new(&entry.tries, self.hearing), now);
+        entry.due = due.into_iter().chain(tries::next_handing(&entry.tries)).min();
         self.timers.extend(entry.due.map(|due| (due, saga)));
     }
     fn committed(&mut self, now: Timestamp, saga: SagaId, out: &mut Vec<Out>) {
         let Some(entry) = self.sagas.get_mut(&saga) else { return };
         count(saga, &mut entry.counted, out);
         let Some(exec) = entry.exec.as_ref() else { return };
+        let moved = Out::Moved { saga, rev: exec.rev(), rests: rests(exec) };
         entry.in_flight = false;
         entry.deciding.clear();
-        out.extend(entry.acts.drain(..).map(|act| Out::Perform { saga, act }));
-        out.extend(entry.answers.drain(..).map(|(ticket, what)| Out::Tell { ticket, what }));
-        out.push(Out::Moved { saga, rev: exec.rev(), rests: rests(exec) });
-        if entry.queue.is_empty() { self.rest(saga) } else { self.turn(now, saga, out) }
+        let (acts, answers) = (std::mem::take(&mut entry.acts), std::mem::take(&mut entry.answers));
+        let waits = !entry.queue.is_empty();
+        self.make_room(now, saga, out);
+        for act in acts {
+            self.perform(now, saga, act, out);
+        }
+        out.extend(answers.into_iter().map(|(ticket, what)| Out::Tell { ticket, what }));
+        out.push(moved);
+        if waits { self.turn(now, saga, out) } else { self.rest(now, saga, out) }
     }
     fn not_committed(&mut self, saga: SagaId, out: &mut Vec<Out>) {
         let Some(entry) = self.sagas.get_mut(&saga) else { return };
@@ -268,20 +295,25 @@ impl Coordinator {
         let acts = exec.resume();
         if let Some(entry) = self.sagas.get_mut(&saga) {
             out.push(Out::Moved { saga, rev: exec.rev(), rests: rests(&exec) });
-            out.extend(acts.into_iter().map(|act| Out::Perform { saga, act }));
             entry.exec = Some(exec);
             // Time may have passed, and a crash may have come between two facts: look once.
             if !fresh {
                 entry.queue.push((Signal::Due, None));
             }
         }
+        self.make_room(now, saga, out);
+        for act in acts {
+            self.perform(now, saga, act, out);
+        }
         self.turn(now, saga, out);
     }
-    fn load_failed(&mut self, saga: SagaId, for_good: Option<String>, out: &mut Vec<Out>) {
+    fn load_failed(&mut self, now: Timestamp, saga: SagaId, for_good: Option<String>, out: &mut Vec<Out>) {
         let Some(why) = for_good else {
             return out.push(Out::Load { saga, after_failure: true });
         };
-        let Some(entry) = self.sagas.remove(&saga) else { return };
+        let Some(mut entry) = self.sagas.remove(&saga) else { return };
+        let over = entry.tries.take_over(|_, _, _| false);
+        self.leave(now, over, out);
         out.push(Out::Moved { saga, rev: Version::ZERO, rests: true });
         let waiting = entry.queue.into_iter().chain(entry.deciding).filter_map(|(_, ticket)| ticket);
         for ticket in waiting {
@@ -289,12 +321,16 @@ impl Coordinator {
         }
     }
     /// Commands that wait for an answer, again. Functions that run here are not run twice for it.
-    fn remind(&mut self, out: &mut Vec<Out>) {
+    fn remind(&mut self, now: Timestamp, out: &mut Vec<Out>) {
+        self.hearing.since = Some(now);
+        let mut owed = Vec::new();
         for (saga, entry) in &self.sagas {
             let Some(exec) = entry.exec.as_ref().filter(|_| !entry.in_flight) else { continue };
-            let sent =
-                exec.resume().into_iter().filter(|act| matches!(act.deed, Deed::Send { .. } | Deed::Probe { .. }));
-            out.extend(sent.map(|act| Out::Perform { saga: *saga, act }));
+            let sent = exec.resume().into_iter().filter(|act| act.deed != Deed::Run);
+            owed.extend(sent.map(|act| (*saga, act)));
+        }
+        for (saga, act) in owed {
+            self.perform(now, saga, act, out);
         }
     }
     fn tick(&mut self, now: Timestamp, out: &mut Vec<Out>) {
@@ -304,6 +340,8 @@ impl Coordinator {
                 entry.due = None;
                 entry.queue.push((Signal::Due, None));
             }
+            self.hand_again(now, saga, out);
+            self.look_at_queues(now, saga, out);
             self.turn(now, saga, out);
         }
     }
@@ -379,10 +417,18 @@ impl Machine for Coordinator {
                 out.push(Out::Load { saga, after_failure: false });
             }
             In::Loaded { saga, history } => self.loaded(now, saga, history, out),
-            In::LoadFailed { saga, for_good } => self.load_failed(saga, for_good, out),
+            In::LoadFailed { saga, for_good } => self.load_failed(now, saga, for_good, out),
             In::Committed { saga } => self.committed(now, saga, out),
             In::NotCommitted { saga } => self.not_committed(saga, out),
-            In::Remind => self.remind(out),
+            In::Remind => self.remind(now, out),
+            In::Taken { saga, step, direction, attempt } => self.taken(now, saga, (&step, direction, attempt)),
+            In::NotTaken { saga, step, direction, attempt, why } => {
+                self.not_taken(now, saga, (&step, direction, attempt), why);
+            }
+            In::Queued { module, commands } => self.queued(now, &module, commands, out),
+            In::Jumped { by } => self.jumped(now, by, out),
+            In::Deaf => self.hearing.deaf = true,
+            In::Heard => self.heard(now),
             In::Tick => self.tick(now, out),
         }
     }

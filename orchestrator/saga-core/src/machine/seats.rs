@@ -18,8 +18,9 @@ pub const GRACE: Duration = Duration::from_millis(50);
 pub fn group_scope(group: u16) -> String {
     format!("group:{group}")
 }
-fn seat_scope(seat: u16) -> String {
-    format!("seat:{seat}")
+/// The seats of those who reach the bus, and of those who do not: whoever sits there is no reason for anybody to give way.
+fn seat_scope(reaches: bool, seat: u16) -> String {
+    if reaches { format!("seat:{seat}") } else { format!("seat-without-bus:{seat}") }
 }
 
 /// One process among those that coordinate.
@@ -49,15 +50,20 @@ impl Seats {
     pub fn new(owner: Uuid, groups: u16) -> Self {
         Self { owner, groups }
     }
-    /// Looks at the leases as they are.
-    pub fn look(&self, leases: &[Lease]) -> Seating {
+    /// Looks at the leases as they are. Who does not reach the bus sits apart; while somebody else does, it gives up its
+    /// groups, and alone it goes on with them.
+    pub fn look(&self, leases: &[Lease], reaches: bool) -> Seating {
         let by_scope: BTreeMap<&str, &Lease> = leases.iter().map(|lease| (lease.scope.as_str(), lease)).collect();
         let holder = |scope: &str| by_scope.get(scope).filter(|lease| !lease.left.is_zero()).map(|lease| lease.owner);
-        let seats: Vec<_> = (0..SEATS).map(|seat| holder(&seat_scope(seat))).collect();
+        let seats_of = |reaches| (0..SEATS).map(move |seat| seat_scope(reaches, seat));
+        let seats: Vec<_> = seats_of(reaches).map(|seat| holder(&seat)).collect();
+        let others: Vec<_> = seats_of(!reaches).map(|seat| (holder(&seat), seat)).collect();
+        let gives_way = !reaches && others.iter().any(|(owner, _)| owner.is_some_and(|owner| owner != self.owner));
         let mine = seats.iter().position(|seat| *seat == Some(self.owner));
         let seat = mine.or_else(|| seats.iter().position(Option::is_none));
         let mut claim = Claim::default();
-        claim.want.extend(seat.and_then(|seat| u16::try_from(seat).ok()).map(seat_scope));
+        claim.want.extend(seat.and_then(|seat| u16::try_from(seat).ok()).map(|seat| seat_scope(reaches, seat)));
+        claim.leave.extend(others.into_iter().filter(|(owner, _)| *owner == Some(self.owner)).map(|(_, seat)| seat));
         let mut seating = Seating {
             owned: BTreeMap::new(),
             spare: Vec::new(),
@@ -72,6 +78,10 @@ impl Seats {
             if let Some(lease) = lease.filter(|lease| lease.owner == self.owner && !lease.left.is_zero()) {
                 seating.owned.insert(group, lease.epoch);
             }
+        }
+        if gives_way {
+            seating.spare = seating.owned.keys().copied().collect();
+            return seating;
         }
         if mine.is_none() {
             // Who has no seat is not counted by the others, and takes nothing.
@@ -102,17 +112,20 @@ mod tests {
 
     /// Lets each process look and claim in turn, until nobody asks for more. Spare groups are ended at once.
     fn settle(book: &mut LeaseBook, now: Timestamp, owners: &[u128]) -> Vec<usize> {
+        settle_some(book, now, owners, &[])
+    }
+    fn settle_some(book: &mut LeaseBook, now: Timestamp, owners: &[u128], deaf: &[u128]) -> Vec<usize> {
         for _ in 0..20 {
             for owner in owners {
                 let seats = Seats::new(Uuid::from_u128(*owner), 16);
-                let mut seating = seats.look(&book.list(now));
-                seating.claim.leave = seating.spare.iter().copied().map(group_scope).collect();
+                let mut seating = seats.look(&book.list(now), !deaf.contains(owner));
+                seating.claim.leave.extend(seating.spare.iter().copied().map(group_scope));
                 let owner = Uuid::from_u128(*owner);
                 let taken = book.weigh(owner, &seating.claim, now, |_| Epoch::ZERO);
                 book.settle(owner, &seating.claim, taken, now, TTL);
             }
         }
-        let owned = |owner: &u128| Seats::new(Uuid::from_u128(*owner), 16).look(&book.list(now)).owned.len();
+        let owned = |owner: &u128| Seats::new(Uuid::from_u128(*owner), 16).look(&book.list(now), true).owned.len();
         owners.iter().map(owned).collect()
     }
 
@@ -130,10 +143,25 @@ mod tests {
     }
 
     #[test]
+    fn who_does_not_reach_the_bus_gives_way_to_who_does_and_alone_goes_on() {
+        let (mut book, mut now) = (LeaseBook::default(), Timestamp(0));
+        assert_eq!(settle(&mut book, now, &[1, 2, 3]).iter().sum::<usize>(), 16);
+        assert_eq!(settle_some(&mut book, now, &[1, 2, 3], &[1]), [0, 8, 8], "one of three hears nothing");
+        assert_eq!(settle_some(&mut book, now, &[1, 2, 3], &[1, 2]), [0, 0, 16]);
+        // Now nobody does: what is held is kept, and shared again when the last has gone.
+        assert_eq!(settle_some(&mut book, now, &[1, 2, 3], &[1, 2, 3]).iter().sum::<usize>(), 16);
+        now = now.plus(TTL);
+        assert_eq!(settle_some(&mut book, now, &[1, 2], &[1, 2]), [8, 8]);
+        assert_eq!(settle_some(&mut book, now, &[1, 2], &[2]), [16, 0], "the first hears again");
+        assert_eq!(settle(&mut book, now, &[1, 2]), [8, 8]);
+        assert_eq!(settle_some(&mut book, now.plus(TTL), &[1], &[1]), [16], "alone");
+    }
+
+    #[test]
     fn nobody_asks_for_what_another_holds() {
         let (mut book, now) = (LeaseBook::default(), Timestamp(0));
         settle(&mut book, now, &[1]);
-        let seating = Seats::new(Uuid::from_u128(2), 16).look(&book.list(now));
+        let seating = Seats::new(Uuid::from_u128(2), 16).look(&book.list(now), true);
         assert_eq!((seating.claim.want, seating.patience), (vec!["seat:1".to_owned()], Some(TTL + GRACE)));
     }
 }

@@ -56,8 +56,11 @@ impl World {
             }
         }
     }
-    /// Folds everything recorded so far into every module's read models: here, no read model is ever behind.
+    /// Folds everything recorded so far into every module's read models: here, none is behind unless the faults say so.
     pub async fn project(&self) -> Result<(), String> {
+        if self.faults.lags {
+            return Ok(());
+        }
         for (module, own) in self.modules.values() {
             for def in &module.projections {
                 for source in def.sources() {

@@ -3,6 +3,7 @@
 mod answers;
 mod chaos;
 mod checker;
+mod clock;
 mod definitions;
 mod everything;
 mod gates;
@@ -10,5 +11,7 @@ mod laws;
 mod ledger;
 mod linear;
 mod modules;
+mod overload;
+mod patience;
 mod sagas;
 mod wire;

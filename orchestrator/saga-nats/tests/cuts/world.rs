@@ -53,7 +53,7 @@ fn options(url: String) -> Options {
 }
 
 pub(crate) async fn pass(time: Duration) {
-    SystemClock.sleep_until(SystemClock.now().plus(time)).await;
+    SystemClock.pause(time).await;
 }
 
 /// Looks until the answer is yes; fails with the last "no".

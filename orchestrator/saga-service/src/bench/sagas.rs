@@ -152,6 +152,6 @@ async fn settled(journal: &SharedStore) -> Result<(), BenchError> {
         if began.elapsed() > SETTLED_WITHIN {
             return Err(BenchError::Broken("the board does not catch up".to_owned()));
         }
-        SystemClock.sleep_until(SystemClock.now().plus(Duration::from_millis(20))).await;
+        SystemClock.pause(Duration::from_millis(20)).await;
     }
 }

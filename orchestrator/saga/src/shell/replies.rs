@@ -1,6 +1,6 @@
 //! Replies from the bus: what each binds to goes to the machine; one that another group has to hear is handed on.
 
-use super::{Sending, Shell, Waiter, Waiters};
+use super::{Sending, Sent, Shell, Waiter, Waiters};
 use crate::groups::{Answered, Question};
 use futures::FutureExt;
 use saga_core::bus::{Delivery, Message, ReplyMessage, Says, Settle};
@@ -39,7 +39,7 @@ impl Shell {
             }
             let told =
                 answered.ok().and_then(|answered| if let Answered::Told(told) = answered { Some(told) } else { None });
-            ticket.zip(told)
+            Sent::Told(ticket.zip(told))
         };
         sending.push(handed.boxed());
     }

@@ -2,8 +2,8 @@
 
 use crate::execution::{Accepted, Act, OrderRefused, Signal};
 use crate::fact::{SagaFact, SagaStarted};
-use crate::id::{SagaId, Version};
-use crate::time::Timestamp;
+use crate::id::{Direction, SagaId, Version};
+use crate::time::{Jump, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Names somebody who waits for an answer.
@@ -59,6 +59,47 @@ pub enum In {
         /// Whose.
         saga: SagaId,
     },
+    /// The bus has taken a command, or a function of the saga has begun: the patience of this try begins.
+    Taken {
+        /// Whose.
+        saga: SagaId,
+        /// The step's path.
+        step: String,
+        /// Do or undo.
+        direction: Direction,
+        /// Which try.
+        attempt: u32,
+    },
+    /// The bus has not taken a command. It is handed over again; that is no try of the step.
+    NotTaken {
+        /// Whose.
+        saga: SagaId,
+        /// The step's path.
+        step: String,
+        /// Do or undo.
+        direction: Direction,
+        /// Which try.
+        attempt: u32,
+        /// What the bus said.
+        why: String,
+    },
+    /// What [`Out::AskQueue`] asked: so many commands of the module were not handed out to anybody yet. `None`: the bus
+    /// cannot tell now.
+    Queued {
+        /// The module.
+        module: String,
+        /// How many.
+        commands: Option<u64>,
+    },
+    /// Replies cannot be heard now: the patience of what was sent stands still.
+    Deaf,
+    /// They can be heard again: patience begins anew.
+    Heard,
+    /// The clock was set: what is measured by passed time goes on as if it had not been. Deadlines stay where they are.
+    Jumped {
+        /// By how much.
+        by: Jump,
+    },
     /// Messages may have been lost: what is owed is sent again. The barrier makes that harmless.
     Remind,
     /// Time has passed.
@@ -92,6 +133,12 @@ pub enum Out {
         saga: SagaId,
         /// What.
         act: Act,
+    },
+    /// Ask the bus how many commands of a module nobody has been handed yet, and say [`In::Queued`]: a try is not silent
+    /// while it still stands there.
+    AskQueue {
+        /// The module.
+        module: String,
     },
     /// Tell somebody who waits.
     Tell {
