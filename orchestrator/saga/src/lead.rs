@@ -39,7 +39,7 @@ impl Host {
             };
             tokio::select! {
                 () = self.tasks.stopping() => {}
-                () = self.clock.sleep_until(self.clock.now().plus(pause)) => {}
+                () = self.clock.pause(pause) => {}
             }
         }
         if let Some((_, host)) = leading {
@@ -47,6 +47,17 @@ impl Host {
             let claim = Claim { want: Vec::new(), leave: vec![SCOPE.to_owned()] };
             let _given = self.store.lease(owner, &claim, self.lease).await;
         }
+    }
+    /// What went wrong with what only a leader does is the next leader's to say.
+    fn forget_leading(&self) {
+        for def in &self.module.projections {
+            def.sources().into_iter().for_each(|source| self.health.well(&def.consumer(source)));
+        }
+        for reactor in &self.module.reactors {
+            let consumers = reactor.sources().into_iter().map(|source| reactor.consumer(self.module.name, source));
+            consumers.for_each(|consumer| self.health.well(&consumer));
+        }
+        self.health.well(&self.relay_place());
     }
     async fn follow(&self, owner: uuid::Uuid, lease: Option<&Lease>, leading: &mut Option<(Epoch, Host)>) {
         let epoch = lease.filter(|lease| lease.owner == owner).map(|lease| lease.epoch);
@@ -56,6 +67,7 @@ impl Host {
         if let Some((epoch, host)) = leading.take() {
             tracing::warn!(module = self.module.name, %epoch, "another process leads this module now");
             host.tasks.stop().await;
+            self.forget_leading();
         }
         *leading = epoch.map(|epoch| {
             tracing::debug!(module = self.module.name, %epoch, "leading");

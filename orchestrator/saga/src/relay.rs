@@ -46,7 +46,7 @@ impl Host {
         let module = self.module.name;
         Ok(match output {
             Out::Read(after) => {
-                let look = self.clock.sleep_until(self.clock.now().plus(AUDIT_EVERY));
+                let look = self.clock.pause(AUDIT_EVERY);
                 tokio::select! {
                     () = self.tasks.stopping() => None,
                     _ = self.store.grown(after) => Some(In::Page(self.store.read_log(after, WINDOW).await?)),
@@ -99,7 +99,7 @@ impl Host {
             }
         })
     }
-    fn relay_place(&self) -> String {
+    pub(crate) fn relay_place(&self) -> String {
         format!("relay of {}", self.module.name)
     }
     /// What the log says of the bus's last event; `None` when the bus does not answer now.
