@@ -10,6 +10,7 @@ use saga_core::id::SagaId;
 use saga_core::json::Payload;
 use saga_core::laws::saga::Case;
 use saga_core::module::{Cx, Halt, Handled, Module};
+use saga_core::ports::Clock;
 use saga_core::saga::{Saga, define};
 use saga_core::saga_laws;
 use saga_core::stage::ready;
@@ -62,6 +63,26 @@ fn a_rejected_strategy_is_written_again() {
     assert_eq!(ready(case.run()).unwrap(), SagaState::Completed);
     let story = ready(case.world.story(case.saga)).unwrap();
     assert!(story.contains(&"StepSucceeded strategy#2/yes/approve".to_owned()), "{story:#?}");
+}
+
+#[test]
+fn a_broker_that_is_away_after_the_approval_turns_no_saga_back() {
+    let mut case = ready(one_brief());
+    ready(case.world.run()).unwrap();
+    // Strategy hears the decision and answers; what it tells the others stays with it.
+    case.world.faults.lags = true;
+    approve(&mut case.world, case.saga);
+    let since = case.world.clock.now();
+    ready(case.world.run_for(400)).unwrap();
+    assert!(case.world.clock.now().since(since) > std::time::Duration::from_secs(600), "ten minutes and more");
+    let row = ready(case.world.saga(case.saga)).unwrap().row();
+    assert_eq!((row.state, row.step.as_deref()), (SagaState::Retrying, Some("generate-draft")), "{row:?}");
+    let why = row.reason.unwrap();
+    assert!(why.contains("was not heard of yet: strategy is read up to event"), "{why}");
+    assert!(row.attempt.unwrap().0 > 6, "more answers than there were tries: {:?}", row.attempt);
+    case.world.faults.lags = false;
+    assert_eq!(ready(case.run()).unwrap(), SagaState::Completed);
+    ready(case.audited()).unwrap();
 }
 
 #[test]
