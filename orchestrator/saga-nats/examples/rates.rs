@@ -2,13 +2,16 @@
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "an example that measures talks to a terminal")]
 
 use futures::StreamExt;
-use saga_core::bus::{Bus, CommandMessage, EventBus, Inbox, Message, Settle};
+use saga_core::bus::{Bus, Calls, CommandMessage, EventBus, Inbox, Message, Settle};
 use saga_core::envelope::{Actor, Metadata, Recorded};
 use saga_core::host::direct;
 use saga_core::id::{EventId, Position, StreamId, Version};
 use saga_core::json::Payload;
 use saga_core::time::Timestamp;
-use saga_nats::{Nats, Options, WINDOW};
+use saga_nats::accounts::{COORDINATORS, Member, Members, OPERATOR, accounts_config, password_variable};
+use saga_nats::subject::Subjects;
+use saga_nats::{Account, Login, Nats, Options, WINDOW};
+use std::path::Path;
 use std::sync::Arc;
 use test_servers::nats::{Nats as Server, Version as Of};
 use tokio::time::Instant;
@@ -67,27 +70,74 @@ async fn floor(url: &str) -> f64 {
     (EVENTS / WINDOW as u64 * WINDOW as u64) as f64 / start.elapsed().as_secs_f64()
 }
 
+/// Whose connection does what; in one account they are the same.
+struct Connections {
+    coordinator: Nats,
+    law: Nats,
+    one: Nats,
+    reader: Nats,
+}
+
+impl Connections {
+    /// One account for everybody.
+    async fn shared(server: &Server) -> Self {
+        let bus = Nats::connect(Options { urls: vec![server.url()], ..Options::default() }).await.unwrap();
+        Self { coordinator: bus.clone(), law: bus.clone(), one: bus.clone(), reader: bus }
+    }
+    /// An account for each, as they are generated.
+    async fn accounts(server: &Server, passwords: &Path) -> Self {
+        let connect = async |name: &str, account: Account| {
+            let login = Login::Password { user: name.to_owned(), file: passwords.to_owned() };
+            Nats::connect(Options { urls: vec![server.url()], login, account, ..Options::default() }).await.unwrap()
+        };
+        let own = |name: &str| Account::Own(name.to_owned());
+        Self {
+            coordinator: connect(COORDINATORS, Account::Coordinators).await,
+            law: connect("law", own("law")).await,
+            one: connect("one", own("one")).await,
+            reader: connect("reader", own("reader")).await,
+        }
+    }
+}
+
+/// The same over one account and over an account for each module.
 async fn measure(version: Of) {
     let server = Server::start(version);
-    let floor = floor(&server.url()).await;
-    let bus = Nats::connect(Options { urls: vec![server.url()], ..Options::default() }).await.unwrap();
-    bus.ensure(&["law"], &[1]).await.unwrap();
+    println!("{version:?}: bare messages {:.0}/s", floor(&server.url()).await);
+    println!("{version:?}, one account: {}", rates(Connections::shared(&server).await).await);
+    drop(server);
+    let member = |name: &str| Member { name: name.to_owned(), ..Member::default() };
+    let reader = Member { reads: vec!["law".to_owned()], ..member("reader") };
+    let members = Members { modules: vec![member("law"), member("one")], readers: vec![reader], ..Members::default() };
+    let config = accounts_config(&Subjects::new("aicmo").unwrap(), &members);
+    let names = [COORDINATORS, OPERATOR, "law", "one", "reader"].map(password_variable);
+    let environment: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "secret")).collect();
+    let (server, folder) = (Server::start_with(version, &config, &environment), tempfile::tempdir().unwrap());
+    let passwords = folder.path().join("password");
+    std::fs::write(&passwords, "secret").unwrap();
+    let connections = Connections::accounts(&server, &passwords).await;
+    println!("{version:?}, an account for each module: {}", rates(connections).await);
+}
+
+async fn rates(Connections { coordinator, law, one, reader }: Connections) -> String {
+    coordinator.ensure(&["law", "one"], &[1]).await.unwrap();
+    let (serving, mut serves) = (coordinator.clone(), tokio::task::JoinSet::new());
+    serves.spawn(async move { serving.serve(vec![serving.readers_answerer()]).await });
     let events: Vec<Recorded> = (1..=EVENTS).map(event).collect();
     let rate = |count: u64, since: Instant| count as f64 / since.elapsed().as_secs_f64();
     let start = Instant::now();
     // As a relay does: one window after the other, each acknowledged before the next.
     for window in events.chunks(WINDOW) {
-        bus.publish_events("law", window).await.unwrap();
+        law.publish_events("law", window).await.unwrap();
     }
     let windows = rate(EVENTS, start);
     let (start, mut after) = (Instant::now(), 0);
     while after < EVENTS {
-        after = bus.events("law", after, 2_000).await.unwrap().last().and_then(|last| last.public_seq).unwrap();
+        after = reader.events("law", after, 2_000).await.unwrap().last().and_then(|last| last.public_seq).unwrap();
     }
     let read = rate(EVENTS, start);
-    bus.ensure(&["one"], &[]).await.unwrap();
     let start = Instant::now();
-    bus.publish_events("one", &events).await.unwrap();
+    one.publish_events("one", &events).await.unwrap();
     let whole = rate(EVENTS, start);
     let start = Instant::now();
     let inbox = Inbox::Commands("law".to_owned());
@@ -95,20 +145,20 @@ async fn measure(version: Of) {
         let id = Uuid::from_u128(u128::from(number));
         let delivered = Arc::new(direct("Do", 1, Payload::null(), id, Actor::operator("rates")));
         let command = CommandMessage { module: "law".to_owned(), delivered, reply_to: 1, probe: false };
-        bus.publish(Message::Command(command)).await.unwrap();
+        coordinator.publish(Message::Command(command)).await.unwrap();
     }
     let sent = rate(COMMANDS, start);
     let (start, mut received) = (Instant::now(), 0);
     while received < COMMANDS {
-        let got = bus.receive(&inbox, 64).await.unwrap();
+        let got = law.receive(&inbox, 64).await.unwrap();
         received += got.len() as u64;
-        bus.settle(&inbox, got.iter().map(|one| (one.tag, Settle::Done)).collect()).await.unwrap();
+        law.settle(&inbox, got.iter().map(|one| (one.tag, Settle::Done)).collect()).await.unwrap();
     }
     let received = rate(COMMANDS, start);
-    println!(
-        "{version:?}: bare messages {floor:.0}/s; events of {BYTES} bytes published in windows of {WINDOW} {windows:.0}/s, in one call {whole:.0}/s, \
-         read {read:.0}/s; commands published one by one {sent:.0}/s, received {received:.0}/s"
-    );
+    format!(
+        "events of {BYTES} bytes published in windows of {WINDOW} {windows:.0}/s, in one call {whole:.0}/s, read {read:.0}/s; \
+         commands published one by one {sent:.0}/s, received {received:.0}/s"
+    )
 }
 
 #[tokio::main]
