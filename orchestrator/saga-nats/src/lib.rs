@@ -23,6 +23,8 @@
 //!   too early is passed over.
 //! - A consumer whose stream was restored from an older copy: 2.9 leaves it ahead, and it delivers nothing until the
 //!   stream has caught up; 2.15 sets it back. Consumer and stream are compared, and the consumer is made anew.
+//! - A question to another account that nobody serves: newer servers say so at once, 2.9 says nothing, and whoever asks waits
+//!   for its whole patience.
 //! - `sync_interval` in the server's configuration (the strict profile): servers before 2.10 refuse to start with it.
 
 pub mod accounts;

@@ -24,6 +24,7 @@ use test_servers::nats::{Nats as Server, Version};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+const SHORT: Duration = Duration::from_secs(2);
 pub(crate) const PASSWORD: &str = "a secret";
 const EVERYBODY: [&str; 6] = ["orchestration", "operator", "law", "cam", "shop", "watch"];
 
@@ -123,7 +124,8 @@ async fn everybody_can_do_their_work(version: Version) {
     serves.spawn(async move { drop(serving.serve(vec![(echo, echoing(&Arc::default()))]).await) });
     for asks in [&cam, &coordinator] {
         let answer = until("answered", || async {
-            asks.call(&line, &Payload::trusted("7"), DEADLINE).await.map_err(|why| why.to_string())
+            // Servers 2.9 do not say across accounts that nobody answers: who asks too early waits for its whole patience.
+            asks.call(&line, &Payload::trusted("7"), SHORT).await.map_err(|why| why.to_string())
         });
         assert_eq!(answer.await, Ok(Payload::trusted("7")));
     }
