@@ -25,6 +25,12 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Ten looks in a row: a broker that restarts is back by then.
 const LOOKS_MAX: u32 = 10;
 
+/// Whether there is any store in a folder, the coordinator's or another.
+pub fn has_stores(data: &Path) -> bool {
+    let stores = saga_sqlite::SqliteStores::read_only(data, Arc::new(SystemClock)).modules();
+    stores.is_ok_and(|modules| !modules.is_empty())
+}
+
 /// Checks the stores of a folder that nobody serves; `at_rest`: also that no saga is left under way.
 ///
 /// # Errors

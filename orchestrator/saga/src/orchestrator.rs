@@ -91,6 +91,15 @@ pub enum Error {
     Stopped,
 }
 
+/// What stores are opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    /// Only those that belong here, and what they are is written into them.
+    ToWork,
+    /// Whatever is there.
+    ToLook,
+}
+
 /// Makes the lines that are answered for a module beside its own queries.
 pub type Lines = Arc<dyn Fn(&str, &SharedStore) -> Vec<(Line, Answerer)> + Send + Sync>;
 
@@ -234,12 +243,12 @@ impl Orchestrator {
     }
     /// Opens the stores and hosts the modules, without coordinating any saga.
     pub async fn host(self) -> Result<Hosting, Error> {
-        let hosting = self.open().await?;
+        let hosting = self.open(Opening::ToWork).await?;
         hosting.modules.values().for_each(Host::start);
         hosting.look_after_buses();
         Ok(hosting)
     }
-    async fn open(self) -> Result<Hosting, Error> {
+    async fn open(self, opening: Opening) -> Result<Hosting, Error> {
         let (tasks, health) = (Tasks::default(), Health::new(Arc::clone(&self.clock)));
         let (buses, local): (Buses, _) = match self.buses {
             Some(buses) => (buses, None),
@@ -251,9 +260,16 @@ impl Orchestrator {
         };
         let mut modules = BTreeMap::new();
         let names: Vec<&str> = self.modules.iter().map(|module| module.name).collect();
-        let belonging = Belonging::open(&self.stores, &names, (&*self.ids, &*self.clock)).await?;
+        let belonging = match opening {
+            Opening::ToWork => Some(Belonging::open(&self.stores, &names, (&*self.ids, &*self.clock)).await?),
+            // Whoever looks is shown what is there, whosever it is.
+            Opening::ToLook => None,
+        };
         for mut module in self.modules {
-            let Some(store) = belonging.store(module.name) else { continue };
+            let store = match belonging.as_ref().and_then(|belonging| belonging.store(module.name)) {
+                Some(store) => store,
+                None => self.stores.open(module.name).await?,
+            };
             if let Some(local) = &local {
                 let saved = store.checkpoint(RELAY).await?;
                 local.carry(module.name, Arc::clone(&store), public_seq_at(&store, saved).await?);
@@ -283,7 +299,9 @@ impl Orchestrator {
         }
         let bus = buses(JOURNAL);
         let (clock, ids, foreign) = (self.clock, self.ids, self.foreign);
-        tasks.spawn(keep_list(belonging, Arc::clone(&clock), health.clone(), tasks.clone()));
+        if let Some(belonging) = belonging {
+            tasks.spawn(keep_list(belonging, Arc::clone(&clock), health.clone(), tasks.clone()));
+        }
         Ok(Hosting { modules, bus, local, clock, ids, tasks, health, foreign })
     }
     /// Opens the stores for somebody who only looks: nothing is coordinated, hosted, published, received or timed. The board is
@@ -296,7 +314,8 @@ impl Orchestrator {
         // Nothing runs: what functions would use is not missed.
         let (definitions, seed) = (Arc::new(checked(&self.definitions, None)?), self.seed);
         self.with_journal();
-        let Hosting { modules, bus, local, clock, ids, tasks, health, foreign } = self.open().await?;
+        let opened = self.open(Opening::ToLook).await?;
+        let Hosting { modules, bus, local, clock, ids, tasks, health, foreign } = opened;
         let store = modules.get(JOURNAL).map(|host| Arc::clone(&host.store)).ok_or(Error::Stopped)?;
         catch_up(&board(), &store, JOURNAL, &store).await.map_err(|why| match why {
             CatchUpError::Read(why) => Error::Read(why),
@@ -335,7 +354,7 @@ impl Orchestrator {
         let (asked, adopts, lease, seed) = (self.groups, self.adopts_groups, self.lease, self.seed);
         let commands = self.commands;
         self.with_journal();
-        let hosting = self.open().await?;
+        let hosting = self.open(Opening::ToWork).await?;
         let store = hosting.modules.get(JOURNAL).map(|host| Arc::clone(&host.store)).ok_or(Error::Stopped)?;
         let count = agree_on_groups(&store, asked).await?;
         if count != asked && !adopts {

@@ -29,9 +29,11 @@ pub enum EventsCommand {
 /// The process that has the stores checks them beside its work; stores that nobody has are read here.
 async fn by_whoever_has_it(at_rest: bool, global: &Global, out: &mut Out) -> Result<View, Failure> {
     let served = global.url.is_some() || matches!(owner::find(&global.data, global.timeout).await?, Found::Alive(..));
-    match served {
-        true if at_rest => Err(Failure::new(codes::USAGE, "a process runs on these stores: they are not at rest")
-            .hint("leave out --at-rest, or stop it first")),
+    if served && at_rest {
+        return Err(Failure::new(codes::USAGE, "a process runs on these stores: they are not at rest")
+            .hint("leave out --at-rest, or stop it first"));
+    }
+    match served || !super::serve::has_stores(&global.data) {
         true => connect::session(global, out).await?.look(Look::Verify).await,
         false => Ok(View::Verdicts(super::serve::verify_folder(&global.data, at_rest).await?)),
     }

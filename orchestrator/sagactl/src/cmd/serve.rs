@@ -91,6 +91,11 @@ pub async fn verify(file: &Path, at_rest: bool) -> Result<Verdicts, Failure> {
     Ok(saga_service::verify::verify(&load(file)?, at_rest).await?)
 }
 
+/// Whether there is any store in a folder, the coordinator's or another.
+pub fn has_stores(data: &Path) -> bool {
+    saga_service::verify::has_stores(data)
+}
+
 /// Checks every store of a folder that nobody serves.
 pub async fn verify_folder(data: &Path, at_rest: bool) -> Result<Verdicts, Failure> {
     Ok(saga_service::verify::folder(data, at_rest).await?)
