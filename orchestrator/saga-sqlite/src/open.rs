@@ -139,7 +139,11 @@ pub(crate) async fn seen(connection: &mut SqliteConnection, place: &str) -> Resu
         .map_err(failed)?;
     // A file without deeds belongs to nobody who is asked for one: the coordinator's log, which is also the longest.
     match (head, deeds) {
-        (None, None) => return Ok(Seen::of_empty()),
+        (None, None) => {
+            let mut seen = Seen::of_empty();
+            seen.learn_saga(Uuid::nil());
+            return Ok(seen);
+        }
         (_, None) => return Ok(Seen::default()),
         (Some(head), _) if head > READ_THROUGH_MAX => return Ok(Seen::default()),
         _ => {}

@@ -7,6 +7,7 @@ use saga_core::ports::{Clock, Ids, OpenError, SharedStore, Stores};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 /// One minute: what is cut off the end of a log and was there for longer is noticed.
@@ -15,6 +16,8 @@ pub(crate) const LIST_EVERY: Duration = Duration::from_secs(60);
 /// The stores of a process, each the one that it should be.
 pub(crate) struct Belonging {
     stores: BTreeMap<String, (Identity, SharedStore)>,
+    /// The list as it was last written: what did not change is not written again.
+    listed: Mutex<BTreeMap<String, Listed>>,
 }
 
 impl Belonging {
@@ -56,7 +59,8 @@ impl Belonging {
             };
             open.insert((*module).to_owned(), (identity, store));
         }
-        let belonging = Self { stores: open };
+        let listed = Mutex::new(list);
+        let belonging = Self { stores: open, listed };
         belonging.list().await?;
         Ok(belonging)
     }
@@ -71,10 +75,13 @@ impl Belonging {
         for (module, (identity, store)) in self.stores.iter().filter(|(module, _)| *module != JOURNAL) {
             list.insert(module.clone(), identity::reach(identity, store).await?);
         }
-        if list.is_empty() {
-            return Ok(());
+        let mut listed = self.listed.lock().await;
+        list.retain(|module, now| listed.get(module) != Some(now));
+        if !list.is_empty() {
+            identity::list(journal, &list).await?;
+            listed.extend(list);
         }
-        Ok(identity::list(journal, &list).await?)
+        Ok(())
     }
 }
 
