@@ -1,7 +1,9 @@
 //! Opens the stores of a start, and only those that belong to it: one that is missing, another's or behind what is known of it
 //! ends the start before anything is made or written.
 
+use crate::health::Health;
 use crate::orchestrator::{Error, JOURNAL};
+use crate::tasks::Tasks;
 use saga_core::identity::{self, Identity, Listed};
 use saga_core::ports::{Clock, Ids, OpenError, SharedStore, Stores};
 use std::collections::BTreeMap;
@@ -11,7 +13,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 /// One minute: what is cut off the end of a log and was there for longer is noticed.
-pub(crate) const LIST_EVERY: Duration = Duration::from_secs(60);
+const LIST_EVERY: Duration = Duration::from_secs(60);
 
 /// The stores of a process, each the one that it should be.
 pub(crate) struct Belonging {
@@ -82,6 +84,24 @@ impl Belonging {
             listed.extend(list);
         }
         Ok(())
+    }
+}
+
+/// Keeps the list of stores near the truth: what was cut off a log, and was in it for longer than a minute, is missed.
+pub(crate) async fn keep_list(belonging: Belonging, clock: Arc<dyn Clock>, health: Health, tasks: Tasks) {
+    loop {
+        // Also at the end: whoever stops cleanly leaves the truth.
+        let ends = tokio::select! {
+            () = tasks.stopping() => true,
+            () = clock.pause(LIST_EVERY) => false,
+        };
+        match belonging.list().await {
+            Ok(()) => health.well("list of stores"),
+            Err(why) => health.trouble("list of stores", why.to_string()),
+        }
+        if ends {
+            return;
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Builds and starts an orchestrator: stores, bus, modules, and the coordinator of the sagas.
 
-use crate::belonging::{Belonging, LIST_EVERY};
+use crate::belonging::{Belonging, keep_list};
 use crate::board::board;
 use crate::control::LocalControl;
 use crate::coordination::{Coordination, LEASE};
@@ -406,24 +406,6 @@ impl Orchestrator {
         let (hearing, tasks) = (sagas.clone(), sagas.inner.tasks.clone());
         tasks.spawn(async move { hearing.hear_outside(control).await });
         Ok(sagas)
-    }
-}
-
-/// Keeps the list of stores near the truth: what was cut off a log, and was in it for longer than a minute, is missed.
-async fn keep_list(belonging: Belonging, clock: Arc<dyn Clock>, health: Health, tasks: Tasks) {
-    loop {
-        // Also at the end: whoever stops cleanly leaves the truth.
-        let ends = tokio::select! {
-            () = tasks.stopping() => true,
-            () = clock.pause(LIST_EVERY) => false,
-        };
-        match belonging.list().await {
-            Ok(()) => health.well("list of stores"),
-            Err(why) => health.trouble("list of stores", why.to_string()),
-        }
-        if ends {
-            return;
-        }
     }
 }
 
