@@ -169,6 +169,21 @@ pub enum BusError {
         /// Who makes it, and how that is begun.
         next: String,
     },
+    /// A reader of events stands where the log of their owner does not: one of the two was set back, or exchanged. Reading
+    /// on would pass real events by, so it reads nothing more until a person has decided.
+    #[error(
+        "it has read the events of {module} up to {cursor}, but the log of {module} {why}: one of the two was restored or \
+         exchanged. Nothing more is read, so that no event is passed by; stop the process and run sagactl store recover \
+         (sagactl help SG0313)"
+    )]
+    Astray {
+        /// Whose events.
+        module: String,
+        /// The last one that was read.
+        cursor: u64,
+        /// What the log has instead.
+        why: String,
+    },
     /// Too much is waiting: the sender slows down.
     #[error("{0} messages are waiting already")]
     Full(usize),
@@ -215,6 +230,32 @@ pub struct Tip {
     pub id: Option<EventId>,
 }
 
+/// What the log of a module has at a place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The public sequence of its last public event; 0 when there is none.
+    pub head: u64,
+    /// The event at the place that was asked for; `None` when there is none.
+    pub id: Option<EventId>,
+    /// That event's link in the hash chain of the log; zeros where the log has no chain.
+    pub chain: [u8; 32],
+}
+
+impl Standing {
+    /// The error of a reader that has read up to `cursor` and knows the id of that event, or not: `None` when the log has
+    /// that event there.
+    pub fn astray(&self, module: &str, cursor: u64, known: impl Fn(EventId) -> bool) -> Option<BusError> {
+        let why = if cursor > self.head {
+            format!("ends at {}", self.head)
+        } else if cursor > 0 && self.id.is_some_and(|id| !known(id)) {
+            "has another event there".to_owned()
+        } else {
+            return None;
+        };
+        Some(BusError::Astray { module: module.to_owned(), cursor, why })
+    }
+}
+
 /// Events: one dense sequence per module, published by its relay alone. The sequence of an event on the bus is its
 /// `public_seq`.
 #[async_trait]
@@ -225,13 +266,14 @@ pub trait EventBus: Send + Sync {
     /// The last event of a module.
     async fn tip(&self, module: &str) -> Result<Tip, BusError>;
     /// Waits for events of `module` whose `public_seq` is larger than `after` and takes at most `max`, in order and
-    /// without a gap. The cursor belongs to the caller. Cancelling loses nothing.
+    /// without a gap. Only what the log of `module` has is given: an event is taken when its chain continues what was read
+    /// before, or when its owner says that it is his; what nobody vouches for is waited out, and never given. The cursor
+    /// belongs to the caller, and `Astray` says that it is not a place in the owner's log. Cancelling loses nothing.
     async fn events(&self, module: &str, after: u64, max: usize) -> Result<Vec<Recorded>, BusError>;
-    /// The last public event in the log of a module, as whoever owns it says now: the bus itself may be behind it. A bus
-    /// that cannot ask says so.
-    async fn owner_head(&self, module: &str) -> Result<u64, BusError> {
-        Err(BusError::Unavailable(format!("{module} cannot be asked over this bus")))
-    }
+    /// The last public event in the log of a module, as whoever owns it says now: the bus itself may be behind it.
+    async fn owner_head(&self, module: &str) -> Result<u64, BusError>;
+    /// What the owner's own log has at a public sequence, whatever the bus has there.
+    async fn standing(&self, module: &str, seq: u64) -> Result<Standing, BusError>;
     /// Which sequences up to `head` the bus does not have at its end.
     async fn missing(&self, module: &str, head: u64) -> Result<Vec<RangeInclusive<u64>>, BusError>;
 }

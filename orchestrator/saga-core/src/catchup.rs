@@ -1,6 +1,7 @@
 //! Brings a projection up to a page of a log: load, fold (pure), commit once. Replay and rebuild run through here too.
 
 use crate::batch::{Batch, Commit, DOCUMENTS_PER_BATCH_MAX, Fence};
+use crate::bus::Standing;
 use crate::envelope::Recorded;
 use crate::id::{Position, StreamId};
 use crate::json::Payload;
@@ -134,19 +135,24 @@ pub async fn fold_page(
     // What is known is only what is durable: it goes before the commit and comes back with its answer.
     let before = std::mem::take(kept);
     let own_documents = folded.batch.documents.iter().filter(|write| write.projection == def.name);
-    let written: Vec<_> = own_documents.map(|write| (write.key.clone(), write.body.clone())).collect();
-    match own.commit(Batch { fence, ..folded.batch }).await {
-        Commit::Ok(_) => {
-            *blocked = folded.blocked;
-            *kept = before.with(def, written);
-            Ok(())
-        }
-        Commit::Conflict(conflict) => Err(CatchUpError::Write(conflict.to_string())),
-        Commit::Fenced { current } => Err(CatchUpError::Write(format!("fenced by epoch {current}"))),
-        Commit::Rejected(limit) => Err(CatchUpError::Write(limit.to_string())),
-        // Documents are overwritten by the same fold again, so a lost answer needs no reading back.
-        Commit::Retryable(why) | Commit::Unknown(why) => Err(CatchUpError::Write(why.to_string())),
-    }
+    let written_documents: Vec<_> = own_documents.map(|write| (write.key.clone(), write.body.clone())).collect();
+    written(own.commit(Batch { fence, ..folded.batch }).await)?;
+    *blocked = folded.blocked;
+    *kept = before.with(def, written_documents);
+    Ok(())
+}
+
+/// Whether a commit of documents and checkpoints happened. They are overwritten by the same fold again, so a lost answer
+/// needs no reading back.
+pub(crate) fn written(commit: Commit) -> Result<(), CatchUpError> {
+    let why = match commit {
+        Commit::Ok(_) => return Ok(()),
+        Commit::Conflict(conflict) => conflict.to_string(),
+        Commit::Fenced { current } => format!("fenced by epoch {current}"),
+        Commit::Rejected(limit) => limit.to_string(),
+        Commit::Retryable(why) | Commit::Unknown(why) => why.to_string(),
+    };
+    Err(CatchUpError::Write(why))
 }
 
 /// The position of the event with this public sequence; of the end of the log if it has fewer. One read where everything
@@ -168,6 +174,15 @@ pub async fn place(log: &SharedStore, public: u64) -> Result<Position, ReadError
         (after, limit) = (Position(last.position.0 + missing - 1), PLACE_PAGE);
     }
 }
+/// What a log has at a public sequence.
+pub async fn standing(log: &SharedStore, seq: u64) -> Result<Standing, ReadError> {
+    let head = public_head(log).await?;
+    let Position(at) = place(log, seq).await?;
+    let page = log.read_log(Position(at.saturating_sub(1)), 1).await?;
+    let found = page.first().filter(|recorded| seq > 0 && recorded.public_seq == Some(seq));
+    Ok(Standing { head, id: found.map(|event| event.id), chain: found.map_or([0; 32], |event| event.chain) })
+}
+
 /// Where one looks first is nearly always right; then a short page does.
 const PLACE_PAGE: usize = 64;
 

@@ -117,6 +117,10 @@ codes! {
     BUS_UNAVAILABLE = "SG0309", 9, true, "the bus cannot be reached or used";
     /// An order, or a wait, on a folder that nobody runs.
     NOBODY_RUNS = "SG0310", 9, true, "nobody runs this folder";
+    /// A consumer of events stands where its source's log does not.
+    ASTRAY = "SG0313", 6, false, "a consumer has read what its source's log does not have";
+    /// A stream of events has what its owner's log does not.
+    FOREIGN_EVENT = "SG0314", 6, false, "a stream has an event that its owner's log does not have";
     /// A cursor that does not belong to the list.
     CURSOR = "SG0315", 2, false, "the cursor does not go on with this list";
     /// An address that the API does not have.

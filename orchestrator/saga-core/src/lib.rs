@@ -38,9 +38,11 @@ pub mod memory;
 pub mod module;
 pub mod outcome;
 pub mod plain;
+pub mod panics;
 pub mod policy;
 pub mod ports;
 pub mod projection;
+pub mod recover;
 pub mod saga;
 pub mod soundness;
 #[cfg(feature = "laws")]

@@ -168,6 +168,10 @@ impl ProjectionDef {
         sources.dedup();
         sources
     }
+    /// The module that keeps it.
+    pub fn owner(&self) -> &str {
+        self.name.split('.').next().unwrap_or_default()
+    }
     /// The consumer name of its checkpoint for one source.
     pub fn consumer(&self, source: &str) -> String {
         consumer_of(&self.name, self.version, source)

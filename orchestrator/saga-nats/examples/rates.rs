@@ -3,7 +3,7 @@
 
 use futures::StreamExt;
 use saga_core::bus::{Bus, Calls, CommandMessage, EventBus, Inbox, Message, Settle};
-use saga_core::envelope::{Actor, Metadata, Recorded};
+use saga_core::envelope::{Actor, Metadata, Recorded, chain};
 use saga_core::host::direct;
 use saga_core::id::{EventId, Position, StreamId, Version};
 use saga_core::json::Payload;
@@ -45,7 +45,7 @@ fn event(seq: u64) -> Recorded {
         meta: Payload::of(&metadata).unwrap(),
         time: Timestamp(1_700_000_000_000_000),
         recorded_at: Timestamp(1_700_000_000_000_000),
-        chain: [7; 32],
+        chain: [0; 32],
     }
 }
 
@@ -123,7 +123,13 @@ async fn rates(Connections { coordinator, law, one, reader }: Connections) -> St
     coordinator.ensure(&["law", "one"], &[1]).await.unwrap();
     let (serving, mut serves) = (coordinator.clone(), tokio::task::JoinSet::new());
     serves.spawn(async move { serving.serve(vec![serving.readers_answerer()]).await });
-    let events: Vec<Recorded> = (1..=EVENTS).map(event).collect();
+    let mut last = [0; 32];
+    let chained = |seq| {
+        let event = event(seq);
+        last = chain(&last, event.position, &event.digest());
+        Recorded { chain: last, ..event }
+    };
+    let events: Vec<Recorded> = (1..=EVENTS).map(chained).collect();
     let rate = |count: u64, since: Instant| count as f64 / since.elapsed().as_secs_f64();
     let start = Instant::now();
     // As a relay does: one window after the other, each acknowledged before the next.

@@ -46,6 +46,8 @@ fn absent<T>(result: Result<T, ApiError>, not_found: &[u64]) -> Result<Option<T>
 #[derive(Debug, Clone)]
 pub(crate) struct StreamInfo {
     pub(crate) config: Value,
+    /// When it was created: another time is another stream, though it has the same name.
+    pub(crate) created: String,
     pub(crate) first: u64,
     pub(crate) last: u64,
     /// How many messages have a subject of the filter that was asked with.
@@ -123,7 +125,8 @@ impl Api {
             let counts = state["subjects"].as_object().into_iter().flatten();
             let matching = counts.filter_map(|(_, count)| count.as_u64()).sum();
             let (first, last) = (number("first_seq"), number("last_seq"));
-            StreamInfo { config: info["config"].take(), first, last, matching }
+            let created = info["created"].as_str().unwrap_or_default().to_owned();
+            StreamInfo { config: info["config"].take(), created, first, last, matching }
         }))
     }
     pub(crate) async fn create_stream(&self, name: &str, config: &Value) -> Result<(), ApiError> {

@@ -46,6 +46,8 @@ mod read;
 mod read_log;
 mod readers;
 mod refusal;
+mod shelf;
+mod strange;
 pub mod subject;
 pub mod topology;
 mod upkeep;
@@ -61,12 +63,13 @@ use consume::Desk;
 use health::Progress;
 use link::Link;
 use publish::Publisher;
-use read::Shelf;
 use saga_core::bus::{BusError, Inbox};
 use saga_core::ports::SharedStore;
 use saga_core::time::Timestamp;
+use shelf::Shelf;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use strange::Strange;
 use subject::{Replies, Subjects};
 use topology::Wanted;
 use upkeep::Kept;
@@ -89,7 +92,9 @@ struct Inner {
     wishes: Mutex<BTreeMap<(String, u16), Replies>>,
     publishers: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Publisher>>>>,
     shelf: Arc<Shelf>,
-    /// Events that this process has put aside already.
+    /// What stands in streams of events and is not their owners'.
+    strange: Strange,
+    /// Events that this process has put aside already: module and incarnation of its stream, sequence.
     parked: Mutex<BTreeSet<(String, u64)>>,
     /// What was asked for and is looked after.
     kept: Kept,
@@ -126,6 +131,7 @@ impl Nats {
             wishes: Mutex::default(),
             publishers: Mutex::default(),
             shelf: Arc::default(),
+            strange: Strange::default(),
             parked: Mutex::default(),
             kept: Kept::default(),
             logs: Mutex::default(),

@@ -4,7 +4,9 @@ use crate::event::id_of;
 use crate::subject::{COMMANDS, OUTSIDE, REPLIES, Replies, stream_of};
 use crate::{Nats, message, now, read_log};
 use async_trait::async_trait;
-use saga_core::bus::{Answerer, Aside, Bus, BusError, Calls, Delivery, EventBus, Inbox, Line, Message, Settle, Tip};
+use saga_core::bus::{
+    Answerer, Aside, Bus, BusError, Calls, Delivery, EventBus, Inbox, Line, Message, Settle, Standing, Tip,
+};
 use saga_core::envelope::Recorded;
 use saga_core::json::Payload;
 use saga_core::outcome::Refused;
@@ -86,6 +88,9 @@ impl EventBus for Nats {
     }
     async fn owner_head(&self, module: &str) -> Result<u64, BusError> {
         self.inner.log_head(module).await
+    }
+    async fn standing(&self, module: &str, seq: u64) -> Result<Standing, BusError> {
+        self.inner.standing(module, seq).await
     }
     async fn missing(&self, module: &str, head: u64) -> Result<Vec<RangeInclusive<u64>>, BusError> {
         let last = self.inner.api.stream(&stream_of(module), None).await?.map_or(0, |info| info.last);

@@ -1,27 +1,33 @@
 //! Reading events: the cursor belongs to the caller, the consumer at the broker is only a cache that is made anew
 //! whenever it does not deliver exactly the next sequence. A gap is neither waited out nor skipped.
+//!
+//! Nothing is given that the owner's log does not have. An event whose chain continues the one before it is his, because
+//! nobody else has made it from that one; everything else is read from his log instead. What stands in the stream where
+//! his log has nothing yet is a phantom, and waited out. A cursor belongs to one incarnation of the stream: with a new one
+//! reading goes on at cursor + 1, once the owner has said that the cursor is a place in his log.
 
 use crate::api::Stored;
-use crate::connect::{Account, pause_after};
+use crate::connect::{Account, Creates, pause_after};
 use crate::consume::UNREADABLE_HEADERS;
 use crate::dlq::Poison;
 use crate::event::{self, Incoming};
 use crate::headers::is_readable;
 use crate::pull::{Got, Pull, place};
+use crate::read_log::Owned;
 use crate::readers::Given;
+use crate::shelf::Shelf;
 use crate::subject::stream_of;
 use crate::{Inner, lock};
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use saga_core::bus::BusError;
-use saga_core::envelope::Recorded;
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use saga_core::envelope::{Recorded, chain};
+use saga_core::id::{EventId, Position};
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// 500 events in one pull: a page, held in memory.
 const PULL: usize = 500;
-/// 64 cursors wait for their callers; the longest unused goes first.
-const SHELF_MAX: usize = 64;
 /// 10,000 events put aside are remembered, so that they are put aside once.
 const PARKED_MAX: usize = 10_000;
 
@@ -30,59 +36,49 @@ const FAILURES_MAX: u32 = 2;
 /// 100 events are then read one by one.
 const BY_HAND: usize = 100;
 
-/// Readers that wait for their caller's next call: by module and cursor.
-#[derive(Default)]
-pub(crate) struct Shelf(Mutex<Kept>);
-#[derive(Default)]
-struct Kept {
-    readers: BTreeMap<(String, u64), Vec<(u64, Reader)>>,
-    used: u64,
-}
-
-impl Shelf {
-    fn take(&self, module: &str, after: u64) -> Option<Reader> {
-        let mut kept = lock(&self.0);
-        let key = (module.to_owned(), after);
-        let readers = kept.readers.get_mut(&key)?;
-        let reader = readers.pop().map(|(_, reader)| reader);
-        if readers.is_empty() {
-            kept.readers.remove(&key);
-        }
-        reader
-    }
-    fn put(&self, reader: Reader) {
-        let mut kept = lock(&self.0);
-        kept.used += 1;
-        let used = kept.used;
-        kept.readers.entry((reader.module.clone(), reader.cursor)).or_default().push((used, reader));
-        if kept.readers.values().map(Vec::len).sum::<usize>() <= SHELF_MAX {
-            return;
-        }
-        let oldest = kept.readers.iter().flat_map(|(key, readers)| readers.iter().map(move |(used, _)| (*used, key)));
-        let Some((used, key)) = oldest.min().map(|(used, key)| (used, key.clone())) else { return };
-        if let Some(readers) = kept.readers.get_mut(&key) {
-            readers.retain(|(at, _)| *at != used);
-            if readers.is_empty() {
-                kept.readers.remove(&key);
-            }
-        }
-    }
-}
-
 /// One place in the events of a module.
-struct Reader {
-    module: String,
+pub(crate) struct Reader {
+    pub(crate) module: String,
     /// What the caller has.
-    cursor: u64,
-    /// The sequence that must come next. Larger than `cursor + 1` when something was put aside between them.
+    pub(crate) cursor: u64,
+    /// The sequence that must come next.
     next: u64,
+    /// The chain of the event before it, where that is known and has one.
+    link: Option<[u8; 32]>,
+    /// When the stream was created that it reads.
+    of: Option<String>,
+    /// The owner has said that this is a place in his log, or nothing was read yet.
+    sure: bool,
+    /// The stream has something here that its owner does not have, yet or ever.
+    held: Option<u64>,
     ready: VecDeque<Recorded>,
     pull: Option<Pull>,
     /// Something came since the pull was asked for.
     fed: bool,
-    /// The sequence before which the stream itself has a gap.
-    gap: Option<u64>,
     failures: u32,
+}
+
+/// Why there is no event.
+enum Broken {
+    /// It is tried again.
+    Weather(String),
+    /// The cursor is not a place in the owner's log.
+    Astray(BusError),
+}
+impl From<String> for Broken {
+    fn from(why: String) -> Self {
+        Broken::Weather(why)
+    }
+}
+fn weather(why: impl std::fmt::Display) -> Broken {
+    Broken::Weather(why.to_string())
+}
+
+/// The chain before the first event.
+const ORIGIN: [u8; 32] = [0; 32];
+/// What a chain says; zeros are none.
+fn link(chain: [u8; 32]) -> Option<[u8; 32]> {
+    (chain != ORIGIN).then_some(chain)
 }
 
 /// A message of the stream, however it came.
@@ -114,11 +110,15 @@ impl Inner {
         // It is there until the loan ends.
         let Some(reader) = loan.reader.as_mut() else { return Ok(Vec::new()) };
         while reader.ready.is_empty() {
-            if let Err(why) = reader.turn(self).await {
-                reader.pull = None;
-                reader.failures += 1;
-                self.progress.trouble(&reader.name(), &why);
-                pause_after(reader.failures).await;
+            let Err(broken) = reader.turn(self).await else { continue };
+            reader.pull = None;
+            match broken {
+                Broken::Astray(why) => return Err(why),
+                Broken::Weather(why) => {
+                    reader.failures += 1;
+                    self.progress.trouble(&reader.name(), &why);
+                    pause_after(reader.failures).await;
+                }
             }
         }
         let count = max.max(1).min(reader.ready.len());
@@ -126,18 +126,37 @@ impl Inner {
         reader.cursor = events.last().and_then(event::sequence).unwrap_or(reader.cursor);
         Ok(events)
     }
+    /// Whoever only looks wants to see what there is, and puts nothing aside.
+    fn reads_as_it_is(&self) -> bool {
+        self.options.creates == Creates::Nothing
+    }
 }
 
 impl Reader {
     fn at(module: &str, cursor: u64) -> Self {
-        let (module, next) = (module.to_owned(), cursor + 1);
-        Self { module, cursor, next, ready: VecDeque::new(), pull: None, fed: false, gap: None, failures: 0 }
+        let (link, sure) = ((cursor == 0).then_some(ORIGIN), cursor == 0);
+        Self {
+            module: module.to_owned(),
+            cursor,
+            next: cursor + 1,
+            link,
+            of: None,
+            sure,
+            held: None,
+            ready: VecDeque::new(),
+            pull: None,
+            fed: false,
+            failures: 0,
+        }
     }
     fn name(&self) -> String {
         format!("events of {}", self.module)
     }
     /// One step towards an event.
-    async fn turn(&mut self, inner: &Inner) -> Result<(), String> {
+    async fn turn(&mut self, inner: &Inner) -> Result<(), Broken> {
+        if let Some(seq) = self.held {
+            return self.hold(inner, seq).await;
+        }
         let Some(pull) = self.pull.as_mut() else { return self.set_up(inner).await };
         if !pull.is_open() {
             self.fed = false;
@@ -150,56 +169,128 @@ impl Reader {
         }
         Ok(())
     }
-    async fn take(&mut self, inner: &Inner, got: Got) -> Result<(), String> {
+    async fn take(&mut self, inner: &Inner, got: Got) -> Result<(), Broken> {
         match got {
-            Got::Broken(why) => return Err(why),
+            Got::Broken(why) => return Err(weather(why)),
             Got::Ended if self.fed => {}
             Got::Ended => self.look(inner).await?,
             Got::Message(message) => {
-                let Some(place) = place(&message) else { return Err("a message without a place".to_owned()) };
+                let Some(place) = place(&message) else { return Err(weather("a message without a place")) };
                 // A consumer that begins behind the end of its stream begins at the end on some servers.
                 if place.seq < self.next {
                     return Ok(());
                 }
-                if place.seq > self.next {
-                    return self.gap(place.seq);
+                if place.seq > self.next && !self.close(inner, place.seq).await? {
+                    return Ok(());
                 }
                 self.fed = true;
-                self.one(inner, &message, place.seq).await?;
+                if place.seq == self.next {
+                    self.one(inner, &message, place.seq).await?;
+                }
             }
         }
         self.failures = 0;
         inner.progress.sign(&self.name());
         Ok(())
     }
-    /// A gap may be one of the delivery: the consumer is made anew. If it is still there, it is one of the stream.
-    fn gap(&mut self, seq: u64) -> Result<(), String> {
-        let next = self.next;
-        self.gap = Some(seq);
-        Err(format!("{seq} came where {next} was expected"))
+    /// A gap before `seq`, of the delivery or of the stream: the owner has what is missing. Should he be away, the consumer
+    /// is made anew, which helps if it was one of the delivery. Whether the gap is closed.
+    async fn close(&mut self, inner: &Inner, seq: u64) -> Result<bool, Broken> {
+        if inner.reads_as_it_is() {
+            self.next = seq;
+            return Ok(true);
+        }
+        let from = self.next;
+        self.fetch(inner, seq - from).await?;
+        if self.next == from {
+            return Err(weather(format!("{seq} came where {from} was expected, and its owner does not have that")));
+        }
+        if self.next < seq {
+            self.pull = None;
+        }
+        Ok(self.next >= seq)
     }
-    async fn one(&mut self, inner: &Inner, message: &async_nats::Message, seq: u64) -> Result<(), String> {
+    async fn one(&mut self, inner: &Inner, message: &async_nats::Message, seq: u64) -> Result<(), Broken> {
         let (headers, body) = (message.headers.as_ref(), &message.payload);
         let subject = message.subject.as_str();
         self.content(inner, Content { subject, headers, raw: &[], body }, seq).await
     }
-    async fn content(&mut self, inner: &Inner, content: Content<'_>, seq: u64) -> Result<(), String> {
+    async fn content(&mut self, inner: &Inner, content: Content<'_>, seq: u64) -> Result<(), Broken> {
         let decoded = match content.raw.is_empty() {
             true => event::decode(&self.module, seq, content.headers, content.body).map_err(|why| why.to_string()),
             false => Err(UNREADABLE_HEADERS.to_owned()),
         };
-        match decoded {
-            Ok(Incoming::Event(event)) => self.ready.push_back(*event),
-            Ok(Incoming::Claim(seq)) => return self.fetch(inner, seq).await,
-            Err(why) => self.park(inner, &content, seq, &why).await?,
+        let as_it_is = inner.reads_as_it_is();
+        let (found, why) = match decoded {
+            Ok(Incoming::Event(event)) if as_it_is || self.continues(seq, &event) => {
+                self.give(*event);
+                return Ok(());
+            }
+            Ok(Incoming::Event(event)) => (Some(event.id), None),
+            Ok(Incoming::Claim(_)) => (None, None),
+            Err(_) if as_it_is => {
+                self.next = seq + 1;
+                return Ok(());
+            }
+            Err(why) => (None, Some(why)),
+        };
+        if let Some(why) = &why {
+            self.park(inner, &content, seq, why).await?;
         }
-        self.next = seq + 1;
+        let owned = self.fetch(inner, PULL as u64).await?;
+        match (owned.first, owned.unreadable) {
+            (Some(first), _) => {
+                if why.is_some() || found.is_some_and(|found| found != first) {
+                    let of = self.of.clone().unwrap_or_default();
+                    inner.strange.note(&self.module, of, seq, "is not what its owner's log has there");
+                }
+            }
+            // Its owner says that it is his, and it cannot be read: poison, which blocks nobody.
+            (None, Some(unreadable)) => {
+                if why.is_none() {
+                    self.park(inner, &content, seq, &unreadable).await?;
+                }
+                (self.next, self.link) = (seq + 1, None);
+            }
+            (None, None) => {
+                self.held = Some(seq);
+                return Err(self.phantom(inner, seq, owned.head));
+            }
+        }
         Ok(())
     }
+    /// Whether this is the next event of the log that was read so far. The chain counts in positions of the log, which are
+    /// its public sequences as long as nothing of it is private; where something is, its owner is asked.
+    fn continues(&self, seq: u64, event: &Recorded) -> bool {
+        self.link.is_some_and(|link| chain(&link, Position(seq), &event.digest()) == event.chain)
+    }
+    fn give(&mut self, event: Recorded) {
+        (self.next, self.link) = (event.position.0 + 1, link(event.chain));
+        self.ready.push_back(event);
+    }
+    /// The stream has something that its owner does not have: not before he has an event there, or the stream is a new one,
+    /// is anything read.
+    async fn hold(&mut self, inner: &Inner, seq: u64) -> Result<(), Broken> {
+        let info = inner.api.stream(&stream_of(&self.module), None).await.map_err(weather)?;
+        if info.is_none_or(|info| Some(info.created) != self.of) {
+            self.held = None;
+            return Ok(());
+        }
+        let owned = self.fetch(inner, PULL as u64).await?;
+        if owned.first.is_none() {
+            return Err(self.phantom(inner, seq, owned.head));
+        }
+        self.held = None;
+        Ok(())
+    }
+    fn phantom(&self, inner: &Inner, seq: u64, head: u64) -> Broken {
+        let says = format!("is not its owner's: his log ends at {head}");
+        weather(inner.strange.note(&self.module, self.of.clone().unwrap_or_default(), seq, &says))
+    }
     /// Reads a few events without a consumer: among them may be one that ends the connection of whoever receives it.
-    async fn by_hand(&mut self, inner: &Inner, stream: &str) -> Result<(), String> {
+    async fn by_hand(&mut self, inner: &Inner, stream: &str) -> Result<(), Broken> {
         for _ in 0..BY_HAND {
-            let stored = inner.api.message(stream, self.next).await.map_err(|why| why.to_string())?;
+            let stored = inner.api.message(stream, self.next).await.map_err(weather)?;
             let Some(Stored { seq, subject, headers, raw, body }) = stored else { return Ok(()) };
             let raw = if is_readable(&raw) { &[][..] } else { &raw };
             let content = Content { subject: &subject, headers: Some(&headers), raw, body: &Bytes::from(body) };
@@ -208,8 +299,9 @@ impl Reader {
         }
         Ok(())
     }
-    async fn park(&self, inner: &Inner, content: &Content<'_>, seq: u64, reason: &str) -> Result<(), String> {
-        let key = (self.module.clone(), seq);
+    async fn park(&self, inner: &Inner, content: &Content<'_>, seq: u64, reason: &str) -> Result<(), Broken> {
+        // A stream that is new counts from one again: what stands there is something else.
+        let key = (format!("{} {}", self.module, self.of.as_deref().unwrap_or_default()), seq);
         if lock(&inner.parked).contains(&key) {
             return Ok(());
         }
@@ -230,7 +322,7 @@ impl Reader {
             raw: content.raw,
             body: content.body.clone(),
         };
-        inner.park(&poison).await.map_err(|why| why.to_string())?;
+        inner.park(&poison).await.map_err(weather)?;
         let mut parked = lock(&inner.parked);
         parked.insert(key);
         if parked.len() > PARKED_MAX {
@@ -238,31 +330,29 @@ impl Reader {
         }
         Ok(())
     }
-    /// Gets the events up to `upto` from their producer, as many as it gives at once.
-    async fn fetch(&mut self, inner: &Inner, upto: u64) -> Result<(), String> {
-        let wanted = usize::try_from((upto + 1).saturating_sub(self.next)).unwrap_or(PULL);
-        let events = inner.read_log(&self.module, self.next - 1, wanted.min(PULL)).await;
-        let events = events.map_err(|why| format!("{} to {upto} from the producer: {why}", self.next))?;
-        if events.is_empty() {
-            return Err(format!("the producer does not have {} either", self.next));
-        }
-        self.next += events.len() as u64;
-        self.ready.extend(events);
-        Ok(())
+    /// Gets the next events from their owner, as many as he gives at once.
+    async fn fetch(&mut self, inner: &Inner, wanted: u64) -> Result<Fetched, Broken> {
+        let owned =
+            inner.read_log(&self.module, self.next - 1, usize::try_from(wanted).unwrap_or(PULL).min(PULL)).await;
+        let Owned { events, head, unreadable } =
+            owned.map_err(|why| weather(format!("{} from its owner: {why}", self.next)))?;
+        let first = events.first().map(|event| event.id);
+        events.into_iter().for_each(|event| self.give(event));
+        Ok(Fetched { first, head, unreadable })
     }
     /// Makes a consumer that begins where this reader goes on; what the stream does not have any more is fetched first.
-    async fn set_up(&mut self, inner: &Inner) -> Result<(), String> {
+    async fn set_up(&mut self, inner: &Inner) -> Result<(), Broken> {
         let stream = stream_of(&self.module);
-        let info = inner.api.stream(&stream, None).await.map_err(|why| why.to_string())?;
-        let Some(info) = info else { return Err(format!("stream {stream} is missing")) };
-        if info.first > self.next && info.last >= self.next {
-            return self.fetch(inner, info.first - 1).await;
+        let info = inner.api.stream(&stream, None).await.map_err(weather)?;
+        let Some(info) = info else { return Err(weather(format!("stream {stream} is missing"))) };
+        self.is_of(&info.created);
+        inner.strange.forget(&self.module, &info.created);
+        if !self.sure && !inner.reads_as_it_is() {
+            self.stands(inner).await?;
         }
-        if let Some(seq) = self.gap.take() {
-            let first = inner.api.message(&stream, self.next).await.map_err(|why| why.to_string())?;
-            if first.is_none() && seq > self.next {
-                return self.fetch(inner, seq - 1).await;
-            }
+        if info.first > self.next && info.last >= self.next {
+            let wanted = info.first - self.next;
+            return self.close(inner, self.next + wanted).await.map(drop);
         }
         if self.failures >= FAILURES_MAX {
             self.by_hand(inner, &stream).await?;
@@ -273,18 +363,56 @@ impl Reader {
         match inner.consumer_from(&self.module, self.next).await? {
             Given::Consumer(consumer) => self.pull = Some(Pull::open(&inner.api, &stream, &consumer).await?),
             // What is there already comes out of its owner's log meanwhile.
-            Given::Nobody(_) if info.last >= self.next => self.fetch(inner, info.last).await?,
-            Given::Nobody(why) => return Err(format!("no coordinator gives a consumer: {why}")),
+            Given::Nobody(_) if info.last >= self.next => {
+                let last = info.last + 1;
+                self.close(inner, last).await?;
+            }
+            Given::Nobody(why) => return Err(weather(format!("no coordinator gives a consumer: {why}"))),
         }
         Ok(())
     }
+    /// The stream was created at this time. In a new one reading goes on behind what the caller has, whatever was passed by
+    /// in the one before.
+    fn is_of(&mut self, created: &str) {
+        if self.of.as_deref().is_some_and(|of| of != created) {
+            if self.next != self.cursor + 1 {
+                self.link = None;
+            }
+            self.ready.clear();
+            self.next = self.cursor + 1;
+            self.sure = self.cursor == 0;
+            if self.sure {
+                self.link = Some(ORIGIN);
+            }
+        }
+        self.of = Some(created.to_owned());
+    }
+    /// Asks the owner whether his log has what was read last.
+    async fn stands(&mut self, inner: &Inner) -> Result<(), Broken> {
+        let standing = inner.standing(&self.module, self.cursor).await.map_err(weather)?;
+        let theirs = link(standing.chain);
+        let same = self.link.zip(theirs).is_none_or(|(ours, theirs)| ours == theirs);
+        if let Some(astray) = standing.astray(&self.module, self.cursor, |_| same) {
+            return Err(Broken::Astray(astray));
+        }
+        (self.link, self.sure) = (theirs, true);
+        Ok(())
+    }
     /// After a wait that brought nothing: is there really nothing?
-    async fn look(&mut self, inner: &Inner) -> Result<(), String> {
-        let info = inner.api.stream(&stream_of(&self.module), None).await.map_err(|why| why.to_string())?;
+    async fn look(&mut self, inner: &Inner) -> Result<(), Broken> {
+        let info = inner.api.stream(&stream_of(&self.module), None).await.map_err(weather)?;
         match info {
+            Some(info) if Some(&info.created) != self.of.as_ref() => Err(weather("the stream is a new one")),
             Some(info) if info.last < self.next => Ok(()),
-            Some(info) => Err(format!("nothing came, and the stream has events up to {}", info.last)),
-            None => Err("the stream is missing".to_owned()),
+            Some(info) => Err(weather(format!("nothing came, and the stream has events up to {}", info.last))),
+            None => Err(weather("the stream is missing")),
         }
     }
+}
+
+/// What an owner gave.
+struct Fetched {
+    first: Option<EventId>,
+    head: u64,
+    unreadable: Option<String>,
 }

@@ -4,7 +4,7 @@ use crate::Inner;
 use crate::event::{self, READ_LOG, READ_LOG_VERSION};
 use crate::headers::Attributes;
 use crate::subject::Subjects;
-use saga_core::bus::{Answerer, BusError, Line};
+use saga_core::bus::{Answerer, BusError, Line, Standing};
 use saga_core::catchup::{place, public_head};
 use saga_core::envelope::Recorded;
 use saga_core::json::Payload;
@@ -29,7 +29,19 @@ struct Question {
 #[derive(Deserialize)]
 struct Page {
     events: Vec<Payload>,
+    #[serde(default)]
     head: u64,
+}
+
+/// What an owner has behind a place.
+#[derive(Debug, Default)]
+pub(crate) struct Owned {
+    /// Its events there, in order and without a gap.
+    pub(crate) events: Vec<Recorded>,
+    /// The last place of its log.
+    pub(crate) head: u64,
+    /// Why the event behind those cannot be read, though its owner has one there.
+    pub(crate) unreadable: Option<String>,
 }
 
 /// The line on which the events of a module are asked for.
@@ -81,6 +93,13 @@ async fn answer(
 }
 
 impl Inner {
+    /// What the log of a module has at a place.
+    pub(crate) async fn standing(&self, module: &str, seq: u64) -> Result<Standing, BusError> {
+        let owned = self.read_log(module, seq.saturating_sub(1), 1).await?;
+        let found = owned.events.first().filter(|event| event::sequence(event) == Some(seq));
+        let chain = found.map_or([0; 32], |event| event.chain);
+        Ok(Standing { head: owned.head, id: found.map(|event| event.id), chain })
+    }
     /// Asks the producer of a module's events how far its log reaches.
     pub(crate) async fn log_head(&self, module: &str) -> Result<u64, BusError> {
         // One event behind the end of everything: the answer is the end alone.
@@ -98,15 +117,21 @@ impl Inner {
         answer.read().map_err(|why| wrong(why.to_string()))
     }
     /// Asks the producer of a module's events for those after `after`, in order and without a gap.
-    pub(crate) async fn read_log(&self, module: &str, after: u64, limit: usize) -> Result<Vec<Recorded>, BusError> {
-        let wrong = |why: String| BusError::Unavailable(format!("ReadLog of {module}: {why}"));
+    pub(crate) async fn read_log(&self, module: &str, after: u64, limit: usize) -> Result<Owned, BusError> {
         let page = self.log_page(module, after, limit).await?;
-        let mut events = Vec::with_capacity(page.events.len());
+        let given = if page.events.is_empty() { 0 } else { after + page.events.len() as u64 };
+        let mut owned = Owned { head: page.head.max(given), ..Owned::default() };
         for (event, seq) in page.events.iter().zip(after + 1..) {
             let read = Attributes::of_structured(event.as_str().as_bytes());
             let read = read.and_then(|(attributes, data)| event::recorded(module, seq, &attributes, data));
-            events.push(read.map_err(|why| wrong(why.to_string()))?);
+            match read {
+                Ok(event) => owned.events.push(event),
+                Err(why) => {
+                    owned.unreadable = Some(why.to_string());
+                    break;
+                }
+            }
         }
-        Ok(events)
+        Ok(owned)
     }
 }

@@ -42,6 +42,7 @@ impl Upkeep for Nats {
             return vec![Ailment { place, says }];
         }
         let mut all = lock(&inner.kept.wrong).clone();
+        all.extend(inner.strange.ailments());
         all.extend(
             inner
                 .progress

@@ -12,6 +12,7 @@ pub mod look;
 pub mod migrate;
 pub mod modules;
 pub mod providers;
+pub mod recover;
 pub mod serve;
 mod service;
 pub mod starting;

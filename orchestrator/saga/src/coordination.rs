@@ -14,7 +14,7 @@ use saga_core::machine::coordinator::{Coordinator, Definitions};
 use saga_core::machine::seats::{Seating, Seats, group_scope};
 use saga_core::ports::{Claim, Clock, Ids, Lease, ReadError, SharedStore};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use uuid::Uuid;
@@ -26,10 +26,13 @@ pub const LEASE: Duration = Duration::from_secs(10);
 const EAGER_ROUNDS: u32 = 4;
 /// After a round that did not get what it asked for, or could not ask.
 const ROUND_PAUSE: Duration = Duration::from_millis(50);
+/// After a group broke in a way that its code does not know: 1 s, so that it does not do so a thousand times a second.
+const BROKEN_PAUSE: Duration = Duration::from_secs(1);
 /// The place of this in the health of the process.
 const PLACE: &str = "coordinator";
 
 /// Everything that groups of this process are run with.
+#[derive(Clone)]
 pub(crate) struct Coordination {
     pub(crate) owner: Uuid,
     pub(crate) lease: Duration,
@@ -58,8 +61,22 @@ struct Runner {
 }
 
 impl Coordination {
+    /// Runs until everything ends. Should it break, everything that it had begun ends first, and is begun anew from the
+    /// leases and the log.
+    pub(crate) fn keep(self, tasks: &Tasks) {
+        let before = Mutex::new(self.tasks.scope());
+        tasks.keep(PLACE, move || {
+            let scope = self.tasks.scope();
+            let mut held = before.lock().unwrap_or_else(PoisonError::into_inner);
+            let (before, fresh) = (std::mem::replace(&mut *held, scope.clone()), Self { tasks: scope, ..self.clone() });
+            async move {
+                before.stop().await;
+                fresh.run().await;
+            }
+        });
+    }
     /// Until everything ends; then everything is given back, so that nobody has to wait for it.
-    pub(crate) async fn run(self) {
+    async fn run(self) {
         let seats = Seats::new(self.owner, self.groups.count);
         let mut runners = BTreeMap::new();
         let (mut claim, mut eager) = (Claim::default(), 0);
@@ -175,8 +192,9 @@ impl Coordination {
             (Arc::clone(&self.groups), Arc::clone(&self.bus), Arc::clone(&self.ended), self.health.clone());
         let (line, answerer, own_tasks) = (Line::Group(group), groups.answerer(inputs), tasks.clone());
         let clock = Arc::clone(&self.clock);
-        tasks.spawn(async move {
+        tasks.spawn(format!("group {group}"), async move {
             let place = format!("questions to group {group}");
+            let name = format!("group {group}");
             let serving = async {
                 loop {
                     if let Err(why) = bus.serve(vec![(line.clone(), Arc::clone(&answerer))]).await {
@@ -186,7 +204,11 @@ impl Coordination {
                 }
             };
             tokio::select! {
-                () = shell.run(open, receiver, own) => {}
+                // It ends when it is fenced, and then everything of the group does.
+                ended = own_tasks.watched(&name, shell.run(open, receiver, own)) => if ended.is_some() {
+                    groups.depart(group);
+                    clock.sleep_until(clock.now().plus(BROKEN_PAUSE)).await;
+                },
                 () = serving => {}
             }
             health.well(&place);

@@ -29,15 +29,19 @@ impl Health {
     }
     /// Something does not work at this place. Said once in the log, until it says something else or is well again.
     pub fn trouble(&self, place: &str, says: impl Into<String>) {
-        let says = says.into();
+        self.tell(place, says.into());
+    }
+    /// The same; whether it was not known yet.
+    pub(crate) fn tell(&self, place: &str, says: String) -> bool {
         let mut state = self.state();
         let known = state.troubles.get(place);
         if known.is_some_and(|(_, known)| *known == says) {
-            return;
+            return false;
         }
         let since = known.map_or_else(|| self.clock.now(), |(since, _)| *since);
         tracing::warn!(place, says, "something does not work");
         state.troubles.insert(place.to_owned(), (since, says));
+        true
     }
     /// This place works again.
     pub fn well(&self, place: &str) {

@@ -1,6 +1,5 @@
 //! Runs one module: commands in, answers out; its projections and reactors; the relay of its log.
 
-use crate::feed::Feed;
 use crate::health::Health;
 use crate::tasks::Tasks;
 use async_trait::async_trait;
@@ -8,17 +7,13 @@ use futures::FutureExt;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use saga_core::batch::{Batch, Commit, Fence, Mark};
+use saga_core::batch::Fence;
 use saga_core::bus::{Answerer, AnyBus, CommandMessage, Delivery, Inbox, Line, Message, ReplyMessage, Says, Settle};
-use saga_core::catchup::{Kept, PROJECTION_PAGE, blocked, cut, fold_page};
-use saga_core::envelope::Recorded;
-use saga_core::host::{Served, serve, serve_beside};
-use saga_core::id::{Direction, Position};
-use saga_core::machine::projector::{Parked, public_place};
-use saga_core::module::{Module, Reactor};
+use saga_core::host::{Served, serve_beside};
+use saga_core::module::Module;
 use saga_core::outcome::{Answer, Refused};
+use saga_core::panics::words;
 use saga_core::ports::{Clock, Heads, Ids, ReadError, SharedStore};
-use saga_core::projection::{At, ProjectionDef};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,10 +28,8 @@ const SHORT_STEP_MS: u64 = 10;
 const SHORT_WAITS: u32 = 10;
 /// How long handlers that are under way may take at a stop; what is cut off then is asked for again.
 const LAST_WORK: Duration = Duration::from_secs(5);
-/// A page of 250 events is worth a commit of its own; behind it nobody waits for more to gather.
-const LONG_PAGE: usize = 250;
 /// After something did not work, before it is tried again.
-const PAUSE: Duration = Duration::from_millis(200);
+pub(crate) const PAUSE: Duration = Duration::from_millis(200);
 
 /// Everything around a module.
 #[derive(Clone)]
@@ -64,15 +57,12 @@ impl Host {
     /// Starts what every process does that hosts the module: it serves commands and queries, and leads if it may.
     pub(crate) fn start(&self) {
         if !self.module.commands.is_empty() {
-            let host = self.clone();
-            self.tasks.spawn(async move { host.serve().await });
+            self.keep(format!("commands of {}", self.module.name), |host| async move { host.serve().await });
         }
         if !self.module.queries.is_empty() || !self.lines.is_empty() {
-            let host = self.clone();
-            self.tasks.spawn(async move { host.answer().await });
+            self.keep(format!("queries of {}", self.module.name), |host| async move { host.answer().await });
         }
-        let host = self.clone();
-        self.tasks.spawn(async move { host.lead().await });
+        self.keep(format!("lead of {}", self.module.name), |host| async move { host.lead().await });
     }
     /// Starts what one process does for the module.
     pub(crate) fn start_leading(&self) {
@@ -80,18 +70,40 @@ impl Host {
             // One at a time: two sources may fold into the same document, and each reads it before it writes it.
             let turn = Arc::new(tokio::sync::Mutex::new(()));
             for source in def.sources() {
-                let (host, def, turn) = (self.clone(), def.clone(), Arc::clone(&turn));
-                self.tasks.spawn(async move { host.project(def, source, &turn).await });
+                let (def, turn) = (def.clone(), Arc::clone(&turn));
+                self.keep(def.consumer(source), move |host| {
+                    let (def, turn) = (def.clone(), Arc::clone(&turn));
+                    async move {
+                        let consumer = def.consumer(source);
+                        host.project(def, source, &turn).await;
+                        // Whoever leads now has its own troubles.
+                        host.health.well(&consumer);
+                    }
+                });
             }
         }
         for reactor in &self.module.reactors {
             for source in reactor.sources() {
-                let (host, reactor) = (self.clone(), reactor.clone());
-                self.tasks.spawn(async move { host.react(reactor, source).await });
+                let reactor = reactor.clone();
+                self.keep(reactor.consumer(self.module.name, source), move |host| {
+                    let reactor = reactor.clone();
+                    async move {
+                        let consumer = reactor.consumer(host.module.name, source);
+                        host.react(reactor, source).await;
+                        host.health.well(&consumer);
+                    }
+                });
             }
         }
+        self.keep(self.relay_place(), |host| async move {
+            host.relay().await;
+            host.health.well(&host.relay_place());
+        });
+    }
+    /// Runs something of this module until everything ends.
+    fn keep<F: Future<Output = ()> + Send + 'static>(&self, name: String, work: impl Fn(Host) -> F + Send + 'static) {
         let host = self.clone();
-        self.tasks.spawn(async move { host.relay().await });
+        self.tasks.keep(name, move || work(host.clone()));
     }
     pub(crate) async fn pause(&self) {
         self.wait(PAUSE).await;
@@ -229,10 +241,9 @@ impl Host {
     async fn serve_once(&self, message: &CommandMessage) -> Served {
         let heads: Arc<dyn Heads> = Arc::new(Owners(Arc::clone(&self.bus)));
         let work = serve_beside(&self.module, &self.store, (&self.ids, &heads), self.clock.now(), &message.delivered);
-        AssertUnwindSafe(work)
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|_| Served::Park(Refused::new("PANIC", "the handler panicked")))
+        AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
+            Served::Park(Refused::new("PANIC", format!("the handler panicked: {}", words(&*panic))))
+        })
     }
     /// Only says what the inbox remembers.
     async fn probe(&self, message: &CommandMessage) -> Served {
@@ -245,150 +256,12 @@ impl Host {
             Err(why) => Served::Answered(Answer::Retry { after_ms: 100, reason: why.to_string() }),
         }
     }
-    /// Folds one source into one projection, for ever.
-    async fn project(&self, def: ProjectionDef, source: &'static str, turn: &tokio::sync::Mutex<()>) {
-        let consumer = def.consumer(source);
-        let Some((mut at, mut streams)) = self.begin(&consumer).await else { return };
-        let (mut feed, mut kept) = (Feed::of(source), Kept::default());
-        loop {
-            let mut page = tokio::select! {
-                () = self.tasks.stopping() => return,
-                page = feed.next(self, at, PROJECTION_PAGE) => page,
-            };
-            let more = page.as_mut().is_ok_and(|page| cut(&def, source, page) || page.len() >= LONG_PAGE);
-            let folded = match &page {
-                Ok(page) => {
-                    let _turn = turn.lock().await;
-                    let memory = (&mut streams, &mut kept);
-                    let folded = fold_page(&def, &self.store, source, page, memory, self.fence.clone()).await;
-                    folded.map_err(|why| why.to_string())
-                }
-                Err(why) => Err(why.to_string()),
-            };
-            match (folded, page) {
-                (Ok(()), Ok(page)) => {
-                    self.health.well(&consumer);
-                    at = page.last().map_or(at, public_place);
-                    if !more {
-                        // More events in one page are fewer commits; nobody reads a read model every millisecond.
-                        self.wait(self.gather).await;
-                    }
-                }
-                (Err(why), _) => {
-                    self.health.trouble(&consumer, why);
-                    self.pause().await;
-                }
-                (Ok(()), Err(why)) => {
-                    self.health.trouble(&consumer, why.to_string());
-                    self.pause().await;
-                }
-            }
-        }
-    }
-    async fn begin(&self, consumer: &str) -> Option<(Position, std::collections::BTreeSet<saga_core::id::StreamId>)> {
-        loop {
-            if self.tasks.is_stopping() {
-                return None;
-            }
-            match (self.store.checkpoint(consumer).await, blocked(&self.store, consumer).await) {
-                (Ok(at), Ok(streams)) => {
-                    self.health.well(consumer);
-                    return Some((at, streams));
-                }
-                (Err(why), _) | (_, Err(why)) => {
-                    self.health.trouble(consumer, why.to_string());
-                    self.pause().await;
-                }
-            }
-        }
-    }
-    /// Turns one source's events into commands of this module, for ever.
-    async fn react(&self, reactor: Reactor, source: &'static str) {
-        let consumer = reactor.consumer(self.module.name, source);
-        let Some((mut at, _)) = self.begin(&consumer).await else { return };
-        let mut feed = Feed::of(source);
-        loop {
-            let page = tokio::select! {
-                () = self.tasks.stopping() => return,
-                page = feed.next(self, at, PROJECTION_PAGE) => page,
-            };
-            let page = match page {
-                Ok(page) => page,
-                Err(why) => {
-                    self.health.trouble(&consumer, why.to_string());
-                    self.pause().await;
-                    continue;
-                }
-            };
-            self.health.well(&consumer);
-            for recorded in &page {
-                match self.reactions(&reactor, source, recorded).await {
-                    Ok(parked) => {
-                        let mark = Mark { consumer: consumer.clone(), position: public_place(recorded) };
-                        let documents = parked.iter().map(Parked::write).collect();
-                        let fence = self.fence.clone();
-                        let batch = Batch { marks: vec![mark], documents, fence, ..Batch::default() };
-                        let listens = reactor
-                            .reactions
-                            .iter()
-                            .any(|(module, event, _)| *module == source && *event == recorded.name);
-                        // Events that do not concern it move its checkpoint with the next one that does.
-                        if listens && !matches!(self.store.commit(batch).await, Commit::Ok(_)) {
-                            self.pause().await;
-                            break;
-                        }
-                        at = public_place(recorded);
-                    }
-                    Err(why) => {
-                        self.health.trouble(&consumer, why);
-                        self.pause().await;
-                        break;
-                    }
-                }
-            }
-        }
-    }
-    async fn reactions(&self, reactor: &Reactor, source: &str, recorded: &Recorded) -> Result<Vec<Parked>, String> {
-        let at = At::of(source, recorded);
-        let (mut parked, mut number) = (Vec::new(), 0);
-        for (module, event, react) in &reactor.reactions {
-            if *module != source || *event != recorded.name {
-                continue;
-            }
-            let aside = |reason: String| Parked {
-                consumer: reactor.consumer(self.module.name, source),
-                module: source.to_owned(),
-                position: recorded.position,
-                stream: recorded.stream.clone(),
-                event: format!("{}@{}", recorded.name, recorded.schema_version),
-                reason,
-            };
-            let reactions = match react(recorded, &at) {
-                Ok(reactions) => reactions,
-                Err(why) => {
-                    parked.push(aside(why.to_string()));
-                    continue;
-                }
-            };
-            for reaction in reactions {
-                let request = request_of(recorded, reactor.name, number);
-                number += 1;
-                let actor = saga_core::envelope::Actor::system(format!("reactor:{}", reactor.name));
-                let delivered =
-                    saga_core::host::direct(reaction.command, reaction.version, reaction.payload, request, actor);
-                debug_assert_eq!(delivered.deed.direction, Direction::Do);
-                match serve(&self.module, &self.store, &self.ids, self.clock.now(), &delivered).await {
-                    Served::Answered(Answer::Done { .. } | Answer::Refused(_)) | Served::Stale { .. } => {}
-                    Served::Answered(Answer::Retry { reason, .. }) => return Err(reason),
-                    Served::Park(why) => parked.push(aside(format!("{}: {}", why.code, why.reason))),
-                }
-            }
-        }
-        Ok(parked)
-    }
 }
 
-/// Asks the owners of other logs over the bus.
+/// Inside one process only: a probe that found nothing.
+const NOTHING_KNOWN: &str = "NOTHING_KNOWN";
+
+/// The logs of other modules, as whoever owns them says.
 struct Owners(Arc<dyn AnyBus>);
 #[async_trait]
 impl Heads for Owners {
@@ -396,12 +269,3 @@ impl Heads for Owners {
         self.0.owner_head(module).await.map_err(|why| ReadError::Unavailable(why.to_string()))
     }
 }
-
-/// The request id of a reaction: the same event again is the same deed, and two commands that follow from it are two.
-fn request_of(recorded: &Recorded, reactor: &str, number: u32) -> uuid::Uuid {
-    let first = uuid::Uuid::new_v5(&recorded.id.0, reactor.as_bytes());
-    if number == 0 { first } else { uuid::Uuid::new_v5(&first, &number.to_be_bytes()) }
-}
-
-/// Inside one process only: a probe that found nothing.
-const NOTHING_KNOWN: &str = "NOTHING_KNOWN";

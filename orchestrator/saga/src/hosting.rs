@@ -37,7 +37,8 @@ impl Hosting {
     /// Shows what ails the buses of this process, and lets them mend what they lost, until everything ends.
     pub(crate) fn look_after_buses(&self) {
         let each = self.modules.values().map(|host| &host.bus).chain([&self.bus]).map(Arc::clone);
-        self.tasks.spawn(Caretaker::new(each, &self.clock, &self.health, &self.tasks).run());
+        let caretaker = Caretaker::new(each, &self.clock, &self.health, &self.tasks);
+        self.tasks.keep("the care of the bus", move || caretaker.clone().run());
     }
     /// What is wrong in this process.
     pub fn health(&self) -> &Health {

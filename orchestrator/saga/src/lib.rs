@@ -34,6 +34,7 @@
 
 mod belonging;
 mod board;
+mod consumers;
 mod control;
 mod coordination;
 mod feed;

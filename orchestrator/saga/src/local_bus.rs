@@ -3,9 +3,9 @@
 
 use async_trait::async_trait;
 use saga_core::bus::{
-    Answerer, Aside, Bus, BusError, Calls, Delivery, EventBus, Inbox, Line, Message, Settle, Tip, Upkeep,
+    Answerer, Aside, Bus, BusError, Calls, Delivery, EventBus, Inbox, Line, Message, Settle, Standing, Tip, Upkeep,
 };
-use saga_core::catchup::{place, public_head};
+use saga_core::catchup::{place, public_head, standing};
 use saga_core::envelope::Recorded;
 use saga_core::id::Position;
 use saga_core::json::Payload;
@@ -78,6 +78,16 @@ impl LocalBus {
     fn source(&self, module: &str) -> Result<Arc<Source>, BusError> {
         let found = lock(&self.sources).get(module).cloned();
         found.ok_or_else(|| BusError::Unavailable(format!("nobody publishes events of {module}")))
+    }
+    /// A module that is not hosted here has no events, yet.
+    async fn carried(&self, module: &str) -> Arc<Source> {
+        loop {
+            let carried = self.carried.notified();
+            match self.source(module) {
+                Ok(source) => return source,
+                Err(_) => carried.await,
+            }
+        }
     }
     fn waker(&self, inbox: &Inbox) -> Arc<Notify> {
         let mut wakers = lock(&self.wakers);
@@ -254,6 +264,9 @@ impl Bus for LocalBus {
 }
 
 impl Source {
+    async fn standing(&self, seq: u64) -> Result<Standing, BusError> {
+        standing(&self.store, seq).await.map_err(|why| BusError::Unavailable(why.to_string()))
+    }
     /// The position of the last event up to this public sequence.
     async fn place(&self, public: u64) -> Result<Position, BusError> {
         place(&self.store, public).await.map_err(|why| BusError::Unavailable(why.to_string()))
@@ -287,15 +300,13 @@ impl EventBus for LocalBus {
         Ok(Tip { seq, id: of_seq.map(|recorded| recorded.id) })
     }
     async fn events(&self, module: &str, after: u64, max: usize) -> Result<Vec<Recorded>, BusError> {
-        let source = loop {
-            let carried = self.carried.notified();
-            match self.source(module) {
-                Ok(source) => break source,
-                // A module that is not hosted here has no events, yet.
-                Err(_) => carried.await,
-            }
-        };
+        let source = self.carried(module).await;
         let mut published = source.published.subscribe();
+        if *published.borrow() < after
+            && let Some(astray) = source.standing(after).await?.astray(module, after, |_| true)
+        {
+            return Err(astray);
+        }
         let mut read_to = None;
         loop {
             let upto = *published.borrow_and_update();
@@ -325,6 +336,9 @@ impl EventBus for LocalBus {
     async fn owner_head(&self, module: &str) -> Result<u64, BusError> {
         let store = Arc::clone(&self.source(module)?.store);
         public_head(&store).await.map_err(|why| BusError::Unavailable(why.to_string()))
+    }
+    async fn standing(&self, module: &str, seq: u64) -> Result<Standing, BusError> {
+        self.carried(module).await.standing(seq).await
     }
     async fn missing(&self, module: &str, head: u64) -> Result<Vec<RangeInclusive<u64>>, BusError> {
         let last = *self.source(module)?.published.borrow();

@@ -9,8 +9,8 @@ use crate::local_bus::LocalBus;
 use async_trait::async_trait;
 use futures::FutureExt;
 use saga_core::bus::{
-    Ailment, Answerer, AnyBus, Aside, Bus, BusError, Calls, Delivery, EventBus, Inbox, Line, Message, Settle, Tip,
-    Upkeep,
+    Ailment, Answerer, AnyBus, Aside, Bus, BusError, Calls, Delivery, EventBus, Inbox, Line, Message, Settle, Standing,
+    Tip, Upkeep,
 };
 use saga_core::envelope::Recorded;
 use saga_core::json::Payload;
@@ -183,6 +183,9 @@ impl EventBus for NearBus {
     }
     async fn owner_head(&self, module: &str) -> Result<u64, BusError> {
         self.far.owner_head(module).await
+    }
+    async fn standing(&self, module: &str, seq: u64) -> Result<Standing, BusError> {
+        self.far.standing(module, seq).await
     }
     async fn missing(&self, module: &str, head: u64) -> Result<Vec<RangeInclusive<u64>>, BusError> {
         self.far.missing(module, head).await

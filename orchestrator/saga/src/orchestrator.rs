@@ -249,7 +249,7 @@ impl Orchestrator {
         Ok(hosting)
     }
     async fn open(self, opening: Opening) -> Result<Hosting, Error> {
-        let (tasks, health) = (Tasks::default(), Health::new(Arc::clone(&self.clock)));
+        let (tasks, health) = tasks_and_health(&self.clock);
         let (buses, local): (Buses, _) = match self.buses {
             Some(buses) => (buses, None),
             None => {
@@ -381,7 +381,7 @@ impl Orchestrator {
             settled,
             ended: Arc::new(Notify::new()),
         };
-        tasks.spawn(coordination.run());
+        coordination.keep(&tasks);
         let inner = Inner {
             groups,
             store,
@@ -403,10 +403,15 @@ impl Orchestrator {
         inner.modules.values().for_each(Host::start);
         let sagas = Sagas { inner: Arc::new(inner) };
         let control = LocalControl::new(sagas.clone(), "", "");
-        let (hearing, tasks) = (sagas.clone(), sagas.inner.tasks.clone());
-        tasks.spawn(async move { hearing.hear_outside(control).await });
+        let hearing = sagas.clone();
+        sagas.inner.tasks.keep("events from outside", move || hearing.clone().hear_outside(control.clone()));
         Ok(sagas)
     }
+}
+
+fn tasks_and_health(clock: &Arc<dyn Clock>) -> (Tasks, Health) {
+    let health = Health::new(Arc::clone(clock));
+    (Tasks::new(Arc::clone(clock), health.clone()), health)
 }
 
 fn checked(definitions: &[Arc<Definition>], given: Option<&Given>) -> Result<Definitions, Error> {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use saga_core::bus::{
     Ailment, Answerer, AnyBus, Aside, Bus, BusError, Calls, Delivery, EventBus, Inbox, Line, Message, ReplyMessage,
-    Settle, Tip, Upkeep,
+    Settle, Standing, Tip, Upkeep,
 };
 use saga_core::envelope::Recorded;
 use saga_core::json::Payload;
@@ -82,6 +82,9 @@ impl EventBus for Port {
     }
     async fn owner_head(&self, module: &str) -> Result<u64, BusError> {
         self.bus.owner_head(module).await
+    }
+    async fn standing(&self, module: &str, seq: u64) -> Result<Standing, BusError> {
+        self.bus.standing(module, seq).await
     }
     async fn missing(&self, module: &str, head: u64) -> Result<Vec<RangeInclusive<u64>>, BusError> {
         self.bus.missing(module, head).await

@@ -21,7 +21,9 @@ impl Host {
         while !self.tasks.is_stopping() {
             match self.relay_from_start().await {
                 Ok(()) => {}
-                Err(why) => self.health.trouble(&self.relay_place(), why.to_string()),
+                Err(why) => {
+                    self.health.trouble(&self.relay_place(), why.to_string());
+                }
             }
             self.pause().await;
         }
@@ -91,10 +93,13 @@ impl Host {
             Out::Halt { bus, log } => {
                 let says = format!(
                     "the bus has an event {bus} that the log of {module} does not know (published by it: up to {log}); \
-                     nothing more is published: remove what is foreign from the stream, or the stream"
+                     nothing more is published. Find out who published it, then remove the stream of its events: it is \
+                     made and filled again from the log (sagactl help SG0314)"
                 );
-                self.health.incident("phantom", &says);
-                self.health.trouble(&self.relay_place(), says);
+                // It is looked at again and again; it happened once.
+                if self.health.tell(&self.relay_place(), says.clone()) {
+                    self.health.incident("phantom", &says);
+                }
                 None
             }
         })

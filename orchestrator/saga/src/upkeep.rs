@@ -22,6 +22,7 @@ const CLOCK_SHOWN: Duration = Duration::from_secs(600);
 const CLOCK: &str = "clock";
 
 /// What is looked after.
+#[derive(Clone)]
 pub(crate) struct Caretaker {
     buses: Vec<Arc<dyn AnyBus>>,
     clock: Arc<dyn Clock>,

@@ -54,7 +54,7 @@ pub async fn command(command: &Command, global: &Global, out: &mut Out) -> Resul
         Command::Dev(args) => cmd::dev::run(args, global, out).await,
         Command::Serve(args) => cmd::serve::run(args, out).await,
         Command::Config(args) => cmd::serve::config(args, out),
-        Command::Store(args) => cmd::store::run(args, out).await,
+        Command::Store(args) => cmd::store::run(args, global, out).await,
         Command::Doctor(args) => cmd::doctor::run(args, global, out).await,
         Command::Bench(args) => cmd::bench::run(args, global, out).await,
         Command::Saga(args) => cmd::saga::run(args, global, out).await,

@@ -2,9 +2,10 @@
 
 use crate::batch::{Batch, DocumentWrite, Mark};
 use crate::envelope::Recorded;
-use crate::id::{Position, StreamId};
+use crate::id::{EventId, Position, StreamId};
 use crate::json::Payload;
-use crate::projection::{At, FoldError, ProjectionDef};
+use crate::panics::caught;
+use crate::projection::{At, Fold, FoldError, ProjectionDef};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,7 +50,7 @@ pub fn keys(def: &ProjectionDef, module: &str, page: &[Recorded]) -> BTreeSet<St
     for recorded in page {
         let at = At::of(module, recorded);
         for fold in def.folds.iter().filter(|fold| fold.module == module && fold.event == recorded.name) {
-            let Some(key) = (fold.key)(recorded, &at).ok().flatten() else { continue };
+            let Some(key) = key_of(fold, recorded, &at).ok().flatten() else { continue };
             if fold.begins && !keys.contains(&key) {
                 begun.insert(key);
             } else if !begun.contains(&key) {
@@ -60,10 +61,34 @@ pub fn keys(def: &ProjectionDef, module: &str, page: &[Recorded]) -> BTreeSet<St
     keys
 }
 
+/// The document that an event changes. A fold that panics is a bug like one that errs: its event is parked.
+fn key_of(fold: &Fold, recorded: &Recorded, at: &At) -> Result<Option<String>, String> {
+    caught(|| (fold.key)(recorded, at)).map_err(panicked)?.map_err(|why| why.to_string())
+}
+fn panicked(words: String) -> String {
+    format!("the fold panicked: {words}")
+}
+
 /// Where a consumer of events stands after this one.
 pub fn public_place(recorded: &Recorded) -> Position {
     // Only public events reach a consumer.
     recorded.public_seq.map_or(recorded.position, Position)
+}
+
+/// Under this name a store keeps which event of another module a consumer's checkpoint stands on.
+pub fn anchor_of(consumer: &str) -> String {
+    format!("anchor:{consumer}")
+}
+/// An event as a number that another event at the same place does not have: 63 bits of its id, never 0.
+pub fn anchor(id: EventId) -> Position {
+    let [.., a, b, c, d, e, f, g, h] = id.0.into_bytes();
+    Position((u64::from_be_bytes([a, b, c, d, e, f, g, h]) >> 1).max(1))
+}
+/// The marks of a consumer that has had this event of `source`. Of another module's it also keeps which one it was:
+/// after one of the two stores was restored, the number alone would fit.
+pub fn marks(consumer: String, own: bool, last: &Recorded) -> Vec<Mark> {
+    let anchored = (!own).then(|| Mark { consumer: anchor_of(&consumer), position: anchor(last.id) });
+    anchored.into_iter().chain([Mark { consumer, position: public_place(last) }]).collect()
 }
 
 /// What folding a page comes to.
@@ -97,9 +122,10 @@ pub fn fold(
             Err("an earlier event of this stream is parked".to_owned())
         } else {
             folds.iter().try_for_each(|fold| -> Result<(), String> {
-                let text = |why: FoldError| why.to_string();
-                let Some(key) = (fold.key)(recorded, &at).map_err(|why| why.to_string())? else { return Ok(()) };
-                match (fold.fold)(documents.get(&key).cloned(), recorded, &at).map_err(text)? {
+                let Some(key) = key_of(fold, recorded, &at)? else { return Ok(()) };
+                let document = documents.get(&key).cloned();
+                let folded = caught(|| (fold.fold)(document, recorded, &at)).map_err(panicked)?;
+                match folded.map_err(|why: FoldError| why.to_string())? {
                     Some(document) => documents.insert(key.clone(), document),
                     None => documents.remove(&key),
                 };
@@ -124,7 +150,7 @@ pub fn fold(
     }
     batch.documents.extend(changed.iter().map(|key| def.write(key, documents.get(key).cloned())));
     if let Some(last) = page.last() {
-        batch.marks.push(Mark { consumer, position: public_place(last) });
+        batch.marks = marks(consumer, def.owner() == module, last);
     }
     Folded { batch, blocked }
 }

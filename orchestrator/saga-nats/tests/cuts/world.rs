@@ -94,7 +94,8 @@ impl World {
         let bus = Nats::connect(options(server.url())).await.unwrap();
         bus.ensure(&modules, &(0..GROUPS).collect::<Vec<_>>()).await.unwrap();
         let through = Nats::connect(options(broker.url())).await.unwrap();
-        let built = Orchestrator::on(Arc::clone(&stores) as Arc<dyn Stores>).bus(way(Arc::new(through)));
+        let built = Orchestrator::on(Arc::clone(&stores) as Arc<dyn Stores>).bus(way(Arc::new(through.clone())));
+        let built = built.lines(Arc::new(move |module, store| vec![through.log_answerer(module, Arc::clone(store))]));
         let built = built.module(one::module()).module(two::module()).module(three::module());
         let sagas = built.groups(GROUPS).lease(LEASE).register::<S>().start().await.unwrap();
         let mut logs = Vec::new();

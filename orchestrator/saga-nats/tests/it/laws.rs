@@ -1,19 +1,21 @@
 //! The laws of a bus, on each version of the server.
 
-use crate::support::{ACK_WAIT, DELIVERIES_MAX, connect, pass, store};
+use crate::support::{ACK_WAIT, DELIVERIES_MAX, connect, owner, pass, store};
 use saga_core::laws::bus::BusCase;
 use std::sync::Arc;
 use test_servers::nats::{Nats as Server, Version};
 
 async fn case(version: Version) -> BusCase {
     let server = Server::start(version);
+    let (bus, store) = (connect(&server).await, store());
+    let owner = owner(&bus, &store);
     BusCase {
-        bus: Arc::new(connect(&server).await),
-        store: store(),
+        bus: Arc::new(bus),
+        store,
         pass: Box::new(|duration| Box::pin(pass(duration))),
         settle_within: ACK_WAIT,
         deliveries_max: DELIVERIES_MAX,
-        keep: Box::new(server),
+        keep: Box::new((owner, server)),
     }
 }
 

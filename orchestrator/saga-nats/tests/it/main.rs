@@ -4,6 +4,7 @@
 mod accounts;
 mod attack;
 mod hostile;
+mod incarnations;
 mod laws;
 mod logins;
 mod lost_answers;

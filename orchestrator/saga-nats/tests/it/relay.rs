@@ -25,7 +25,8 @@ pub(crate) struct Relaying {
 
 impl Relaying {
     pub(crate) fn start(bus: &Nats, store: &SharedStore) -> Self {
-        let (found, mut running) = (Arc::new(Mutex::new(Vec::new())), JoinSet::new());
+        // Whoever relays a module answers for its log.
+        let (found, mut running) = (Arc::new(Mutex::new(Vec::new())), crate::support::owner(bus, store));
         let shell = Shell { bus: bus.clone(), store: Arc::clone(store), found: Arc::clone(&found) };
         running.spawn(async move {
             // What was acknowledged in this process: a restart of the relay knows it from its saved cursor.

@@ -1,6 +1,6 @@
 //! What is received goes on: after the broker was killed, wiped or restored, and after somebody deleted what it needs.
 
-use crate::support::{Admin, DEADLINE, connect, grow, on_both, public, read, store, until};
+use crate::support::{Admin, DEADLINE, connect, grow, on_both, owner, public, read, store, until};
 use saga_core::bus::{Bus, CommandMessage, Delivery, EventBus, Inbox, Message, ReplyMessage, Says, Settle};
 use saga_core::envelope::Actor;
 use saga_core::host::direct;
@@ -89,7 +89,7 @@ async fn every_consumer_of_events_may_be_deleted(version: Version) {
     let (bus, store) = (connect(&server).await, store());
     let admin = Admin::connect(&server).await;
     grow(&store, 90).await;
-    let log = public(&store).await;
+    let (log, _owner) = (public(&store).await, owner(&bus, &store));
     bus.publish_events("law", &log[..40]).await.unwrap();
     assert_eq!(read(&bus, 0, 40).await, log[..40]);
     let names = admin.api("CONSUMER.NAMES.EVT_law", Value::Null).await.unwrap();

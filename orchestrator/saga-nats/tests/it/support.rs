@@ -3,7 +3,7 @@
 use base64::Engine;
 use saga::SystemClock;
 use saga_core::batch::{Batch, Commit, StreamWrite};
-use saga_core::bus::EventBus;
+use saga_core::bus::{Calls, EventBus};
 use saga_core::envelope::{NewEvent, Recorded};
 use saga_core::id::{EventId, Position, StreamId, Version};
 use saga_core::json::Payload;
@@ -16,6 +16,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use test_servers::nats::Nats as Server;
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 /// Longer than anything takes on a slow machine; nothing waits for its end unless it fails.
@@ -61,12 +62,26 @@ pub(crate) async fn pass(duration: Duration) {
     tokio::time::sleep_until(end).await;
 }
 
+/// The owner of the log answers for it, until this is dropped.
+pub(crate) fn owner(bus: &Nats, store: &SharedStore) -> JoinSet<()> {
+    let (bus, line, mut serving) = (bus.clone(), bus.log_answerer("law", Arc::clone(store)), JoinSet::new());
+    serving.spawn(async move {
+        loop {
+            let _ended = bus.serve(vec![line.clone()]).await;
+        }
+    });
+    serving
+}
 /// Appends events to the log until it has this many; every third is private.
 pub(crate) async fn grow(store: &SharedStore, to: u64) {
+    grow_as(store, to, 0).await;
+}
+/// The same, with ids that count from another number.
+pub(crate) async fn grow_as(store: &SharedStore, to: u64, ids: u128) {
     let from = store.head().await.unwrap().0;
     for chunk in (from + 1..=to).collect::<Vec<_>>().chunks(100) {
         let events = chunk.iter().map(|number| NewEvent {
-            id: EventId(Uuid::from_u128(u128::from(*number))),
+            id: EventId(Uuid::from_u128(ids + u128::from(*number))),
             name: "Noted",
             version: 1,
             data: Payload::trusted(format!(r#"{{ "number" : {number}, "text" : "ä 𝄞" }}"#)),

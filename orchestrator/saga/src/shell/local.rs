@@ -157,14 +157,14 @@ impl Shell {
                 let signal = Signal::Faulted { of, code: "FAULT".to_owned(), why: why.to_string() };
                 // Not sent from here: this loop is the one that empties the queue.
                 let back = self.back.clone();
-                return self.tasks.spawn(async move {
+                return self.tasks.spawn(format!("{saga} {}", act.step), async move {
                     let _gone = back.send(Input::Machine(In::Signal { saga, signal, ticket: None })).await;
                 });
             }
             None => return,
         };
         let (back, tasks, deadline) = (self.back.clone(), self.tasks.clone(), act.deadline);
-        self.tasks.spawn(async move {
+        self.tasks.spawn(format!("{saga} {}", act.step), async move {
             let signal = tokio::select! {
                 signal = perform(turn, work, of, deadline) => signal,
                 () = tasks.stopping() => None,

@@ -1,5 +1,6 @@
 //! `sagactl store`: makes what modules need in a PostgreSQL database, and moves their stores into it.
 
+use crate::args::Global;
 use crate::cmd::serve::load;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -37,6 +38,13 @@ pub enum StoreCommand {
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
         groups: u16,
     },
+    /// After a store was restored, while nothing runs: set consumers that stand beyond their source's log back, and make
+    /// their read models anew; says what it did, and changes nothing where all is well
+    Recover {
+        /// The configuration of the stores (default: the folder that --data names)
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// Move stores from SQLite into PostgreSQL: positions, places on the bus, times and hash chains stay as they are
     Copy {
         /// The folder of SQLite files, which nobody may write meanwhile: sqlite:FOLDER
@@ -66,7 +74,7 @@ fn configured(file: Option<&PathBuf>) -> Result<Config, Failure> {
 }
 
 /// Runs it.
-pub async fn run(command: &StoreCommand, out: &mut Out) -> Result<Exit, Failure> {
+pub async fn run(command: &StoreCommand, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
     let done = match command {
         StoreCommand::Migrate { admin_url, config, modules, password_folder } => {
             let config = configured(config.as_ref())?;
@@ -79,6 +87,13 @@ pub async fn run(command: &StoreCommand, out: &mut Out) -> Result<Exit, Failure>
         StoreCommand::Regroup { config, groups } => {
             migrate::regroup(&load(config)?, *groups).await.map(|line| vec![line])
         }
+        StoreCommand::Recover { config } => {
+            let config = match config {
+                Some(file) => load(file)?,
+                None => Config::of_folder(&global.data),
+            };
+            return said(&saga_service::recover::recover(&config).await?, out);
+        }
         StoreCommand::Copy { from, to, config, modules } => {
             migrate::copy(from, to, &configured(config.as_ref())?, modules).await
         }
@@ -87,6 +102,10 @@ pub async fn run(command: &StoreCommand, out: &mut Out) -> Result<Exit, Failure>
         Failure::new(codes::STORE_UNAVAILABLE, why)
             .hint("what was done stays; run it again, it goes on where it stopped")
     })?;
+    said(&done, out)
+}
+
+fn said(done: &[String], out: &mut Out) -> Result<Exit, Failure> {
     let text: String = done.iter().map(|line| format!("{line}\n")).collect();
     out.data(&text)?;
     Ok(Exit::DONE)

@@ -5,7 +5,7 @@
 use async_trait::async_trait;
 use saga_core::audit::{audit_bus, missing};
 use saga_core::batch::{Batch, Commit, StreamWrite};
-use saga_core::bus::{BusError, EventBus, Tip};
+use saga_core::bus::{BusError, EventBus, Standing, Tip};
 use saga_core::envelope::{NewEvent, Recorded};
 use saga_core::id::{EventId, Position, StreamId, Version};
 use saga_core::json::Payload;
@@ -33,6 +33,12 @@ impl EventBus for Carried {
     async fn events(&self, _: &str, after: u64, max: usize) -> Result<Vec<Recorded>, BusError> {
         let events = self.0.iter().flatten().skip(usize::try_from(after).unwrap()).take(max);
         Ok(events.cloned().collect())
+    }
+    async fn owner_head(&self, _: &str) -> Result<u64, BusError> {
+        panic!("who compares has the log itself")
+    }
+    async fn standing(&self, _: &str, _: u64) -> Result<Standing, BusError> {
+        panic!("who compares has the log itself")
     }
     async fn missing(&self, _: &str, _: u64) -> Result<Vec<RangeInclusive<u64>>, BusError> {
         panic!("the comparison looks for itself")

@@ -1,0 +1,150 @@
+//! After one of several stores was restored: consumers that stand where their source's log does not are set back, and
+//! their read models folded anew, in place. For a module that nobody runs.
+
+use crate::batch::{Batch, DocumentWrite, Fence, Mark};
+use crate::catchup::{CatchUpError, catch_up, public_head, standing, written};
+use crate::id::Position;
+use crate::machine::projector::{PARKED, PARKED_VERSION, anchor, anchor_of};
+use crate::module::Module;
+use crate::ports::{FIND_LIMIT_MAX, Find, ReadError, SharedStore};
+use crate::projection::ProjectionDef;
+use std::collections::BTreeMap;
+
+/// What was found of a module's consumers, and done about it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// How many places of consumers were compared with their source's log.
+    pub compared: usize,
+    /// What was changed, a sentence each; nothing when all of them stood right.
+    pub changed: Vec<String>,
+    /// Sources whose log is not at hand: consumers of theirs were not compared.
+    pub unseen: Vec<String>,
+}
+
+/// Compares every consumer of `module`, whose store is `own`, with the logs of its sources. A projection that stands where
+/// a log does not is emptied and folded anew from all logs that are at hand (the others are read when the module runs); a
+/// reactor is set back to the end of the log, or to its beginning when the log has gone on since: what it has reacted to
+/// is answered from the inbox, and changes nothing. With a fence, nothing is written once somebody else leads the module.
+///
+/// # Errors
+/// What could not be read or written. A crash or an error in the midst leaves the consumer where it was, or at the
+/// beginning; running it again goes on.
+pub async fn recover(
+    module: &Module,
+    own: &SharedStore,
+    logs: &BTreeMap<String, SharedStore>,
+    fence: Option<&Fence>,
+) -> Result<Recovered, CatchUpError> {
+    let mut found = Recovered::default();
+    for def in &module.projections {
+        let mut astray = Vec::new();
+        for source in def.sources() {
+            let Some(log) = log_of(module, source, own, logs, &mut found) else { continue };
+            astray.extend(place(own, log, &def.consumer(source), source == module.name).await?);
+        }
+        if !astray.is_empty() {
+            empty(def, own, fence).await?;
+            let mut events = 0;
+            for source in def.sources() {
+                let log = if source == module.name { Some(own) } else { logs.get(source) };
+                if let Some(log) = log {
+                    events += catch_up(def, own, source, log).await?.0;
+                }
+            }
+            found
+                .changed
+                .push(format!("{}; {def:?} was emptied and folded anew from {events} events", astray.join("; ")));
+        }
+    }
+    for reactor in &module.reactors {
+        for source in reactor.sources() {
+            let Some(log) = log_of(module, source, own, logs, &mut found) else { continue };
+            let consumer = reactor.consumer(module.name, source);
+            if let Some(says) = place(own, log, &consumer, source == module.name).await? {
+                let (at, head) = (own.checkpoint(&consumer).await?.0, public_head(log).await?);
+                let to = if at > head { Position(head) } else { Position::ZERO };
+                write(own, Batch { marks: marks(&consumer, to), ..Batch::default() }, fence).await?;
+                found.changed.push(format!("{says}; it goes on from {to}"));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn log_of<'a>(
+    module: &Module,
+    source: &str,
+    own: &'a SharedStore,
+    logs: &'a BTreeMap<String, SharedStore>,
+    found: &mut Recovered,
+) -> Option<&'a SharedStore> {
+    let log = if source == module.name { Some(own) } else { logs.get(source) };
+    match log {
+        Some(_) => found.compared += 1,
+        None if !found.unseen.iter().any(|known| known == source) => found.unseen.push(source.to_owned()),
+        None => {}
+    }
+    log
+}
+
+/// What is wrong with where a consumer stands.
+async fn place(
+    own: &SharedStore,
+    log: &SharedStore,
+    consumer: &str,
+    of_own: bool,
+) -> Result<Option<String>, ReadError> {
+    let at = own.checkpoint(consumer).await?;
+    let known = if of_own { Position::ZERO } else { own.checkpoint(&anchor_of(consumer)).await? };
+    let theirs = standing(log, at.0).await?;
+    let says = match theirs.id {
+        _ if at.0 > theirs.head => format!("ends at {}", theirs.head),
+        Some(id) if known != Position::ZERO && known != anchor(id) => "has another event there".to_owned(),
+        Some(_) | None => return Ok(None),
+    };
+    Ok(Some(format!("{consumer} stood at {at}, and that log {says}")))
+}
+
+fn marks(consumer: &str, to: Position) -> Vec<Mark> {
+    let names = [consumer.to_owned(), anchor_of(consumer)];
+    let [place, anchored] = names;
+    vec![Mark { consumer: place, position: to }, Mark { consumer: anchored, position: Position::ZERO }]
+}
+
+/// Removes the documents of a projection and what it has parked; its places go with the last of them, so that a crash
+/// before leaves what will be found again.
+async fn empty(def: &ProjectionDef, own: &SharedStore, fence: Option<&Fence>) -> Result<(), CatchUpError> {
+    let consumers: Vec<String> = def.sources().iter().map(|source| def.consumer(source)).collect();
+    let parked = consumers.iter().map(|consumer| (PARKED, PARKED_VERSION, vec![(0, consumer.clone())]));
+    for (projection, version, filters) in parked.chain([(def.name.as_str(), def.version, Vec::new())]) {
+        let find = Find {
+            projection: projection.to_owned(),
+            version,
+            filters,
+            order_by: None,
+            descending: false,
+            after: None,
+            limit: FIND_LIMIT_MAX,
+        };
+        loop {
+            let page = own.find(&find).await?;
+            if page.is_empty() {
+                break;
+            }
+            let documents = page.into_iter().map(|document| DocumentWrite {
+                projection: projection.to_owned(),
+                version,
+                key: document.key,
+                body: None,
+                index: Vec::new(),
+            });
+            write(own, Batch { documents: documents.collect(), ..Batch::default() }, fence).await?;
+        }
+    }
+    let marks = consumers.iter().flat_map(|consumer| marks(consumer, Position::ZERO)).collect();
+    write(own, Batch { marks, ..Batch::default() }, fence).await
+}
+
+async fn write(own: &SharedStore, batch: Batch, fence: Option<&Fence>) -> Result<(), CatchUpError> {
+    written(own.commit(Batch { fence: fence.cloned(), ..batch }).await)
+}

@@ -1,0 +1,190 @@
+//! A consumer that has read what its source's log does not have says so and reads nothing more, however it came about.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share speaks by panicking")]
+
+use async_trait::async_trait;
+use saga::core::command::{Command, Common};
+use saga::core::envelope::Actor;
+use saga::core::event::{Event, Genesis, Owner};
+use saga::core::id::{Position, RequestId};
+use saga::core::memory::MemoryStores;
+use saga::core::module::{Cx, Handled, Module, OrRetry};
+use saga::core::ports::{Find, OpenError, SharedStore, Stores};
+use saga::core::projection::Projection;
+use saga::core::recover::recover;
+use saga::core::uuid::Uuid;
+use saga::prelude::*;
+use saga::{Orchestrator, Sagas, SystemClock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+enum Ledger {}
+impl Owner for Ledger {
+    const MODULE: &'static str = "ledger";
+}
+enum Reader {}
+impl Owner for Reader {
+    const MODULE: &'static str = "reader";
+}
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct PutDown {
+    number: u32,
+}
+impl Event for PutDown {
+    type Owner = Ledger;
+    const NAME: &'static str = "PutDown";
+    const VERSION: u16 = 1;
+    type Previous = Genesis;
+}
+saga::core::event_set! { enum NoteEvent of Ledger { PutDown } }
+#[derive(Default)]
+struct Note;
+impl saga::core::aggregate::Aggregate for Note {
+    type Event = NoteEvent;
+    const CATEGORY: &'static str = "ledger_note";
+    fn evolve(&mut self, _: &NoteEvent) {}
+}
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Put {
+    number: u32,
+}
+impl Command for Put {
+    const MODULE: &'static str = "ledger";
+    const NAME: &'static str = "Put";
+    type Reply = u32;
+    type Refusal = Common;
+}
+async fn put(cx: Cx<()>, cmd: Put) -> Handled<Put> {
+    let note = cx.load::<Note>(cx.key()).await.or_retry()?;
+    Ok(cx.done(cmd.number).append(&note, [PutDown { number: cmd.number }.into()]))
+}
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    number: u32,
+}
+const CONSUMER: &str = "projection:reader.kept.v1@ledger";
+
+/// The store of the ledger, which is exchanged, beside all the others, which stay.
+struct Exchanged {
+    ledger: Arc<MemoryStores>,
+    others: Arc<MemoryStores>,
+}
+#[async_trait]
+impl Stores for Exchanged {
+    async fn open(&self, module: &str) -> Result<SharedStore, OpenError> {
+        if module == "ledger" { self.ledger.open(module).await } else { self.others.open(module).await }
+    }
+}
+fn reader() -> Module {
+    let kept = Projection::<Kept>::new("reader.kept", 1, &[])
+        .on::<PutDown>(|event, _| Some(event.number.to_string()), |_, event, _| Some(Kept { number: event.number }));
+    Module::new::<Reader, ()>("1.0", ()).projection(kept.build()).build()
+}
+/// The numbers that the read model has.
+async fn kept(store: &SharedStore) -> BTreeSet<u32> {
+    let find = Find {
+        projection: "reader.kept".to_owned(),
+        version: 1,
+        filters: Vec::new(),
+        order_by: None,
+        descending: false,
+        after: None,
+        limit: 1_000,
+    };
+    let found = store.find(&find).await.unwrap();
+    found.iter().map(|document| document.body.read::<Kept>().unwrap().number).collect()
+}
+fn memory() -> Arc<MemoryStores> {
+    Arc::new(MemoryStores::new(Arc::new(SystemClock)))
+}
+async fn start(ledger: &Arc<MemoryStores>, others: &Arc<MemoryStores>) -> Sagas {
+    let stores = Exchanged { ledger: Arc::clone(ledger), others: Arc::clone(others) };
+    Orchestrator::on(Arc::new(stores))
+        .module(Module::new::<Ledger, ()>("1.0", ()).command(put).build())
+        .module(reader())
+        .start()
+        .await
+        .unwrap()
+}
+async fn put_down(sagas: &Sagas, numbers: std::ops::RangeInclusive<u32>) {
+    for number in numbers {
+        let request = RequestId(Uuid::from_u128(u128::from(number)));
+        sagas.command(&Put { number }, request, Actor::operator("dana")).await.unwrap();
+    }
+}
+/// Waits for what `look` gives.
+async fn until<T>(sagas: &Sagas, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let looking = async {
+        loop {
+            if let Some(seen) = look().await {
+                return seen;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    match tokio::time::timeout(Duration::from_secs(30), looking).await {
+        Ok(seen) => seen,
+        Err(_) => panic!("{:?}", sagas.health().troubles()),
+    }
+}
+async fn read_to(sagas: &Sagas, others: &MemoryStores, wanted: u64) {
+    let store = others.open("reader").await.unwrap();
+    until(sagas, async || (store.checkpoint(CONSUMER).await.unwrap() == Position(wanted)).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_beyond_its_source_stops_and_says_so() {
+    for (begins_with, why) in [(2, "ends at 2"), (9, "has another event there")] {
+        let (ledger, others) = (memory(), memory());
+        let sagas = start(&ledger, &others).await;
+        put_down(&sagas, 1..=5).await;
+        read_to(&sagas, &others, 5).await;
+        sagas.shutdown().await.unwrap();
+        // Another log in its place, which is shorter, or has gone on.
+        let exchanged = memory();
+        let before = start(&exchanged, &memory()).await;
+        put_down(&before, 101..=100 + begins_with).await;
+        before.shutdown().await.unwrap();
+        let sagas = start(&exchanged, &others).await;
+        let says = until(&sagas, async || {
+            sagas.health().troubles().into_iter().find(|trouble| trouble.place == CONSUMER).map(|trouble| trouble.says)
+        })
+        .await;
+        for words in ["up to 5", why, "sagactl store recover", "SG0313"] {
+            assert!(says.contains(words), "{words}: {says}");
+        }
+        put_down(&sagas, 201..=209).await;
+        let store = others.open("reader").await.unwrap();
+        assert_eq!(store.checkpoint(CONSUMER).await.unwrap(), Position(5), "nothing is passed by");
+        assert_eq!(kept(&store).await, (1..=5).collect());
+        sagas.shutdown().await.unwrap();
+        // The remedy, while nothing runs: the read model is what the log tells, to its end.
+        let logs = BTreeMap::from([("ledger".to_owned(), exchanged.open("ledger").await.unwrap())]);
+        let recovered = recover(&reader(), &store, &logs, None).await.unwrap();
+        assert_eq!((recovered.compared, recovered.changed.len()), (1, 1), "{recovered:?}");
+        let says = &recovered.changed[0];
+        let events = format!("reader.kept@1 was emptied and folded anew from {} events", begins_with + 9);
+        assert!(says.contains("stood at 5") && says.contains(&events), "{says}");
+        let whole: BTreeSet<u32> = (101..=100 + begins_with).chain(201..=209).collect();
+        assert_eq!(kept(&store).await, whole);
+        let again = recover(&reader(), &store, &logs, None).await.unwrap();
+        assert_eq!((again.compared, again.changed), (1, vec![]), "a second time changes nothing");
+        let sagas = start(&exchanged, &others).await;
+        put_down(&sagas, 301..=301).await;
+        read_to(&sagas, &others, u64::from(begins_with) + 10).await;
+        assert_eq!(sagas.health().troubles(), []);
+        sagas.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_goes_on_after_a_restart() {
+    let (ledger, others) = (memory(), memory());
+    for round in 0..3 {
+        let sagas = start(&ledger, &others).await;
+        put_down(&sagas, round * 10 + 1..=round * 10 + 5).await;
+        read_to(&sagas, &others, u64::from(round + 1) * 5).await;
+        assert_eq!(sagas.health().troubles(), []);
+        sagas.shutdown().await.unwrap();
+    }
+}

@@ -1,0 +1,115 @@
+//! Functions of modules that panic: their events are parked like poison, all others go on, and people see it.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what tests share speaks by panicking")]
+
+use saga::core::command::{Command, Common};
+use saga::core::control::{Control, Look, View};
+use saga::core::envelope::Actor;
+use saga::core::event::{Event, Genesis, Owner};
+use saga::core::id::RequestId;
+use saga::core::module::{Cx, Handled, Module, OrRetry, Reactor};
+use saga::core::projection::Projection;
+use saga::core::uuid::Uuid;
+use saga::core::view::ModuleRow;
+use saga::prelude::*;
+use saga::{LocalControl, Orchestrator, Sagas};
+use std::time::Duration;
+
+enum Ledger {}
+impl Owner for Ledger {
+    const MODULE: &'static str = "ledger";
+}
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct PutDown {
+    number: u32,
+}
+impl Event for PutDown {
+    type Owner = Ledger;
+    const NAME: &'static str = "PutDown";
+    const VERSION: u16 = 1;
+    type Previous = Genesis;
+}
+saga::core::event_set! { enum NoteEvent of Ledger { PutDown } }
+#[derive(Default)]
+struct Note;
+impl saga::core::aggregate::Aggregate for Note {
+    type Event = NoteEvent;
+    const CATEGORY: &'static str = "ledger_note";
+    fn evolve(&mut self, _: &NoteEvent) {}
+}
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Put {
+    number: u32,
+}
+impl Command for Put {
+    const MODULE: &'static str = "ledger";
+    const NAME: &'static str = "Put";
+    type Reply = u32;
+    type Refusal = Common;
+}
+async fn put(cx: Cx<()>, cmd: Put) -> Handled<Put> {
+    assert!(cmd.number != HANDLER_BREAKS, "no ink for {}", cmd.number);
+    let note = cx.load::<Note>(cx.key()).await.or_retry()?;
+    Ok(cx.done(cmd.number).append(&note, [PutDown { number: cmd.number }.into()]))
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    number: u32,
+}
+const FOLD_BREAKS: u32 = 2;
+const KEY_BREAKS: u32 = 3;
+const REACTOR_BREAKS: u32 = 4;
+/// The handler of what the reactor makes of 5.
+const HANDLER_BREAKS: u32 = 105;
+const ALL: u32 = 6;
+
+fn ledger() -> Module {
+    let kept = Projection::<Kept>::new("ledger.kept", 1, &[]).on::<PutDown>(
+        |event, _| {
+            assert!(event.number != KEY_BREAKS, "no key for {}", event.number);
+            Some(event.number.to_string())
+        },
+        |_, event, _| {
+            assert!(event.number != FOLD_BREAKS, "no paper for {}", event.number);
+            Some(Kept { number: event.number })
+        },
+    );
+    let echo = Reactor::new("echo").on::<PutDown, Put>(|event, _| {
+        assert!(event.number != REACTOR_BREAKS, "no stamp for {}", event.number);
+        (event.number <= ALL).then(|| Put { number: event.number + 100 })
+    });
+    Module::new::<Ledger, ()>("1.0", ()).command(put).projection(kept.build()).reactor(echo).build()
+}
+
+async fn module_row(sagas: &Sagas) -> ModuleRow {
+    let control = LocalControl::new(sagas.clone(), "memory", "in process");
+    let View::ModuleList(page) = control.look(&Actor::operator("dana"), Look::Modules).await.unwrap() else {
+        panic!("modules were asked for")
+    };
+    page.items.into_iter().find(|row| row.name == "ledger").expect("the ledger is hosted")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_fold_or_a_reactor_breaks_on_is_parked_and_everything_else_goes_on() {
+    let sagas = Orchestrator::in_memory().module(ledger()).start().await.unwrap();
+    for number in 1..=ALL {
+        let request = RequestId(Uuid::from_u128(u128::from(number)));
+        sagas.command(&Put { number }, request, Actor::operator("dana")).await.unwrap();
+    }
+    // Six notes, and the reactions to those of them on which nothing breaks.
+    let wanted = u64::from(ALL) + 4;
+    let settled = async {
+        loop {
+            let row = module_row(&sagas).await;
+            if row.head.0 == wanted && row.parked == 4 && row.projections.iter().all(|one| one.lag == 0) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    if tokio::time::timeout(Duration::from_secs(30), settled).await.is_err() {
+        panic!("{:?} {:?}", module_row(&sagas).await, sagas.health().troubles());
+    }
+    assert_eq!(sagas.health().troubles(), [], "what is parked is not broken");
+    sagas.shutdown().await.unwrap();
+}
