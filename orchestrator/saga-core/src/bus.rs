@@ -161,6 +161,9 @@ pub enum BusError {
         /// The one that was published.
         got: u64,
     },
+    /// The bus is there, and does not take it: full, out of space, broken. In its own words. It is tried again.
+    #[error("the broker refuses it: {0}")]
+    Refused(String),
     /// What should keep the messages is not there, and whoever asked may not make it. Another one makes it, or a person.
     #[error("{what} is missing on the bus; {next}")]
     Missing {
@@ -204,6 +207,8 @@ pub trait Bus: Send + Sync {
     /// Puts something aside that was received elsewhere; when it answers, it is kept. Putting it aside twice is harmless:
     /// an operator may see it twice.
     async fn put_aside(&self, aside: Aside) -> Result<(), BusError>;
+    /// How many messages of a module, or of whoever hears from outside (`in`), lie aside.
+    async fn aside_count(&self, module: &str) -> Result<u64, BusError>;
     /// Hands what was put aside to an operator, oldest first, at most `limit`.
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError>;
     /// How many messages wait in an inbox that were handed out to nobody yet. A bus that does not know says that none does.

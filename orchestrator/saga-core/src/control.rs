@@ -151,6 +151,20 @@ pub struct DefinitionRow {
     pub example: Option<Payload>,
 }
 
+/// Something that works as it should, and waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attention {
+    /// How many there are.
+    pub count: u64,
+    /// What: the rest of a sentence that begins with the number.
+    pub says: String,
+    /// What a person does first.
+    pub next: String,
+    /// Nothing but a person ends it, and it is not how things go: a check has findings because of it. A gate that waits
+    /// for its decision is not.
+    pub urgent: bool,
+}
+
 /// Who answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -171,7 +185,10 @@ pub struct Status {
     /// The coordinator groups that this process owns.
     #[serde(default)]
     pub groups: Vec<u16>,
-    /// What does not work at the moment.
+    /// What waits for a person, the worst first. It says nothing about the process, which may be ready all the same.
+    #[serde(default)]
+    pub attention: Vec<Attention>,
+    /// What does not work at the moment; there is something whenever it is not ready.
     #[serde(default)]
     pub troubles: Vec<Trouble>,
     /// What went wrong since the start and was repaired, by kind.

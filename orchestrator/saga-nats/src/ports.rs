@@ -1,7 +1,7 @@
 //! The three ports of a bus on [`Nats`].
 
 use crate::event::id_of;
-use crate::subject::{COMMANDS, OUTSIDE, REPLIES, Replies, stream_of};
+use crate::subject::{COMMANDS, DEAD, OUTSIDE, REPLIES, Replies, stream_of};
 use crate::{Nats, message, now, read_log};
 use async_trait::async_trait;
 use saga_core::bus::{
@@ -55,6 +55,10 @@ impl Bus for Nats {
     }
     async fn put_aside(&self, aside: Aside) -> Result<(), BusError> {
         self.inner.put_aside(&aside).await
+    }
+    async fn aside_count(&self, module: &str) -> Result<u64, BusError> {
+        let subject = self.inner.subjects.dead(module);
+        Ok(self.inner.api.stream(DEAD, Some(&subject)).await?.map_or(0, |info| info.matching))
     }
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
         self.inner.aside(module, limit).await

@@ -90,6 +90,7 @@ enum Broken {
     /// An event that the broker did not take because of what stands before it.
     Sequence(u64),
     NoStream,
+    Refused(String),
     Other(String),
 }
 
@@ -191,7 +192,7 @@ fn judge(answer: &Message, last: u64) -> Result<(), Broken> {
         Said::Stored(ack) if ack.seq == last => Ok(()),
         Said::Stored(_) | Said::OutOfSequence => Err(Broken::Sequence(last)),
         Said::NoStream => Err(Broken::NoStream),
-        Said::Refused(why) => Err(Broken::Other(why)),
+        Said::Refused(why) => Err(Broken::Refused(why)),
     }
 }
 
@@ -216,6 +217,7 @@ impl Inner {
                 self.recreate(&stream_of(module)).await?;
                 Err(BusError::Unavailable(format!("the stream of {module} was missing; it is empty now")))
             }
+            Err(Broken::Refused(why)) => Err(BusError::Refused(format!("{}: {why}", stream_of(module)))),
             Err(Broken::Other(why)) => Err(BusError::Unavailable(why)),
         }
     }
@@ -228,10 +230,11 @@ impl Inner {
             Said::Stored(ack) => return Ok(ack),
             Said::NoStream => self.recreate(stream).await?,
             Said::OutOfSequence => return Err(BusError::Unavailable("out of sequence".to_owned())),
-            Said::Refused(why) => return Err(BusError::Unavailable(why)),
+            Said::Refused(why) => return Err(BusError::Refused(format!("{stream}: {why}"))),
         }
         match self.try_publish(out).await? {
             Said::Stored(ack) => Ok(ack),
+            Said::Refused(why) => Err(BusError::Refused(format!("{stream}: {why}"))),
             other => Err(BusError::Unavailable(format!("{stream}: {other:?}"))),
         }
     }

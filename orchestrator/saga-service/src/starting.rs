@@ -43,6 +43,7 @@ impl Starting {
             ready: false,
             pid: std::process::id(),
             groups: Vec::new(),
+            attention: Vec::new(),
             troubles: self.waits.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect(),
             incidents: BTreeMap::new(),
         }

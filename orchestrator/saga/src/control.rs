@@ -1,5 +1,6 @@
 //! Control inside the process: what people may look at and order, over a running orchestrator.
 
+use crate::because::because;
 use crate::board::ending_with;
 use crate::hosting::module_rows;
 use crate::listing::who;
@@ -142,16 +143,20 @@ impl LocalControl {
         Page::whole(items)
     }
     async fn status(&self) -> Result<Status, ControlError> {
+        let (mut troubles, attention) = (self.sagas.health().troubles(), self.sagas.attention().await.map_err(failed)?);
+        troubles.extend(self.sagas.not_ready().await.map_err(failed)?);
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             store: self.store.clone(),
             bus: self.bus.clone(),
             modules: self.sagas.inner.modules.keys().map(|name| (*name).to_owned()).collect(),
             sagas: self.sagas.offered().map(|known| format!("{}@{}", known.name, known.version)).collect(),
-            ready: self.sagas.is_ready().await.map_err(failed)? && self.sagas.health().troubles().is_empty(),
+            // What makes it not ready is what is told.
+            ready: troubles.is_empty(),
             pid: std::process::id(),
             groups: self.sagas.groups(),
-            troubles: self.sagas.health().troubles(),
+            attention,
+            troubles,
             incidents: self.sagas.health().incidents(),
         })
     }
@@ -207,6 +212,7 @@ impl Control for LocalControl {
                 let exec = self.execution(&id).await?;
                 let row = exec.row();
                 let (causes, checked) = causes(&row, self.sagas.inner.clock.now());
+                let causes = because(&row, &self.sagas.health().troubles(), causes);
                 View::Why(Box::new(Why { saga: row, causes, checked }))
             }
             Look::Modules => {

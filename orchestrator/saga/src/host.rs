@@ -98,6 +98,7 @@ impl Host {
         self.keep(self.relay_place(), |host| async move {
             host.relay().await;
             host.health.well(&host.relay_place());
+            host.health.well(&host.publishing_place());
         });
     }
     /// Runs something of this module until everything ends.
@@ -212,11 +213,16 @@ impl Host {
             module: self.module.name.to_owned(),
             says,
         };
+        let place = format!("replies of {}", self.module.name);
         match self.bus.publish(Message::Reply(reply)).await {
-            Ok(()) => (delivery.tag, settle),
+            Ok(()) => {
+                self.health.well(&place);
+                (delivery.tag, settle)
+            }
             Err(why) => {
                 // The answer is in the inbox row: the command comes again and is answered from there.
                 tracing::warn!(%why, "the reply is not on the bus");
+                self.health.trouble(&place, why.to_string());
                 (delivery.tag, Settle::Later(PAUSE))
             }
         }

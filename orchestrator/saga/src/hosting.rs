@@ -1,5 +1,6 @@
 //! Modules that run in this process, with or without a coordinator beside them, and what people may see of them.
 
+use crate::attention::aside;
 use crate::control::failed;
 use crate::health::Health;
 use crate::host::Host;
@@ -80,6 +81,7 @@ impl Control for HostControl {
                 Ok(View::ModuleList(rows.map_err(|why| failed(Error::from(why)))?))
             }
             Look::Status => Ok(View::Status(Status {
+                attention: aside(&self.modules, false).await.map_err(|why| failed(Error::from(why)))?,
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 store: self.store.clone(),
                 bus: self.bus.clone(),

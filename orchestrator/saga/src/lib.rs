@@ -32,6 +32,8 @@
 //! }
 //! ```
 
+mod attention;
+mod because;
 mod belonging;
 mod board;
 mod consumers;

@@ -256,6 +256,14 @@ impl Bus for LocalBus {
         put_aside(&mut lock(&self.state).aside, aside);
         Ok(())
     }
+    async fn aside_count(&self, module: &str) -> Result<u64, BusError> {
+        let of = |inbox: &Inbox| match inbox {
+            Inbox::Commands(commands) => commands == module,
+            Inbox::Replies(_) => module == crate::JOURNAL,
+            Inbox::Outside => module == "in",
+        };
+        Ok(lock(&self.state).aside.iter().filter(|aside| of(&aside.inbox)).count() as u64)
+    }
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
         let inbox = Inbox::Commands(module.to_owned());
         let state = lock(&self.state);

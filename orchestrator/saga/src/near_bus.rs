@@ -155,6 +155,9 @@ impl Bus for NearBus {
     async fn put_aside(&self, aside: Aside) -> Result<(), BusError> {
         self.far.put_aside(aside).await
     }
+    async fn aside_count(&self, module: &str) -> Result<u64, BusError> {
+        self.far.aside_count(module).await
+    }
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
         self.far.aside(module, limit).await
     }

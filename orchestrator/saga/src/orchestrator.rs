@@ -300,7 +300,7 @@ impl Orchestrator {
         let bus = buses(JOURNAL);
         let (clock, ids, foreign) = (self.clock, self.ids, self.foreign);
         if let Some(belonging) = belonging {
-            tasks.spawn(keep_list(belonging, Arc::clone(&clock), health.clone(), tasks.clone()));
+            tasks.spawn("list of stores", keep_list(belonging, Arc::clone(&clock), health.clone(), tasks.clone()));
         }
         Ok(Hosting { modules, bus, local, clock, ids, tasks, health, foreign })
     }

@@ -52,6 +52,9 @@ impl Bus for Port {
     async fn put_aside(&self, aside: Aside) -> Result<(), BusError> {
         self.bus.put_aside(aside).await
     }
+    async fn aside_count(&self, module: &str) -> Result<u64, BusError> {
+        self.bus.aside_count(module).await
+    }
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
         self.bus.aside(module, limit).await
     }

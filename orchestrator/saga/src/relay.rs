@@ -62,6 +62,7 @@ impl Host {
             Out::Publish(events) => Some(match self.bus.publish_events(module, &events).await {
                 Ok(last) => {
                     self.health.well(&self.relay_place());
+                    self.health.well(&self.publishing_place());
                     if events.len() < WINDOW / 2 {
                         self.wait(self.pace).await;
                     }
@@ -69,6 +70,8 @@ impl Host {
                 }
                 Err(why) => {
                     tracing::warn!(module, %why, "publishing broke off; what the bus has is looked up");
+                    // A bus that answers what it has may still take nothing.
+                    self.health.trouble(&self.publishing_place(), why.to_string());
                     In::Tip(None)
                 }
             }),
@@ -103,6 +106,9 @@ impl Host {
                 None
             }
         })
+    }
+    pub(crate) fn publishing_place(&self) -> String {
+        format!("events of {} on their way to the bus", self.module.name)
     }
     pub(crate) fn relay_place(&self) -> String {
         format!("relay of {}", self.module.name)

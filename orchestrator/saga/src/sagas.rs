@@ -268,7 +268,7 @@ impl Sagas {
         Ok((ids.flatten().collect(), silent))
     }
     /// A look at the memory of every group of this process.
-    async fn look<T: Send + 'static>(
+    pub(crate) async fn look<T: Send + 'static>(
         &self,
         look: impl Fn(&Coordinator) -> T + Clone + Send + 'static,
     ) -> Result<Vec<T>, Error> {

@@ -84,6 +84,12 @@ enum Sent {
 }
 /// Commands on their way to the bus, and answers on their way to other groups.
 type Sending = FuturesUnordered<BoxFuture<'static, Sent>>;
+/// The place of commands to a module that the bus does not take.
+pub(crate) fn not_published(module: &str) -> String {
+    format!("commands to {module}")
+}
+/// The place of the store that holds the coordinator's facts.
+pub(crate) const FACTS: &str = "facts of sagas";
 /// How many new connections the first one is.
 const FIRST_CONNECTION: u64 = 1;
 
@@ -278,7 +284,15 @@ impl Shell {
     }
     fn stored(&mut self, stored: Stored, waiters: &mut Waiters, out: &mut Vec<Out>, _: &mut Storing) {
         let input = match stored {
-            Stored::Committed(saga, Commit::Ok(_)) => In::Committed { saga },
+            Stored::Committed(saga, Commit::Ok(_)) => {
+                self.health.well(FACTS);
+                In::Committed { saga }
+            }
+            Stored::Committed(saga, Commit::Retryable(why) | Commit::Unknown(why)) => {
+                tracing::warn!(%saga, %why, "the commit did not happen, or nobody knows; reading anew");
+                self.health.trouble(FACTS, format!("they cannot be written: {why}"));
+                In::NotCommitted { saga }
+            }
             Stored::Committed(saga, Commit::Fenced { current }) => {
                 tracing::error!(group = self.group, epoch = %self.epoch, %current, "fenced: another coordinator owns this group");
                 // Everybody who waits hears that this process does not own their sagas any more, and no reply is
@@ -302,6 +316,7 @@ impl Shell {
             }
             Stored::Loaded(saga, Err(why @ HistoryError::Decode { .. })) => {
                 tracing::error!(%saga, %why, "the history cannot be understood; the saga waits for a newer program");
+                self.health.incident("unreadable-saga", &format!("{saga}: {why}"));
                 In::LoadFailed { saga, for_good: Some(why.to_string()) }
             }
         };
@@ -398,10 +413,15 @@ impl Shell {
         let (module, delivered) = (command.module.clone(), Arc::new(delivered));
         let message = CommandMessage { module, delivered, reply_to: self.group, probe };
         let (bus, step, direction, attempt) = (Arc::clone(&self.bus), act.step.clone(), act.direction, act.attempt);
+        let (health, place) = (self.health.clone(), not_published(&command.module));
         let sent = async move {
             Sent::Heard(match bus.publish(Message::Command(message)).await {
-                Ok(()) => In::Taken { saga, step, direction, attempt },
+                Ok(()) => {
+                    health.well(&place);
+                    In::Taken { saga, step, direction, attempt }
+                }
                 Err(why) => {
+                    health.trouble(&place, why.to_string());
                     tracing::warn!(%saga, step, %why, "the bus has not taken the command; it is handed over again");
                     In::NotTaken { saga, step, direction, attempt, why: why.to_string() }
                 }

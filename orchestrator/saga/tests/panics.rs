@@ -111,5 +111,12 @@ async fn what_a_fold_or_a_reactor_breaks_on_is_parked_and_everything_else_goes_o
         panic!("{:?} {:?}", module_row(&sagas).await, sagas.health().troubles());
     }
     assert_eq!(sagas.health().troubles(), [], "what is parked is not broken");
+    let control = LocalControl::new(sagas.clone(), "memory", "in process");
+    let View::Status(status) = control.look(&Actor::operator("dana"), Look::Status).await.unwrap() else {
+        panic!("the status was asked for")
+    };
+    let [aside] = &status.attention[..] else { panic!("{status:?}") };
+    assert_eq!((aside.count, aside.urgent, status.ready), (4, true, true), "the process is fit; a person is needed");
+    assert!(aside.says.starts_with("events lie aside in ledger"), "{aside:?}");
     sagas.shutdown().await.unwrap();
 }

@@ -119,6 +119,12 @@ async fn open_sagas_go_on_after_a_restart() {
     let waiting = sagas.start_raw("gated", None, Some("waits"), input(7), None).await.unwrap().saga;
     let at_once = sagas.start_raw("gated", None, Some("in flight"), input(8), None).await.unwrap().saga;
     assert_eq!(rest(&sagas, "gated/waits").await, SagaState::Waiting);
+    assert_eq!(rest(&sagas, "gated/in flight").await, SagaState::Waiting);
+    let View::Status(status) = control(&sagas).look(&dana(), Look::Status).await.unwrap() else {
+        panic!("the status was asked for");
+    };
+    let told: Vec<_> = status.attention.iter().map(|one| (one.count, one.says.as_str(), one.urgent)).collect();
+    assert_eq!((told, status.ready), (vec![(2, "sagas wait at gates for decisions", false)], true));
     sagas.shutdown().await.unwrap();
     assert!(matches!(sagas.wait(waiting).await, Err(Error::Stopped)));
     let sagas = on(&stores).await;

@@ -50,7 +50,7 @@ pub const TABLE: [(u8, &str); 14] = [
     (3, "not found"),
     (4, "not allowed"),
     (5, "refused: state or revision conflict, precondition"),
-    (6, "a check ran and has findings (events verify, why-stuck --exit-status)"),
+    (6, "a check ran and has findings (events verify, why-stuck --exit-status, doctor)"),
     (7, "partly done (bulk work with failures)"),
     (8, "--wait or watch --for ran out of time, still pending"),
     (9, "service or store not reachable (trying again is sensible)"),

@@ -1,7 +1,7 @@
 //! The animals: every state of a saga and of a step, and what else a face may be shown, with hostile texts among it.
 
 use super::{HOSTILE, NOW};
-use crate::control::{DefinitionRow, Status};
+use crate::control::{Attention, DefinitionRow, Status};
 use crate::id::{Position, SagaId};
 use crate::json::Payload;
 use crate::time::Timestamp;
@@ -425,6 +425,20 @@ pub(super) fn status() -> Status {
         ready: true,
         pid: 7,
         groups: vec![0],
+        attention: vec![
+            Attention {
+                count: 2,
+                says: "sagas are parked, or their undo failed".to_owned(),
+                next: "sagactl saga list --attention".to_owned(),
+                urgent: true,
+            },
+            Attention {
+                count: 1,
+                says: "saga waits at a gate for a decision".to_owned(),
+                next: "sagactl saga list --state waiting".to_owned(),
+                urgent: false,
+            },
+        ],
         troubles: Vec::new(),
         incidents: Default::default(),
     }

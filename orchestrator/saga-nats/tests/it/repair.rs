@@ -163,6 +163,23 @@ async fn streams_of_others_return_while_somebody_runs_who_may_create_them(versio
     running.shutdown().await;
 }
 
+/// A stream that takes nothing more says so in the broker's words; its messages are not taken for published.
+async fn what_the_broker_refuses_is_told_in_its_words(version: Version) {
+    let server = Server::start(version);
+    let (bus, store) = (connect(&server).await, store());
+    let admin = Admin::connect(&server).await;
+    grow(&store, 5).await;
+    let log = public(&store).await;
+    bus.publish_events("law", &log[..2]).await.unwrap();
+    let mut config = admin.api("STREAM.INFO.EVT_law", Value::Null).await.unwrap()["config"].clone();
+    (config["max_msgs"], config["discard"]) = (2.into(), "new".into());
+    admin.api("STREAM.UPDATE.EVT_law", config).await.unwrap();
+    let refused = bus.publish_events("law", &log[2..]).await;
+    let Err(BusError::Refused(why)) = refused else { panic!("{refused:?}") };
+    assert!(why.contains("EVT_law") && why.contains("maximum messages exceeded"), "{why}");
+    assert_eq!(bus.tip("law").await.map(|tip| tip.seq), Ok(2));
+}
+
 async fn a_broker_that_is_away_ails_and_is_well_again(version: Version) {
     let mut server = Server::start(version);
     let bus = connect(&server).await;
@@ -198,6 +215,7 @@ async fn a_broker_that_is_away_ails_and_is_well_again(version: Version) {
 }
 
 on_both! {
+    what_the_broker_refuses_is_told_in_its_words,
     streams_of_others_return_while_somebody_runs_who_may_create_them,
     a_broker_that_is_away_ails_and_is_well_again,
     killed_in_the_midst_the_stream_is_the_log, a_wiped_broker_gets_everything_again,

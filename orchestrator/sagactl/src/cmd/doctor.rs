@@ -42,5 +42,6 @@ pub async fn run(args: &DoctorArgs, global: &Global, out: &mut Out) -> Result<Ex
         None => {}
     }
     out.view(&view, |style| doctor::render(status, style))?;
-    Ok(if status.ready && status.troubles.is_empty() { Exit::DONE } else { Exit::FINDINGS })
+    let urgent = status.attention.iter().any(|attention| attention.urgent);
+    Ok(if status.ready && status.troubles.is_empty() && !urgent { Exit::DONE } else { Exit::FINDINGS })
 }

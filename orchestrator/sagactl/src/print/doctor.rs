@@ -2,12 +2,17 @@
 
 use crate::print::style::{Ink, Style};
 use crate::words;
-use saga_core::control::Status;
+use saga_core::control::{Attention, Status};
 
 /// What incidents mean, by name: what happened, and that it needs nobody any more.
-const INCIDENTS: [(&str, &str); 3] = [
+const INCIDENTS: [(&str, &str); 5] = [
     ("broker-loss", "the broker had lost events that it had acknowledged; they were published again, in order"),
     ("fenced", "a coordinator group was taken over by another process; this one stepped down from it"),
+    (
+        "task-ended",
+        "something that should run for ever panicked or ended, and was begun anew; the log of the process has its words",
+    ),
+    ("unreadable-saga", "the history of a saga cannot be read; it stands still, and nothing else does"),
     ("phantom", "the broker had an event that the log does not know; the relay of that module stopped"),
 ];
 
@@ -17,10 +22,15 @@ pub fn render(status: &Status, style: &Style) -> String {
     let warning = style.sign("!", "!");
     let bad = style.paint(Ink::Red, style.sign("✖", "X"));
     // Nobody has the number 0: the folder was looked at, and no process.
-    let mut text = match status.pid {
+    let mut text = String::new();
+    for Attention { count, says, next, urgent } in &status.attention {
+        let sign = if *urgent { bad.as_str() } else { warning };
+        text.push_str(&format!("  {sign} {count} {}: {}\n", style.clean(says), style.clean(next)));
+    }
+    text.push_str(&match status.pid {
         0 => format!("  {bad} no process answers; this is version {}\n", style.clean(&status.version)),
         pid => format!("  {good} process {pid} answers, version {}\n", style.clean(&status.version)),
-    };
+    });
     text.push_str(&format!("  {good} store   {}\n", style.clean(&status.store)));
     text.push_str(&format!("  {good} bus     {}\n", style.clean(&status.bus)));
     text.push_str(&format!("  {good} modules {}\n", style.clean(&status.modules.join(" "))));
@@ -39,7 +49,9 @@ pub fn render(status: &Status, style: &Style) -> String {
         text.push_str(&format!("  {bad} {} since {since}: {}\n", style.clean(place), style.clean(says)));
     }
     let problems = u64::try_from(status.troubles.len()).unwrap_or(u64::MAX);
+    let people = status.attention.iter().filter(|attention| attention.urgent).count();
     text.push_str(&match (problems, status.ready) {
+        (0, true) if people > 0 => "ready; a person is needed\n".to_owned(),
         (0, true) => "ready, nothing is wrong\n".to_owned(),
         (0, false) => "not ready yet\n".to_owned(),
         _ => format!("{}\n", words::plural(problems, "problem", "problems")),
