@@ -66,11 +66,15 @@ impl AdminClient {
         request = match more {
             More::Nothing => request.timeout(self.timeout),
             More::Poll(wait) => request.timeout(wait + POLL_GRACE),
-            More::Order { request: id, body } => request
-                .timeout(self.timeout)
-                .header(REQUEST_HEADER, id)
-                .header("content-type", "application/json")
-                .body(body),
+            More::Order { request: id, if_rev, body } => {
+                let tag = if_rev.map(|rev| format!("\"{rev}\""));
+                tag.into_iter()
+                    .fold(request, |request, tag| request.header("if-match", tag))
+                    .timeout(self.timeout)
+                    .header(REQUEST_HEADER, id)
+                    .header("content-type", "application/json")
+                    .body(body)
+            }
         };
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
@@ -124,7 +128,7 @@ fn loopback(text: &str) -> Result<(String, Option<u16>), ControlError> {
 enum More {
     Nothing,
     Poll(Duration),
-    Order { request: String, body: String },
+    Order { request: String, if_rev: Option<u64>, body: String },
 }
 
 /// The innermost source: "connection refused" instead of three layers of "error sending request".
@@ -150,22 +154,33 @@ fn path_of(what: &Look) -> (Method, String) {
         Look::Modules => (Method::GET, "/v1/modules".to_owned()),
         Look::Definitions => (Method::GET, "/v1/definitions".to_owned()),
         Look::Verify => (Method::POST, "/v1/verify".to_owned()),
+        Look::Preview(_) => (Method::POST, String::new()),
         Look::Status => (Method::GET, "/v1/status".to_owned()),
     }
+}
+
+/// Where an order goes, and what goes with it.
+fn written(order: &Order) -> Result<(String, More), ControlError> {
+    let (path, body) = body::write(order)
+        .map_err(|error| ControlError::new(codes::INTERNAL, format!("the order cannot be written: {error}")))?;
+    Ok((path, More::Order { request: order.request.to_string(), if_rev: order.if_rev, body }))
 }
 
 #[async_trait]
 impl Control for AdminClient {
     async fn look(&self, by: &Actor, what: Look) -> Result<View, ControlError> {
+        if let Look::Preview(order) = &what {
+            let (path, more) = written(order)?;
+            let (_, text) = self.send(by, Method::POST, &format!("{path}?preview=true"), more).await?;
+            return wire::decode(&text).map_err(|error| self.strange(&error.to_string()));
+        }
         let (method, path) = path_of(&what);
         let more = if what == Look::Verify { More::Poll(VERIFY_WITHIN) } else { More::Nothing };
         let (_, text) = self.send(by, method, &path, more).await?;
         wire::decode(&text).map_err(|error| self.strange(&error.to_string()))
     }
     async fn act(&self, by: &Actor, order: Order) -> Result<Receipt, ControlError> {
-        let (path, text) = body::write(&order)
-            .map_err(|error| ControlError::new(codes::INTERNAL, format!("the order cannot be written: {error}")))?;
-        let more = More::Order { request: order.request.to_string(), body: text };
+        let (path, more) = written(&order)?;
         let (_, text) = self.send(by, Method::POST, &path, more).await?;
         wire::decode_receipt(&text).map_err(|error| self.strange(&error.to_string()))
     }

@@ -96,6 +96,25 @@ pub fn request_id(headers: &HeaderMap) -> Result<RequestId, ControlError> {
     })
 }
 
+/// The revision that an order is bound to: the saga's `rev`, as a number or as the entity tag of its page. `*` binds to
+/// nothing more than that there is such a saga.
+pub fn if_match(headers: &HeaderMap) -> Result<Option<u64>, ControlError> {
+    let mut values = headers.get_all(header::IF_MATCH).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    match bare.parse() {
+        _ if values.next().is_some() => Err(unmatched("it comes twice")),
+        Ok(rev) => Ok(Some(rev)),
+        Err(_) if text == "*" => Ok(None),
+        Err(_) => Err(unmatched(&format!("{text:?} is no revision"))),
+    }
+}
+
+fn unmatched(why: &str) -> ControlError {
+    ControlError::new(codes::USAGE, format!("if-match: {why}")).hint("for example if-match: \"14\", the saga's rev")
+}
+
 fn not_allowed(message: String) -> ControlError {
     ControlError::new(codes::NOT_ALLOWED, message).hint("the admin API answers programs on this machine only")
 }

@@ -235,7 +235,16 @@ async fn saga(State(app): State<App>, At(id): At<String>, headers: HeaderMap, Ra
             _ => return Err(query::unknown(&name, "data").into()),
         }
     }
-    looked(&app, &headers, Look::Saga { id, data }).await
+    let by = guard::actor(&headers)?;
+    let view = app.control.look(&by, Look::Saga { id, data }).await?;
+    let mut response = seen(&view)?;
+    // What an order can be bound to with `If-Match`.
+    if let View::Saga(show) = &view
+        && let Ok(tag) = format!("\"{}\"", show.rev).parse()
+    {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
 }
 
 async fn history(State(app): State<App>, At(id): At<String>, headers: HeaderMap, RawQuery(query): RawQuery) -> Answer {
@@ -298,29 +307,46 @@ async fn outcome(State(app): State<App>, At(id): At<String>, headers: HeaderMap,
 
 type BodyIn = Result<Bytes, axum::extract::rejection::BytesRejection>;
 
-async fn start(State(app): State<App>, headers: HeaderMap, bytes: BodyIn) -> Answer {
-    ordered(&app, &headers, bytes, body::start).await
+async fn start(State(app): State<App>, headers: HeaderMap, RawQuery(query): RawQuery, bytes: BodyIn) -> Answer {
+    if let Some((name, _)) = query::pairs(query.as_deref().unwrap_or_default())?.first() {
+        return Err(query::unknown(name, "no words at all: a start cannot be foreseen").into());
+    }
+    ordered(&app, &headers, bytes, false, body::start).await
 }
 
 async fn order(
     State(app): State<App>,
     At((id, verb)): At<(String, String)>,
     headers: HeaderMap,
+    RawQuery(query): RawQuery,
     bytes: BodyIn,
 ) -> Answer {
-    ordered(&app, &headers, bytes, |bytes| body::order(id, &verb, bytes)).await
+    let mut preview = false;
+    for (name, value) in query::pairs(query.as_deref().unwrap_or_default())? {
+        match name.as_str() {
+            "preview" => preview = query::flag(&name, &value)?,
+            _ => return Err(query::unknown(&name, "preview").into()),
+        }
+    }
+    ordered(&app, &headers, bytes, preview, |bytes| body::order(id, &verb, bytes)).await
 }
 
-async fn ordered<R>(app: &App, headers: &HeaderMap, bytes: BodyIn, read: R) -> Answer
+async fn ordered<R>(app: &App, headers: &HeaderMap, bytes: BodyIn, preview: bool, read: R) -> Answer
 where
     R: FnOnce(&[u8]) -> Result<(Option<String>, What), ControlError>,
 {
     let request = guard::request_id(headers)?;
     let with_request = |error: ControlError| Failed(error, Some(request));
     let by: Actor = guard::actor(headers).map_err(with_request)?;
+    let if_rev = guard::if_match(headers).map_err(with_request)?;
     let bytes = bytes.map_err(|_| with_request(too_large()))?;
     let (reason, what) = read(&bytes).map_err(with_request)?;
-    let receipt = app.control.act(&by, Order { request, reason, what }).await.map_err(with_request)?;
+    let order = Order { request, reason, if_rev, what };
+    if preview {
+        let foreseen = app.control.look(&by, Look::Preview(Box::new(order))).await.map_err(with_request)?;
+        return seen(&foreseen);
+    }
+    let receipt = app.control.act(&by, order).await.map_err(with_request)?;
     let text = wire::encode_receipt(&receipt).map_err(|error| with_request(internal(&error)))?;
     let mut response = json(202, text);
     if let Ok(value) = request.to_string().parse() {

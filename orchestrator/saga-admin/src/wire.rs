@@ -85,6 +85,7 @@ pub fn kind_of(view: &View) -> &'static str {
         View::ModuleList(_) => "ModuleList",
         View::DefinitionList(_) => "DefinitionList",
         View::Verdicts(_) => "Verdicts",
+        View::Preview(_) => "Preview",
         View::Status(_) => "Status",
     }
 }
@@ -100,6 +101,7 @@ pub fn encode(view: &View) -> Result<String, serde_json::Error> {
         View::ModuleList(page) => many(kind, page),
         View::DefinitionList(page) => many(kind, page),
         View::Verdicts(verdicts) => one(kind, verdicts),
+        View::Preview(foreseen) => one(kind, foreseen.as_ref()),
         View::Status(status) => one(kind, status),
     }
 }
@@ -139,6 +141,7 @@ pub fn decode(text: &str) -> Result<View, serde_json::Error> {
         "ModuleList" => Ok(View::ModuleList(page(text)?)),
         "DefinitionList" => Ok(View::DefinitionList(page(text)?)),
         "Verdicts" => Ok(View::Verdicts(serde_json::from_str(text)?)),
+        "Preview" => Ok(View::Preview(Box::new(serde_json::from_str(text)?))),
         "Status" => Ok(View::Status(serde_json::from_str(text)?)),
         other => Err(serde::de::Error::custom(format!("unknown kind {other:?}"))),
     }
@@ -214,10 +217,11 @@ pub fn code_of(error: &ControlError) -> Code {
 }
 
 /// The HTTP status of a code: that of its exit code, so that a program may look at either, but for a method that an
-/// address does not take.
+/// address does not take, and for a revision that was named in a header and has changed.
 pub fn status_of(code: Code) -> u16 {
     match code.exit {
         _ if code == codes::NO_METHOD => 405,
+        _ if code == codes::REVISION_CHANGED => 412,
         2 => 400,
         3 => 404,
         4 => 403,

@@ -66,6 +66,12 @@ fn looks() -> Vec<Look> {
         Look::Modules,
         Look::Definitions,
         Look::Verify,
+        Look::Preview(Box::new(Order {
+            request: RequestId(Uuid::from_u128(7)),
+            reason: Some("client withdrew".into()),
+            if_rev: Some(14),
+            what: What::Cancel { saga: id(), abandon: false },
+        })),
         Look::Status,
     ]
 }
@@ -110,7 +116,8 @@ async fn every_order_survives_with_its_reason_request_and_actor() {
         for (n, what) in orders().into_iter().enumerate() {
             let request = RequestId(Uuid::from_u128(n as u128 + 1));
             let reason = (n % 2 == 0).then(|| "client \"withdrew\"\n✖".to_owned());
-            let order = Order { request, reason, what };
+            let if_rev = (n % 3 == 2).then_some(n as u64);
+            let order = Order { request, reason, what, if_rev };
             let first = client.act(&ann(), order.clone()).await.unwrap();
             let again = client.act(&ann(), order.clone()).await.unwrap();
             assert_eq!((first.request, first.repeated, again.repeated), (request, false, true));
@@ -129,7 +136,8 @@ async fn every_error_code_survives_on_every_path() {
             let look = client.look(&ann(), Look::Saga { id: id.clone(), data: false }).await;
             assert_eq!(look.unwrap_err(), expected);
             let what = What::Pause { saga: id.clone() };
-            let act = client.act(&ann(), Order { request: RequestId(Uuid::nil()), reason: None, what }).await;
+            let act =
+                client.act(&ann(), Order { request: RequestId(Uuid::nil()), reason: None, what, if_rev: None }).await;
             assert_eq!(act.unwrap_err(), expected);
             let outcome = client.outcome(&ann(), AwaitSaga { id, after: None }, SECOND).await;
             assert_eq!(outcome.unwrap_err(), expected);
@@ -308,4 +316,40 @@ async fn stopping_does_not_wait_for_a_long_poll() {
     let both = tokio::time::timeout(TEN, async { tokio::join!(run, ask) }).await.unwrap();
     both.0.unwrap();
     assert_eq!(both.1.0.unwrap_err().code, "SG0302");
+}
+
+#[tokio::test]
+async fn an_order_route_refuses_what_it_does_not_know_and_says_what_a_revision_is() {
+    served(|zoo, client| async move {
+        let http = reqwest::Client::new();
+        let orders = zoo.ordered().len();
+        let post = |path: &str, headers: Vec<(&'static str, &'static str)>, body: &'static str| {
+            let request = http.post(format!("{}{path}", client.url())).header("x-request-id", Uuid::nil().to_string());
+            let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+            async move {
+                let answer = request.header("content-type", "application/json").body(body).send().await.unwrap();
+                (answer.status().as_u16(), answer.text().await.unwrap())
+            }
+        };
+        let cancel = "/v1/sagas/9f3ac2d1/cancel";
+        for (path, headers, wanted) in [
+            (format!("{cancel}?previev=true"), vec![], 400),
+            (format!("{cancel}?preview=perhaps"), vec![], 400),
+            ("/v1/sagas?preview=true".to_owned(), vec![], 400),
+            (cancel.to_owned(), vec![("if-match", "perhaps")], 400),
+            (cancel.to_owned(), vec![("if-match", "\"1\", \"2\"")], 400),
+            (cancel.to_owned(), vec![("if-match", "1"), ("if-match", "2")], 400),
+            (format!("{cancel}?preview=true"), vec![("if-match", "\"14\"")], 200),
+            ("/v1/sagas/SG0106/cancel".to_owned(), vec![], 412),
+        ] {
+            let (status, text) = post(&path, headers, "{\"reason\":\"why\"}").await;
+            assert_eq!(status, wanted, "{path} {text}");
+        }
+        assert_eq!(zoo.ordered().len(), orders, "nothing was ordered");
+        let shown = http.get(format!("{}/v1/sagas/9f3ac2d1", client.url())).send().await.unwrap();
+        let tag = shown.headers()["etag"].to_str().unwrap().to_owned();
+        let rev = shown.text().await.unwrap();
+        assert!(rev.contains(&format!("\"rev\":{}", tag.trim_matches('"'))), "{tag}");
+    })
+    .await;
 }

@@ -71,6 +71,12 @@ codes! {
     INPUT_LIMIT = "SG0103", 2, false, "the input breaks a limit";
     /// The input cannot be read.
     INPUT_UNREADABLE = "SG0104", 2, false, "the input cannot be read";
+    /// The key is none.
+    KEY_REFUSED = "SG0105", 2, false, "the key cannot be used";
+    /// The saga is not as it was seen.
+    REVISION_CHANGED = "SG0106", 5, false, "the saga has moved on since it was seen";
+    /// A fact of the saga cannot be read.
+    SAGA_UNREADABLE = "SG0107", 6, false, "the saga's history cannot be read";
     /// No such saga.
     SAGA_NOT_FOUND = "SG0201", 3, false, "there is no such saga";
     /// Several sagas fit.

@@ -4,7 +4,7 @@ use crate::envelope::Actor;
 use crate::id::{RequestId, SagaId};
 use crate::json::Payload;
 use crate::time::Timestamp;
-use crate::view::{HistoryRow, ModuleRow, SagaRow, SagaShow, SagaState, Trouble, Verdicts, Why};
+use crate::view::{Foreseen, HistoryRow, ModuleRow, SagaRow, SagaShow, SagaState, Trouble, Verdicts, Why};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -57,6 +57,8 @@ pub enum Look {
     Definitions,
     /// The logs, checked against every promise.
     Verify,
+    /// What an order would do, without ordering it. A start cannot be foreseen.
+    Preview(Box<Order>),
     /// Who is there.
     Status,
 }
@@ -102,6 +104,8 @@ pub enum View {
     DefinitionList(Page<DefinitionRow>),
     /// Checked promises.
     Verdicts(Verdicts),
+    /// What an order would do.
+    Preview(Box<Foreseen>),
     /// Who is there.
     Status(Status),
 }
@@ -203,6 +207,10 @@ pub struct Order {
     pub request: RequestId,
     /// Why; some orders need it.
     pub reason: Option<String>,
+    /// Only if the saga has exactly so many facts (its `rev`): what was seen is what is ordered. Checked in the decision
+    /// of the order itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_rev: Option<u64>,
     /// What.
     #[serde(flatten)]
     pub what: What,

@@ -3,7 +3,8 @@
 use crate::command::{Command, Compensable};
 use crate::envelope::sha256_hex;
 use crate::id::{Direction, StepKey};
-use crate::json::Payload;
+use crate::json::{self, Payload};
+use crate::limits;
 use crate::module::BoxFuture;
 use crate::policy::StepPolicy;
 use crate::soundness::{PlanFault, check};
@@ -174,8 +175,12 @@ pub(crate) fn local<F: Action<Args>, Args>(act: F) -> LocalFn {
         let work = act.call(scope)?;
         Ok(Box::pin(async move {
             let output = work.await?;
-            let bad = |why: serde_json::Error| StepError::Retry { reason: format!("the output is not JSON: {why}") };
-            Payload::of(&output).map_err(bad)
+            // The same output would come again: no weather, but a bug, and a person looks at it.
+            let broken = |why: String| StepError::Broken { reason: format!("the output cannot be kept: {why}") };
+            let output = Payload::of(&output).map_err(|why| broken(format!("it is not JSON: {why}")))?;
+            limits::body("it", &output).map_err(|why| broken(why.to_string()))?;
+            json::inspect(output.as_str()).map_err(|why| broken(why.to_string()))?;
+            Ok(output)
         }))
     })
 }

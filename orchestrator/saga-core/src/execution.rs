@@ -12,15 +12,20 @@ mod gates;
 mod look;
 mod orders;
 mod patience;
+mod preview;
+mod requests;
 mod scope;
 mod undo;
 mod weather;
 
+pub(crate) use crate::limits::head;
 pub use binding::{ANOMALIES_MAX, Answering};
-pub(crate) use decide::head;
 pub use decide::{Act, Decision, Deed, Signal};
 pub use orders::{Accepted, OrderKind, OrderRefused, Ordered};
 pub use patience::{Hearing, Patience, Seen, Stand, Tries, Try};
+pub use preview::Foreseen;
+use requests::Spoken;
+pub use requests::start_digest;
 
 use crate::definition::{Definition, Performer, Role, StepDef, deed_keys};
 use crate::fact::{By, Cause, SagaStarted};
@@ -208,7 +213,7 @@ pub struct Execution {
     rounds: BTreeMap<String, (u32, bool)>,
     failed_branches: BTreeMap<String, String>,
     early: BTreeMap<String, Vec<Early>>,
-    requests: BTreeMap<RequestId, &'static str>,
+    requests: BTreeMap<RequestId, Spoken>,
     anomalies: u64,
     /// The strange messages that were kept, each once.
     strange: BTreeSet<binding::Strange>,

@@ -26,7 +26,7 @@ pub const SAGA_CATEGORY: &str = "orchestration_saga";
 pub const ANOMALY_CATEGORY: &str = "orchestration_anomaly";
 
 /// Who ordered something, why, and under which request id.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct By {
     /// Who.
@@ -40,7 +40,7 @@ pub struct By {
 }
 
 /// What the saga's backward run was caused by, and so how it ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
@@ -59,7 +59,7 @@ pub enum Cause {
 macro_rules! facts {
     ($($(#[$meta:meta])* $name:ident { $($(#[$fmeta:meta])* $field:ident: $type:ty),* $(,)? })+) => {$(
         $(#[$meta])*
-        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
         #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
         pub struct $name { $($(#[$fmeta])* pub $field: $type),* }
     )+};

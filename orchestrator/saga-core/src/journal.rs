@@ -1,15 +1,18 @@
 //! The coordinator's own log: facts to events and back, and which sagas are still open.
 
 use crate::aggregate::STREAM_PAGE;
-use crate::batch::{Batch, Commit, Fence, Mark, StreamWrite};
+use crate::batch::{Batch, Commit, Fence, InboxEntry, Mark, StreamWrite};
 use crate::envelope::NewEvent;
 use crate::event::EventSet;
-use crate::fact::{ANOMALY_CATEGORY, SAGA_CATEGORY, SagaFact};
-use crate::id::{Position, SagaId, StreamId, Version};
+use crate::fact::{ANOMALY_CATEGORY, SAGA_CATEGORY, SagaFact, SagaStarted};
+use crate::id::{Direction, Epoch, Position, RequestId, SagaId, StepKey, StreamId, Version};
 use crate::json::Payload;
 use crate::machine::seats::group_scope;
+use crate::outcome::Answer;
 use crate::ports::{Claim, Ids, Lease, ReadError, SharedStore};
 use crate::time::Timestamp;
+use crate::view::{SagaRow, SagaState};
+use crate::waiting::{WaitReason, Waiting};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use uuid::Uuid;
@@ -49,6 +52,52 @@ pub fn batch_of(stream: StreamId, expected: Version, events: Vec<NewEvent>, fenc
     Batch { writes: vec![StreamWrite { stream, expected, events }], fence, ..Batch::default() }
 }
 
+/// The event of a batch that a store most likely means when it says that it can never keep it: the largest one.
+#[derive(Debug, Clone)]
+pub struct Suspect {
+    name: &'static str,
+    data: Payload,
+}
+
+impl Suspect {
+    /// Of these events.
+    pub fn of(events: &[NewEvent]) -> Option<Self> {
+        let largest = events.iter().max_by_key(|event| event.data.as_str().len())?;
+        Some(Self { name: largest.name, data: largest.data.clone() })
+    }
+    /// The step that it is about, and which way.
+    pub fn step(&self) -> Option<(String, Direction)> {
+        let fact: serde_json::Value = self.data.read().ok()?;
+        let step = fact["step"].as_str()?.to_owned();
+        let back = self.name.contains("Compensat") || fact["undo"].as_bool() == Some(true);
+        Some((step, if back { Direction::Undo } else { Direction::Do }))
+    }
+}
+
+/// An order, as the store remembers it over all sagas: under its request id, with the digest of the whole of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Once {
+    /// The request id.
+    pub request: RequestId,
+    /// Of the whole order, and of whom it is asked.
+    pub digest: [u8; 32],
+}
+
+impl Once {
+    /// The row that keeps another order from using the same id. It goes with the order's facts, or not at all.
+    pub fn row(self) -> InboxEntry {
+        InboxEntry {
+            saga: self.request.0,
+            key: StepKey::derive(self.request.0, "order", Direction::Do),
+            direction: Direction::Do,
+            unless: None,
+            payload_hash: self.digest,
+            epoch: Epoch::ZERO,
+            answer: Answer::Done { output: Payload::null() },
+        }
+    }
+}
+
 /// A message that belongs to no saga: kept where it can be queried, once however often it comes (a repeated one is a
 /// conflict of its stream).
 pub fn anomaly(saga: SagaId, what: &str, ids: &dyn Ids, now: Timestamp) -> Option<Batch> {
@@ -57,7 +106,7 @@ pub fn anomaly(saga: SagaId, what: &str, ids: &dyn Ids, now: Timestamp) -> Optio
     let fact = SagaFact::LateReplyRecorded(crate::fact::LateReplyRecorded {
         step: format!("saga {saga}"),
         kind: "no such saga".to_owned(),
-        answer: what.to_owned(),
+        answer: crate::limits::cut(what),
     });
     let events = events_of(&[fact], ids, now).ok()?;
     Some(batch_of(stream, Version::ZERO, events, None))
@@ -78,7 +127,46 @@ pub enum HistoryError {
         version: Version,
         /// Why.
         why: String,
+        /// How it began, if that can be read.
+        started: Option<Box<(SagaStarted, Timestamp)>>,
     },
+}
+
+/// A saga of which a fact cannot be read, as lists show it: one row, in need of a person.
+pub fn unreadable(saga: SagaId, why: &str, started: Option<&(SagaStarted, Timestamp)>, now: Timestamp) -> SagaRow {
+    let since = started.map_or(now, |(_, at)| *at);
+    let (kind, version, key) = started.map_or_else(
+        || ("?".to_owned(), 0, "?".to_owned()),
+        |(started, _)| (started.definition.clone(), started.version, started.key.clone()),
+    );
+    let waiting = Waiting {
+        reason: WaitReason::Unreadable,
+        step: String::new(),
+        undo: false,
+        subject: why.to_owned(),
+        key: None,
+        since,
+        until: None,
+        overdue_at: None,
+        opening: None,
+        example: None,
+        attempt: 0,
+        last: Some(why.to_owned()),
+    };
+    SagaRow {
+        id: saga,
+        kind,
+        version,
+        key,
+        state: SagaState::Parked,
+        step: None,
+        undoing: false,
+        attempt: None,
+        started_at: since,
+        ended_at: None,
+        reason: Some(format!("{}: {why}", WaitReason::Unreadable.code())),
+        waiting: vec![waiting],
+    }
 }
 
 /// A saga's whole history.
@@ -93,6 +181,9 @@ pub async fn history(store: &SharedStore, saga: SagaId) -> Result<Vec<(SagaFact,
                 stream: stream.clone(),
                 version: recorded.version,
                 why: why.to_string(),
+                started: facts.first().and_then(|(fact, at): &(SagaFact, Timestamp)| {
+                    fact.as_start().map(|started| Box::new((started.clone(), *at)))
+                }),
             })?;
             facts.push((fact, recorded.time));
         }

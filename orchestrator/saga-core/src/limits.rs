@@ -18,6 +18,8 @@ pub const TEXT_BYTES_MAX: usize = 4_096;
 pub const KEY_CHARS_MAX: usize = 200;
 /// 64 characters for the code of a refusal: it is compared and counted, not read.
 pub const CODE_CHARS_MAX: usize = 64;
+/// 1,000 bytes for a name that somebody uses for a step, a gate or a person: the path of a step through five blocks is less.
+pub const NAME_BYTES_MAX: usize = 1_000;
 /// 200 characters of what is strange: enough to recognise it, too few to hurt.
 pub const HEAD_CHARS_MAX: usize = 200;
 /// 30 days for the `after_ms` of a `retry`: who needs longer is not weather, and a wait is the word for that.
@@ -61,6 +63,17 @@ pub fn text(what: &'static str, text: &str) -> Result<(), Unfit> {
         return unfit(what, format!("has {} bytes, at most {TEXT_BYTES_MAX} are allowed", text.len()));
     }
     if text.contains('\0') {
+        return unfit(what, "holds a NUL character, which not every store can keep");
+    }
+    Ok(())
+}
+
+/// Checks a name that somebody used for something: at most [`NAME_BYTES_MAX`], and no NUL.
+pub fn name(what: &'static str, name: &str) -> Result<(), Unfit> {
+    if name.len() > NAME_BYTES_MAX {
+        return unfit(what, format!("has {} bytes, at most {NAME_BYTES_MAX} are allowed", name.len()));
+    }
+    if name.contains('\0') {
         return unfit(what, "holds a NUL character, which not every store can keep");
     }
     Ok(())

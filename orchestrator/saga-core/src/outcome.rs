@@ -1,6 +1,7 @@
 //! The answers a deed can get, as they are recorded and as they travel.
 
 use crate::json::Payload;
+use crate::limits;
 use serde::{Deserialize, Serialize};
 
 /// An answer. Silence is not among them: no answer by the deadline is the *Unknown* of the step, and evidence of nothing.
@@ -62,6 +63,22 @@ impl TryFrom<Flat> for Answer {
     }
 }
 
+impl Answer {
+    /// The same answer within the bounds of what a fact can hold: texts are cut with a mark, a code that is none moves
+    /// into the reason, and a time is held at [`limits::AFTER_MS_MAX`]. Nothing of its meaning is lost. An output has no
+    /// shorter form: whoever takes it looks at its size.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        match self {
+            Answer::Done { .. } => self,
+            Answer::Refused(refused) => Answer::Refused(refused.bounded()),
+            Answer::Retry { after_ms, reason } => {
+                Answer::Retry { after_ms: after_ms.min(limits::AFTER_MS_MAX), reason: limits::cut(&reason) }
+            }
+        }
+    }
+}
+
 /// A refusal as data: what sagas and people read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
@@ -79,9 +96,45 @@ impl Refused {
     pub fn new(code: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { code: code.into(), reason: reason.into(), fields: None }
     }
+    /// Within the bounds: see [`Answer::bounded`].
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        let Refused { code, reason, fields } = self;
+        let fields = fields.filter(|fields| limits::body("the fields", fields).is_ok());
+        if limits::is_code(&code) {
+            return Self { code, reason: limits::cut(&reason), fields };
+        }
+        let reason = limits::cut(&format!("{}: {reason}", limits::head(&code)));
+        Self { code: UNNAMED.to_owned(), reason, fields }
+    }
 }
 
+/// The code of a refusal whose own code is none; that one stands in front of the reason.
+pub const UNNAMED: &str = "REFUSED";
 /// Answer of a barrier to a deed that comes after its undo.
 pub const TOMBSTONED: &str = "TOMBSTONED";
 /// Answer of a barrier to a known key with another payload.
 pub const KEY_REUSED: &str = "KEY_REUSED";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_held_within_its_bounds_and_keeps_its_meaning() {
+        let refused = |code: &str, reason: &str| {
+            let Answer::Refused(refused) = Answer::Refused(Refused::new(code, reason)).bounded() else { panic!() };
+            (refused.code, refused.reason)
+        };
+        assert_eq!(refused("NO_STOCK", "none left"), ("NO_STOCK".to_owned(), "none left".to_owned()));
+        for odd in ["", "no stock", "Nein", "x-1"] {
+            assert_eq!(refused(odd, "why"), (UNNAMED.to_owned(), format!("{odd}: why")));
+        }
+        let (code, reason) = refused(&"A".repeat(100_000), &"r".repeat(2_000_000));
+        assert!(limits::is_code(&code) && reason.len() <= limits::TEXT_BYTES_MAX && reason.contains("bytes in all"));
+        for after_ms in [limits::AFTER_MS_MAX + 1, 251_600_000_000_000, u64::MAX] {
+            let answer = Answer::Retry { after_ms, reason: "busy".to_owned() }.bounded();
+            assert_eq!(answer, Answer::Retry { after_ms: limits::AFTER_MS_MAX, reason: "busy".to_owned() });
+        }
+    }
+}

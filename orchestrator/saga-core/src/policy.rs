@@ -79,6 +79,10 @@ impl Retry {
         let factor = if self.factor < 2 { 2 } else { self.factor };
         Self { attempts_max: 0, initial_ms, factor, cap_ms }
     }
+    /// A pause that somebody asked for, held at the cap of this policy: who is asked is not the one who decides how often.
+    pub fn at_most(&self, asked: Duration) -> Duration {
+        asked.min(Duration::from_millis(self.cap_ms))
+    }
     /// Whether there is a try after `attempt`.
     pub fn allows_after(&self, attempt: u32) -> bool {
         self.attempts_max == 0 || attempt < self.attempts_max

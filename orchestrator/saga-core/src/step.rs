@@ -108,6 +108,11 @@ pub enum StepError {
         /// What the weather is.
         reason: String,
     },
+    /// A bug: trying again would change nothing. The step waits for a person.
+    Broken {
+        /// What is broken.
+        reason: String,
+    },
 }
 
 /// What a local step returns.

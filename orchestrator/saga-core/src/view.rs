@@ -1,5 +1,6 @@
 //! What people see: states, signs, rows and the actions that are possible now. Every face shows these and invents none.
 
+pub use crate::execution::Foreseen;
 use crate::id::{Position, SagaId};
 use crate::json::Payload;
 use crate::time::Timestamp;

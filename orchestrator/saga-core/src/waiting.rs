@@ -77,6 +77,8 @@ pub enum WaitReason {
     Fault,
     /// The definition is not registered in this process.
     NoDefinition,
+    /// A fact of it cannot be read here.
+    Unreadable,
     /// The definition is registered under the same version with other content.
     DigestMismatch,
 }
@@ -96,6 +98,7 @@ impl WaitReason {
             WaitReason::UndoFailed => "UNDO_FAILED",
             WaitReason::Fault => "FAULT",
             WaitReason::NoDefinition => "NO_DEFINITION",
+            WaitReason::Unreadable => "UNREADABLE",
             WaitReason::DigestMismatch => "DIGEST_MISMATCH",
         }
     }

@@ -6,7 +6,7 @@ use crate::waiting::{WaitReason, Waiting};
 use std::time::Duration;
 
 /// How many kinds of causes are looked at.
-pub const CAUSES: usize = 12;
+pub const CAUSES: usize = 13;
 
 /// The causes that hold, the most telling first, and how many were looked at.
 pub fn causes(saga: &SagaRow, now: Timestamp) -> (Vec<Cause>, usize) {
@@ -85,6 +85,13 @@ fn cause(saga: &str, waiting: &Waiting, now: Timestamp) -> Cause {
             Likelihood::Certain,
             format!("{step} broke: a bug in the saga or in {subject}"),
             format!("deploy the fix, then sagactl saga retry {saga}"),
+        ),
+        WaitReason::Unreadable => (
+            Likelihood::Certain,
+            "a fact of it cannot be read by this program; the other sagas go on".to_owned(),
+            format!(
+                "sagactl saga history {saga} shows the facts; a program that is newer reads more, a damaged store is brought back from a backup"
+            ),
         ),
         WaitReason::NoDefinition | WaitReason::DigestMismatch => (
             Likelihood::Certain,

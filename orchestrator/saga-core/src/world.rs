@@ -5,14 +5,14 @@
 mod look;
 mod participants;
 
-use crate::batch::Commit;
+use crate::batch::{Batch, Commit, Conflict};
 use crate::definition::Definition;
 use crate::envelope::Actor;
 use crate::execution::{Act, Answering, Deed, Execution, OrderKind, Ordered, Signal};
 use crate::fact::{By, SagaStarted};
 use crate::host::group_fence;
 use crate::id::{Direction, Epoch, Position, SagaId};
-use crate::journal;
+use crate::journal::{self, Once, Suspect};
 use crate::json::Payload;
 use crate::machine::Machine;
 use crate::machine::coordinator::{Coordinator, Definitions, In, Out, Told};
@@ -162,15 +162,19 @@ impl World {
             input: Payload::of(input).map_err(|why| why.to_string())?,
             by: None,
         };
+        Ok(self.start_as(saga, started))
+    }
+    /// Starts a saga with its whole first fact.
+    pub fn start_as(&mut self, saga: SagaId, started: SagaStarted) -> u64 {
         self.tickets += 1;
         self.work.push_back(Work::In(In::Start { saga, started, ticket: Some(self.tickets) }));
-        Ok(self.tickets)
+        self.tickets
     }
     /// Orders something as the operator "dana".
     pub fn order(&mut self, saga: SagaId, kind: OrderKind) -> u64 {
         let request = Some(crate::id::RequestId(self.ids.next(self.clock.now())));
         let by = By { actor: Actor::operator("dana"), reason: Some("because".to_owned()), request };
-        self.order_as(saga, Ordered { by, kind })
+        self.order_as(saga, Ordered { by, kind, if_rev: None })
     }
     /// Orders something with its own accountability.
     pub fn order_as(&mut self, saga: SagaId, ordered: Ordered) -> u64 {
@@ -331,11 +335,14 @@ impl World {
             self.coordinator.step(self.clock.now(), input, &mut out);
             for output in out {
                 match output {
-                    Out::Commit { saga, expected, facts, at } => {
+                    Out::Commit { saga, expected, facts, once, at } => {
                         let events = journal::events_of(&facts, &*self.ids, at).map_err(|why| why.to_string())?;
+                        let suspect = Suspect::of(&events);
                         let stream = journal::stream_of(saga).ok_or("no stream")?;
                         let fence = Some(group_fence(0, self.epoch));
-                        let commit = self.journal.commit(journal::batch_of(stream, expected, events, fence)).await;
+                        let inbox = once.map(Once::row);
+                        let batch = Batch { inbox, ..journal::batch_of(stream, expected, events, fence) };
+                        let commit = self.journal.commit(batch).await;
                         self.commits += 1;
                         let lost = self.faults.unknown_every.is_some_and(|every| self.commits.is_multiple_of(every));
                         self.reached += u64::from(lost);
@@ -347,8 +354,21 @@ impl World {
                             return Box::pin(self.crash()).await;
                         }
                         debug_assert_eq!(crashed_before, self.epoch);
-                        let committed = matches!(commit, Commit::Ok(_)) && !lost;
-                        inputs.push_back(if committed { In::Committed { saga } } else { In::NotCommitted { saga } });
+                        inputs.push_back(match commit {
+                            Commit::Ok(_) if !lost => In::Committed { saga },
+                            Commit::Conflict(Conflict::Answered { payload_hash: digest, .. }) => {
+                                In::Known { saga, digest }
+                            }
+                            Commit::Rejected(why) => {
+                                let step = suspect.and_then(|suspect| suspect.step());
+                                In::Rejected { saga, step, why: why.to_string() }
+                            }
+                            Commit::Ok(_)
+                            | Commit::Conflict(_)
+                            | Commit::Fenced { .. }
+                            | Commit::Retryable(_)
+                            | Commit::Unknown(_) => In::NotCommitted { saga },
+                        });
                     }
                     Out::Load { saga, .. } => {
                         let history = journal::history(&self.journal, saga).await.map_err(|why| why.to_string())?;

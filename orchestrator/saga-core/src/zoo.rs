@@ -6,7 +6,7 @@ use crate::envelope::Actor;
 use crate::id::RequestId;
 use crate::json::Payload;
 use crate::time::Timestamp;
-use crate::view::{SagaRow, SagaShow, SagaState, Why};
+use crate::view::{Foreseen, SagaRow, SagaShow, SagaState, Why};
 use animals::{causes, definitions, history, modules, status, verdicts};
 pub use animals::{every_step, rows, shows};
 use async_trait::async_trait;
@@ -89,6 +89,21 @@ fn list(selector: &Selector) -> Page<SagaRow> {
     }
 }
 
+/// The saga that an order names; the type, for a start.
+fn saga_named(what: &What) -> &str {
+    match what {
+        What::Start { kind, .. } => kind,
+        What::Signal { saga, .. }
+        | What::Cancel { saga, .. }
+        | What::Compensate { saga }
+        | What::Pause { saga }
+        | What::Resume { saga }
+        | What::Retry { saga, .. }
+        | What::Skip { saga, .. }
+        | What::Note { saga, .. } => saga,
+    }
+}
+
 #[async_trait]
 impl Control for Zoo {
     async fn look(&self, _: &Actor, what: Look) -> Result<View, ControlError> {
@@ -113,6 +128,18 @@ impl Control for Zoo {
             }
             Look::Modules => View::ModuleList(Page::whole(modules())),
             Look::Definitions => View::DefinitionList(Page::whole(definitions())),
+            Look::Preview(order) => {
+                let row = find(saga_named(&order.what))?.row;
+                View::Preview(Box::new(Foreseen {
+                    saga: row.id,
+                    rev: 7,
+                    state: row.state,
+                    facts: vec!["CompensationStarted".to_owned()],
+                    sends: Vec::new(),
+                    undo: vec!["delivery.AbortPackage (create-package)".to_owned()],
+                    stays: vec!["load-brief".to_owned()],
+                }))
+            }
             Look::Verify => View::Verdicts(verdicts(self.findings)),
             Look::Status => View::Status(status()),
         })
@@ -123,14 +150,14 @@ impl Control for Zoo {
                 Some(key) => format!("{kind}/{key}"),
                 None => kind.clone(),
             },
-            What::Signal { saga, .. }
-            | What::Cancel { saga, .. }
-            | What::Compensate { saga }
-            | What::Pause { saga }
-            | What::Resume { saga }
-            | What::Retry { saga, .. }
-            | What::Skip { saga, .. }
-            | What::Note { saga, .. } => saga.clone(),
+            other @ (What::Signal { .. }
+            | What::Cancel { .. }
+            | What::Compensate { .. }
+            | What::Pause { .. }
+            | What::Resume { .. }
+            | What::Retry { .. }
+            | What::Skip { .. }
+            | What::Note { .. }) => saga_named(other).to_owned(),
         };
         let saga = find(&id)?.row.id;
         let request: RequestId = order.request;

@@ -11,12 +11,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use saga_core::bus::{Aside, BusError, Inbox, Message, OutsideMessage};
-use saga_core::json::Payload;
+use saga_core::json::{PAYLOAD_BYTES_MAX, Payload};
 use saga_core::limits::TEXT_BYTES_MAX;
 use std::borrow::Cow;
 
 /// 1,000 messages in one look: a person reads no more, and each is one question to the broker.
 const ASIDE_MAX: usize = 1_000;
+
+/// 256 bytes for the first line of headers, the empty one, and the header that says that a body was cut.
+const BESIDE_HEADERS: usize = 256;
 
 /// Something to be put aside.
 pub(crate) struct Poison<'a> {
@@ -75,7 +78,22 @@ fn letter(inner: &Inner, poison: &Poison<'_>, id: &str) -> Outgoing {
     if !poison.raw.is_empty() {
         put(&mut headers, "dlq-headers", &STANDARD.encode(poison.raw));
     }
-    Outgoing { subject: inner.subjects.dead(poison.module), headers, body: poison.body.clone() }
+    let body = fitting(&mut headers, &poison.body);
+    Outgoing { subject: inner.subjects.dead(poison.module), headers, body }
+}
+
+/// As much of a body as goes with these headers into one message. A message that was as large as a broker takes has no
+/// room for the reason: its end is left out and counted, or it would never be put aside at all.
+fn fitting(headers: &mut HeaderMap, body: &Bytes) -> Bytes {
+    let line = |name: &str, value: &str| name.len() + value.len() + 4;
+    let lines = headers.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
+    let taken: usize = lines.map(|(name, value)| line(name.as_ref(), value.as_str())).sum();
+    let room = PAYLOAD_BYTES_MAX.saturating_sub(taken + BESIDE_HEADERS);
+    if body.len() <= room {
+        return body.clone();
+    }
+    put(headers, "dlq-cut", &body.len().to_string());
+    body.slice(..room)
 }
 
 impl Inner {
@@ -170,6 +188,17 @@ mod tests {
             let short = cut(&text);
             prop_assert!(short.len() <= TEXT_BYTES_MAX);
             prop_assert!(short == text || text.starts_with(short.strip_suffix(" ...").unwrap()));
+        }
+    }
+
+    #[test]
+    fn a_letter_never_outgrows_a_message() {
+        for (bytes, cut) in [(10, false), (PAYLOAD_BYTES_MAX - 2_000, false), (PAYLOAD_BYTES_MAX, true)] {
+            let mut headers = HeaderMap::new();
+            put(&mut headers, "dlq-reason", &"r".repeat(1_000));
+            let body = fitting(&mut headers, &Bytes::from(vec![b'x'; bytes]));
+            assert!(body.len() + 1_000 < PAYLOAD_BYTES_MAX);
+            assert_eq!(headers.get("dlq-cut").map(|value| value.as_str().to_owned()), cut.then(|| bytes.to_string()));
         }
     }
 }

@@ -14,8 +14,10 @@ use uuid::Uuid;
 /// The header by which JetStream recognises a repeated publish.
 pub const MSG_ID: &str = "Nats-Msg-Id";
 const CONTENT_TYPE: &str = "Content-Type";
-const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 const STRUCTURED: &str = "application/cloudevents";
+/// The attributes that are texts, in every event.
+const TEXTS: [&str; 8] = ["specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema"];
 /// Travels under its own name, as in every other protocol.
 const TRACEPARENT: &str = "traceparent";
 
@@ -204,11 +206,13 @@ impl Attributes {
                 None => {}
             }
         }
-        let structured = content_type.is_some_and(|kind| kind.starts_with(STRUCTURED));
+        let structured = content_type.as_ref().is_some_and(|kind| kind.starts_with(STRUCTURED));
         if structured || attributes.get("specversion").is_none() {
             return Self::of_structured(body);
         }
         attributes.check_version()?;
+        // In binary mode the type of the content is a header of the message.
+        attributes.set("datacontenttype", content_type.unwrap_or_default());
         Ok((attributes, json_body(body)?))
     }
     /// Reads a structured event.
@@ -228,6 +232,8 @@ impl Attributes {
                 }
                 _ => match value.read::<serde_json::Value>() {
                     Ok(serde_json::Value::String(text)) => attributes.set(name.clone(), text),
+                    // What CloudEvents says is a text is one; only extensions may be numbers and flags.
+                    Ok(_) if TEXTS.contains(&name.as_str()) => return Err(malformed("not a text")),
                     Ok(serde_json::Value::Null) | Err(_) => {}
                     Ok(other) => attributes.set(name.clone(), other.to_string()),
                 },
@@ -289,6 +295,8 @@ fn known(attribute: &str) -> Option<(&'static str, HeaderName)> {
 
 fn json_body(body: &[u8]) -> Result<Payload, DecodeError> {
     let text = std::str::from_utf8(body).map_err(|why| DecodeError::Body(why.to_string()))?;
+    // A mark that some editors put first is no part of JSON.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.is_empty() {
         return Ok(Payload::null());
     }

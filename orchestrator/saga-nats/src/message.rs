@@ -1,7 +1,7 @@
 //! Commands, replies and events from outside as CloudEvents and back. Pure.
 
 use crate::event::{Outgoing, actor, kind, set_actor, set_traceparent};
-use crate::headers::{Attributes, DecodeError, MSG_ID, malformed, put};
+use crate::headers::{Attributes, DecodeError, JSON, MSG_ID, malformed, put};
 use crate::subject::{Replies, Subjects, token};
 use async_nats::HeaderMap;
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use saga_core::envelope::Actor;
 use saga_core::host::Delivered;
 use saga_core::id::{Direction, Epoch, StepKey};
 use saga_core::json::Payload;
+use saga_core::limits;
 use saga_core::module::Deed;
 use saga_core::outcome::Answer;
 use saga_core::time::Timestamp;
@@ -167,16 +168,25 @@ pub fn decode(
             let reply = decode_reply(*group, module, &attributes, &data)?;
             Ok((Message::Reply(reply), module.map_or(Replies::Shared, |_| Replies::Own)))
         }
-        Inbox::Outside => {
-            let message = OutsideMessage {
-                id: attributes.need("id")?.to_owned(),
-                source: attributes.need("source")?.to_owned(),
-                kind: attributes.need("type")?.to_owned(),
-                data,
-            };
-            Ok((Message::Outside(message), Replies::Own))
-        }
+        Inbox::Outside => Ok((Message::Outside(decode_outside(&attributes, data)?), Replies::Own)),
     }
+}
+
+/// An event from outside: what it says of itself is bounded, and what CloudEvents asks of it holds.
+fn decode_outside(attributes: &Attributes, data: Payload) -> Result<OutsideMessage, DecodeError> {
+    let name = |name: &'static str| {
+        let text = attributes.need(name)?;
+        limits::name("it", text).map_err(|why| malformed(name, &limits::head(text), why.to_string()))?;
+        Ok(text.to_owned())
+    };
+    let (id, source, kind) = (name("id")?, name("source")?, name("type")?);
+    attributes.time("time")?;
+    let content = attributes.get("datacontenttype").unwrap_or(JSON);
+    let bare = content.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if bare != JSON && !bare.ends_with("+json") {
+        return Err(malformed("datacontenttype", &limits::head(content), "only JSON is read"));
+    }
+    Ok(OutsideMessage { id, source, kind, data })
 }
 
 fn direction(attributes: &Attributes) -> Result<Direction, DecodeError> {

@@ -227,7 +227,7 @@ impl Demo {
             Payload::of(&decision).map_err(|why| ControlError::new(saga_core::codes::INTERNAL, why.to_string()))?;
         let by = By { actor: Actor::operator("operator"), reason: None, request: None };
         let kind = OrderKind::Signal { gate: "strategy-approved".to_owned(), data, opening: None };
-        let order = self.sagas.order(saga, Ordered { by, kind }).await;
+        let order = self.sagas.order(saga, Ordered { by, kind, if_rev: None }).await;
         order.map(drop).map_err(|why| crate::service::fault(&why))
     }
     /// The undo of a saga as it was sent, first to last: `(step, undo command)`. Branches side by side answer in any order.

@@ -191,9 +191,12 @@ impl Control for FolderLook {
             Look::Modules => self.module_list(by).await,
             Look::Verify => self.verdicts().await,
             Look::Status => self.status(by).await,
-            Look::Sagas(_) | Look::Saga { .. } | Look::History { .. } | Look::Why { .. } | Look::Definitions => {
-                self.of_sagas().await?.look(by, what).await
-            }
+            Look::Sagas(_)
+            | Look::Saga { .. }
+            | Look::History { .. }
+            | Look::Why { .. }
+            | Look::Definitions
+            | Look::Preview(_) => self.of_sagas().await?.look(by, what).await,
         }
     }
     async fn act(&self, _: &Actor, _: Order) -> Result<Receipt, ControlError> {

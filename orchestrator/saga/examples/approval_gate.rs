@@ -48,7 +48,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let data = Payload::of(&Decision { approved: true })?;
     let what = What::Signal { saga: id.to_string(), gate: "decision".to_owned(), data, opening: None };
     let request = RequestId(saga::FreshIds.next(saga::SystemClock.now()));
-    control.act(&dana, Order { request, reason: None, what }).await?;
+    control.act(&dana, Order { request, reason: None, what, if_rev: None }).await?;
     sagas.wait(id).await?;
     println!("{}", sagas.report(id).await?);
     Ok(sagas.shutdown().await?)

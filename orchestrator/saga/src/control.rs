@@ -17,8 +17,9 @@ use saga_core::execution::{Accepted, Execution, OrderKind, Ordered};
 use saga_core::fact::{By, SagaFact};
 use saga_core::id::{SagaId, Version};
 use saga_core::journal::stream_of;
+use saga_core::limits;
 use saga_core::ports::ReadError;
-use saga_core::view::{HistoryRow, SagaShow, SagaState, Why};
+use saga_core::view::{Foreseen, HistoryRow, SagaShow, SagaState, Why};
 use saga_core::why::causes;
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ pub(crate) fn failed(error: Error) -> ControlError {
             .hint("set coordinator.groups to the number that the store has"),
         Error::Read(why @ ReadError::Corrupt { .. }) => ControlError::new(codes::STORE_CORRUPT, why.to_string())
             .hint("keep a copy of the data, then restore a backup"),
+        why @ Error::Unreadable(_) => ControlError::new(codes::SAGA_UNREADABLE, why.to_string())
+            .hint("its facts, as far as they can be read: sagactl saga history ID"),
         Error::Read(why) => ControlError::new(codes::STORE_UNAVAILABLE, why.to_string()),
         other => ControlError::new(codes::INTERNAL, other.to_string()),
     }
@@ -67,9 +70,14 @@ impl LocalControl {
             return Ok(id);
         }
         if let Some((kind, key)) = text.split_once('/') {
-            let id = crate::sagas::keyed(kind, key);
-            let begun = self.sagas.saga(id).await.map_err(failed)?;
-            return begun.map(|_| id).ok_or_else(missing);
+            // As keys are kept today, and as they were kept before they were composed and trimmed.
+            for key in [limits::key(key).unwrap_or_default(), key.to_owned()] {
+                let id = crate::sagas::keyed(kind, &key);
+                if self.sagas.has_begun(id).await.map_err(failed)? {
+                    return Ok(id);
+                }
+            }
+            return Err(missing());
         }
         let digits = text.to_ascii_lowercase().replace('-', "");
         if digits.len() < 6 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
@@ -130,6 +138,14 @@ impl LocalControl {
         let next = truncated.then(|| page.last().map(|last| last.version.to_string())).flatten();
         let items = page.iter().map(history_row).collect();
         Ok(Page { limit, next, total: None, truncated, ..Page::whole(items) })
+    }
+    /// What an order would do, as the log tells it; nothing is asked of the saga's owner.
+    async fn foresee(&self, by: &Actor, order: Order) -> Result<Foreseen, ControlError> {
+        let by = By { actor: by.clone(), reason: order.reason, request: Some(order.request) };
+        let (saga, kind) = of_saga(order.what)?;
+        let ordered = Ordered { by, kind, if_rev: order.if_rev.map(Version) };
+        let exec = self.execution(&saga).await?;
+        exec.preview(ordered, self.sagas.inner.clock.now()).map_err(|refusal| failed(Error::Refused(refusal)))
     }
     fn definitions(&self) -> Page<DefinitionRow> {
         let rows = self.sagas.offered().map(|definition| DefinitionRow {
@@ -201,16 +217,35 @@ fn detail(fact: &SagaFact, value: &serde_json::Value) -> String {
     words.join("  ").chars().take(200).collect()
 }
 
+/// The saga that an order is for, and what is ordered of it.
+fn of_saga(what: What) -> Result<(String, OrderKind), ControlError> {
+    Ok(match what {
+        What::Start { .. } => {
+            return Err(ControlError::new(codes::USAGE, "only orders of a saga that there is can be foreseen"));
+        }
+        What::Signal { saga, gate, data, opening } => (saga, OrderKind::Signal { gate, data, opening }),
+        What::Cancel { saga, abandon } => (saga, OrderKind::Cancel { abandon }),
+        What::Compensate { saga } => (saga, OrderKind::Compensate),
+        What::Pause { saga } => (saga, OrderKind::Pause),
+        What::Resume { saga } => (saga, OrderKind::Resume),
+        What::Retry { saga, step } => (saga, OrderKind::Retry { step }),
+        What::Skip { saga, step, result } => (saga, OrderKind::Skip { step, result }),
+        What::Note { saga, text } => (saga, OrderKind::Note(text)),
+    })
+}
+
 #[async_trait]
 impl Control for LocalControl {
-    async fn look(&self, _: &Actor, what: Look) -> Result<View, ControlError> {
+    async fn look(&self, by: &Actor, what: Look) -> Result<View, ControlError> {
         Ok(match what {
             Look::Sagas(selector) => View::SagaList(self.list(selector).await?),
             Look::Saga { id, data } => View::Saga(Box::new(self.execution(&id).await?.show(data))),
             Look::History { id, after, limit } => View::History(self.history(&id, after, limit).await?),
             Look::Why { id } => {
-                let exec = self.execution(&id).await?;
-                let row = exec.row();
+                let found = self.resolve(&id).await?;
+                let row = self.sagas.row(found).await.map_err(failed)?;
+                let row =
+                    row.ok_or_else(|| ControlError::new(codes::SAGA_NOT_FOUND, format!("there is no saga {id:?}")))?;
                 let (causes, checked) = causes(&row, self.sagas.inner.clock.now());
                 let causes = because(&row, &self.sagas.health().troubles(), causes);
                 View::Why(Box::new(Why { saga: row, causes, checked }))
@@ -223,31 +258,29 @@ impl Control for LocalControl {
             }
             Look::Definitions => View::DefinitionList(self.definitions()),
             Look::Verify => View::Verdicts(self.sagas.audit(false).await),
+            Look::Preview(order) => View::Preview(Box::new(self.foresee(by, *order).await?)),
             Look::Status => View::Status(self.status().await?),
         })
     }
     async fn act(&self, by: &Actor, order: Order) -> Result<Receipt, ControlError> {
         let request = order.request;
         let by = By { actor: by.clone(), reason: order.reason, request: Some(request) };
+        let if_rev = order.if_rev.map(Version);
         let (saga, kind) = match order.what {
+            What::Start { .. } if if_rev.is_some() => {
+                return Err(ControlError::new(codes::USAGE, "a start has no revision yet that it could be bound to"));
+            }
             What::Start { kind, version, key, input } => {
                 // Without a key of its own, a start is named by its request: asking twice starts one saga.
-                let key = key.unwrap_or_else(|| request.short());
+                let key = key.unwrap_or_else(|| request.to_string());
                 let begun = self.sagas.start_raw(&kind, version, Some(&key), input, Some(by)).await;
                 let begun = begun.map_err(|why| self.with_example(failed(why), &kind, version))?;
                 return Ok(Receipt { request, saga: begun.saga, repeated: begun.repeated });
             }
-            What::Signal { saga, gate, data, opening } => (saga, OrderKind::Signal { gate, data, opening }),
-            What::Cancel { saga, abandon } => (saga, OrderKind::Cancel { abandon }),
-            What::Compensate { saga } => (saga, OrderKind::Compensate),
-            What::Pause { saga } => (saga, OrderKind::Pause),
-            What::Resume { saga } => (saga, OrderKind::Resume),
-            What::Retry { saga, step } => (saga, OrderKind::Retry { step }),
-            What::Skip { saga, step, result } => (saga, OrderKind::Skip { step, result }),
-            What::Note { saga, text } => (saga, OrderKind::Note(text)),
+            other => of_saga(other)?,
         };
         let saga = self.resolve(&saga).await?;
-        let accepted = self.sagas.order(saga, Ordered { by, kind }).await.map_err(failed)?;
+        let accepted = self.sagas.order(saga, Ordered { by, kind, if_rev }).await.map_err(failed)?;
         Ok(Receipt { request, saga, repeated: accepted == Accepted::Before })
     }
     async fn outcome(&self, _: &Actor, of: AwaitSaga, patience: Duration) -> Result<Option<SagaShow>, ControlError> {

@@ -96,7 +96,7 @@ impl Control for HostControl {
             Look::Sagas(_) | Look::Saga { .. } | Look::History { .. } | Look::Why { .. } | Look::Definitions => {
                 Self::elsewhere()
             }
-            Look::Verify => Self::elsewhere(),
+            Look::Verify | Look::Preview(_) => Self::elsewhere(),
         }
     }
     async fn act(&self, _: &Actor, _: Order) -> Result<Receipt, ControlError> {

@@ -4,10 +4,11 @@
 use crate::board::{Line, OPEN, Tail, newest_first, open_ones, tail};
 use crate::control::{LocalControl, failed};
 use crate::groups::LIST_WITHIN;
+use crate::orchestrator::Error;
 use saga_core::control::{ControlError, Page, Selector};
 use saga_core::execution::Execution;
 use saga_core::id::SagaId;
-use saga_core::journal::group_of;
+use saga_core::journal::{self, HistoryError, group_of};
 use saga_core::listing::{Asked, Part, Place, merge};
 use saga_core::ports::FIND_LIMIT_MAX;
 use saga_core::view::{SagaRow, SagaState};
@@ -73,7 +74,7 @@ impl LocalControl {
                 Ok(Some(exec)) => self.take(&exec, asked, &mut part),
                 Ok(None) => {}
                 Err(why) => {
-                    let (place, row) = unreadable(*saga, None, why.to_string(), asked);
+                    let (place, row) = unreadable(*saga, None, &why, asked);
                     if asked.selector.fits_row(&row, asked.now) {
                         part.push(place, row);
                     }
@@ -119,7 +120,7 @@ impl LocalControl {
             let (place, row) = match self.sagas.saga(line.id).await {
                 Ok(Some(exec)) => (asked.place(&exec), exec.row()),
                 Ok(None) => continue,
-                Err(why) => unreadable(line.id, Some(&line), why.to_string(), asked),
+                Err(why) => unreadable(line.id, Some(&line), &why, asked),
             };
             // Not all of them were read for the pages of those that need a person: here none is left out.
             let place = Place { calm: place.calm || behind.is_some(), ..place };
@@ -198,23 +199,21 @@ fn row_of(line: &Line) -> SagaRow {
 }
 
 /// A saga whose history cannot be read is a row that says so: it must not hide itself or the others.
-fn unreadable(saga: SagaId, line: Option<&Line>, why: String, asked: &Asked) -> (Place, SagaRow) {
-    let unknown = || SagaRow {
-        id: saga,
-        kind: "?".to_owned(),
-        version: 0,
-        key: "?".to_owned(),
-        state: SagaState::Parked,
-        step: None,
-        undoing: false,
-        attempt: None,
-        started_at: asked.since,
-        ended_at: None,
-        reason: None,
-        waiting: Vec::new(),
+fn unreadable(saga: SagaId, line: Option<&Line>, why: &Error, asked: &Asked) -> (Place, SagaRow) {
+    let started = match why {
+        Error::Unreadable(HistoryError::Decode { started, .. }) => started.as_deref(),
+        _ => None,
     };
-    let row = line.map_or_else(unknown, row_of);
-    let reason = Some(format!("its history cannot be read: {why}"));
-    let row = SagaRow { state: SagaState::Parked, reason, ..row };
+    let row = journal::unreadable(saga, &why.to_string(), started, asked.since);
+    let row = match line {
+        Some(line) => SagaRow {
+            kind: line.kind.clone(),
+            version: line.version,
+            key: line.key.clone(),
+            started_at: line.started_at,
+            ..row
+        },
+        None => row,
+    };
     (Place { calm: false, started: row.started_at, id: saga }, row)
 }

@@ -57,7 +57,10 @@ pub enum Error {
     /// The start or order was refused; nothing changed.
     #[error("{} {}", .0.code.id, .0.message)]
     Refused(OrderRefused),
-    /// A value is not JSON, or a history cannot be understood.
+    /// A fact of the saga cannot be read here. It stands still; the others go on.
+    #[error("{0}")]
+    Unreadable(saga_core::journal::HistoryError),
+    /// A value is not JSON.
     #[error("{0}")]
     Data(String),
     /// A module refused a command or could not serve it.

@@ -8,6 +8,7 @@ use saga_core::control::{Control, ControlError, Order, What};
 use saga_core::envelope::Actor;
 use saga_core::id::RequestId;
 use saga_core::json::Payload;
+use saga_core::limits::{cut, head};
 use serde::Deserialize;
 use std::time::Duration;
 use uuid::Uuid;
@@ -76,7 +77,7 @@ async fn take(control: &LocalControl, delivery: Delivery) -> (u64, Settle) {
     };
     let order = match order_of(&message) {
         Ok(order) => order,
-        Err(why) => return (delivery.tag, Settle::Park(why)),
+        Err(why) => return (delivery.tag, Settle::Park(cut(&why))),
     };
     let by = Actor::system(format!("outside:{}", message.source));
     let settle = match control.act(&by, order).await {
@@ -85,7 +86,7 @@ async fn take(control: &LocalControl, delivery: Delivery) -> (u64, Settle) {
             Settle::Done
         }
         Err(why) if is_weather(&why) => Settle::Later(LATER),
-        Err(why) => Settle::Park(format!("{} {}", why.code, why.message)),
+        Err(why) => Settle::Park(format!("{} {}", why.code, cut(&why.message))),
     };
     (delivery.tag, settle)
 }
@@ -97,21 +98,25 @@ fn is_weather(why: &ControlError) -> bool {
 /// What the event orders. The same event is the same request.
 fn order_of(message: &OutsideMessage) -> Result<Order, String> {
     let name = format!("{}/{}", message.source, message.id);
+    // Sources hold no space: no two events run together.
+    let request =
+        RequestId(Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{} {}", message.source, message.id).as_bytes()));
     let what = match message.kind.as_str() {
         START => {
             let start: StartSaga = message.data.read().map_err(|why| format!("the data of {START}: {why}"))?;
-            let key = Some(start.key.unwrap_or_else(|| name.clone()));
-            What::Start { kind: start.saga, version: start.version, key, input: start.input }
+            // Without a key of its own it is named by its request, as every start is.
+            What::Start { kind: start.saga, version: start.version, key: start.key, input: start.input }
         }
         SIGNAL => {
             let signal: SignalSaga = message.data.read().map_err(|why| format!("the data of {SIGNAL}: {why}"))?;
             let SignalSaga { saga, gate, data, opening } = signal;
             What::Signal { saga, gate, data, opening }
         }
-        other => return Err(format!("nobody takes events of type {other:?}; known are {START} and {SIGNAL}")),
+        other => {
+            return Err(format!("nobody takes events of type {:?}; known are {START} and {SIGNAL}", head(other)));
+        }
     };
-    let request = RequestId(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()));
-    Ok(Order { request, reason: Some(format!("event {name}")), what })
+    Ok(Order { request, reason: Some(cut(&format!("event {name}"))), what, if_rev: None })
 }
 
 #[cfg(test)]
@@ -129,7 +134,9 @@ mod tests {
         let order = order_of(&start).unwrap();
         assert_eq!(order.request, order_of(&start).unwrap().request);
         let What::Start { kind, key, input, .. } = order.what else { panic!("a start") };
-        assert_eq!((kind.as_str(), key.as_deref()), ("row", Some("/shop/7")));
+        assert_eq!((kind.as_str(), key), ("row", None));
+        let other = OutsideMessage { id: "op/7".to_owned(), source: "/sh".to_owned(), ..start.clone() };
+        assert_ne!(order.request, order_of(&other).unwrap().request, "two events never run together");
         assert_eq!(input.as_str(), r#"{"number":9007199254740993}"#);
     }
 

@@ -10,6 +10,7 @@ use crate::shell::Input;
 use crate::tasks::Tasks;
 use saga_core::audit::{Known, Opened, audit_stores, named};
 use saga_core::bus::{AnyBus, BusError, Line};
+use saga_core::codes;
 use saga_core::command::{Command, Query};
 use saga_core::definition::{Definition, Performer};
 use saga_core::envelope::Actor;
@@ -17,13 +18,14 @@ use saga_core::execution::{Execution, OrderRefused, Ordered};
 use saga_core::fact::{By, SagaFact, SagaStarted};
 use saga_core::host::{Served, direct, serve};
 use saga_core::id::{RequestId, SagaId, Version};
-use saga_core::journal;
-use saga_core::json::Payload;
+use saga_core::journal::{self, HistoryError};
+use saga_core::json::{Payload, inspect};
+use saga_core::limits::{self, Unfit};
 use saga_core::machine::coordinator::{Coordinator, Definitions, Told};
 use saga_core::outcome::{Answer, Refused};
 use saga_core::ports::{Clock, Ids, SharedStore};
 use saga_core::saga::Saga;
-use saga_core::view::{SagaState, Verdicts};
+use saga_core::view::{SagaRow, SagaState, Verdicts};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +65,18 @@ pub fn keyed(kind: &str, key: &str) -> SagaId {
     SagaId(Uuid::new_v5(&SAGA_NAMESPACE, format!("{kind}/{key}").as_bytes()))
 }
 
+/// Who starts and why, if that and the input are within their bounds; a reason without a word is none.
+fn within(input: &Payload, by: Option<By>) -> Result<Option<By>, Unfit> {
+    limits::body("the input", input)?;
+    let Some(mut by) = by else { return Ok(None) };
+    by.reason = by.reason.filter(|reason| !reason.trim().is_empty());
+    if let Some(reason) = &by.reason {
+        limits::text("the reason", reason)?;
+    }
+    limits::name("the name of who starts", &by.actor.id)?;
+    Ok(Some(by))
+}
+
 /// A start that was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Begun {
@@ -82,9 +96,14 @@ impl Sagas {
     /// Starts a saga with a fresh key. Returns when its first fact is durable.
     pub async fn start<S: Saga>(&self, input: S) -> Result<Begun, Error> {
         let input = Payload::of(&input).map_err(|why| Error::Data(why.to_string()))?;
+        inspect(input.as_str()).map_err(|why| {
+            let (code, message) = (codes::INPUT_LIMIT, format!("the input {}", why.kind));
+            Error::Refused(OrderRefused { code, message, hint: None })
+        })?;
         self.start_raw(S::NAME, Some(S::VERSION), None, input, None).await
     }
-    /// Starts a saga by name. With a key, the same key and input give the same saga; another input is refused.
+    /// Starts a saga by name. With a key, the same key and input give the same saga; another input is refused. What is
+    /// too large or too long ([`limits`]) is refused before anything else.
     pub async fn start_raw(
         &self,
         kind: &str,
@@ -94,6 +113,9 @@ impl Sagas {
         by: Option<By>,
     ) -> Result<Begun, Error> {
         let refused = |code, message| Error::Refused(OrderRefused { code, message, hint: None });
+        let key = key.map(limits::key).transpose();
+        let key = key.map_err(|why| refused(codes::KEY_REFUSED, why.to_string()))?;
+        let by = within(&input, by).map_err(|why| refused(codes::INPUT_LIMIT, why.to_string()))?;
         let definition = self.definition(kind, version).ok_or_else(|| {
             let versions = self.inner.definitions.keys().filter(|(name, _)| name == kind);
             let versions: Vec<_> = versions.map(|(_, version)| version.to_string()).collect();
@@ -102,7 +124,7 @@ impl Sagas {
                 Some(version) => format!("{kind:?} has no version {version}; it has {}", versions.join(", ")),
                 None => format!("there is no saga {kind:?}; known are: {}", known.join(", ")),
             };
-            refused(saga_core::codes::NO_DEFINITION, message)
+            refused(codes::NO_DEFINITION, message)
         })?;
         let missing = self.missing(&definition);
         if !missing.is_empty() {
@@ -111,8 +133,8 @@ impl Sagas {
             return Err(Error::Refused(OrderRefused { code: saga_core::codes::NOT_HERE, message, hint }));
         }
         (definition.check_input)(&input)
-            .map_err(|why| refused(saga_core::codes::INPUT_REFUSED, format!("the input does not fit: {why}")))?;
-        let saga = match key {
+            .map_err(|why| refused(codes::INPUT_REFUSED, format!("the input does not fit: {why}")))?;
+        let saga = match &key {
             Some(key) => keyed(kind, key),
             None => SagaId(self.inner.ids.next(self.inner.clock.now())),
         };
@@ -120,7 +142,7 @@ impl Sagas {
             definition: definition.name.to_owned(),
             version: definition.version,
             digest: definition.digest.clone(),
-            key: key.map_or_else(|| saga.short(), str::to_owned),
+            key: key.unwrap_or_else(|| saga.short()),
             input,
             by,
         };
@@ -156,15 +178,34 @@ impl Sagas {
         while matches!(self.inner.groups.ask_for(saga, &question).await?, Answered::Still) {}
         Ok(())
     }
+    /// Whether there is a saga of this id, readable or not.
+    pub(crate) async fn has_begun(&self, saga: SagaId) -> Result<bool, Error> {
+        let Some(stream) = journal::stream_of(saga) else { return Ok(false) };
+        Ok(!self.inner.store.read(&stream, Version::ZERO, 1).await?.is_empty())
+    }
     /// A saga as its durable facts tell it.
     pub async fn saga(&self, saga: SagaId) -> Result<Option<Execution>, Error> {
-        let history = journal::history(&self.inner.store, saga).await.map_err(|why| Error::Data(why.to_string()))?;
+        let history = journal::history(&self.inner.store, saga).await.map_err(|why| match why {
+            HistoryError::Read(why) => Error::Read(why),
+            unreadable @ HistoryError::Decode { .. } => Error::Unreadable(unreadable),
+        })?;
         let Some((SagaFact::SagaStarted(started), _)) = history.first() else { return Ok(None) };
         let definition = self.inner.definitions.get(&(started.definition.clone(), started.version));
         let definition = definition.filter(|known| known.digest == started.digest).cloned();
         let mut exec = Execution::new(saga, definition, self.inner.seed);
         history.iter().for_each(|(fact, at)| exec.evolve(fact, *at));
         Ok(Some(exec))
+    }
+    /// A saga's row, as its durable facts tell it; of one that cannot be read, the row that says so.
+    pub(crate) async fn row(&self, saga: SagaId) -> Result<Option<SagaRow>, Error> {
+        match self.saga(saga).await {
+            Ok(exec) => Ok(exec.map(|exec| exec.row())),
+            Err(Error::Unreadable(HistoryError::Decode { stream, version, why, started })) => {
+                let why = format!("{stream} version {version}: {why}");
+                Ok(Some(journal::unreadable(saga, &why, started.as_deref(), self.inner.clock.now())))
+            }
+            Err(other) => Err(other),
+        }
     }
     /// What became of a saga, for people.
     pub async fn report(&self, saga: SagaId) -> Result<Report, Error> {

@@ -15,18 +15,18 @@ use futures::FutureExt;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use saga_core::batch::Commit;
+use saga_core::batch::{Batch, Commit, Conflict, LimitBroken};
 use saga_core::bus::{AnyBus, CommandMessage, Delivery, Inbox, Message};
 use saga_core::definition::CommandName;
 use saga_core::execution::{Act, Deed, Execution, Signal};
 use saga_core::fact::SagaFact;
 use saga_core::host::{Delivered, group_fence};
 use saga_core::id::{Epoch, SagaId, Version};
-use saga_core::journal::{self, HistoryError};
+use saga_core::journal::{self, HistoryError, Once, Suspect};
 use saga_core::json::Payload;
 use saga_core::listing::{Part, UNREAD_MAX};
 use saga_core::machine::Machine;
-use saga_core::machine::coordinator::{Coordinator, In, Out, Standing, Ticket, Told};
+use saga_core::machine::coordinator::{Coordinator, In, Out, Standing, Ticket, Told, Unreadable};
 use saga_core::ports::{Clock, Ids, SharedStore};
 use saga_core::time::Timestamp;
 use std::sync::Arc;
@@ -72,6 +72,8 @@ pub(crate) struct Shell {
 
 enum Stored {
     Committed(SagaId, Commit),
+    /// It never will be; what is suspected to be the reason.
+    Rejected(SagaId, LimitBroken, Option<Suspect>),
     Loaded(SagaId, Result<Vec<(SagaFact, Timestamp)>, HistoryError>),
 }
 type Storing = FuturesUnordered<BoxFuture<'static, Stored>>;
@@ -265,12 +267,15 @@ impl Shell {
                 }
             }
             Question::Rows(selector) => {
-                let row = |exec: &Execution| Some(exec.row()).filter(|row| selector.fits_row(row, now));
-                let _gone = tell.send(Answered::Rows(self.coordinator.sagas().filter_map(row).collect()));
+                let rows = self.coordinator.sagas().map(Execution::row).chain(self.coordinator.unreadable().cloned());
+                let _gone = tell.send(Answered::Rows(rows.filter(|row| selector.fits_row(row, now)).collect()));
             }
             Question::Part(asked) => {
                 let unread: Vec<SagaId> = self.coordinator.unread().take(UNREAD_MAX + 1).collect();
-                let _gone = tell.send(match unread.len() <= UNREAD_MAX {
+                let standing = self.coordinator.unreadable().map(|row| row.id);
+                let settled = unread.len() <= UNREAD_MAX;
+                let unread = unread.into_iter().chain(standing).collect();
+                let _gone = tell.send(match settled {
                     true => Answered::Part(Box::new(Part { unread, ..Part::of(self.coordinator.sagas(), &asked) })),
                     false => Answered::Still,
                 });
@@ -305,6 +310,15 @@ impl Shell {
                 self.tasks.end();
                 In::NotCommitted { saga }
             }
+            Stored::Rejected(saga, why, suspect) => {
+                let step = suspect.and_then(|suspect| suspect.step());
+                tracing::error!(%saga, ?step, %why, "the store can never keep what was decided; its step is parked");
+                self.health.incident("unstorable", "a fact that no store can keep; its saga waits for a person");
+                In::Rejected { saga, step, why: why.to_string() }
+            }
+            Stored::Committed(saga, Commit::Conflict(Conflict::Answered { payload_hash: digest, .. })) => {
+                In::Known { saga, digest }
+            }
             Stored::Committed(saga, other) => {
                 tracing::warn!(%saga, result = ?other, "the commit did not happen, or nobody knows; reading anew");
                 In::NotCommitted { saga }
@@ -314,10 +328,11 @@ impl Shell {
                 tracing::warn!(%saga, %why, "the history cannot be read now");
                 In::LoadFailed { saga, for_good: None }
             }
-            Stored::Loaded(saga, Err(why @ HistoryError::Decode { .. })) => {
+            Stored::Loaded(saga, Err(HistoryError::Decode { stream, version, why, started })) => {
+                let why = format!("{stream} version {version}: {why}");
                 tracing::error!(%saga, %why, "the history cannot be understood; the saga waits for a newer program");
                 self.health.incident("unreadable-saga", &format!("{saga}: {why}"));
-                In::LoadFailed { saga, for_good: Some(why.to_string()) }
+                In::LoadFailed { saga, for_good: Some(Unreadable { why, started }) }
             }
         };
         self.coordinator.step(self.clock.now(), input, out);
@@ -331,7 +346,9 @@ impl Shell {
     ) {
         for output in std::mem::take(out) {
             match output {
-                Out::Commit { saga, expected, facts, at } => self.commit(saga, expected, (&facts, at), storing),
+                Out::Commit { saga, expected, facts, once, at } => {
+                    self.commit(saga, expected, (&facts, at, once), storing);
+                }
                 Out::Load { saga, after_failure } => self.load(saga, after_failure, storing),
                 Out::Perform { saga, act } => self.act(saga, act, sending),
                 Out::AskQueue { module } => sending.push(queue_of(Arc::clone(&self.bus), module).boxed()),
@@ -360,7 +377,13 @@ impl Shell {
             }
         }
     }
-    fn commit(&self, saga: SagaId, expected: Version, (facts, at): (&[SagaFact], Timestamp), storing: &Storing) {
+    fn commit(
+        &self,
+        saga: SagaId,
+        expected: Version,
+        (facts, at, once): (&[SagaFact], Timestamp, Option<Once>),
+        storing: &Storing,
+    ) {
         // The last look before a write: whatever was decided, a saga of another group is not written here.
         if !self.coordinator.owns(saga) {
             let why = saga_core::batch::Cause(format!("saga {saga} does not belong to group {}", self.group));
@@ -368,14 +391,27 @@ impl Shell {
         }
         let batch =
             journal::events_of(facts, &*self.ids, at).ok().zip(journal::stream_of(saga)).map(|(events, stream)| {
-                journal::batch_of(stream, expected, events, Some(group_fence(self.group, self.epoch)))
+                let suspect = Suspect::of(&events);
+                let fence = Some(group_fence(self.group, self.epoch));
+                let inbox = once.map(Once::row);
+                (Batch { inbox, ..journal::batch_of(stream, expected, events, fence) }, suspect)
             });
         let store = Arc::clone(&self.store);
-        let Some(batch) = batch else {
-            let why = saga_core::batch::Cause("a fact cannot be written as JSON".to_owned());
-            return storing.push(async move { Stored::Committed(saga, Commit::Retryable(why)) }.boxed());
+        let Some((batch, suspect)) = batch else {
+            let why = LimitBroken::Unstorable { why: "a fact cannot be written as JSON".to_owned() };
+            return storing.push(async move { Stored::Rejected(saga, why, None) }.boxed());
         };
-        storing.push(async move { Stored::Committed(saga, store.commit(batch).await) }.boxed());
+        let stored = async move {
+            match store.commit(batch).await {
+                Commit::Rejected(why) => Stored::Rejected(saga, why, suspect),
+                answered @ (Commit::Ok(_)
+                | Commit::Conflict(_)
+                | Commit::Fenced { .. }
+                | Commit::Retryable(_)
+                | Commit::Unknown(_)) => Stored::Committed(saga, answered),
+            }
+        };
+        storing.push(stored.boxed());
     }
     fn load(&self, saga: SagaId, after_failure: bool, storing: &Storing) {
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));

@@ -69,7 +69,7 @@ impl Desk {
     async fn order(&mut self, what: What) {
         self.orders += 1;
         let request = RequestId(Uuid::from_u128(self.orders));
-        let order = Order { request, reason: Some("because".to_owned()), what };
+        let order = Order { request, reason: Some("because".to_owned()), what, if_rev: None };
         self.control.act(&Actor::operator("dana"), order).await.unwrap();
     }
     async fn end(&mut self, saga: SagaId) {

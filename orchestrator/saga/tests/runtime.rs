@@ -75,7 +75,7 @@ fn dana() -> Actor {
     Actor::operator("dana")
 }
 fn order(number: u128, what: What) -> Order {
-    Order { request: RequestId(Uuid::from_u128(number)), reason: Some("because".to_owned()), what }
+    Order { request: RequestId(Uuid::from_u128(number)), reason: Some("because".to_owned()), what, if_rev: None }
 }
 /// Waits until the saga stands at its gate, ended, or needs a person.
 async fn rest(sagas: &Sagas, id: &str) -> SagaState {

@@ -190,6 +190,9 @@ pub struct OrderArgs {
     /// Repeat an order safely: the same id twice is one effect (default: a fresh one)
     #[arg(long, value_name = "UUID")]
     pub request_id: Option<uuid::Uuid>,
+    /// Only if the saga still has this many facts (REV in `saga show -o json`)
+    #[arg(long, value_name = "REV")]
+    pub if_match: Option<u64>,
     /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,

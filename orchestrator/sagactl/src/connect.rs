@@ -45,7 +45,12 @@ impl Session {
             View::ModuleList(page) => page.notes.extend(self.notes.iter().cloned()),
             View::DefinitionList(page) => page.notes.extend(self.notes.iter().cloned()),
             // A list is put together of pages first.
-            View::SagaList(_) | View::Saga(_) | View::Why(_) | View::Verdicts(_) | View::Status(_) => {}
+            View::SagaList(_)
+            | View::Saga(_)
+            | View::Why(_)
+            | View::Verdicts(_)
+            | View::Preview(_)
+            | View::Status(_) => {}
         }
         Ok(view)
     }

@@ -10,6 +10,7 @@ use crate::fact::{
 };
 use crate::id::Direction;
 use crate::json::Payload;
+use crate::limits::{self, BODY_BYTES_MAX};
 use crate::policy::ITEMS_MAX;
 use crate::step::{ArgError, Prepared};
 use std::sync::Arc;
@@ -86,13 +87,18 @@ impl Deciding<'_> {
             return Flow::Busy;
         }
         match self.scoped(walk, |view| guarded(|| list(view))) {
-            Ok(items) if items.len() <= ITEMS_MAX => {
-                self.emit(ListRecorded { step: walk.path.clone(), items });
-                Flow::Done
-            }
-            Ok(items) => {
+            Ok(items) if items.len() > ITEMS_MAX => {
                 let why = format!("{} items, at most {ITEMS_MAX} are allowed", items.len());
                 self.park(walk, &ArgError(why))
+            }
+            Ok(items) => {
+                let bytes: usize = items.iter().map(|item| item.as_str().len()).sum();
+                if bytes > BODY_BYTES_MAX {
+                    let why = format!("the items have {bytes} bytes, at most {BODY_BYTES_MAX} are allowed together");
+                    return self.park(walk, &ArgError(why));
+                }
+                self.emit(ListRecorded { step: walk.path.clone(), items });
+                Flow::Done
             }
             Err(why) => self.park(walk, &why),
         }
@@ -155,7 +161,7 @@ impl Deciding<'_> {
                 Flow::Failed(failure) if failed < may_fail => {
                     failed += 1;
                     (busy, all) = (busy + 1, Flow::Busy);
-                    if walk.begin {
+                    if walk.begin && self.has_room() {
                         let Failure { code, message, .. } = failure;
                         self.emit(BranchFailed { step: branch.clone(), code, message });
                         if self.undo_branch(body, &format!("{branch}/"), true) {
@@ -189,6 +195,9 @@ impl Deciding<'_> {
         }
     }
     fn begin_step(&mut self, step: &Arc<StepDef>, walk: &Walk) -> Flow {
+        if !self.has_room() {
+            return Flow::Busy;
+        }
         let path = walk.path.clone();
         match &step.performer {
             Performer::Gate { gate, deadline_ms, .. } => {
@@ -210,7 +219,17 @@ impl Deciding<'_> {
                     self.dispatch(path, None, None);
                 } else {
                     match self.scoped(walk, |view| guarded(|| request(view))) {
-                        Ok(Prepared { payload, undo }) => self.dispatch(path, Some(payload), undo),
+                        Ok(Prepared { payload, undo }) => {
+                            let bytes = payload.as_str().len() + undo.as_ref().map_or(0, |undo| undo.as_str().len());
+                            if bytes > BODY_BYTES_MAX {
+                                let why = format!(
+                                    "the command and its undo have {bytes} bytes, at most {BODY_BYTES_MAX} are allowed together"
+                                );
+                                return self.park(walk, &ArgError(why));
+                            }
+                            self.bytes += bytes;
+                            self.dispatch(path, Some(payload), undo);
+                        }
                         Err(why) => return self.park(walk, &why),
                     }
                 }
@@ -232,7 +251,7 @@ impl Deciding<'_> {
     }
     /// A function of the saga broke: this saga waits for a person, all others go on.
     fn park(&mut self, walk: &Walk, why: &ArgError) -> Flow {
-        let (code, message) = ("FAULT".to_owned(), why.to_string());
+        let (code, message) = ("FAULT".to_owned(), limits::cut(&why.to_string()));
         self.emit(SagaParked { step: walk.path.clone(), code, message });
         Flow::Busy
     }

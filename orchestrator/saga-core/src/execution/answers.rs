@@ -1,16 +1,23 @@
 //! Answers, and their absence: what each means for the step that was asked.
 
 use super::binding::{Answering, same_value, words};
-use super::decide::{Deciding, REFUSED_AFTER_PIVOT, head};
+use super::decide::{Deciding, REFUSED_AFTER_PIVOT};
+use super::head;
 use super::{Backward, Forward, Mode};
 use crate::definition::Role;
 use crate::fact::{
     NO_ANSWER, PivotPassed, SagaParked, StepFailed, StepOutcomeUnknown, StepProbed, StepRetryScheduled, StepSucceeded,
 };
 use crate::id::Direction;
+use crate::limits;
 use crate::outcome::{Answer, Refused};
 use crate::policy::OnUnknown;
 use std::time::Duration;
+
+/// Why a step is parked: it happened, and its output is larger than a fact can hold.
+pub(super) const TOO_LARGE: &str = "TOO_LARGE";
+/// Why a step is parked: no store can keep what was decided about it.
+pub(super) const UNSTORABLE: &str = "UNSTORABLE";
 
 impl Deciding<'_> {
     /// An answer that binds ([`super::Execution::binds`]): what it means where the step stands.
@@ -44,6 +51,10 @@ impl Deciding<'_> {
             };
         }
         match answer {
+            Answer::Done { output } if let Err(why) = limits::body("the output", &output) => {
+                // It happened, and what it gave cannot be kept: a person decides, and nothing is forgotten.
+                self.emit(SagaParked { step: step.to_owned(), code: TOO_LARGE.to_owned(), message: why.to_string() });
+            }
             Answer::Done { output } => {
                 self.emit(StepSucceeded { step: step.to_owned(), output });
                 if role == Role::Pivot {
@@ -70,7 +81,7 @@ impl Deciding<'_> {
     }
     fn refused(&mut self, step: &str, role: Role, code: String, message: String) {
         if role == Role::Then {
-            let message = format!("{code}: {message}");
+            let message = limits::cut(&format!("{code}: {message}"));
             return self.emit(SagaParked { step: step.to_owned(), code: REFUSED_AFTER_PIVOT.to_owned(), message });
         }
         let attempt = self.exec.runs.get(step).map_or(1, |run| run.attempt);
@@ -128,6 +139,7 @@ impl Deciding<'_> {
     }
     /// A bug that was told of something that was asked.
     pub(super) fn faulted(&mut self, of: &Answering, code: String, message: String) {
+        let Refused { code, reason: message, .. } = Refused::new(code, message).bounded();
         let step = of.step.clone();
         let Some(run) = self.exec.runs.get(&step) else { return };
         let open = match of.direction {
@@ -145,6 +157,17 @@ impl Deciding<'_> {
                     self.strange(of, "too late", fault_words(&code, &message));
                 }
             }
+            Direction::Do => self.emit(SagaParked { step, code, message }),
+            Direction::Undo => self.undo_failed(&step, code, message),
+        }
+    }
+    /// What was decided about a step can never be stored: a small fact that can be says so, and a person decides.
+    pub(super) fn unstorable(&mut self, step: String, direction: Direction, why: &str) {
+        if self.exec.has_ended() {
+            return;
+        }
+        let (code, message) = (UNSTORABLE.to_owned(), limits::cut(why));
+        match direction {
             Direction::Do => self.emit(SagaParked { step, code, message }),
             Direction::Undo => self.undo_failed(&step, code, message),
         }

@@ -1,7 +1,8 @@
 //! What an answer binds to: saga, step, direction, try, key and module, all of it. Anything else is kept and changes nothing.
 
 use super::Execution;
-use super::decide::{Act, Deciding, Deed, head};
+use super::decide::{Act, Deciding, Deed};
+use super::head;
 use crate::definition::{Performer, deed_keys};
 use crate::fact::LateReplyRecorded;
 use crate::id::{Direction, StepKey};

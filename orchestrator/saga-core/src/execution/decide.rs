@@ -43,10 +43,32 @@ pub enum Signal {
         /// What it answers.
         of: Answering,
     },
+    /// What was decided about a step can never be stored.
+    Unstorable {
+        /// The step's path.
+        step: String,
+        /// Do or undo.
+        direction: Direction,
+        /// What the store said.
+        why: String,
+    },
     /// Time has passed.
     Due,
     /// A person ordered something.
     Ordered(Ordered),
+}
+
+impl Signal {
+    /// The step that it is about, and which way.
+    pub fn about(&self) -> Option<(&str, Direction)> {
+        match self {
+            Signal::Answered { of, .. } | Signal::Faulted { of, .. } | Signal::NothingKnown { of } => {
+                Some((&of.step, of.direction))
+            }
+            Signal::Unstorable { step, direction, .. } => Some((step, *direction)),
+            Signal::Begun(_) | Signal::Due | Signal::Ordered(_) => None,
+        }
+    }
 }
 
 /// One thing to do, after the facts beside it are durable. All of it can be recomputed from the facts.
@@ -108,6 +130,8 @@ pub struct Decision {
     pub order: Option<Result<Accepted, OrderRefused>>,
     /// Strange messages that were not kept, because they are already or because too many are.
     pub counted: u64,
+    /// Whether there is more to decide than one commit holds: look again when this one is durable.
+    pub more: bool,
 }
 
 /// Why a step behind the pivot is parked: it said no, and nothing is undone any more.
@@ -133,7 +157,14 @@ pub(super) struct Deciding<'a> {
     pub(super) patience: Patience<'a>,
     pub(super) now: Timestamp,
     pub(super) out: Decision,
+    /// Bytes of commands in `out`.
+    pub(super) bytes: usize,
 }
+
+/// 400 facts in one decision, and what closes it: two decisions and their ends fit into one commit.
+pub(super) const FACTS_MAX: usize = 400;
+/// 16 MiB of commands in one decision: a commit stays one that every store takes within a moment.
+const COMMANDS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 impl Execution {
     /// Decides what a signal means here, and moves the state as if the facts were folded already.
@@ -144,7 +175,7 @@ impl Execution {
     }
     /// The same, with what is known of the tries under way: the silence of one that nobody could answer does not count.
     pub fn decide_with(&mut self, patience: Patience<'_>, signal: Signal, now: Timestamp) -> Decision {
-        let mut deciding = Deciding { exec: self, patience, now, out: Decision::default() };
+        let mut deciding = Deciding { exec: self, patience, now, out: Decision::default(), bytes: 0 };
         deciding.signal(signal);
         deciding.go_on();
         deciding.out
@@ -235,6 +266,12 @@ impl Deciding<'_> {
         self.exec.evolve(&fact, self.now);
         self.out.facts.push(fact);
     }
+    /// Whether one more step fits into this decision; if not, the rest is decided after its commit.
+    pub(super) fn has_room(&mut self) -> bool {
+        let room = self.out.facts.len() < FACTS_MAX && self.bytes < COMMANDS_BYTES_MAX;
+        self.out.more |= !room;
+        room
+    }
     fn signal(&mut self, signal: Signal) {
         if self.exec.def.is_none() && !matches!(signal, Signal::Begun(_) | Signal::Ordered(_)) {
             // What an answer means is not known without the definition: it is asked for again when there is one.
@@ -247,9 +284,9 @@ impl Deciding<'_> {
                 }
             }
             Signal::Answered { of, answer } => match (self.exec.binds(&of), of.direction) {
-                (Err(kind), _) => self.strange(&of, kind, words(&answer)),
-                (Ok(()), Direction::Do) => self.answered(&of, answer),
-                (Ok(()), Direction::Undo) => self.undo_answered(&of, answer),
+                (Err(kind), _) => self.strange(&of, kind, words(&answer.bounded())),
+                (Ok(()), Direction::Do) => self.answered(&of, answer.bounded()),
+                (Ok(()), Direction::Undo) => self.undo_answered(&of, answer.bounded()),
             },
             Signal::Faulted { of, code, why } => match self.exec.binds(&of) {
                 Err(kind) => self.strange(&of, kind, fault_words(&code, &why)),
@@ -259,6 +296,7 @@ impl Deciding<'_> {
                 Err(kind) => self.strange(&of, kind, NOTHING_KNOWN.to_owned()),
                 Ok(()) => self.nothing_known(&of),
             },
+            Signal::Unstorable { step, direction, why } => self.unstorable(step, direction, &why),
             Signal::Due => self.due(),
             Signal::Ordered(ordered) => {
                 let answer = self.order(ordered);
@@ -314,6 +352,9 @@ impl Deciding<'_> {
         }
         let paths: Vec<String> = self.exec.runs.keys().cloned().collect();
         for path in paths {
+            if !self.has_room() {
+                return;
+            }
             let Some(run) = self.exec.runs.get(&path) else { continue };
             let silent = |recorded, probe| {
                 let ends = self.patience.ends((&path, Direction::Do, probe), (run, run.attempt), recorded);
@@ -348,11 +389,6 @@ impl Deciding<'_> {
             self.undo_due(&path);
         }
     }
-}
-
-/// The first 200 characters: enough to recognise it, too few to hurt.
-pub(crate) fn head(text: &str) -> String {
-    text.chars().take(200).collect()
 }
 
 /// Whether a path names a step of this definition.

@@ -4,8 +4,8 @@ use super::scope::locate;
 use super::{ANOMALIES_MAX, Backward, Early, Execution, Forward, Mode, Run, Weather};
 use crate::definition::Performer;
 use crate::fact::{
-    By, Cause, CompensationStarted, RetryOrdered, SagaFact, SagaStarted, SignalReceived, StepDispatched,
-    StepRetryScheduled, StepSkipped,
+    CompensationStarted, RetryOrdered, SagaFact, SagaStarted, SignalReceived, StepDispatched, StepRetryScheduled,
+    StepSkipped,
 };
 use crate::json::Payload;
 use crate::time::Timestamp;
@@ -16,6 +16,7 @@ impl Execution {
     pub fn evolve(&mut self, fact: &SagaFact, at: Timestamp) {
         self.rev = self.rev.next();
         self.moved_at = at;
+        self.remember(fact);
         match fact {
             SagaFact::SagaStarted(fact) => self.begun(fact, at),
             SagaFact::StepDispatched(fact) => self.dispatched(fact, at),
@@ -63,20 +64,15 @@ impl Execution {
                 self.run(&fact.step, at).forward = Forward::Parked { since: at, code, message };
             }
             SagaFact::SagaPaused(fact) => {
-                self.remember(Some(&fact.by), "pause");
                 self.paused = Some((fact.by.clone(), at));
             }
-            SagaFact::SagaResumed(fact) => {
-                self.remember(Some(&fact.by), "resume");
-                self.paused = None;
-            }
+            SagaFact::SagaResumed(_) => self.paused = None,
             SagaFact::RetryOrdered(fact) => self.retried(fact, at),
             SagaFact::StepSkipped(fact) => self.skipped(fact, at),
             SagaFact::CompensationSkipped(fact) => {
-                self.remember(Some(&fact.by), "skip");
                 self.run(&fact.step, at).backward = Some(Backward::Skipped);
             }
-            SagaFact::OperatorNote(fact) => self.remember(Some(&fact.by), "note"),
+            SagaFact::OperatorNote(_) => {}
             SagaFact::LateReplyRecorded(fact) => {
                 self.anomalies += 1;
                 if self.strange.len() < ANOMALIES_MAX {
@@ -85,15 +81,11 @@ impl Execution {
             }
             SagaFact::SagaCompleted(_) => self.end(SagaState::Completed, at),
             SagaFact::SagaCompensated(_) => self.end(SagaState::Compensated, at),
-            SagaFact::SagaCancelled(fact) => {
-                self.remember(fact.by.as_ref(), "cancel");
-                self.end(SagaState::Cancelled, at);
-            }
+            SagaFact::SagaCancelled(_) => self.end(SagaState::Cancelled, at),
         }
     }
     fn begun(&mut self, fact: &SagaStarted, at: Timestamp) {
         self.started_at = at;
-        self.remember(fact.by.as_ref(), "start");
         self.started = Some(fact.clone());
     }
     fn dispatched(&mut self, fact: &StepDispatched, at: Timestamp) {
@@ -125,13 +117,10 @@ impl Execution {
         }
     }
     fn turned_back(&mut self, fact: &CompensationStarted) {
-        let verb = if fact.cause == Cause::Cancelled { "cancel" } else { "compensate" };
-        self.remember(fact.by.as_ref(), verb);
         let (cause, by) = (fact.cause, fact.by.clone());
         self.mode = Mode::Backward { cause, code: fact.code.clone(), message: fact.message.clone(), by };
     }
     fn skipped(&mut self, fact: &StepSkipped, at: Timestamp) {
-        self.remember(Some(&fact.by), "skip");
         self.finish(&fact.step, Forward::Skipped, Some(&fact.output), at);
     }
     fn end(&mut self, state: SagaState, at: Timestamp) {
@@ -144,13 +133,7 @@ impl Execution {
         }
         self.mode = Mode::Ended { state, at, cause };
     }
-    fn remember(&mut self, by: Option<&By>, verb: &'static str) {
-        if let Some(request) = by.and_then(|by| by.request) {
-            self.requests.insert(request, verb);
-        }
-    }
     fn signalled(&mut self, fact: &SignalReceived, at: Timestamp) {
-        self.remember(Some(&fact.by), "signal");
         let Some(step) = &fact.step else {
             let early = Early { data: fact.data.clone(), by: fact.by.clone() };
             return self.early.entry(fact.gate.clone()).or_default().push(early);
@@ -180,7 +163,6 @@ impl Execution {
         self.finish(step, Forward::Refused { code, message }, None, at);
     }
     fn retried(&mut self, fact: &RetryOrdered, at: Timestamp) {
-        self.remember(Some(&fact.by), "retry");
         let run = self.run(&fact.step, at);
         if fact.undo {
             if fact.new_round {

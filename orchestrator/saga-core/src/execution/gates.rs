@@ -1,11 +1,12 @@
 //! Gates: an answer decides the opening that it was given for, once, and no other.
 
 use super::binding::same_value;
-use super::decide::{Deciding, head};
+use super::decide::Deciding;
+use super::head;
 use super::orders::{Accepted, OrderRefused, no};
 use super::{Execution, Forward, Mode, Place, Run};
 use crate::codes;
-use crate::definition::{Node, Performer};
+use crate::definition::{Definition, Node, Performer};
 use crate::envelope::sha256_hex;
 use crate::fact::{By, SignalReceived};
 use crate::json::Payload;
@@ -48,6 +49,16 @@ impl Execution {
 
 /// 8 digits of a digest: what is judged in one saga has a handful of versions.
 const DIGITS: usize = 8;
+
+/// The name of the gate that an answer means, which it may tell by the path of a step.
+pub(super) fn gate_named(def: &Definition, name: &str) -> Option<&'static str> {
+    let bare: Vec<_> = name.split('/').map(|part| part.split(['[', '#']).next().unwrap_or(part)).collect();
+    let bare = bare.join("/");
+    def.steps().into_iter().find_map(|(path, step)| match &step.performer {
+        Performer::Gate { gate, timer: false, .. } if *gate == name || path == bare => Some(*gate),
+        Performer::Gate { .. } | Performer::Here { .. } | Performer::There { .. } => None,
+    })
+}
 
 impl Run {
     fn gate(&self) -> Option<&'static str> {

@@ -1,9 +1,9 @@
 //! What people see of a saga: its state, its rows, what it waits for, what may be ordered now.
 
-use super::decide::head;
 use super::{Backward, Execution, Forward, Mode, Run};
 use crate::definition::{Node, Performer, Role, StepDef};
 use crate::json::Payload;
+use crate::limits::head;
 use crate::view::{Possible, SagaRow, SagaShow, SagaState, StepRow, StepState};
 use crate::waiting::{WaitReason, Waiting};
 
@@ -57,7 +57,7 @@ impl Execution {
         all.sort_by_key(|waiting| match waiting.reason {
             WaitReason::UndoFailed => 0,
             WaitReason::PivotUnknown | WaitReason::RefusedAfterPivot | WaitReason::RetriesExhausted => 1,
-            WaitReason::Fault | WaitReason::NoDefinition | WaitReason::DigestMismatch => 2,
+            WaitReason::Fault | WaitReason::NoDefinition | WaitReason::DigestMismatch | WaitReason::Unreadable => 2,
             WaitReason::Paused => 3,
             WaitReason::Backoff => 4,
             WaitReason::NoReply => 5,
@@ -229,6 +229,7 @@ impl Execution {
                 | WaitReason::WaitingTimer
                 | WaitReason::NoDefinition
                 | WaitReason::DigestMismatch
+                | WaitReason::Unreadable
                 | WaitReason::Backoff
                 | WaitReason::UndoFailed
                 | WaitReason::RetriesExhausted

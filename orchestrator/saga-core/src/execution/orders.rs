@@ -1,7 +1,8 @@
 //! What people may order, and when. Each accepted order is one fact with who, why and request id.
 
-use super::decide::{Deciding, is_step};
+use super::decide::{Deciding, FACTS_MAX, is_step};
 use super::gates::GateAnswer;
+use super::requests::Spoken;
 use super::undo::ordered;
 use super::{Backward, Forward, Mode};
 use crate::codes::{self, Code};
@@ -9,7 +10,9 @@ use crate::definition::Role;
 use crate::fact::{
     By, Cause, CompensationSkipped, OperatorNote, RetryOrdered, SagaCancelled, SagaPaused, SagaResumed, StepSkipped,
 };
+use crate::id::Version;
 use crate::json::Payload;
+use crate::limits;
 use serde::{Deserialize, Serialize};
 
 /// An order, with who gave it.
@@ -19,6 +22,40 @@ pub struct Ordered {
     pub by: By,
     /// What.
     pub kind: OrderKind,
+    /// Only if the saga has exactly so many facts: what was seen is what is ordered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_rev: Option<Version>,
+}
+
+impl Ordered {
+    /// Holds what people wrote within the bounds of [`limits`]; a reason without a word is none.
+    fn bounded(mut self) -> Result<Self, OrderRefused> {
+        self.by.reason = self.by.reason.filter(|reason| !reason.trim().is_empty());
+        let fits = || {
+            if let Some(reason) = &self.by.reason {
+                limits::text("the reason", reason)?;
+            }
+            limits::name("the name of who orders", &self.by.actor.id)?;
+            match &self.kind {
+                OrderKind::Signal { gate, data, opening } => {
+                    limits::name("the gate", gate)?;
+                    limits::name("the opening", opening.as_deref().unwrap_or_default())?;
+                    limits::body("the data", data)
+                }
+                OrderKind::Skip { step, result } => {
+                    limits::name("the step", step)?;
+                    result.as_ref().map_or(Ok(()), |result| limits::body("the result", result))
+                }
+                OrderKind::Retry { step } => step.as_ref().map_or(Ok(()), |step| limits::name("the step", step)),
+                OrderKind::Note(text) => limits::text("the note", text),
+                OrderKind::Cancel { .. } | OrderKind::Compensate | OrderKind::Pause | OrderKind::Resume => Ok(()),
+            }
+        };
+        match fits() {
+            Ok(()) => Ok(self),
+            Err(why) => no(codes::INPUT_LIMIT, why.to_string()),
+        }
+    }
 }
 
 /// What can be ordered of one saga.
@@ -47,7 +84,7 @@ pub enum OrderKind {
     Resume,
     /// Try again now.
     Retry {
-        /// Which step; every parked one when not given.
+        /// Which step; every parked one when not given, though not more than 400 at a time.
         step: Option<String>,
     },
     /// Go on without a step, or without its undo.
@@ -105,14 +142,21 @@ pub(super) fn no<T>(code: Code, message: impl Into<String>) -> Result<T, OrderRe
 
 impl Deciding<'_> {
     pub(super) fn order(&mut self, ordered: Ordered) -> Result<Accepted, OrderRefused> {
-        let Ordered { by, kind } = ordered;
-        if let Some(known) = by.request.and_then(|request| self.exec.requests.get(&request)) {
-            if *known == kind.verb() {
+        let ordered = ordered.bounded()?;
+        if let Some(known) = ordered.by.request.and_then(|request| self.exec.requests.get(&request)) {
+            if known.is_also(&Spoken::by_order(&ordered, self.exec.def.as_deref())) {
                 return Ok(Accepted::Before);
             }
-            return no(codes::REQUEST_REUSED, format!("this request id was used to {known}"));
+            let message = format!("this request id was used for another order, to {}", known.verb);
+            return no(codes::REQUEST_REUSED, message);
         }
-        if kind.needs_reason() && by.reason.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
+        let Ordered { by, kind, if_rev } = ordered;
+        if let Some(seen) = if_rev.filter(|seen| *seen != self.exec.rev()) {
+            let message = format!("the saga has moved on: it has {} facts now, and {seen} were seen", self.exec.rev());
+            let hint = Some("look again, and order with what you see then".to_owned());
+            return Err(OrderRefused { code: codes::REVISION_CHANGED, message, hint });
+        }
+        if kind.needs_reason() && by.reason.is_none() {
             return no(codes::REASON_NEEDED, format!("to {} a reason is needed", kind.verb()));
         }
         if let OrderKind::Note(text) = kind {
@@ -198,7 +242,7 @@ impl Deciding<'_> {
             });
             return no(codes::WRONG_STATE, what);
         }
-        for (step, undo, new_round) in found {
+        for (step, undo, new_round) in found.into_iter().take(FACTS_MAX) {
             self.emit(RetryOrdered { step, undo, new_round, by: by.clone() });
         }
         Ok(Accepted::Now)

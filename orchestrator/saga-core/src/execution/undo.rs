@@ -38,12 +38,15 @@ impl Deciding<'_> {
     /// Whether nothing is in flight any more. A step whose next try lies ahead will not be tried: it may have happened.
     fn settled(&mut self) -> bool {
         self.give_up_retries("");
-        !self.exec.runs.values().any(super::Run::in_flight)
+        !self.exec.runs.values().any(|run| run.in_flight() || run.next_try().is_some())
     }
     fn give_up_retries(&mut self, prefix: &str) {
         let inside = self.exec.runs.range(prefix.to_owned()..).take_while(|(path, _)| path.starts_with(prefix));
         let waiting = inside.filter_map(|(path, run)| run.next_try().map(|reason| (path.clone(), reason.to_owned())));
         for (path, reason) in waiting.collect::<Vec<_>>() {
+            if !self.has_room() {
+                return;
+            }
             self.unknown(&path, &reason);
         }
     }
@@ -94,7 +97,7 @@ impl Deciding<'_> {
             Some(Backward::Dispatched { .. } | Backward::RetryWait { .. } | Backward::Failed { .. }) => false,
             None if !run.owes_undo() => true,
             None | Some(Backward::Ready) => {
-                if begin {
+                if begin && self.has_room() {
                     self.dispatch_undo(path);
                 }
                 false
@@ -134,7 +137,7 @@ impl Deciding<'_> {
         }
         match answer {
             Answer::Done { output } => {
-                let nothing = output.as_str() == NOTHING_TO_UNDO;
+                let nothing = output.as_str().trim() == NOTHING_TO_UNDO;
                 self.emit(StepCompensated { step: step.to_owned(), nothing });
             }
             Answer::Refused(Refused { code, reason, .. }) => self.undo_failed(step, code, reason),

@@ -71,12 +71,13 @@ impl Deciding<'_> {
         let Some(run) = self.exec.runs.get(step) else { return };
         let Some(policy) = run.def.as_ref().map(|def| def.policy) else { return };
         let keys = self.exec.keys(step);
-        let (attempt, pause) = if undo {
-            (run.undo_attempt, run.undo_weather.pause(policy.undo_retry, keys.1, self.exec.seed))
+        let (attempt, retry, pause) = if undo {
+            (run.undo_attempt, policy.undo_retry, run.undo_weather.pause(policy.undo_retry, keys.1, self.exec.seed))
         } else {
-            (run.attempt, run.weather.pause(policy.retry, keys.0, self.exec.seed))
+            (run.attempt, policy.retry, run.weather.pause(policy.retry, keys.0, self.exec.seed))
         };
-        let due = self.now.plus(pause.max(at_least));
+        // Who is asked may ask for patience, within the cap of who asks.
+        let due = self.now.plus(pause.max(retry.weather().at_most(at_least)));
         self.emit(StepRetryScheduled { step: step.to_owned(), attempt, due, reason: words(reason), undo });
     }
 }

@@ -2,21 +2,26 @@
 //!
 //! Invariant: an act leaves only after the commit that holds its fact was answered `Ok`.
 
+mod not_done;
 mod tries;
 mod words;
 
 pub use tries::{COMMANDS_IN_FLIGHT_MAX, COMMANDS_WAITING_MAX};
-pub use words::{In, Out, Standing, Ticket, Told};
+pub use words::{In, Out, Standing, Ticket, Told, Unreadable};
 
 use super::Machine;
+use crate::batch::EVENTS_PER_BATCH_MAX;
 use crate::codes::{self, Code};
 use crate::definition::Definition;
-use crate::execution::{Act, Answering, Deed, Execution, Hearing, OrderRefused, Patience, Signal, Tries, head};
+use crate::execution::{
+    Accepted, Act, Answering, Deed, Execution, Hearing, OrderRefused, Patience, Signal, Tries, head, start_digest,
+};
 use crate::fact::{SagaFact, SagaStarted};
 use crate::id::{Direction, SagaId, Version};
-use crate::journal::group_of;
+use crate::journal::{Once, group_of};
 use crate::outcome::Answer;
 use crate::time::Timestamp;
+use crate::view::SagaRow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tries::Room;
@@ -27,6 +32,13 @@ pub const OPEN_SAGAS_MAX: usize = 1_000_000;
 pub const SIGNALS_WAITING_MAX: usize = 10_000;
 /// 1,000 messages for sagas that do not exist are kept by one owner of a group; the rest are counted.
 pub const STRAYS_MAX: u32 = 1_000;
+
+/// 500 facts: what is decided after that waits for the next commit, or one commit would break the limit of a store.
+const FACTS_PER_COMMIT: usize = EVENTS_PER_BATCH_MAX / 2;
+/// 500 sagas that stand still are named: where there are more, the store is damaged, and that is another trouble.
+const UNREADABLE_MAX: usize = 500;
+/// After so many commits in a row that can never be stored the saga is left alone until somebody asks for it.
+const REJECTIONS_MAX: u32 = 8;
 
 #[derive(Default)]
 struct Entry {
@@ -42,6 +54,10 @@ struct Entry {
     counted: u64,
     queue: Vec<(Signal, Option<Ticket>)>,
     due: Option<Timestamp>,
+    /// The order in the commit in flight; the last signal of `deciding` is the one.
+    once: Option<Once>,
+    /// How many commits in a row could never be stored. While there are some, each signal is decided alone.
+    rejections: u32,
 }
 
 /// The definitions of this process by name and version.
@@ -59,6 +75,8 @@ pub struct Coordinator {
     rooms: BTreeMap<String, Room>,
     room: usize,
     hearing: Hearing,
+    /// Sagas that stand still because nobody here can read or keep their facts, and why.
+    unreadable: BTreeMap<SagaId, SagaRow>,
 }
 
 impl Coordinator {
@@ -66,7 +84,18 @@ impl Coordinator {
     pub fn new(definitions: Arc<Definitions>, seed: u64) -> Self {
         let (sagas, timers, rooms) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
         let (room, hearing) = (COMMANDS_IN_FLIGHT_MAX, Hearing::default());
-        Coordinator { definitions, seed, seat: (0, 1), strays: 0, sagas, timers, rooms, room, hearing }
+        Coordinator {
+            definitions,
+            seed,
+            seat: (0, 1),
+            strays: 0,
+            sagas,
+            timers,
+            rooms,
+            room,
+            hearing,
+            unreadable: BTreeMap::new(),
+        }
     }
     /// At most so many commands of one module are under way at a time (at least one); the others wait here.
     #[must_use]
@@ -114,6 +143,10 @@ impl Coordinator {
     pub fn unread(&self) -> impl Iterator<Item = SagaId> {
         self.sagas.iter().filter(|(_, entry)| entry.exec.is_none()).map(|(saga, _)| *saga)
     }
+    /// Sagas that stand still, a row each: nobody here can read or keep their facts.
+    pub fn unreadable(&self) -> impl Iterator<Item = &SagaRow> {
+        self.unreadable.values()
+    }
     /// How many sagas are open.
     pub fn open(&self) -> usize {
         self.sagas.len()
@@ -138,7 +171,7 @@ impl Coordinator {
             Signal::Answered { .. } | Signal::Faulted { .. } | Signal::NothingKnown { .. } => {
                 out.push(Out::HandOn { saga, group, signal, ticket });
             }
-            Signal::Due => {}
+            Signal::Unstorable { .. } | Signal::Due => {}
         }
     }
     fn signal(&mut self, now: Timestamp, saga: SagaId, signal: Signal, ticket: Option<Ticket>, out: &mut Vec<Out>) {
@@ -164,6 +197,7 @@ impl Coordinator {
                 Signal::Answered { .. }
                 | Signal::Faulted { .. }
                 | Signal::NothingKnown { .. }
+                | Signal::Unstorable { .. }
                 | Signal::Due
                 | Signal::Ordered(_) => None,
             };
@@ -189,8 +223,11 @@ impl Coordinator {
         }
         let Some(exec) = entry.exec.as_mut() else { return };
         let expected = exec.rev();
-        let mut facts = Vec::new();
-        for (signal, ticket) in std::mem::take(&mut entry.queue) {
+        let (mut facts, mut more, mut once) = (Vec::new(), false, None);
+        let most = if entry.rejections > 0 { 1 } else { FACTS_PER_COMMIT };
+        let mut queue = std::mem::take(&mut entry.queue).into_iter();
+        while facts.len() < most && once.is_none() {
+            let Some((signal, ticket)) = queue.next() else { break };
             entry.deciding.push((signal.clone(), ticket));
             if expected > Version::ZERO || exec.started().is_some() {
                 if let Signal::Begun(started) = &signal {
@@ -204,10 +241,15 @@ impl Coordinator {
                 continue;
             }
             let begins = matches!(signal, Signal::Begun(_));
+            let asked = once_of(exec, &signal);
             let decision = exec.decide_with(Patience::new(&entry.tries, self.hearing), signal, now);
+            if begins || matches!(decision.order, Some(Ok(Accepted::Now))) {
+                once = asked;
+            }
             facts.extend(decision.facts);
             entry.acts.extend(decision.acts);
             entry.counted += decision.counted;
+            more |= decision.more;
             let told = match decision.order {
                 Some(Ok(accepted)) => Some(Told::Accepted(accepted)),
                 Some(Err(refusal)) => Some(Told::Refused(refusal)),
@@ -216,16 +258,20 @@ impl Coordinator {
             };
             entry.answers.extend(ticket.zip(told));
         }
+        // What has no room in this commit, and what a decision left for later, comes after it.
+        entry.queue.extend(queue);
+        entry.queue.extend(more.then_some((Signal::Due, None)));
         if facts.is_empty() {
             count(saga, &mut entry.counted, out);
             entry.deciding.clear();
+            entry.rejections = 0;
             entry.acts.clear();
             let answers = std::mem::take(&mut entry.answers);
             out.extend(answers.into_iter().map(|(ticket, what)| Out::Tell { ticket, what }));
             return self.rest(now, saga, out);
         }
-        entry.in_flight = true;
-        out.push(Out::Commit { saga, expected, facts, at: now });
+        (entry.in_flight, entry.once) = (true, once);
+        out.push(Out::Commit { saga, expected, facts, once, at: now });
     }
     /// Sets the saga's timer, or forgets the saga when it has ended.
     fn rest(&mut self, now: Timestamp, saga: SagaId, out: &mut Vec<Out>) {
@@ -247,6 +293,7 @@ impl Coordinator {
         let Some(exec) = entry.exec.as_ref() else { return };
         let moved = Out::Moved { saga, rev: exec.rev(), rests: rests(exec) };
         entry.in_flight = false;
+        entry.rejections = 0;
         entry.deciding.clear();
         let (acts, answers) = (std::mem::take(&mut entry.acts), std::mem::take(&mut entry.answers));
         let waits = !entry.queue.is_empty();
@@ -257,19 +304,6 @@ impl Coordinator {
         out.extend(answers.into_iter().map(|(ticket, what)| Out::Tell { ticket, what }));
         out.push(moved);
         if waits { self.turn(now, saga, out) } else { self.rest(now, saga, out) }
-    }
-    fn not_committed(&mut self, saga: SagaId, out: &mut Vec<Out>) {
-        let Some(entry) = self.sagas.get_mut(&saga) else { return };
-        entry.exec = None;
-        entry.in_flight = false;
-        entry.acts.clear();
-        entry.answers.clear();
-        entry.counted = 0;
-        // What was decided is decided again on the history as it is; orders and answers recognise themselves.
-        let mut again = std::mem::take(&mut entry.deciding);
-        again.append(&mut entry.queue);
-        entry.queue = again;
-        out.push(Out::Load { saga, after_failure: true });
     }
     fn loaded(&mut self, now: Timestamp, saga: SagaId, history: Vec<(SagaFact, Timestamp)>, out: &mut Vec<Out>) {
         let definition = history.iter().find_map(|(fact, _)| self.definition(fact.as_start()?));
@@ -284,6 +318,7 @@ impl Coordinator {
             | Signal::Answered { .. }
             | Signal::Faulted { .. }
             | Signal::NothingKnown { .. }
+            | Signal::Unstorable { .. }
             | Signal::Due
             | Signal::Ordered(_) => None,
         });
@@ -292,6 +327,7 @@ impl Coordinator {
         for (fact, at) in &history {
             exec.evolve(fact, *at);
         }
+        self.unreadable.remove(&saga);
         let acts = exec.resume();
         if let Some(entry) = self.sagas.get_mut(&saga) {
             out.push(Out::Moved { saga, rev: exec.rev(), rests: rests(&exec) });
@@ -306,19 +342,6 @@ impl Coordinator {
             self.perform(now, saga, act, out);
         }
         self.turn(now, saga, out);
-    }
-    fn load_failed(&mut self, now: Timestamp, saga: SagaId, for_good: Option<String>, out: &mut Vec<Out>) {
-        let Some(why) = for_good else {
-            return out.push(Out::Load { saga, after_failure: true });
-        };
-        let Some(mut entry) = self.sagas.remove(&saga) else { return };
-        let over = entry.tries.take_over(|_, _, _| false);
-        self.leave(now, over, out);
-        out.push(Out::Moved { saga, rev: Version::ZERO, rests: true });
-        let waiting = entry.queue.into_iter().chain(entry.deciding).filter_map(|(_, ticket)| ticket);
-        for ticket in waiting {
-            tell(out, Some(ticket), refused(codes::STORE_CORRUPT, why.clone()));
-        }
     }
     /// Commands that wait for an answer, again. Functions that run here are not run twice for it.
     fn remind(&mut self, now: Timestamp, out: &mut Vec<Out>) {
@@ -347,6 +370,19 @@ impl Coordinator {
     }
 }
 
+/// What a signal is remembered by, if somebody ordered it under a request id.
+fn once_of(exec: &Execution, signal: &Signal) -> Option<Once> {
+    let (by, digest) = match signal {
+        Signal::Begun(started) => (started.by.as_ref()?, start_digest(exec.saga(), started)),
+        Signal::Ordered(ordered) => (&ordered.by, exec.digest_of(ordered)),
+        Signal::Answered { .. }
+        | Signal::Faulted { .. }
+        | Signal::NothingKnown { .. }
+        | Signal::Unstorable { .. }
+        | Signal::Due => return None,
+    };
+    by.request.map(|request| Once { request, digest })
+}
 fn rests(exec: &Execution) -> bool {
     exec.started().is_none() || exec.has_ended() || exec.state().needs_person()
 }
@@ -357,7 +393,14 @@ fn tell(out: &mut Vec<Out>, ticket: Option<Ticket>, what: Told) {
     out.extend(ticket.map(|ticket| Out::Tell { ticket, what }));
 }
 fn begun_again(exec: &Execution, started: &SagaStarted) -> Told {
+    let reason = |started: &SagaStarted| started.by.as_ref().and_then(|by| by.reason.clone());
+    let request = |started: &SagaStarted| started.by.as_ref().and_then(|by| by.request);
     match exec.started() {
+        Some(first)
+            if request(first).is_some() && request(first) == request(started) && reason(first) != reason(started) =>
+        {
+            refused(codes::REQUEST_REUSED, "this request id was used for a start with another reason".to_owned())
+        }
         Some(first) if same_start(first, started) => Told::Started { repeated: true },
         Some(first) => {
             let key = &first.key;
@@ -394,7 +437,7 @@ fn stray(saga: SagaId, signal: &Signal, ticket: Option<Ticket>, strays: &mut u32
         Signal::Ordered(_) => {
             return tell(out, ticket, refused(codes::SAGA_NOT_FOUND, format!("there is no saga {saga}")));
         }
-        Signal::Begun(_) | Signal::Due => return,
+        Signal::Begun(_) | Signal::Unstorable { .. } | Signal::Due => return,
     };
     if *strays >= STRAYS_MAX {
         out.push(Out::Counted { saga, many: 1 });
@@ -420,6 +463,8 @@ impl Machine for Coordinator {
             In::LoadFailed { saga, for_good } => self.load_failed(now, saga, for_good, out),
             In::Committed { saga } => self.committed(now, saga, out),
             In::NotCommitted { saga } => self.not_committed(saga, out),
+            In::Known { saga, digest } => self.known(saga, digest, out),
+            In::Rejected { saga, step, why } => self.rejected(now, saga, step, &why, out),
             In::Remind => self.remind(now, out),
             In::Taken { saga, step, direction, attempt } => self.taken(now, saga, (&step, direction, attempt)),
             In::NotTaken { saga, step, direction, attempt, why } => {

@@ -8,7 +8,8 @@ use crate::command::{Command, Refusal};
 use crate::envelope::{Actor, ActorKind, Metadata, NewEvent, SagaRef, sha256};
 use crate::event::EventSet;
 use crate::id::{Direction, StepKey};
-use crate::json::Payload;
+use crate::json::{self, Payload};
+use crate::limits;
 use crate::outcome::{Answer, Refused};
 use crate::ports::{Heads, Ids, SharedStore};
 use crate::projection::consumer_of;
@@ -253,22 +254,30 @@ impl<T, E> OrRefuse<T, E> for Result<T, E> {
     }
 }
 
+/// A reply as everybody can keep it, or why nobody can.
+fn kept<T: serde::Serialize>(reply: &T) -> Result<Payload, String> {
+    let payload = Payload::of(reply).map_err(|why| why.to_string())?;
+    limits::body("it", &payload).map_err(|why| why.to_string())?;
+    json::inspect(payload.as_str()).map_err(|why| why.to_string())?;
+    Ok(payload)
+}
+
 /// What a handler gave back, as its host takes it.
 pub(super) fn settle<C: Command>(handled: Handled<C>) -> Handling {
     match handled {
         Ok(Done { fault: Some(fault), .. }) => Handling::Malformed(fault),
-        Ok(Done { reply, writes, blobs, fault: None, .. }) => match Payload::of(&reply) {
+        Ok(Done { reply, writes, blobs, fault: None, .. }) => match kept(&reply) {
             Ok(output) => Handling::Decided { answer: Answer::Done { output }, writes, blobs },
-            Err(why) => Handling::Malformed(why.to_string()),
+            Err(why) => Handling::Malformed(format!("the reply cannot be sent: {why}")),
         },
         Err(Halt::Refuse(refusal)) => {
-            let refused = Refused {
-                code: refusal.code().to_owned(),
-                reason: refusal.to_string(),
-                fields: Payload::of(&refusal).ok(),
-            };
+            let refused =
+                Refused { code: refusal.code().to_owned(), reason: refusal.to_string(), fields: kept(&refusal).ok() }
+                    .bounded();
             Handling::Decided { answer: Answer::Refused(refused), writes: Vec::new(), blobs: Vec::new() }
         }
-        Err(Halt::Retry { after_ms, reason }) => Handling::Retry { after_ms, reason },
+        Err(Halt::Retry { after_ms, reason }) => {
+            Handling::Retry { after_ms: after_ms.min(limits::AFTER_MS_MAX), reason: limits::cut(&reason) }
+        }
     }
 }

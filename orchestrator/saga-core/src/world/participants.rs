@@ -77,6 +77,8 @@ impl World {
             Ok(output) => Answer::Done { output },
             Err(StepError::Refused { code, reason }) => Answer::Refused(Refused::new(code, reason)),
             Err(StepError::Retry { reason }) => Answer::Retry { after_ms: 0, reason },
+            // What is broken stays silent here: its patience ends.
+            Err(StepError::Broken { .. }) => return None,
         })
     }
 }

@@ -247,7 +247,7 @@ fn a_group_hands_on_answers_of_anothers_saga_and_refuses_orders_for_it() {
         assert!(matches!(out.as_slice(), [Out::HandOn { group, ticket: Some(3), .. }] if *group == own), "{out:?}");
     }
     let by = saga_core::fact::By { actor: saga_core::envelope::Actor::operator("eve"), reason: None, request: None };
-    let signal = Signal::Ordered(saga_core::execution::Ordered { by, kind: OrderKind::Pause });
+    let signal = Signal::Ordered(saga_core::execution::Ordered { by, kind: OrderKind::Pause, if_rev: None });
     let out = step(In::Signal { saga, signal, ticket: Some(4) });
     let [Out::Tell { ticket: 4, what: Told::Refused(refused) }] = out.as_slice() else { panic!("{out:?}") };
     assert_eq!(refused.code.id, "SG0215");

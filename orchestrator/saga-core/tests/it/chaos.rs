@@ -77,7 +77,7 @@ async fn offers_only_what_is_accepted(case: &Case) -> Result<(), String> {
             other => return Err(format!("{other:?} is no verb")),
         };
         let by = By { actor: Actor::operator("dana"), reason: Some("because".to_owned()), request: None };
-        let ordered = Signal::Ordered(Ordered { by, kind });
+        let ordered = Signal::Ordered(Ordered { by, kind, if_rev: None });
         let decision = exec.clone().decide(ordered, case.world.clock.now());
         if let Some(Err(refused)) = decision.order {
             return Err(format!("{possible:?} is offered and refused: {refused:?}"));

@@ -23,7 +23,7 @@ fn vote(case: &mut Case, request: u128, who: &str, yes: bool, opening: Option<&s
     let kind = OrderKind::Signal { gate: "approval".to_owned(), data, opening: opening.map(str::to_owned) };
     let request = Some(RequestId(Uuid::from_u128(request)));
     let by = By { actor: Actor::operator(who), reason: None, request };
-    case.world.order_as(case.saga, Ordered { by, kind })
+    case.world.order_as(case.saga, Ordered { by, kind, if_rev: None })
 }
 fn told(case: &mut Case, ticket: u64) -> Result<Accepted, (&'static str, String)> {
     ready(case.world.run()).unwrap();
@@ -155,7 +155,8 @@ fn an_answer_that_an_older_program_kept_for_later_decides_no_later_round() {
     exec.evolve(&kept, now);
     let no = Payload::of(&Approval { yes: false }).unwrap();
     let kind = OrderKind::Signal { gate: "approval".to_owned(), data: no, opening: Some(first) };
-    let decision = exec.decide(Signal::Ordered(Ordered { by: By { actor: Actor::operator("ann"), ..by }, kind }), now);
+    let decision = exec
+        .decide(Signal::Ordered(Ordered { by: By { actor: Actor::operator("ann"), ..by }, kind, if_rev: None }), now);
     assert_eq!(decision.order, Some(Ok(Accepted::Now)));
     // The second round begins with its command; when it opens, the kept answer does not decide it.
     let acts = decision.acts;

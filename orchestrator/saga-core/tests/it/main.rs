@@ -1,6 +1,7 @@
 //! The core from outside: its stores, its sagas, its plans and its modules.
 
 mod answers;
+mod bounds;
 mod chaos;
 mod checker;
 mod clock;
@@ -13,5 +14,6 @@ mod linear;
 mod modules;
 mod overload;
 mod patience;
+mod requests;
 mod sagas;
 mod wire;

@@ -41,7 +41,8 @@ fn answers_come_back_to_the_last_digit() {
 #[test]
 fn orders_and_views_come_back() {
     // Read through a buffer, keys come in the order of the alphabet; the value is the same.
-    let order = |what| Order { request: RequestId(Uuid::from_u128(7)), reason: Some("because".to_owned()), what };
+    let order =
+        |what| Order { request: RequestId(Uuid::from_u128(7)), reason: Some("because".to_owned()), what, if_rev: None };
     let input = json(r#"{"list":[1,2.5,null,true],"n":9007199254740993,"word":"ä"}"#);
     let (saga, step) = (|| "type/key".to_owned(), "a".to_owned());
     again(&order(What::Start { kind: "demo".to_owned(), version: None, key: None, input: input.clone() }));

@@ -147,6 +147,42 @@ fn what_is_no_command_is_refused_with_a_reason() {
     assert!(decode(&subjects(), &inbox, &good.subject, None, &good.body).is_err());
 }
 
+#[test]
+fn an_event_from_outside_is_what_cloudevents_says_and_not_too_long() {
+    let start = |more: &str| {
+        let body =
+            format!("\u{feff}{{\"specversion\":\"1.0\",\"id\":\"7\",\"source\":\"/shop\",\"type\":\"t\"{more}}}");
+        decode(&subjects(), &Inbox::Outside, "aicmo.in.shop.t", None, body.as_bytes())
+    };
+    assert!(matches!(start(",\"data\":{}"), Ok((Message::Outside(_), _))), "a mark of byte order is no part of JSON");
+    assert!(
+        start(",\"time\":\"2026-11-30T11:00:00Z\",\"datacontenttype\":\"application/json; charset=utf-8\"").is_ok()
+    );
+    assert!(start(",\"datacontenttype\":\"application/vnd.shop+json\",\"retries\":3").is_ok());
+    let long = format!(",\"subject\":7,\"x\":\"{}\"", "y".repeat(10));
+    for (more, why) in [
+        (",\"time\":\"yesterday\"", "attribute time"),
+        (",\"time\":\"1969-01-01T00:00:00Z\"", "attribute time"),
+        (",\"time\":7", "not a text"),
+        (",\"datacontenttype\":\"text/plain\"", "attribute datacontenttype"),
+        (long.as_str(), "not a text"),
+    ] {
+        let refused = start(more).unwrap_err().to_string();
+        assert!(refused.contains(why), "{refused}");
+    }
+    for (id, why) in [
+        ("7", "id: not a text"),
+        ("\"\"", "attribute id is missing"),
+        (&format!("\"{}\"", "i".repeat(100_000)), "1001 bytes"),
+    ] {
+        let body = format!("{{\"specversion\":\"1.0\",\"id\":{id},\"source\":\"/shop\",\"type\":\"t\"}}");
+        let refused = decode(&subjects(), &Inbox::Outside, "aicmo.in.shop.t", None, body.as_bytes()).unwrap_err();
+        let refused = refused.to_string();
+        assert!(refused.contains(why) || (id.len() > 1_000 && refused.contains("at most 1000")), "{refused}");
+        assert!(refused.len() < 1_000);
+    }
+}
+
 proptest! {
     #[test]
     fn commands_come_out_as_they_went_in(

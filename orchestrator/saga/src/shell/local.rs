@@ -198,6 +198,7 @@ async fn perform(
             Signal::Answered { of, answer: Answer::Refused(Refused::new(code, reason)) }
         }
         Ok(Err(StepError::Retry { reason })) => Signal::Answered { of, answer: Answer::Retry { after_ms: 0, reason } },
+        Ok(Err(StepError::Broken { reason: why })) => Signal::Faulted { of, code: "FAULT".to_owned(), why },
         Err(panic) => Signal::Faulted { of, code: "PANIC".to_owned(), why: said(&*panic) },
     })
 }

@@ -64,16 +64,17 @@ fn not_now(saga: &SagaShow) -> Failure {
     failure.hint(format!("what is possible: sagactl saga show {}", saga.row.id.short()))
 }
 
-/// A severe order: what will happen is shown, and the saga's key is typed.
+/// A severe order: what will happen is shown, and the saga's key is typed. What was shown is what is ordered: if the saga
+/// moves on meanwhile, the order is refused.
 pub(super) async fn confirm(
     session: &Session,
     id: &str,
     args: &OrderArgs,
     undoes: bool,
     out: &mut Out,
-) -> Result<(), Failure> {
+) -> Result<OrderArgs, Failure> {
     if args.yes {
-        return Ok(());
+        return Ok(args.clone());
     }
     if !out.can_ask() {
         return Err(unasked("--yes"));
@@ -89,7 +90,9 @@ pub(super) async fn confirm(
     let plan = if undoes { show::undo(saga, &style) } else { "   nothing will be undone\n".to_owned() };
     out.note(&format!("{kind}@{}  {key}{}{plan}", saga.row.version, if undoes { "" } else { "\n" }));
     match input::ask(out, &format!("Type the key to go on [{key}]: ")) {
-        Some(typed) if typed == saga.row.key || typed == key => Ok(()),
+        Some(typed) if typed == saga.row.key || typed == key => {
+            Ok(OrderArgs { if_match: args.if_match.or(Some(saga.rev)), ..args.clone() })
+        }
         _ => Err(declined(out)),
     }
 }

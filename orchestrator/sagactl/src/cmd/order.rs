@@ -219,9 +219,9 @@ pub async fn skip(args: &SkipArgs, global: &Global, out: &mut Out) -> Result<Exi
 pub async fn compensate(args: &CompensateArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
     reason_given(&args.order)?;
     let session = connect::ordering(global, &args.order, out).await?;
-    confirm(&session, &args.id, &args.order, true, out).await?;
+    let order = confirm(&session, &args.id, &args.order, true, out).await?;
     let what = What::Compensate { saga: args.id.clone() };
-    let sent = send(&session, &args.order, what, "compensating", out).await?;
+    let sent = send(&session, &order, what, "compensating", out).await?;
     finish(&session, sent, args.wait, SagaState::Compensated, out).await
 }
 
@@ -244,9 +244,9 @@ pub async fn resume(args: &ResumeArgs, global: &Global, out: &mut Out) -> Result
 pub async fn cancel(args: &CancelArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
     reason_given(&args.order)?;
     let session = connect::ordering(global, &args.order, out).await?;
-    confirm(&session, &args.id, &args.order, !args.abandon, out).await?;
+    let order = confirm(&session, &args.id, &args.order, !args.abandon, out).await?;
     let what = What::Cancel { saga: args.id.clone(), abandon: args.abandon };
-    let sent = send(&session, &args.order, what, "cancelling", out).await?;
+    let sent = send(&session, &order, what, "cancelling", out).await?;
     finish(&session, sent, args.wait, SagaState::Cancelled, out).await
 }
 
@@ -279,7 +279,7 @@ pub async fn send(
     if args.request_id.is_none() {
         out.request(&format!("request {request}"));
     }
-    let order = Order { request, reason: args.reason.clone(), what };
+    let order = Order { request, reason: args.reason.clone(), if_rev: args.if_match, what };
     let receipt = session.control.act(&session.by, order).await.map_err(|error| Failure::from(error).of(request))?;
     Ok(Sent { receipt, done })
 }

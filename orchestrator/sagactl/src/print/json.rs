@@ -23,6 +23,7 @@ pub fn lines(view: &View) -> Result<String, Failure> {
         View::Saga(saga) => each(std::slice::from_ref(saga)),
         View::Why(why) => each(&why.causes),
         View::Verdicts(verdicts) => each(&verdicts.findings),
+        View::Preview(foreseen) => each(std::slice::from_ref(foreseen)),
         View::Status(status) => each(std::slice::from_ref(status)),
     }
 }
@@ -37,6 +38,7 @@ pub fn ids(view: &View) -> String {
         View::ModuleList(page) => page.items.iter().map(|row| row.name.clone()).collect(),
         View::DefinitionList(page) => page.items.iter().map(|row| format!("{}@{}", row.name, row.version)).collect(),
         View::Verdicts(verdicts) => verdicts.findings.iter().map(|finding| finding.place.clone()).collect(),
+        View::Preview(foreseen) => vec![foreseen.saga.to_string()],
         View::Status(status) => vec![status.pid.to_string()],
     };
     let line = |id: &String| format!("{}\n", crate::print::style::clean(id, '\u{fffd}'));

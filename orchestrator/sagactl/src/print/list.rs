@@ -92,6 +92,7 @@ fn awaited(waiting: &Waiting, style: &Style) -> String {
         WaitReason::WaitingTimer => when("timer, in #", "timer, at").unwrap_or_else(|| "timer".to_owned()),
         WaitReason::Paused => "resume".to_owned(),
         WaitReason::NoDefinition => "deploy the version".to_owned(),
+        WaitReason::Unreadable => "read by a newer program".to_owned(),
         WaitReason::DigestMismatch => "register a new version".to_owned(),
         WaitReason::RetriesExhausted
         | WaitReason::RefusedAfterPivot

@@ -30,7 +30,7 @@ const CONTRADICTION: &str = include_str!("../../../../tests/data/briefs/07-torre
 
 fn order(name: &str, what: What) -> Order {
     let request = RequestId(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()));
-    Order { request, reason: None, what }
+    Order { request, reason: None, what, if_rev: None }
 }
 
 /// Starts the sagas of a round; a start whose answer was lost is asked for again, and is the same saga.

@@ -61,7 +61,7 @@ async fn client(data: &Path, child: &mut Child) -> Option<AdminClient> {
 
 fn order(name: &str, what: What) -> Order {
     let request = RequestId(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()));
-    Order { request, reason: None, what }
+    Order { request, reason: None, what, if_rev: None }
 }
 
 /// Starts everything (again) and approves what waits, until all sagas rest or the process is gone.

@@ -3,8 +3,18 @@
 use crate::execution::{Accepted, Act, OrderRefused, Signal};
 use crate::fact::{SagaFact, SagaStarted};
 use crate::id::{Direction, SagaId, Version};
+use crate::journal::Once;
 use crate::time::{Jump, Timestamp};
 use serde::{Deserialize, Serialize};
+
+/// Why a saga stands still, and how it began if that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Why.
+    pub why: String,
+    /// How it began.
+    pub started: Option<Box<(SagaStarted, Timestamp)>>,
+}
 
 /// Names somebody who waits for an answer.
 pub type Ticket = u64;
@@ -47,7 +57,7 @@ pub enum In {
         /// Whose.
         saga: SagaId,
         /// An event cannot be decoded: nobody can help but a person or a newer program.
-        for_good: Option<String>,
+        for_good: Option<Unreadable>,
     },
     /// The commit is durable.
     Committed {
@@ -100,6 +110,22 @@ pub enum In {
         /// By how much.
         by: Jump,
     },
+    /// The commit did not happen: its order's request id is known, for the order with this digest.
+    Known {
+        /// Whose.
+        saga: SagaId,
+        /// Of the order that is known.
+        digest: [u8; 32],
+    },
+    /// The commit can never be stored: not this one, and not the same again.
+    Rejected {
+        /// Whose.
+        saga: SagaId,
+        /// The step whose fact it is, as far as it is known ([`crate::journal::Suspect`]).
+        step: Option<(String, Direction)>,
+        /// Why.
+        why: String,
+    },
     /// Messages may have been lost: what is owed is sent again. The barrier makes that harmless.
     Remind,
     /// Time has passed.
@@ -124,6 +150,8 @@ pub enum Out {
         expected: Version,
         /// What.
         facts: Vec<SagaFact>,
+        /// The order among them, if there is one: to be remembered with them under its request id.
+        once: Option<Once>,
         /// When it was decided: the time of the facts, so that the fold of the log is the state that decided.
         at: Timestamp,
     },
