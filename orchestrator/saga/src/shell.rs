@@ -1,6 +1,7 @@
 //! The loop around the coordinator machine: it performs what the machine says and feeds back what became of it.
 //! It decides nothing.
 
+mod commits;
 mod local;
 mod replies;
 mod waiters;
@@ -15,14 +16,14 @@ use futures::FutureExt;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use saga_core::batch::{Batch, Commit, Conflict, LimitBroken};
+use saga_core::batch::{Commit, Conflict, LimitBroken};
 use saga_core::bus::{AnyBus, CommandMessage, Delivery, Inbox, Message};
 use saga_core::definition::CommandName;
 use saga_core::execution::{Act, Deed, Execution, Signal};
 use saga_core::fact::SagaFact;
-use saga_core::host::{Delivered, group_fence};
-use saga_core::id::{Epoch, SagaId, Version};
-use saga_core::journal::{self, HistoryError, Once, Suspect};
+use saga_core::host::Delivered;
+use saga_core::id::{Epoch, SagaId};
+use saga_core::journal::{self, HistoryError, Suspect};
 use saga_core::json::Payload;
 use saga_core::listing::{Part, UNREAD_MAX};
 use saga_core::machine::Machine;
@@ -376,42 +377,6 @@ impl Shell {
                 }
             }
         }
-    }
-    fn commit(
-        &self,
-        saga: SagaId,
-        expected: Version,
-        (facts, at, once): (&[SagaFact], Timestamp, Option<Once>),
-        storing: &Storing,
-    ) {
-        // The last look before a write: whatever was decided, a saga of another group is not written here.
-        if !self.coordinator.owns(saga) {
-            let why = saga_core::batch::Cause(format!("saga {saga} does not belong to group {}", self.group));
-            return storing.push(async move { Stored::Committed(saga, Commit::Retryable(why)) }.boxed());
-        }
-        let batch =
-            journal::events_of(facts, &*self.ids, at).ok().zip(journal::stream_of(saga)).map(|(events, stream)| {
-                let suspect = Suspect::of(&events);
-                let fence = Some(group_fence(self.group, self.epoch));
-                let inbox = once.map(Once::row);
-                (Batch { inbox, ..journal::batch_of(stream, expected, events, fence) }, suspect)
-            });
-        let store = Arc::clone(&self.store);
-        let Some((batch, suspect)) = batch else {
-            let why = LimitBroken::Unstorable { why: "a fact cannot be written as JSON".to_owned() };
-            return storing.push(async move { Stored::Rejected(saga, why, None) }.boxed());
-        };
-        let stored = async move {
-            match store.commit(batch).await {
-                Commit::Rejected(why) => Stored::Rejected(saga, why, suspect),
-                answered @ (Commit::Ok(_)
-                | Commit::Conflict(_)
-                | Commit::Fenced { .. }
-                | Commit::Retryable(_)
-                | Commit::Unknown(_)) => Stored::Committed(saga, answered),
-            }
-        };
-        storing.push(stored.boxed());
     }
     fn load(&self, saga: SagaId, after_failure: bool, storing: &Storing) {
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));

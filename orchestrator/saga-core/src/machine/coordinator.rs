@@ -3,6 +3,7 @@
 //! Invariant: an act leaves only after the commit that holds its fact was answered `Ok`.
 
 mod not_done;
+mod once;
 mod tries;
 mod words;
 
@@ -14,7 +15,7 @@ use crate::batch::EVENTS_PER_BATCH_MAX;
 use crate::codes::{self, Code};
 use crate::definition::Definition;
 use crate::execution::{
-    Accepted, Act, Answering, Deed, Execution, Hearing, OrderRefused, Patience, Signal, Tries, head, start_digest,
+    Accepted, Act, Answering, Deed, Execution, Hearing, OrderRefused, Patience, Signal, Tries, head,
 };
 use crate::fact::{SagaFact, SagaStarted};
 use crate::id::{Direction, SagaId, Version};
@@ -22,6 +23,7 @@ use crate::journal::{Once, group_of};
 use crate::outcome::Answer;
 use crate::time::Timestamp;
 use crate::view::SagaRow;
+use once::{begun_again, once_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tries::Room;
@@ -370,19 +372,6 @@ impl Coordinator {
     }
 }
 
-/// What a signal is remembered by, if somebody ordered it under a request id.
-fn once_of(exec: &Execution, signal: &Signal) -> Option<Once> {
-    let (by, digest) = match signal {
-        Signal::Begun(started) => (started.by.as_ref()?, start_digest(exec.saga(), started)),
-        Signal::Ordered(ordered) => (&ordered.by, exec.digest_of(ordered)),
-        Signal::Answered { .. }
-        | Signal::Faulted { .. }
-        | Signal::NothingKnown { .. }
-        | Signal::Unstorable { .. }
-        | Signal::Due => return None,
-    };
-    by.request.map(|request| Once { request, digest })
-}
 fn rests(exec: &Execution) -> bool {
     exec.started().is_none() || exec.has_ended() || exec.state().needs_person()
 }
@@ -391,28 +380,6 @@ fn refused(code: Code, message: String) -> Told {
 }
 fn tell(out: &mut Vec<Out>, ticket: Option<Ticket>, what: Told) {
     out.extend(ticket.map(|ticket| Out::Tell { ticket, what }));
-}
-fn begun_again(exec: &Execution, started: &SagaStarted) -> Told {
-    let reason = |started: &SagaStarted| started.by.as_ref().and_then(|by| by.reason.clone());
-    let request = |started: &SagaStarted| started.by.as_ref().and_then(|by| by.request);
-    match exec.started() {
-        Some(first)
-            if request(first).is_some() && request(first) == request(started) && reason(first) != reason(started) =>
-        {
-            refused(codes::REQUEST_REUSED, "this request id was used for a start with another reason".to_owned())
-        }
-        Some(first) if same_start(first, started) => Told::Started { repeated: true },
-        Some(first) => {
-            let key = &first.key;
-            refused(codes::KEY_TAKEN, format!("{}/{key} was started with another input", first.definition))
-        }
-        None => Told::Started { repeated: false },
-    }
-}
-fn same_start(first: &SagaStarted, again: &SagaStarted) -> bool {
-    let value = |started: &SagaStarted| started.input.read::<serde_json::Value>().ok();
-    first.definition == again.definition
-        && (first.input == again.input || (value(first).is_some() && value(first) == value(again)))
 }
 /// Tells of strange messages that no fact keeps.
 fn count(saga: SagaId, counted: &mut u64, out: &mut Vec<Out>) {
