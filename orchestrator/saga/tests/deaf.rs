@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use saga::core::bus::{
-    Answerer, AnyBus, Aside, Bus, BusError, Calls, Delivery, EventBus, Inbox, Line, Message, Settle, Tip, Upkeep,
+    Answerer, AnyBus, Aside, Bus, BusError, Calls, Delivery, EventBus, Inbox, Line, Message, Settle, Standing, Tip,
+    Upkeep,
 };
 use saga::core::envelope::Recorded;
 use saga::core::json::Payload;
@@ -62,6 +63,9 @@ impl Bus for Way {
     async fn put_aside(&self, aside: Aside) -> Result<(), BusError> {
         self.bus.put_aside(aside).await
     }
+    async fn aside_count(&self, module: &str) -> Result<u64, BusError> {
+        self.bus.aside_count(module).await
+    }
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
         self.bus.aside(module, limit).await
     }
@@ -79,6 +83,12 @@ impl EventBus for Way {
     }
     async fn events(&self, module: &str, after: u64, max: usize) -> Result<Vec<Recorded>, BusError> {
         self.bus.events(module, after, max).await
+    }
+    async fn owner_head(&self, module: &str) -> Result<u64, BusError> {
+        self.bus.owner_head(module).await
+    }
+    async fn standing(&self, module: &str, seq: u64) -> Result<Standing, BusError> {
+        self.bus.standing(module, seq).await
     }
     async fn missing(&self, module: &str, head: u64) -> Result<Vec<RangeInclusive<u64>>, BusError> {
         self.bus.missing(module, head).await
