@@ -205,11 +205,6 @@ pub struct ConfigFault {
 }
 
 impl Config {
-    /// Of a folder as `dev` and commands on a folder use it: SQLite files and the files of providers side by side.
-    pub fn of_folder(data: &Path) -> Self {
-        let store = Store { url: Address::new(format!("sqlite:{}", data.display())), ..Store::default() };
-        Self { store, files: Files { folder: data.to_owned() }, ..Self::default() }
-    }
     /// Reads a file and what the environment adds. Every fault is found in one go where that is possible, and none of them
     /// repeats a password.
     pub fn load(file: &Path, environment: impl Iterator<Item = (String, String)>) -> Result<Self, Vec<ConfigFault>> {

@@ -1,7 +1,8 @@
 //! Sets right where consumers stand after a store was restored, while nobody runs the modules: `sagactl store recover`.
 
 use crate::backends::Backends;
-use crate::config::Config;
+use crate::config::{Config, Files, Store};
+use crate::hidden::Address;
 use crate::modules::{Replaced, modules};
 use crate::service::fault;
 use saga::{Error, FreshIds, SystemClock};
@@ -12,6 +13,7 @@ use saga_core::control::ControlError;
 use saga_core::ports::{Claim, Clock, Ids, SharedStore, Stores};
 use saga_core::recover::recover as recover_module;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -20,6 +22,12 @@ use uuid::Uuid;
 const LEAD: &str = "lead";
 /// How long the lead is held for one module: far longer than a refold takes that a person waits for. It is given back.
 const LEAD_FOR: Duration = Duration::from_secs(600);
+
+/// The configuration of a folder as `dev` and commands on a folder use it: SQLite files beside the files of providers.
+pub fn of_folder(data: &Path) -> Config {
+    let store = Store { url: Address::new(format!("sqlite:{}", data.display())), ..Store::default() };
+    Config { store, files: Files { folder: data.to_owned() }, ..Config::default() }
+}
 
 /// Compares every consumer of every module with the logs of its sources; what stands where a log does not is set back and
 /// folded anew. Says what it did, a line each.

@@ -252,7 +252,7 @@ impl Orchestrator {
         Ok(hosting)
     }
     async fn open(self, opening: Opening) -> Result<Hosting, Error> {
-        let (tasks, health) = tasks_and_health(&self.clock);
+        let (tasks, health) = Tasks::with_health(&self.clock);
         let (buses, local): (Buses, _) = match self.buses {
             Some(buses) => (buses, None),
             None => {
@@ -410,11 +410,6 @@ impl Orchestrator {
         sagas.inner.tasks.keep("events from outside", move || hearing.clone().hear_outside(control.clone()));
         Ok(sagas)
     }
-}
-
-fn tasks_and_health(clock: &Arc<dyn Clock>) -> (Tasks, Health) {
-    let health = Health::new(Arc::clone(clock));
-    (Tasks::new(Arc::clone(clock), health.clone()), health)
 }
 
 fn checked(definitions: &[Arc<Definition>], given: Option<&Given>) -> Result<Definitions, Error> {

@@ -34,6 +34,11 @@ impl Tasks {
     pub fn new(clock: Arc<dyn Clock>, health: Health) -> Self {
         Self { tracker: TaskTracker::new(), stop: CancellationToken::new(), clock, health }
     }
+    /// Nothing runs, and nothing is wrong.
+    pub(crate) fn with_health(clock: &Arc<dyn Clock>) -> (Self, Health) {
+        let health = Health::new(Arc::clone(clock));
+        (Self::new(Arc::clone(clock), health.clone()), health)
+    }
     /// Runs something in the background that ends by itself; it should listen to [`Tasks::stopping`]. A panic in it is an
     /// incident with its words, and ends nothing else.
     pub fn spawn(&self, name: impl Into<String>, work: impl Future<Output = ()> + Send + 'static) {

@@ -2,11 +2,14 @@
 
 use super::{Audit, LogState};
 use crate::batch::Mark;
+use crate::machine::projector::is_anchor;
 
 impl Audit {
     /// Takes in the cursors of a module. They were read before the logs, which only grow.
     pub(super) fn cursors(&mut self, module: &str, marks: &[Mark]) {
-        let wrong: Vec<(String, String)> = marks.iter().filter_map(|mark| self.beyond(module, mark)).collect();
+        // Which event a cursor stands on is no place.
+        let places = marks.iter().filter(|mark| !is_anchor(mark));
+        let wrong: Vec<(String, String)> = places.filter_map(|mark| self.beyond(module, mark)).collect();
         for (place, says) in wrong {
             self.finding("B6", place, says);
         }

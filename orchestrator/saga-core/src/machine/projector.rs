@@ -75,9 +75,14 @@ pub fn public_place(recorded: &Recorded) -> Position {
     recorded.public_seq.map_or(recorded.position, Position)
 }
 
+const ANCHOR: &str = "anchor:";
 /// Under this name a store keeps which event of another module a consumer's checkpoint stands on.
 pub fn anchor_of(consumer: &str) -> String {
-    format!("anchor:{consumer}")
+    format!("{ANCHOR}{consumer}")
+}
+/// Whether a mark is such an anchor, and no place.
+pub fn is_anchor(mark: &Mark) -> bool {
+    mark.consumer.starts_with(ANCHOR)
 }
 /// An event as a number that another event at the same place does not have: 63 bits of its id, never 0.
 pub fn anchor(id: EventId) -> Position {

@@ -90,7 +90,7 @@ pub async fn run(command: &StoreCommand, global: &Global, out: &mut Out) -> Resu
         StoreCommand::Recover { config } => {
             let config = match config {
                 Some(file) => load(file)?,
-                None => Config::of_folder(&global.data),
+                None => saga_service::recover::of_folder(&global.data),
             };
             return said(&saga_service::recover::recover(&config).await?, out);
         }
