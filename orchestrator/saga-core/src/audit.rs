@@ -14,7 +14,7 @@ use crate::envelope::{Recorded, chain};
 use crate::event::EventSet;
 use crate::execution::Execution;
 use crate::fact::SagaFact;
-use crate::id::{Direction, Position, SagaId, StepKey, StreamId, Version};
+use crate::id::{Direction, EventId, Position, SagaId, StepKey, StreamId, Version};
 use crate::journal::saga_of;
 use crate::machine::coordinator::Definitions;
 use crate::time::Timestamp;
@@ -58,6 +58,8 @@ pub struct Audit {
     judged_by_facts: bool,
     lost: BTreeMap<(String, String), Vec<String>>,
     elsewhere: BTreeMap<String, usize>,
+    /// Which events stand where cursors do, by source and public sequence, as far as they have been read.
+    stood_on: BTreeMap<(String, u64), Option<EventId>>,
 }
 
 impl Audit {
@@ -77,6 +79,7 @@ impl Audit {
             judged_by_facts: true,
             lost: BTreeMap::new(),
             elsewhere: BTreeMap::new(),
+            stood_on: BTreeMap::new(),
         }
     }
     fn finding(&mut self, promise: &str, place: String, says: String) {
@@ -119,6 +122,9 @@ impl Audit {
             wrong.push(("L8", "the hash chain breaks here: this event or its place was changed".to_owned()));
         }
         (log.head, log.chain, log.recorded_at) = (recorded.position, recorded.chain, recorded.recorded_at);
+        if let Some(public) = recorded.public_seq {
+            self.passes(module, public, recorded.id);
+        }
         for (promise, says) in wrong {
             self.finding(promise, place.clone(), says);
         }

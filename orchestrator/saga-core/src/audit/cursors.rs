@@ -1,15 +1,32 @@
-//! B6: no cursor stands above the head of what it reads: whatever came there next would be skipped. Pure.
+//! B6: no cursor stands above the head of what it reads, where whatever came next would be skipped, nor on another event than
+//! the one that was read there. Pure.
 
 use super::{Audit, LogState};
 use crate::batch::Mark;
-use crate::machine::projector::is_anchor;
+use crate::id::{EventId, Position};
+use crate::machine::projector::{anchor, anchor_of, is_anchor};
 
 impl Audit {
-    /// Takes in the cursors of a module. They were read before the logs, which only grow.
+    /// Takes in where the cursors of a module stand, before the logs are read: which events are there is seen as they go by.
+    pub(super) fn standing(&mut self, marks: &[Mark]) {
+        for mark in marks.iter().filter(|mark| !is_anchor(mark)) {
+            if let Some((_, source)) = mark.consumer.rsplit_once('@') {
+                self.stood_on.insert((source.to_owned(), mark.position.0), None);
+            }
+        }
+    }
+    /// An event went by.
+    pub(super) fn passes(&mut self, module: &str, public: u64, id: EventId) {
+        if let Some(there) = self.stood_on.get_mut(&(module.to_owned(), public)) {
+            *there = Some(id);
+        }
+    }
+    /// Judges the cursors of a module, when the logs were read. They were read before the logs, which only grow.
     pub(super) fn cursors(&mut self, module: &str, marks: &[Mark]) {
-        // Which event a cursor stands on is no place.
         let places = marks.iter().filter(|mark| !is_anchor(mark));
-        let wrong: Vec<(String, String)> = places.filter_map(|mark| self.beyond(module, mark)).collect();
+        let wrong: Vec<(String, String)> = places
+            .filter_map(|mark| self.beyond(module, mark).or_else(|| self.elsewhere(module, mark, marks)))
+            .collect();
         for (place, says) in wrong {
             self.finding("B6", place, says);
         }
@@ -26,6 +43,15 @@ impl Audit {
         let says =
             format!("stands at {at} of {source}, whose log ends at {head}: what comes there next would be skipped");
         (at > head).then(|| (format!("{module}, cursor {}", mark.consumer), says))
+    }
+    /// The number fits, and another event stands there: one of the two stores was restored from an older copy.
+    fn elsewhere(&self, module: &str, mark: &Mark, marks: &[Mark]) -> Option<(String, String)> {
+        let (_, source) = mark.consumer.rsplit_once('@')?;
+        let there = self.stood_on.get(&(source.to_owned(), mark.position.0)).copied().flatten()?;
+        let kept = marks.iter().find(|kept| kept.consumer == anchor_of(&mark.consumer))?.position;
+        let says =
+            format!("stands on another event of {source} at {} than the one that it has read there", mark.position);
+        (kept != Position::ZERO && kept != anchor(there)).then(|| (format!("{module}, cursor {}", mark.consumer), says))
     }
 }
 

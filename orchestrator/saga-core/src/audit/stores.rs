@@ -61,6 +61,7 @@ pub async fn audit_stores(known: &Known<'_>, stores: &[(String, Opened)], at_res
     reading.belonging(stores).await;
     // Cursors before logs, which only grow; facts before inboxes, which are written first.
     let marks = reading.marks().await;
+    marks.iter().for_each(|(_, marks)| reading.audit.standing(marks));
     let journal = Orchestration::MODULE;
     let others: Vec<&str> = reading.stores.keys().copied().filter(|module| *module != journal).collect();
     let mut told = reading.log(journal, Position::ZERO).await;
