@@ -5,7 +5,6 @@ use crate::board::board;
 use crate::control::LocalControl;
 use crate::coordination::{Coordination, LEASE};
 use crate::groups::{Groups, OWNER_WITHIN};
-use crate::health::Health;
 use crate::host::Host;
 use crate::hosting::Hosting;
 use crate::local_bus::LocalBus;

@@ -21,7 +21,7 @@ async fn sagas_that_began_in_files_end_in_the_database() {
     let data = world.folder().join("small");
     let data = data.to_str().unwrap();
     ok(&["demo", "--fast", "--data", data]);
-    ok(&["saga", "start", "client-to-delivery", "--example", "--key", "moves", "--data", data]);
+    ok(&["saga", "start", "client-to-delivery", "--example", "--key", "moves", "--data", data, "--run"]);
     let (from, to) = (format!("sqlite:{data}"), world.postgres.url("postgres"));
     let copied = ok(&["store", "copy", "--from", &from, "--to", &to]);
     assert_eq!(copied.matches("chain verified").count(), 6, "{copied}");
