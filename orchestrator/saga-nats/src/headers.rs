@@ -372,6 +372,25 @@ mod tests {
     }
 
     #[test]
+    fn in_binary_mode_the_header_of_the_message_is_the_type_of_the_content() {
+        for (header, attribute, read) in [
+            (Some("text/plain"), None, Some("text/plain")),
+            (Some("Application/JSON"), Some("text/plain"), Some("application/json")),
+            (None, Some("text/plain"), Some("text/plain")),
+            (Some(""), Some("text/plain"), Some("text/plain")),
+            (None, None, None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("ce-specversion", "1.0");
+            for (name, value) in [(CONTENT_TYPE, header), ("ce-datacontenttype", attribute)] {
+                value.into_iter().for_each(|value| put(&mut headers, name, value));
+            }
+            let (attributes, _) = Attributes::of_message(Some(&headers), b"7").unwrap();
+            assert_eq!(attributes.get("datacontenttype"), read, "{header:?} {attribute:?}");
+        }
+    }
+
+    #[test]
     fn header_names_are_read_without_regard_to_case() {
         let mut headers = HeaderMap::new();
         headers.insert("CE-SpecVersion", "1.0");
@@ -407,7 +426,10 @@ mod tests {
             attributes.set(name, value.clone());
             let headers = attributes.clone().headers();
             let (binary, _) = Attributes::of_message(Some(&headers), b"7").unwrap();
-            prop_assert_eq!(&binary, &attributes);
+            // In binary mode the header of the message says what the content is; structured mode adds nothing.
+            let mut typed = attributes.clone();
+            typed.set("datacontenttype", JSON);
+            prop_assert_eq!(&binary, &typed);
             // A NUL cannot be in a JSON text that we take.
             if !value.contains('\0') {
                 let json = attributes.structured(&Payload::trusted("[ 1 ]"));

@@ -177,6 +177,9 @@ fn decode_outside(attributes: &Attributes, data: Payload) -> Result<OutsideMessa
     let name = |name: &'static str| {
         let text = attributes.need(name)?;
         limits::name("it", text).map_err(|why| malformed(name, &limits::head(text), why.to_string()))?;
+        if text.trim().is_empty() {
+            return Err(malformed(name, &limits::head(text), "it is blank"));
+        }
         Ok(text.to_owned())
     };
     let (id, source, kind) = (name("id")?, name("source")?, name("type")?);
