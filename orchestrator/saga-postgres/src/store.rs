@@ -210,10 +210,11 @@ impl EventStore for PostgresStore {
         let sql = format!("SELECT {EVENT_COLUMNS} FROM es_events WHERE position > $1 ORDER BY position LIMIT $2");
         let from = i64::try_from(after.0).unwrap_or(i64::MAX);
         let events = self.events(sql, |query| query.bind(from), limit).await?;
-        // Nobody skips what is missing: a hole is damage, and named.
-        match (after.next().0..).zip(&events).find(|(position, event)| event.position.0 != *position) {
+        // Nobody skips what is missing: a hole is damage, and named. The events are asked first, for behind the last number
+        // there is none to count on to.
+        match events.iter().zip(after.next().0..).find(|(event, position)| event.position.0 != *position) {
             None => Ok(events),
-            Some((position, _)) => Err(ReadError::Corrupt {
+            Some((_, position)) => Err(ReadError::Corrupt {
                 place: format!("{}: es_events position {position}", self.place),
                 why: "it is missing".to_owned(),
             }),

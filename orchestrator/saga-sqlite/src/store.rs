@@ -201,10 +201,11 @@ impl EventStore for SqliteStore {
         while let Some(row) = rows.try_next().await.map_err(|error| self.failed(&error))? {
             decode::recorded(&row, &mut events)?;
         }
-        // Nobody skips what is missing: a hole is damage, and named.
-        match (after.next().0..).zip(&events).find(|(position, event)| event.position.0 != *position) {
+        // Nobody skips what is missing: a hole is damage, and named. The events are asked first, for behind the last number
+        // there is none to count on to.
+        match events.iter().zip(after.next().0..).find(|(event, position)| event.position.0 != *position) {
             None => Ok(events),
-            Some((position, _)) => Err(ReadError::Corrupt {
+            Some((_, position)) => Err(ReadError::Corrupt {
                 place: format!("{}: es_events position {position}", self.place),
                 why: "it is missing".to_owned(),
             }),

@@ -243,6 +243,10 @@ async fn a_reader_can_look_while_another_process_writes_and_after_it_closed() {
         assert_eq!(reader.head().await, Ok(Position(expected)));
         assert_eq!(reader.read_log(Position::ZERO, 10).await.unwrap().len() as u64, expected);
         assert_eq!(reader.read(&stream("a"), Version(1), 10).await.unwrap().len(), 1);
+        for beyond in [expected, i64::MAX.cast_unsigned(), u64::MAX] {
+            assert_eq!(reader.read_log(Position(beyond), 10).await, Ok(Vec::new()), "after {beyond}");
+            assert_eq!(reader.read(&stream("a"), Version(beyond), 10).await, Ok(Vec::new()), "after {beyond}");
+        }
         let answer = reader.commit(append("b", 0, [9])).await;
         assert!(matches!(answer, Commit::Retryable(_)), "{answer:?}");
         reading.close().await;
