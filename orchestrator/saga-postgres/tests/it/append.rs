@@ -1,6 +1,6 @@
 //! What a module's login could write by hand, and why it cannot: the log only takes what continues it.
 
-use crate::database::{Database, append};
+use crate::database::{Database, append, bytes};
 use crate::privileges::login;
 use saga_core::batch::{Batch, Commit, Fence};
 use saga_core::envelope::{Header, chain, sha256};
@@ -56,10 +56,6 @@ impl Forged {
         let link = self.link.unwrap_or_else(|| {
             chain(&before, Position(position.cast_unsigned() + 1), &header.digest(r#"{"n":1}"#, "{}"))
         });
-        let bytes = |bytes: &[u8]| {
-            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("decode('{hex}', 'hex')")
-        };
         let mut given = BTreeMap::from([
             ("p_position", position.to_string()),
             ("p_chain", bytes(&before)),

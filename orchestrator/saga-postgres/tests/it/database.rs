@@ -100,3 +100,9 @@ pub(crate) fn append(name: &str, expected: u64, numbers: impl IntoIterator<Item 
     let write = StreamWrite { stream: stream(name), expected: Version(expected), events };
     Batch { writes: vec![write], ..Batch::default() }
 }
+
+/// Bytes as they are written in a statement.
+pub(crate) fn bytes(bytes: &[u8]) -> String {
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("decode('{hex}', 'hex')")
+}

@@ -1,10 +1,14 @@
 //! Two writers and a reader, played by hand statement by statement: for our design, which must be clean, and for designs
 //! that are known to be wrong, which the same checker must catch. A checker that cannot see a bug proves nothing.
 
-use crate::database::Database;
+use crate::database::{Database, bytes};
+use saga_core::envelope::{Header, chain, sha256};
+use saga_core::id::{EventId, Position, Version};
+use saga_core::time::Timestamp;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 use std::collections::BTreeSet;
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 /// One session, for one statement after another.
 struct Session(PgConnection);
@@ -190,21 +194,40 @@ async fn wrong_doing_nothing_on_conflict_acknowledges_what_is_not_there() {
     assert_eq!(reader.findings(&["a", "b"]), lost("b"));
 }
 
-/// Our own call, with one event of the stream `test-s` and perhaps a fence.
-fn ours(position: u64, version: u64, id: &str, fence: Option<u64>) -> String {
-    let chain = |position: u64| format!("decode('{position:064x}', 'hex')");
+/// Our own call, as whoever has read a log makes it: `before` are the events of that log, all of the stream `test-s`, and
+/// `next` is what comes behind them, perhaps under a fence.
+fn ours(before: &[&str], next: &str, fence: Option<u64>) -> String {
+    let (seen, link) = (linked(before), linked(&[before, &[next]].concat()));
     let (scope, epoch) =
         fence.map_or(("{}".to_owned(), "{}".to_owned()), |e| ("{group:1}".to_owned(), format!("{{{e}}}")));
     let event = format!(
-        "'{{0}}', '{{test-s}}', '{{{version}}}', ARRAY[gen_random_uuid()], '{{{id}}}', '{{1}}', ARRAY['x'::bytea], \
-         ARRAY['x'::bytea], '{{1}}', ARRAY[{}]",
-        chain(position + 1)
+        "'{{0}}', '{{test-s}}', '{{{version}}}', ARRAY['{id}'::uuid], '{{{next}}}', '{{1}}', ARRAY['x'::bytea], \
+         ARRAY['x'::bytea], '{{1}}', ARRAY[{link}]",
+        version = before.len() + 1,
+        id = id_of(next),
+        link = bytes(&link),
     );
     let nothing = vec!["'{}'"; 29].join(", ");
     format!(
-        "SELECT es_append({position}, {}, 0, 1, '{scope}', '{epoch}', '{{}}', '{{}}', {event}, {nothing})",
-        chain(position)
+        "SELECT es_append({position}, {seen}, 0, 1, '{scope}', '{epoch}', '{{}}', '{{}}', {event}, {nothing})",
+        position = before.len(),
+        seen = bytes(&seen),
     )
+}
+/// The id of an event is made of its name, so that its link can be told again by whoever comes behind it.
+fn id_of(name: &str) -> Uuid {
+    let hash = sha256(name.as_bytes());
+    Uuid::from_bytes(std::array::from_fn(|at| hash[at]))
+}
+/// The link at the end of a log of the stream `test-s`.
+fn linked(log: &[&str]) -> [u8; 32] {
+    let (at, schema_version, public_seq) = (Timestamp(1), 1, None);
+    (1..).zip(log).fold([0; 32], |before, (place, name)| {
+        let (version, id) = (Version(place), EventId(id_of(name)));
+        let header =
+            Header { stream: "test-s", version, id, name, schema_version, public_seq, time: at, recorded_at: at };
+        chain(&before, Position(place), &header.digest("x", "x"))
+    })
 }
 const OURS: &str = "SELECT type, position::text FROM es_events WHERE position > $ ORDER BY position";
 
@@ -213,8 +236,8 @@ async fn ours_the_second_writer_waits_and_decides_again() {
     let database = Database::new().await;
     let (mut a, b, mut watcher) = sessions(&database, "aicmo_m", "SELECT 1::bigint").await;
     let mut reader = Reader::new(&database, "aicmo_m", OURS, "0").await;
-    assert_eq!(a.run(&format!("BEGIN; {}", ours(0, 1, "a", None))).await, ["written"]);
-    let waiting = b.run_blocked(&mut watcher, ours(0, 1, "b", None)).await;
+    assert_eq!(a.run(&format!("BEGIN; {}", ours(&[], "a", None))).await, ["written"]);
+    let waiting = b.run_blocked(&mut watcher, ours(&[], "b", None)).await;
     reader.read().await;
     assert_eq!(reader.seen, Vec::<String>::new(), "nothing is visible that is not committed");
     a.run("COMMIT").await;
@@ -223,8 +246,8 @@ async fn ours_the_second_writer_waits_and_decides_again() {
     assert_eq!(answer, ["moved"]);
     // The way through the lock: what is read under it stays true.
     assert_eq!(b.run("BEGIN; SELECT position FROM es_lock()").await, ["1"]);
-    let waiting = a.run_blocked(&mut watcher, ours(1, 2, "c", None)).await;
-    assert_eq!(b.run(&ours(1, 2, "b", None)).await, ["written"]);
+    let waiting = a.run_blocked(&mut watcher, ours(&["a"], "c", None)).await;
+    assert_eq!(b.run(&ours(&["a"], "b", None)).await, ["written"]);
     reader.read().await;
     b.run("COMMIT").await;
     assert_eq!(waiting.await.unwrap().1, ["moved"]);
@@ -238,8 +261,8 @@ async fn ours_what_is_rolled_back_leaves_no_gap() {
     let database = Database::new().await;
     let (mut a, b, mut watcher) = sessions(&database, "aicmo_m", "SELECT 1::bigint").await;
     let mut reader = Reader::new(&database, "aicmo_m", OURS, "0").await;
-    assert_eq!(a.run(&format!("BEGIN; {}", ours(0, 1, "a", None))).await, ["written"]);
-    let waiting = b.run_blocked(&mut watcher, ours(0, 1, "b", None)).await;
+    assert_eq!(a.run(&format!("BEGIN; {}", ours(&[], "a", None))).await, ["written"]);
+    let waiting = b.run_blocked(&mut watcher, ours(&[], "b", None)).await;
     a.run("ROLLBACK").await;
     assert_eq!(waiting.await.unwrap().1, ["written"]);
     reader.read().await;
@@ -252,10 +275,10 @@ async fn ours_an_earlier_write_in_the_transaction_changes_nothing() {
     let (mut a, mut b, _) = sessions(&database, "aicmo_m", "CREATE TABLE public.other (x INT)").await;
     let mut reader = Reader::new(&database, "aicmo_m", OURS, "0").await;
     a.run("BEGIN; INSERT INTO public.other VALUES (1)").await;
-    assert_eq!(b.run(&ours(0, 1, "version 1", None)).await, ["written"]);
+    assert_eq!(b.run(&ours(&[], "version 1", None)).await, ["written"]);
     reader.read().await;
-    assert_eq!(a.run(&ours(0, 1, "too late", None)).await, ["moved"]);
-    assert_eq!(a.run(&ours(1, 2, "version 2", None)).await, ["written"]);
+    assert_eq!(a.run(&ours(&[], "too late", None)).await, ["moved"]);
+    assert_eq!(a.run(&ours(&["version 1"], "version 2", None)).await, ["written"]);
     reader.read().await;
     a.run("COMMIT").await;
     reader.read().await;
@@ -272,10 +295,10 @@ async fn ours_a_lease_changes_hands_between_two_appends_and_never_within_one() {
         )
     };
     assert_eq!(a.run(&lease(1, 0)).await, ["1"]);
-    assert_eq!(a.run(&format!("BEGIN; {}", ours(0, 1, "a", Some(1)))).await, ["written"]);
+    assert_eq!(a.run(&format!("BEGIN; {}", ours(&[], "a", Some(1)))).await, ["written"]);
     let waiting = b.run_blocked(&mut watcher, lease(2, 60_000_000)).await;
     a.run("COMMIT").await;
     assert_eq!(waiting.await.unwrap().1, ["2"]);
-    assert_eq!(a.run(&ours(1, 2, "b", Some(1))).await, ["fenced"]);
-    assert_eq!(a.run(&ours(1, 2, "b", Some(2))).await, ["written"]);
+    assert_eq!(a.run(&ours(&["a"], "b", Some(1))).await, ["fenced"]);
+    assert_eq!(a.run(&ours(&["a"], "b", Some(2))).await, ["written"]);
 }
