@@ -3,6 +3,7 @@
 use crate::host::Host;
 use crate::orchestrator::{Error, JOURNAL};
 use crate::sagas::Sagas;
+use futures::future::{Either, join_all, select};
 use saga_core::control::Attention;
 use saga_core::execution::Execution;
 use saga_core::machine::coordinator::Coordinator;
@@ -12,7 +13,10 @@ use saga_core::time::Timestamp;
 use saga_core::view::{SagaState, Trouble};
 use saga_core::waiting::WaitReason;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+/// One second: who asks how things are wants to know it also, and above all, while the bus is away.
+const COUNTED_WITHIN: Duration = Duration::from_secs(1);
 /// What comes from outside lies aside under this name.
 const OUTSIDE: &str = "in";
 
@@ -106,15 +110,32 @@ pub(crate) async fn aside(modules: &BTreeMap<&'static str, Host>, outside: bool)
     }
     let mut names: Vec<(&str, &Host)> = modules.iter().map(|(name, host)| (*name, host)).collect();
     names.extend(modules.get(JOURNAL).filter(|_| outside).map(|host| (OUTSIDE, host)));
-    for (name, host) in names {
-        // A bus that is away is a trouble of its own.
-        let letters = host.bus.aside_count(name).await.unwrap_or(0);
+    let mut uncounted = 0;
+    for (name, counted) in letters(names).await {
+        let Some(letters) = counted else {
+            uncounted += 1;
+            continue;
+        };
         let next = format!("look at each with its reason: nats stream view DLQ, subject dlq.{name}");
         let one = format!("dead letter of {name} lies aside");
         let more = format!("dead letters of {name} lie aside");
         some(&mut all, letters, (&one, &more), &next, true);
     }
+    let unknown = ("module's dead letters could not be counted", "modules' dead letters could not be counted");
+    some(&mut all, uncounted, unknown, "look again when the bus answers", false);
     Ok(all)
+}
+
+/// How many dead letters each has; `None` where the bus did not say so in time.
+async fn letters<'a>(names: Vec<(&'a str, &'a Host)>) -> Vec<(&'a str, Option<u64>)> {
+    let count = async |(name, host): (&'a str, &'a Host)| {
+        let (asked, patience) = (host.bus.aside_count(name), host.clock.pause(COUNTED_WITHIN));
+        match select(asked, patience).await {
+            Either::Left((counted, _)) => (name, counted.ok()),
+            Either::Right(_) => (name, None),
+        }
+    };
+    join_all(names.into_iter().map(count)).await
 }
 
 async fn parked(host: &Host) -> Result<u64, ReadError> {
