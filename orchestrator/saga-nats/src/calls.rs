@@ -4,6 +4,7 @@ use crate::Inner;
 use crate::connect::pause_after;
 use crate::headers::put;
 use crate::readers::Asked;
+use async_nats::connection::State;
 use async_nats::service::{Service, ServiceExt};
 use async_nats::{HeaderMap, Message, Request, RequestErrorKind, Subscriber};
 use bytes::Bytes;
@@ -194,7 +195,13 @@ impl Inner {
         patience: Duration,
     ) -> Result<Result<Payload, Refused>, BusError> {
         let request = Request::new().payload(Bytes::copy_from_slice(question.as_str().as_bytes()));
-        let answer = self.link.ready().await.send_request(subject.to_owned(), request.timeout(Some(patience))).await;
+        let client = self.link.ready().await;
+        // The client keeps what it is given while it has no connection: an order would be carried out when the connection is
+        // back, long after whoever gave it was told that nobody answered.
+        if client.connection_state() != State::Connected {
+            return Err(away("there is no connection to the broker: nothing was asked"));
+        }
+        let answer = client.send_request(subject.to_owned(), request.timeout(Some(patience))).await;
         let answer = answer.map_err(|why| match why.kind() {
             RequestErrorKind::NoResponders => away(format!("{NOBODY} {subject}")),
             _ => away(format!("{subject} did not answer within {patience:?}: {why}")),

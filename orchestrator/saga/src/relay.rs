@@ -134,6 +134,10 @@ impl Host {
         }
         // A module that has nothing to publish is well again as soon as its bus is.
         self.health.well(&self.relay_place());
+        // What was on its way has arrived, though its acknowledgement has not: nothing comes after it that would say so.
+        if public_seq_at(&self.store, self.store.head().await?).await? == tip.seq {
+            self.health.well(&self.publishing_place());
+        }
         Ok(Some(Known::Ours(tip.seq)))
     }
 }

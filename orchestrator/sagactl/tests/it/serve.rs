@@ -40,7 +40,7 @@ fn a_configuration_is_checked_whole_before_anything_starts() {
     let shipped = include_str!("../../../../deploy/sagactl.toml");
     fs::write(folder.path().join("good.toml"), shipped).unwrap();
     let (exit, said, errors) = sagactl(folder.path(), &["config", "check", "--config", "good.toml"]);
-    assert!(exit == 0 && said.contains("coordinator.groups    16"), "{said}{errors}");
+    assert!(exit == 0 && said.contains("coordinator.groups            16"), "{said}{errors}");
     for (text, wanted) in [
         ("[stor]\n", "did you mean store?"),
         ("[store]\nurl = 'oracle://x'\n", "neither sqlite:FOLDER nor postgres://"),
