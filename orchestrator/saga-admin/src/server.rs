@@ -324,7 +324,8 @@ async fn order(
     let mut preview = false;
     for (name, value) in query::pairs(query.as_deref().unwrap_or_default())? {
         match name.as_str() {
-            "preview" => preview = query::flag(&name, &value)?,
+            // Said twice, it is still no order.
+            "preview" => preview |= query::flag(&name, &value)?,
             _ => return Err(query::unknown(&name, "preview").into()),
         }
     }

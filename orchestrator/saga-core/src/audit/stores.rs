@@ -117,10 +117,16 @@ impl Reading<'_> {
         let Some(store) = self.stores.get(module).copied() else { return false };
         let limit = if part == Part::Blobs { BLOBS } else { ROWS };
         let mut last = None;
+        // In a damaged index the row after the last one may be one that was read before: then there is no end.
+        let mut ends = BTreeSet::new();
         loop {
             match store.rows(part, last.as_ref(), limit).await {
                 Ok(page) => {
                     let Some(row) = page.last().cloned() else { return true };
+                    if !ends.insert(sha256(format!("{row:?}").as_bytes())) {
+                        self.unread(&format!("{module}, {what}"), "its rows are in no order: the index is damaged");
+                        return false;
+                    }
                     last = Some(row);
                     take(&mut self.audit, page);
                 }

@@ -166,17 +166,24 @@ pub async fn signal(args: &SignalArgs, global: &Global, out: &mut Out) -> Result
     finish(&session, sent, args.wait, SagaState::Completed, out).await
 }
 
-/// The opening that waits now, so that the answer cannot decide a later one. Nothing waits: it may be an early answer.
+/// What every name of a first opening begins with.
+const FIRST: &str = "1-";
+
+/// The opening that waits now, so that the answer cannot decide a later one, if it is the gate's first. A later one may have
+/// opened after whoever answers looked: then it has to be named. Nothing waits: it may be an early answer.
 async fn opening_now(session: &Session, id: &str, gate: &str) -> Result<Option<String>, Failure> {
     let saga = looked(session, id).await?;
     let open = saga.row.waiting.iter().filter(|waiting| waiting.subject == gate || waiting.step == gate);
     let open: Vec<_> = open.filter_map(|waiting| Some((waiting.opening.clone()?, waiting.step.clone()))).collect();
     match open.as_slice() {
         [] => Ok(None),
-        [(opening, _)] => Ok(Some(opening.clone())),
+        [(opening, _)] if opening.starts_with(FIRST) => Ok(Some(opening.clone())),
         several => {
-            let failure =
-                Failure::new(codes::OTHER_OPENING, format!("the gate {gate:?} is open {} times", several.len()));
+            let says = match several {
+                [_] => format!("the gate {gate:?} was answered before and is open again: say which opening is meant"),
+                _ => format!("the gate {gate:?} is open {} times: say which opening is meant", several.len()),
+            };
+            let failure = Failure::new(codes::OTHER_OPENING, says);
             Err(several
                 .iter()
                 .fold(failure, |failure, (opening, step)| failure.hint(format!("--for {opening}  ({step})"))))

@@ -56,7 +56,7 @@ fn every_order_says_what_it_means() {
     std::fs::write(&file, "{\"ok\":true}").unwrap();
     let at = format!("@{}", file.display());
     let table: [(&[&str], &str); 13] = [
-        (&["signal", "b3c95d08", "client-decides", "--data", &at], "opening: Some(\"2-5c01e6b7\")"),
+        (&["signal", "b3c95d08", "client-decides", "--for", "2-5c01e6b7", "--data", &at], "Some(\"2-5c01e6b7\")"),
         (&["signal", "b3c95d08", "client-decides", "--for", "1-0", "--data", &at], "opening: Some(\"1-0\")"),
         (&["signal", "b3c95d08", "another-gate", "--data", &at], "opening: None"),
         (&["retry", "9f3ac2d1"], "Retry"),
@@ -80,6 +80,16 @@ fn every_order_says_what_it_means() {
         assert!(format!("{order:?}").contains(part), "{order:?}");
         assert!(stderr.contains(&order.request.to_string()), "{stderr}");
     }
+}
+
+#[test]
+fn a_gate_that_is_open_again_is_answered_by_the_name_of_its_opening() {
+    let served = Served::new();
+    let words = ["saga", "signal", "b3c95d08", "client-decides", "--data", "{\"ok\":true}"];
+    let (exit, _, stderr) = run(served.sagactl(&words));
+    assert_eq!(exit, 5, "{stderr}");
+    assert!(stderr.contains("SG0214") && stderr.contains("--for 2-5c01e6b7"), "{stderr}");
+    assert!(served.zoo.ordered().is_empty(), "nobody is asked for what was not seen");
 }
 
 #[test]
