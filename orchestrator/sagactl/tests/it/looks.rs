@@ -314,6 +314,13 @@ fn no_look_changes_a_folder_beside_the_process_that_runs_it() {
     let without_marks = |picture: &BTreeMap<PathBuf, String>| {
         let mut picture = picture.clone();
         picture.retain(|path, _| !path.to_string_lossy().ends_with("-shm"));
+        // As root, SQLite says whose a log is each time that it opens one, which is a change of the file's record and of nothing
+        // in it.
+        for (_, seen) in picture.iter_mut().filter(|(path, _)| path.to_string_lossy().ends_with("-wal")) {
+            let (file, hash) = seen.rsplit_once(')').unwrap();
+            let record = file.match_indices(", ").nth(1).unwrap().0;
+            *seen = format!("{}){hash}", &file[..record]);
+        }
         picture
     };
     for words in looks(&place) {
