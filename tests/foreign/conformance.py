@@ -427,6 +427,20 @@ async def drops_commands_of_replaced_coordinators(w):
     must((await w.ask(saga, step="b", epoch=5))["outcome"] == "done", "the drop was remembered")
 
 
+async def leaves_what_is_too_late(w):
+    saga, over, soon = uuid.uuid4(), "2026-03-02T10:15:30.123456Z", "9999-12-31T23:59:59.999999Z"
+    late = await w.ask(saga, deadline=over)
+    must(late["outcome"] == "retry" and late["after_ms"] == 0 and late["reason"].startswith("EXPIRED"),
+         "a command past its deadline was answered", late)
+    await w.settled()
+    must(await w.of(saga) == [], "a command past its deadline took effect")
+    first = await w.ask(saga, deadline=soon, attempt=2)
+    must(first["outcome"] == "done", "the refusal for lateness was remembered", first)
+    must(await w.ask(saga, deadline=over, attempt=3) == first, "a known answer was not given past the deadline")
+    undone = await w.ask(saga, direction="undo", deadline=over)
+    must(undone["outcome"] == "done", "an undo was not carried out because it is late", undone)
+
+
 async def answers_probes_from_memory_only(w):
     saga = uuid.uuid4()
     nothing = await w.ask(saga, probe=True, epoch=9)
@@ -493,6 +507,8 @@ async def puts_aside_what_it_cannot_handle(w):
         ("a step key that is none", {"stepkey": "yes"}, None),
         ("no step key", {"stepkey": ""}, None),
         ("no direction", {"direction": ""}, "MALFORMED"),
+        ("a deadline that is no time", {"deadline": "tomorrow"}, "MALFORMED"),
+        ("a long epoch", {"epoch": "x" * 6000}, "MALFORMED"),
     ]
     for what, change, code in cases:
         saga, before = uuid.uuid4(), len(await w.letters())
@@ -509,6 +525,7 @@ async def puts_aside_what_it_cannot_handle(w):
             must(headers.get(name) == value, f"{what}: header {name} should be {value!r}", headers.get(name))
         must(unquote(headers.get("dlq-reason", "")) and headers.get("dlq-time", "").endswith("Z"), f"{what}: no reason")
         must(headers.get("dlq-subject", "").startswith(f"{PREFIX}.cmd.{w.module}."), f"{what}: dlq-subject is wrong")
+        must(len(unquote(headers["dlq-reason"]).encode()) <= 4096, f"{what}: the reason is too long")
         must("nats-expected-stream" not in headers, f"{what}: headers of the broker were copied")
         if isinstance(change.get("body"), bytes):
             must(letter.data == change["body"], f"{what}: the bytes changed", letter.data)
@@ -640,7 +657,7 @@ CHECKS = [
     does_what_it_is_asked, gives_a_repeated_command_the_same_answer_and_one_effect, serves_a_redelivery,
     takes_back_what_it_did, stops_a_deed_that_comes_after_its_undo, refuses_for_business_reasons,
     refuses_another_payload_under_a_known_key, takes_a_further_round_for_another_deed,
-    drops_commands_of_replaced_coordinators, answers_probes_from_memory_only,
+    drops_commands_of_replaced_coordinators, leaves_what_is_too_late, answers_probes_from_memory_only,
     passes_weather_on_and_remembers_nothing, remembers_what_it_could_not_say,
     survives_death_between_commit_and_reply, puts_aside_what_it_cannot_handle, answers_queries, hands_out_its_log,
     goes_on_when_its_consumer_is_deleted, goes_on_after_the_broker_died, fills_a_broker_that_lost_everything,

@@ -5,7 +5,7 @@
 
 import fs from "node:fs";
 import {
-  EVENTS, MODULE, PREFIX, Refused, keysOf, messageHeaders, partition, sha256, uuid5, writeJson,
+  EVENTS, MODULE, PREFIX, Refused, isOver, keysOf, messageHeaders, partition, sha256, uuid5, writeJson,
 } from "./wire.mjs";
 
 export class Ledger {
@@ -76,6 +76,9 @@ export class Ledger {
     }
     if (direction === "undo" && this.answers.get(deedKey)?.answer.outcome !== "done") {
       return [{ outcome: "done", output: "nothing_to_undo" }, true];
+    }
+    if (direction === "do" && isOver(headers)) {
+      return [{ outcome: "retry", after_ms: 0, reason: "EXPIRED: it came after its deadline" }, false];
     }
     try {
       return [{ outcome: "done", output: decide(headers) ?? null }, true];

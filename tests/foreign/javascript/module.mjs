@@ -5,8 +5,8 @@
 import { connect } from "@nats-io/transport-node";
 import { AckPolicy, JetStreamApiError, RetentionPolicy, StorageType, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import {
-  Broken, CONSUMER, EVENTS, Foreign, MODULE, PREFIX, REPLIED, Weather, asHeaders, decode, encode, keysOf, messageHeaders,
-  now,  readHeaders, readJson, say, uuid5, writeJson,
+  Broken, CONSUMER, EVENTS, Foreign, MODULE, PREFIX, REPLIED, Weather, asHeaders, cut, decode, encode, keysOf,
+  messageHeaders, now, readHeaders, readJson, say, uuid5, writeJson,
 } from "./wire.mjs";
 
 // After 20 deliveries, ten minutes, whatever fails will not pass by itself.
@@ -14,6 +14,8 @@ const DELIVERIES_MAX = 20;
 // A broker that lost its data while nobody publishes is noticed after this long.
 const AUDIT_MS = 1000 * Number(process.env.AUDIT_SECONDS ?? 5);
 const PAUSE_MS = 500;
+// A reason is a sentence: what quotes a whole message is cut.
+const REASON_BYTES_MAX = 4096;
 const PULL_MS = 2000;
 const NANOS_PER_MS = 1_000_000;
 const ACK_WAIT_MS = 30_000;
@@ -198,19 +200,20 @@ class Module {
   /** First the dead letter, then the fault, then the end of the message: a crash in between repeats them. */
   async park(message, headers, why) {
     const { stream, consumer, streamSequence, deliveryCount } = message.info;
+    const reason = cut(why.message, REASON_BYTES_MAX);
     const kept = {};
     for (const [name, values] of message.headers ?? []) {
       if (!name.toLowerCase().startsWith("nats-")) kept[name] = values[0];
     }
     Object.assign(kept, {
-      "dlq-reason": encode(why.message), "dlq-subject": message.subject, "dlq-stream": stream,
+      "dlq-reason": encode(reason), "dlq-subject": message.subject, "dlq-stream": stream,
       "dlq-sequence": String(streamSequence), "dlq-times": String(deliveryCount), "dlq-consumer": consumer,
       "dlq-time": now(), "Nats-Msg-Id": `dlq-${stream}-${streamSequence}-${consumer}`,
     });
-    say(`parked ${message.subject}: ${why.message}`);
+    say(`parked ${message.subject}: ${reason}`);
     await this.js.publish(`${PREFIX}.dlq.${MODULE}`, message.data, { headers: asHeaders(kept) });
     try {
-      await this.reply(headers, { outcome: "fault", code: why.code, reason: why.message });
+      await this.reply(headers, { outcome: "fault", code: why.code, reason });
     } catch (nobody) {
       if (!(nobody instanceof Broken)) throw nobody; // Otherwise its headers do not say whom to tell.
     }

@@ -116,6 +116,18 @@ export function keysOf(headers) {
 export const partition = (stream) =>
   `p${String(createHash("sha256").update(stream).digest()[0] % 64).padStart(2, "0")}`;
 
+/** At most so many bytes of a text, and no half letter. */
+export const cut = (text, most) => new TextDecoder().decode(Buffer.from(text).subarray(0, most), { stream: true });
+
+/** Whether the patience of whoever sent a command has ended. Without a deadline it never does. */
+export function isOver(headers) {
+  const due = headers["ce-deadline"];
+  if (due === undefined) return false;
+  const at = Date.parse(due);
+  if (Number.isNaN(at)) throw new Broken("ce-deadline is no time");
+  return at < Date.now();
+}
+
 export const now = () => new Date().toISOString();
 
 export const REPLIED = [

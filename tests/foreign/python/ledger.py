@@ -8,7 +8,7 @@ import json
 import sqlite3
 import uuid
 
-from wire import EVENTS, MODULE, PREFIX, Refused, keys_of, message_headers, partition, write_json
+from wire import EVENTS, MODULE, PREFIX, Refused, is_over, keys_of, message_headers, partition, write_json
 
 
 class Ledger:
@@ -71,6 +71,8 @@ class Ledger:
             deed = self.answer(deed_key)
             if not deed or deed[1]["outcome"] != "done":
                 return {"outcome": "done", "output": "nothing_to_undo"}, True
+        elif is_over(headers):
+            return {"outcome": "retry", "after_ms": 0, "reason": "EXPIRED: it came after its deadline"}, False
         self.db.execute("SAVEPOINT decision")
         try:
             return {"outcome": "done", "output": decide(self, headers)}, True

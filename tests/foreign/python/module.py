@@ -14,19 +14,21 @@ import nats.micro
 from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError, NotFoundError
 
-from wire import (CONSUMER, EVENTS, MODULE, PREFIX, REPLIED, Broken, Foreign, Weather, decode, encode, message_headers,
-                  now, read_headers, read_json, say, keys_of, write_json)
+from wire import (CONSUMER, EVENTS, MODULE, PREFIX, REPLIED, Broken, Foreign, Weather, cut, decode, encode,
+                  message_headers, now, read_headers, read_json, say, keys_of, write_json)
 
 # After 20 deliveries, ten minutes, whatever fails will not pass by itself.
 DELIVERIES_MAX = 20
-# A broker that lost its data while nobody publishes is noticed after this many seconds.
 # What the JetStream API is called in our account: JS.bus.API in one of its own.
 JS_API = os.environ.get("JS_API", "$JS.API")
+# A broker that lost its data while nobody publishes is noticed after this many seconds.
 AUDIT_SECONDS = float(os.environ.get("AUDIT_SECONDS", "5"))
 ACK_WAIT_SECONDS = 30
 # As the installation makes it: a consumer of another make would be refused by the next coordinator that starts.
 ACK_PENDING_MAX = 4096
 PAUSE_SECONDS = 0.5
+# A reason is a sentence: what quotes a whole message is cut.
+REASON_BYTES_MAX = 4096
 # An answer to ReadLog stays below half of what a broker carries, so that headers and quoting fit beside it.
 PAGE_BYTES_MAX = 512 * 1024
 # For tests only: how often weather, a lost reply and a death between commit and reply are played.
@@ -174,7 +176,7 @@ class Module:
 
     async def park(self, message, headers, reason, code="MALFORMED"):
         """First the dead letter, then the fault, then the end of the message: a crash in between repeats them."""
-        meta = message.metadata
+        meta, reason = message.metadata, cut(str(reason), REASON_BYTES_MAX)
         kept = {k: v for k, v in (message.headers or {}).items() if not k.lower().startswith("nats-")}
         kept |= {
             "dlq-reason": encode(reason), "dlq-subject": message.subject, "dlq-stream": meta.stream,

@@ -87,6 +87,20 @@ def partition(stream):
     return f"p{hashlib.sha256(stream.encode()).digest()[0] % 64:02}"
 
 
+def cut(text, most):
+    """At most so many bytes of a text, and no half letter."""
+    return text.encode()[:most].decode(errors="ignore")
+
+
+def is_over(headers):
+    """Whether the patience of whoever sent a command has ended. Without a deadline it never does."""
+    due = headers.get("ce-deadline")
+    try:
+        return due is not None and datetime.fromisoformat(due.replace("Z", "+00:00")) < datetime.now(timezone.utc)
+    except ValueError as why:
+        raise Broken(f"ce-deadline: {why}") from why
+
+
 def now():
     return datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
