@@ -46,8 +46,8 @@ impl Service {
                 return Err(fault(&why));
             }
         };
-        let patience = clock.now().plus(READY_WITHIN);
-        while !sagas.is_ready().await.map_err(|why| fault(&why))? && clock.now() < patience {
+        let patience = clock.passed() + READY_WITHIN;
+        while !sagas.is_ready().await.map_err(|why| fault(&why))? && clock.passed() < patience {
             clock.pause(READY_LOOK).await;
         }
         let control = LocalControl::new(sagas.clone(), format!("sqlite:{}", data.display()), "in-process, durable");

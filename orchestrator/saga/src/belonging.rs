@@ -88,7 +88,7 @@ impl Belonging {
 }
 
 /// Keeps the list of stores near the truth: what was cut off a log, and was in it for longer than a minute, is missed.
-pub(crate) async fn keep_list(belonging: Belonging, clock: Arc<dyn Clock>, health: Health, tasks: Tasks) {
+pub(crate) async fn keep_list(belonging: Arc<Belonging>, clock: Arc<dyn Clock>, health: Health, tasks: Tasks) {
     loop {
         // Also at the end: whoever stops cleanly leaves the truth.
         let ends = tokio::select! {

@@ -207,7 +207,7 @@ impl Coordination {
                 // It ends when it is fenced, and then everything of the group does.
                 ended = own_tasks.watched(&name, shell.run(open, receiver, own)) => if ended.is_some() {
                     groups.depart(group);
-                    clock.sleep_until(clock.now().plus(BROKEN_PAUSE)).await;
+                    clock.pause(BROKEN_PAUSE).await;
                 },
                 () = serving => {}
             }

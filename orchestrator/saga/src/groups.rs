@@ -154,7 +154,6 @@ impl Groups {
     /// Asks every group for its part of a list, and one that is still reading its histories again. Those that have no
     /// answer within [`LIST_WITHIN`], or whose owner does not understand the question, are named in the second list.
     pub(crate) async fn ask_parts(&self, asked: &Asked) -> Result<(Vec<Part>, Vec<u16>), Error> {
-        let until = self.clock.now().plus(LIST_WITHIN);
         let question = Question::Part(Box::new(asked.clone()));
         let asking = (0..self.count).map(|group| {
             let question = &question;
@@ -171,7 +170,7 @@ impl Groups {
                 };
                 let part = tokio::select! {
                     part = part => part,
-                    () = self.clock.sleep_until(until) => Ok(None),
+                    () = self.clock.pause(LIST_WITHIN) => Ok(None),
                 };
                 part.map(|part| (group, part))
             }

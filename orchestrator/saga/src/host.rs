@@ -233,9 +233,9 @@ impl Host {
         for _ in 0..SHORT_WAITS {
             match self.serve_once(message).await {
                 Served::Answered(Answer::Retry { after_ms, .. }) if after_ms <= SHORT_WAIT_MS => {
-                    let due = self.clock.now().plus(Duration::from_millis(after_ms.min(SHORT_STEP_MS)));
+                    let step = Duration::from_millis(after_ms.min(SHORT_STEP_MS));
                     tokio::select! {
-                        () = self.clock.sleep_until(due) => {}
+                        () = self.clock.pause(step) => {}
                         () = self.tasks.stopping() => break,
                     }
                 }

@@ -89,6 +89,10 @@ impl LocalBus {
             }
         }
     }
+    /// Moments of passed time: when the clock is set, what waits here waits neither longer nor shorter.
+    fn passed(&self) -> Timestamp {
+        Timestamp::default().plus(self.clock.passed())
+    }
     fn waker(&self, inbox: &Inbox) -> Arc<Notify> {
         let mut wakers = lock(&self.wakers);
         match wakers.get(inbox) {
@@ -98,7 +102,7 @@ impl LocalBus {
     }
     /// Takes a message if somebody receives it in this process and fewer than `room` wait for it; otherwise it comes back.
     pub(crate) fn offer(&self, message: Message, room: usize) -> Result<(), Message> {
-        let (inbox, since) = (message.inbox(), self.clock.now());
+        let (inbox, since) = (message.inbox(), self.passed());
         match lock(&self.state).queues.get_mut(&inbox) {
             Some(queue) if queue.attended && queue.ready.len() < room => {
                 queue.ready.push_back(Ready { message, times: 0, since });
@@ -110,7 +114,7 @@ impl LocalBus {
     }
     /// Takes away what nobody has received within `patience`.
     pub(crate) fn take_old(&self, patience: Duration) -> Vec<Message> {
-        let now = self.clock.now();
+        let now = self.passed();
         let mut old = Vec::new();
         for queue in lock(&self.state).queues.values_mut() {
             let fresh = |ready: &Ready| ready.since.plus(patience) > now;
@@ -185,7 +189,7 @@ impl State {
 #[async_trait]
 impl Bus for LocalBus {
     async fn publish(&self, message: Message) -> Result<(), BusError> {
-        let (inbox, since) = (message.inbox(), self.clock.now());
+        let (inbox, since) = (message.inbox(), self.passed());
         {
             let mut state = lock(&self.state);
             let queue = state.queues.entry(inbox.clone()).or_default();
@@ -200,20 +204,20 @@ impl Bus for LocalBus {
     async fn receive(&self, inbox: &Inbox, max: usize) -> Result<Vec<Delivery>, BusError> {
         let waker = self.waker(inbox);
         loop {
-            let (taken, due) = lock(&self.state).take(inbox, max, self.clock.now());
+            let (taken, due) = lock(&self.state).take(inbox, max, self.passed());
             if !taken.is_empty() {
                 return Ok(taken);
             }
             // Without anything due, somebody else may take a message and never settle it: look again in time.
-            let due = due.unwrap_or_else(|| self.clock.now().plus(SETTLE_WITHIN));
+            let wait = due.map_or(SETTLE_WITHIN, |due| due.since(self.passed()));
             tokio::select! {
                 () = waker.notified() => {}
-                () = self.clock.sleep_until(due) => {}
+                () = self.clock.pause(wait) => {}
             }
         }
     }
     async fn settle(&self, inbox: &Inbox, settled: Vec<(u64, Settle)>) -> Result<(), BusError> {
-        let now = self.clock.now();
+        let now = self.passed();
         let mut state = lock(&self.state);
         let mut wake = false;
         for (tag, how) in settled {
@@ -241,7 +245,7 @@ impl Bus for LocalBus {
         Ok(state.queues.get(inbox).map_or(0, |queue| queue.ready.len() as u64))
     }
     async fn leave(&self, inbox: &Inbox) -> Result<(), BusError> {
-        let since = self.clock.now();
+        let since = self.passed();
         if let Some(queue) = lock(&self.state).queues.get_mut(inbox) {
             let open = std::mem::take(&mut queue.in_flight);
             // They were first in line, and are again.

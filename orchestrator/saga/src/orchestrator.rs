@@ -302,7 +302,11 @@ impl Orchestrator {
         let bus = buses(JOURNAL);
         let (clock, ids, foreign) = (self.clock, self.ids, self.foreign);
         if let Some(belonging) = belonging {
-            tasks.spawn("list of stores", keep_list(belonging, Arc::clone(&clock), health.clone(), tasks.clone()));
+            let (belonging, clock) = (Arc::new(belonging), Arc::clone(&clock));
+            let (health, all) = (health.clone(), tasks.clone());
+            tasks.keep("list of stores", move || {
+                keep_list(Arc::clone(&belonging), Arc::clone(&clock), health.clone(), all.clone())
+            });
         }
         Ok(Hosting { modules, bus, local, clock, ids, tasks, health, foreign })
     }

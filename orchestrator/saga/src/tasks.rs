@@ -60,14 +60,14 @@ impl Tasks {
         self.track(async move {
             let mut pause = PAUSE;
             loop {
-                let (ran, began) = (tasks.watched(&name, begin()).await, tasks.clock.now());
+                let ran = tasks.watched(&name, begin()).await;
                 if ran.is_none() || tasks.is_stopping() {
                     return;
                 }
                 pause = if ran.is_some_and(|ran| ran >= WELL_AFTER) { PAUSE } else { (pause * 2).min(PAUSE_MAX) };
                 tokio::select! {
                     () = tasks.stopping() => return,
-                    () = tasks.clock.sleep_until(began.plus(pause)) => {}
+                    () = tasks.clock.pause(pause) => {}
                 }
             }
         });
@@ -75,11 +75,11 @@ impl Tasks {
     /// Runs something that should not end before everything does; says so where it does, and how long it ran. `None` when
     /// it ended because everything ends.
     pub(crate) async fn watched(&self, name: &str, work: impl Future<Output = ()>) -> Option<Duration> {
-        let (place, began) = (format!("task {name}"), self.clock.now());
+        let (place, began) = (format!("task {name}"), self.clock.passed());
         let mut work = std::pin::pin!(AssertUnwindSafe(work).catch_unwind());
         let ended = tokio::select! {
             ended = &mut work => ended,
-            () = self.clock.sleep_until(began.plus(WELL_AFTER)) => {
+            () = self.clock.pause(WELL_AFTER) => {
                 self.health.well(&place);
                 work.as_mut().await
             }
@@ -94,7 +94,7 @@ impl Tasks {
         };
         self.health.incident(TASK_ENDED, &format!("{name}: {says}"));
         self.health.trouble(&place, says);
-        Some(self.clock.now().since(began))
+        Some(self.clock.passed().saturating_sub(began))
     }
     fn track(&self, work: impl Future<Output = ()> + Send + 'static) {
         #[expect(clippy::disallowed_methods, reason = "this is the one place")]

@@ -13,7 +13,6 @@ use saga_core::machine::coordinator::In;
 use saga_core::outcome::{Answer, Refused};
 use saga_core::ports::Clock;
 use saga_core::step::{Given, Step, StepError, Stop};
-use saga_core::time::Timestamp;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -115,13 +114,14 @@ impl Drop for Turn {
 }
 
 impl Turn {
-    async fn sleep(&self, until: Timestamp) {
-        self.locals.clock.sleep_until(until).await;
+    /// Waits until so much time has passed, whatever becomes of the clock.
+    async fn sleep(&self, until: Duration) {
+        self.locals.clock.pause(until.saturating_sub(self.locals.clock.passed())).await;
     }
     /// Waits until every earlier call has ended; otherwise says which one has not, while there is time to say so.
-    async fn alone(&self, deadline: Timestamp) -> Result<(), String> {
-        let now = self.locals.clock.now();
-        let (told, last) = (now.plus(STOPS_WITHIN), now.plus(deadline.since(now) / 2));
+    async fn alone(&self, deadline: Duration) -> Result<(), String> {
+        let now = self.locals.clock.passed();
+        let (told, last) = (now + STOPS_WITHIN, now + deadline.saturating_sub(now) / 2);
         for earlier in &self.before {
             let place = earlier.place(self.place.0);
             tokio::select! {
@@ -163,7 +163,8 @@ impl Shell {
             }
             None => return,
         };
-        let (back, tasks, deadline) = (self.back.clone(), self.tasks.clone(), act.deadline);
+        let (back, tasks, clock) = (self.back.clone(), self.tasks.clone(), &self.locals.clock);
+        let deadline = clock.passed() + act.deadline.since(clock.now());
         self.tasks.spawn(format!("{saga} {}", act.step), async move {
             let signal = tokio::select! {
                 signal = perform(turn, work, of, deadline) => signal,
@@ -181,7 +182,7 @@ async fn perform(
     turn: Turn,
     work: impl Future<Output = Step<saga_core::json::Payload>>,
     of: Answering,
-    deadline: Timestamp,
+    deadline: Duration,
 ) -> Option<Signal> {
     if let Err(reason) = turn.alone(deadline).await {
         return Some(Signal::Answered { of, answer: Answer::Retry { after_ms: 0, reason } });
