@@ -1,5 +1,9 @@
 //! The bus as the engine sees it: at least once, in order per stream when nothing fails. Nothing relies on more.
 
+mod onward;
+
+pub use onward::Onward;
+
 use crate::envelope::Recorded;
 use crate::host::Delivered;
 use crate::id::{Direction, EventId, StepKey};
@@ -190,6 +194,9 @@ pub enum BusError {
     /// Too much is waiting: the sender slows down.
     #[error("{0} messages are waiting already")]
     Full(usize),
+    /// Something was asked, and no answer came: whoever was asked may have acted on it, or may still do so.
+    #[error("it was asked, and no answer came: {0}")]
+    Unanswered(String),
 }
 
 /// Commands and replies. Events have [`EventBus`].
@@ -312,7 +319,8 @@ pub trait Calls: Send + Sync {
     /// Answers questions until it is dropped; ends only when the bus does. Several may serve one line: one of them
     /// gets each question.
     async fn serve(&self, lines: Vec<(Line, Answerer)>) -> Result<(), BusError>;
-    /// Asks once. `Unavailable` when nobody answers within `patience`.
+    /// Asks once. `Unavailable`: it reached nobody, because nobody serves the line or the bus is away. `Unanswered`: it may
+    /// have reached somebody, and no answer came within `patience`, or can come any more.
     async fn call(
         &self,
         line: &Line,

@@ -8,16 +8,9 @@
 use crate::local_bus::LocalBus;
 use async_trait::async_trait;
 use futures::FutureExt;
-use saga_core::bus::{
-    Ailment, Answerer, AnyBus, Aside, Bus, BusError, Calls, Delivery, EventBus, Inbox, Line, Message, Settle, Standing,
-    Tip, Upkeep,
-};
-use saga_core::envelope::Recorded;
-use saga_core::json::Payload;
-use saga_core::outcome::Refused;
+use saga_core::bus::{AnyBus, Bus, BusError, Delivery, Inbox, Message, Onward, Settle};
 use saga_core::ports::Clock;
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -107,7 +100,10 @@ fn came(near: u64, mut delivery: Delivery) -> Delivery {
 }
 
 #[async_trait]
-impl Bus for NearBus {
+impl Onward for NearBus {
+    fn behind(&self) -> &dyn AnyBus {
+        &*self.far
+    }
     async fn publish(&self, message: Message) -> Result<(), BusError> {
         // What comes from outside is in no log yet: it stays where it outlives this process.
         if matches!(message, Message::Outside(_)) {
@@ -152,68 +148,9 @@ impl Bus for NearBus {
         let sent = self.near.send_on(self.near.local.vacate(inbox)).await;
         self.far.leave(inbox).await.and(sent.map_err(|(why, _)| why))
     }
-    async fn put_aside(&self, aside: Aside) -> Result<(), BusError> {
-        self.far.put_aside(aside).await
-    }
-    async fn aside_count(&self, module: &str) -> Result<u64, BusError> {
-        self.far.aside_count(module).await
-    }
-    async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
-        self.far.aside(module, limit).await
-    }
     async fn queued(&self, inbox: &Inbox) -> Result<u64, BusError> {
         // What is away holds up nobody here: what it has in line nobody can be handed either.
         Ok(self.near.local.queued(inbox).await? + self.far.queued(inbox).await.unwrap_or(0))
-    }
-    fn is_deaf(&self, inbox: &Inbox) -> bool {
-        self.far.is_deaf(inbox)
-    }
-    async fn lost(&self, seen: u64) -> u64 {
-        self.far.lost(seen).await
-    }
-}
-
-#[async_trait]
-impl EventBus for NearBus {
-    async fn publish_events(&self, module: &str, events: &[Recorded]) -> Result<u64, BusError> {
-        self.far.publish_events(module, events).await
-    }
-    async fn tip(&self, module: &str) -> Result<Tip, BusError> {
-        self.far.tip(module).await
-    }
-    async fn events(&self, module: &str, after: u64, max: usize) -> Result<Vec<Recorded>, BusError> {
-        self.far.events(module, after, max).await
-    }
-    async fn owner_head(&self, module: &str) -> Result<u64, BusError> {
-        self.far.owner_head(module).await
-    }
-    async fn standing(&self, module: &str, seq: u64) -> Result<Standing, BusError> {
-        self.far.standing(module, seq).await
-    }
-    async fn missing(&self, module: &str, head: u64) -> Result<Vec<RangeInclusive<u64>>, BusError> {
-        self.far.missing(module, head).await
-    }
-}
-
-#[async_trait]
-impl Calls for NearBus {
-    async fn serve(&self, lines: Vec<(Line, Answerer)>) -> Result<(), BusError> {
-        self.far.serve(lines).await
-    }
-    async fn call(
-        &self,
-        line: &Line,
-        question: &Payload,
-        patience: Duration,
-    ) -> Result<Result<Payload, Refused>, BusError> {
-        self.far.call(line, question, patience).await
-    }
-}
-
-#[async_trait]
-impl Upkeep for NearBus {
-    fn ailments(&self) -> Vec<Ailment> {
-        self.far.ailments()
     }
     async fn tend(&self) {
         if let Err((why, left)) = self.near.send_on(self.near.local.take_old(NEAR_WITHIN)).await {

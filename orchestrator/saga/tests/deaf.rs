@@ -1,18 +1,11 @@
 //! A coordinator that does not reach the bus: it gives way to one that does, and alone it goes on.
 
 use async_trait::async_trait;
-use saga::core::bus::{
-    Answerer, AnyBus, Aside, Bus, BusError, Calls, Delivery, EventBus, Inbox, Line, Message, Settle, Standing, Tip,
-    Upkeep,
-};
-use saga::core::envelope::Recorded;
-use saga::core::json::Payload;
+use saga::core::bus::{AnyBus, Bus, BusError, Inbox, Message, Onward};
 use saga::core::memory::MemoryStores;
-use saga::core::outcome::Refused;
 use saga::core::ports::{Clock, Stores};
 use saga::prelude::*;
 use saga::{JOURNAL, LocalBus, SystemClock};
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -44,71 +37,20 @@ struct Way {
     away: AtomicBool,
 }
 #[async_trait]
-impl Bus for Way {
+impl Onward for Way {
+    fn behind(&self) -> &dyn AnyBus {
+        &*self.bus
+    }
     async fn publish(&self, message: Message) -> Result<(), BusError> {
         if self.away.load(Ordering::SeqCst) {
             return Err(BusError::Unavailable("it is away".to_owned()));
         }
         self.bus.publish(message).await
     }
-    async fn receive(&self, inbox: &Inbox, max: usize) -> Result<Vec<Delivery>, BusError> {
-        self.bus.receive(inbox, max).await
-    }
-    async fn settle(&self, inbox: &Inbox, settled: Vec<(u64, Settle)>) -> Result<(), BusError> {
-        self.bus.settle(inbox, settled).await
-    }
-    async fn leave(&self, inbox: &Inbox) -> Result<(), BusError> {
-        self.bus.leave(inbox).await
-    }
-    async fn put_aside(&self, aside: Aside) -> Result<(), BusError> {
-        self.bus.put_aside(aside).await
-    }
-    async fn aside_count(&self, module: &str) -> Result<u64, BusError> {
-        self.bus.aside_count(module).await
-    }
-    async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
-        self.bus.aside(module, limit).await
-    }
     fn is_deaf(&self, _: &Inbox) -> bool {
         self.away.load(Ordering::SeqCst)
     }
 }
-#[async_trait]
-impl EventBus for Way {
-    async fn publish_events(&self, module: &str, events: &[Recorded]) -> Result<u64, BusError> {
-        self.bus.publish_events(module, events).await
-    }
-    async fn tip(&self, module: &str) -> Result<Tip, BusError> {
-        self.bus.tip(module).await
-    }
-    async fn events(&self, module: &str, after: u64, max: usize) -> Result<Vec<Recorded>, BusError> {
-        self.bus.events(module, after, max).await
-    }
-    async fn owner_head(&self, module: &str) -> Result<u64, BusError> {
-        self.bus.owner_head(module).await
-    }
-    async fn standing(&self, module: &str, seq: u64) -> Result<Standing, BusError> {
-        self.bus.standing(module, seq).await
-    }
-    async fn missing(&self, module: &str, head: u64) -> Result<Vec<RangeInclusive<u64>>, BusError> {
-        self.bus.missing(module, head).await
-    }
-}
-#[async_trait]
-impl Calls for Way {
-    async fn serve(&self, lines: Vec<(Line, Answerer)>) -> Result<(), BusError> {
-        self.bus.serve(lines).await
-    }
-    async fn call(
-        &self,
-        line: &Line,
-        question: &Payload,
-        patience: Duration,
-    ) -> Result<Result<Payload, Refused>, BusError> {
-        self.bus.call(line, question, patience).await
-    }
-}
-impl Upkeep for Way {}
 
 async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let until = SystemClock.passed() + Duration::from_secs(30);
