@@ -103,6 +103,10 @@ codes! {
     OTHER_OPENING = "SG0214", 5, false, "the answer is for another opening of the gate";
     /// The saga belongs to another group.
     OTHER_GROUP = "SG0215", 5, true, "the saga belongs to another coordinator group";
+    /// An order was handed over, and what became of it was not heard.
+    OUTCOME_UNHEARD = "SG0220", 9, true, "whether the order was carried out is not known";
+    /// Whoever gave the order has given up before it was begun.
+    TOO_LATE = "SG0221", 9, true, "the order came too late and was not begun";
     /// A usage error.
     USAGE = "SG0301", 2, false, "the command line is not understood";
     /// Nobody answers at the address.
@@ -115,8 +119,8 @@ codes! {
     NOT_ALLOWED = "SG0305", 4, false, "not allowed from here";
     /// The configuration cannot be used.
     CONFIG = "SG0306", 6, false, "the configuration cannot be used";
-    /// Nobody owns the saga's group at the moment.
-    UNOWNED = "SG0307", 9, true, "the saga's group has no owner at the moment";
+    /// Nobody who owns the saga's group has heard the question.
+    UNOWNED = "SG0307", 9, true, "no owner of the saga's group answers";
     /// Asked the wrong process.
     NOT_HERE = "SG0308", 3, false, "this process does not do that";
     /// The bus cannot be reached or used.

@@ -3,6 +3,7 @@
 use crate::Inner;
 use crate::connect::pause_after;
 use crate::headers::put;
+use crate::link::REMADE;
 use crate::readers::Asked;
 use async_nats::connection::State;
 use async_nats::service::{Service, ServiceExt};
@@ -201,17 +202,23 @@ impl Inner {
         if client.connection_state() != State::Connected {
             return Err(away("there is no connection to the broker: nothing was asked"));
         }
-        let answer = client.send_request(subject.to_owned(), request.timeout(Some(patience))).await;
+        let asking = client.send_request(subject.to_owned(), request.timeout(Some(patience)));
+        let silence = |why: String| BusError::Unanswered(format!("{subject}: {why}"));
+        let answer = self.link.answer(&client, asking).await.ok_or_else(|| silence(REMADE.to_owned()))?;
         let answer = answer.map_err(|why| match why.kind() {
             RequestErrorKind::NoResponders => away(format!("{NOBODY} {subject}")),
-            _ => away(format!("{subject} did not answer within {patience:?}: {why}")),
+            RequestErrorKind::MaxPayloadExceeded => BusError::Refused(format!("{subject}: {why}")),
+            RequestErrorKind::InvalidSubject => away(format!("{subject} cannot be asked: {why}")),
+            RequestErrorKind::TimedOut | RequestErrorKind::Other => {
+                silence(format!("nothing within {patience:?}: {why}"))
+            }
         })?;
-        let body = read(&answer.payload).map_err(|why| away(format!("{subject}: {why}")))?;
+        let body = read(&answer.payload).map_err(silence)?;
         let header = |name: &str| answer.headers.as_ref().and_then(|all| all.get(name)).map(|text| text.as_str());
         let Some(code) = header(ERROR_CODE) else { return Ok(Ok(body)) };
         let refused = body.read::<Refused>().unwrap_or_else(|_| Refused::new(header(ERROR).unwrap_or(code), code));
-        // What is no business no is weather: whoever asks may ask again.
-        if code == REFUSED { Ok(Err(refused)) } else { Err(away(format!("{}: {}", refused.code, refused.reason))) }
+        // What is no business no is weather: whoever asks may ask again. The answer may have broken after the deed.
+        if code == REFUSED { Ok(Err(refused)) } else { Err(silence(format!("{}: {}", refused.code, refused.reason))) }
     }
 }
 

@@ -16,6 +16,8 @@ use uuid::Uuid;
 
 /// 5 minutes without a pull, and the broker forgets a reader's consumer.
 const INACTIVE: Duration = Duration::from_secs(300);
+/// 2 s: a coordinator makes a consumer within milliseconds, and old servers do not say that there is none.
+const GIVEN_WITHIN: Duration = Duration::from_secs(2);
 /// 64 consumers of one reader on one stream, for each coordinator: more than it has places to read at. The oldest goes first.
 const CONSUMERS_MAX: usize = 64;
 
@@ -73,12 +75,12 @@ impl Inner {
         };
         let wish = Payload::of(&Wish { after: next.saturating_sub(1) }).map_err(|why| why.to_string())?;
         let subject = self.subjects.read_line(module, reader);
-        match self.call_at(&subject, &wish, self.options.answer_within).await {
+        match self.call_at(&subject, &wish, self.options.answer_within.min(GIVEN_WITHIN)).await {
             Ok(Ok(made)) => {
                 made.read().map(|Made { consumer }| Given::Consumer(consumer)).map_err(|why| why.to_string())
             }
             Ok(Err(refused)) => Err(format!("{}: {}", refused.code, refused.reason)),
-            Err(BusError::Unavailable(why)) => Ok(Given::Nobody(why)),
+            Err(BusError::Unavailable(why) | BusError::Unanswered(why)) => Ok(Given::Nobody(why)),
             Err(other) => Err(other.to_string()),
         }
     }

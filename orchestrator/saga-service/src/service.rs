@@ -121,6 +121,7 @@ pub fn fault(error: &Error) -> ControlError {
         Error::Groups { .. } => ControlError::new(codes::STORE_GROUPS, error.to_string())
             .hint("set coordinator.groups to the number that the store has"),
         Error::Unowned { .. } => ControlError::new(codes::UNOWNED, error.to_string()),
+        Error::Unheard { .. } => ControlError::new(codes::OUTCOME_UNHEARD, error.to_string()),
         Error::Read(why @ ReadError::Corrupt { .. }) => ControlError::new(codes::STORE_CORRUPT, why.to_string())
             .hint("keep a copy of the data, then restore a backup"),
         Error::Read(why) => ControlError::new(codes::STORE_UNAVAILABLE, why.to_string()),

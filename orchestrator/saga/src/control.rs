@@ -44,6 +44,9 @@ pub(crate) fn failed(error: Error) -> ControlError {
         Error::Stopped => ControlError::new(codes::UNREACHABLE, "the orchestrator is stopping"),
         why @ Error::Unowned { .. } => ControlError::new(codes::UNOWNED, why.to_string())
             .hint("a takeover takes up to the lease time; try again, or see sagactl doctor"),
+        why @ Error::Unheard { .. } => ControlError::new(codes::OUTCOME_UNHEARD, why.to_string())
+            .hint("send the same again: the same key, or the same request id, is carried out once")
+            .hint("or look whether it is there: sagactl saga history ID"),
         why @ Error::Unanswered { .. } => ControlError::new(codes::STORE_UNAVAILABLE, why.to_string())
             .hint("send the same again: the same key, or the same request id, is one order")
             .hint("the store of orchestration may be locked or full; see sagactl doctor"),

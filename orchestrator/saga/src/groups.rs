@@ -14,6 +14,7 @@ use saga_core::listing::{Asked, Part};
 use saga_core::machine::coordinator::Told;
 use saga_core::outcome::Refused;
 use saga_core::ports::Clock;
+use saga_core::time::Timestamp;
 use saga_core::view::SagaRow;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -37,10 +38,21 @@ const MOVE_WITHIN: Duration = Duration::from_secs(5);
 /// What the owner of a group can be asked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Question {
-    /// Begin a saga.
-    Start { saga: SagaId, started: Box<SagaStarted> },
-    /// Do something to a saga.
-    Order { saga: SagaId, ordered: Box<Ordered> },
+    /// Begin a saga. Whoever asks gives up at `until`, by the owner's clock, and then it is not begun; programs of before
+    /// do not say it.
+    Start {
+        saga: SagaId,
+        started: Box<SagaStarted>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// Do something to a saga, with the same bound.
+    Order {
+        saga: SagaId,
+        ordered: Box<Ordered>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
     /// An answer for a saga that reached the coordinator of another group.
     Heard { saga: SagaId, signal: Box<Signal> },
     /// Answer when a saga rests, or has more facts than this.
@@ -53,6 +65,32 @@ pub(crate) enum Question {
     Ending(String),
 }
 
+impl Question {
+    /// When whoever asks gives up, if it says so.
+    fn until(&self) -> Option<Timestamp> {
+        match self {
+            Question::Start { until, .. } | Question::Order { until, .. } => *until,
+            Question::Heard { .. }
+            | Question::Moved { .. }
+            | Question::Rows(_)
+            | Question::Part(_)
+            | Question::Ending(_) => None,
+        }
+    }
+    /// The same, not to be begun after this.
+    fn not_after(&self, end: Timestamp) -> Self {
+        let mut question = self.clone();
+        if let Question::Start { until, .. } | Question::Order { until, .. } = &mut question {
+            *until = Some(end);
+        }
+        question
+    }
+    /// Whether something is done, so that one without an answer leaves open what became of it.
+    fn changes(&self) -> bool {
+        matches!(self, Question::Start { .. } | Question::Order { .. } | Question::Heard { .. })
+    }
+}
+
 /// What the owner answers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Answered {
@@ -63,6 +101,17 @@ pub(crate) enum Answered {
     Rows(Vec<SagaRow>),
     Part(Box<Part>),
     Ids(Vec<SagaId>),
+}
+
+/// What became of asking once.
+enum Heard {
+    Answer(Answered),
+    /// The question has reached nobody.
+    Nothing,
+    /// It may have reached the owner, and he has not said what became of it.
+    Silence,
+    /// The owner says that the time for it is over, by his clock, which shows this.
+    TooLate(Timestamp),
 }
 
 /// The groups of this process, and the way to the others.
@@ -106,29 +155,43 @@ impl Groups {
     pub(crate) async fn ask_for(&self, saga: SagaId, question: &Question) -> Result<Answered, Error> {
         self.ask(group_of(saga, self.count), question).await
     }
-    /// Asks the owner of a group, wherever it is; while it changes hands, again.
+    /// Asks the owner of a group, wherever it is; while it changes hands, or is not heard, again: the same question is
+    /// carried out once. After this has given up, nothing of it is begun.
     pub(crate) async fn ask(&self, group: u16, question: &Question) -> Result<Answered, Error> {
         if self.is_nobody() {
             return Err(Error::Nobody);
         }
         let until = self.clock.passed() + OWNER_WITHIN;
+        // How far the owner's clock is ahead; and whether he may have begun it.
+        let (mut ahead, mut is_open) = (0, false);
         loop {
+            let left = until.saturating_sub(self.clock.passed());
+            let end = Timestamp(self.clock.now().plus(left).0.saturating_add(ahead));
+            let question = question.not_after(end);
             let inputs = self.here().get(&group).cloned();
-            let answered = match inputs {
+            let heard = match inputs {
                 Some(inputs) => tokio::select! {
-                    answered = ask_here(&inputs, question.clone()) => answered,
+                    heard = ask_here(&inputs, question.clone()) => heard,
                     // Waiting for a saga to move has no end of its own; everything else is written at once or not now.
-                    () = self.clock.pause(OWNER_WITHIN), if !matches!(question, Question::Moved { .. }) => {
+                    () = self.clock.pause(left), if !matches!(question, Question::Moved { .. }) => {
                         return Err(Error::Unanswered { group });
                     }
                 },
-                None => self.ask_there(group, question).await?,
+                None => self.ask_there(group, &question, left).await?,
             };
-            match answered {
-                Some(answered) => return Ok(answered),
-                None if self.tasks.is_stopping() => return Err(Error::Stopped),
-                None if self.clock.passed() >= until => return Err(Error::Unowned { group }),
-                None => self.clock.pause(ASK_AGAIN).await,
+            match heard {
+                // He has it, and has not written it yet.
+                Heard::Answer(Answered::Still) if question.changes() => is_open = true,
+                Heard::Answer(answered) => return Ok(answered),
+                Heard::Silence => is_open |= question.changes(),
+                Heard::TooLate(shows) => ahead = shows.0.saturating_sub(self.clock.now().0),
+                Heard::Nothing => {}
+            }
+            match (self.tasks.is_stopping(), is_open) {
+                (false, _) if self.clock.passed() < until => self.clock.pause(ASK_AGAIN).await,
+                (_, true) => return Err(Error::Unheard { group }),
+                (true, false) => return Err(Error::Stopped),
+                (false, false) => return Err(Error::Unowned { group }),
             }
         }
     }
@@ -184,15 +247,20 @@ impl Groups {
         }
         Ok((parts, silent))
     }
-    async fn ask_there(&self, group: u16, question: &Question) -> Result<Option<Answered>, Error> {
+    async fn ask_there(&self, group: u16, question: &Question, left: Duration) -> Result<Heard, Error> {
         let data = |why: serde_json::Error| Error::Data(why.to_string());
         let question = Payload::of(question).map_err(data)?;
-        match self.bus.call(&Line::Group(group), &question, REMOTE_PATIENCE).await {
-            Ok(Ok(answer)) => answer.read().map(Some).map_err(data),
-            // The owner is just losing it.
-            Ok(Err(refused)) if refused.code == DEPARTED => Ok(None),
+        match self.bus.call(&Line::Group(group), &question, REMOTE_PATIENCE.min(left)).await {
+            Ok(Ok(answer)) => answer.read().map(Heard::Answer).map_err(data),
+            // The owner is just losing it: what he has begun by then he does not say.
+            Ok(Err(refused)) if refused.code == DEPARTED => Ok(Heard::Silence),
+            Ok(Err(refused)) if refused.code == TOO_LATE => match refused.fields.map(|shows| shows.read()) {
+                Some(Ok(shows)) => Ok(Heard::TooLate(shows)),
+                Some(Err(_)) | None => Ok(Heard::Nothing),
+            },
             Ok(Err(refused)) => Err(Error::Data(format!("{}: {}", refused.code, refused.reason))),
-            Err(BusError::Unavailable(_) | BusError::Full(_)) => Ok(None),
+            Err(BusError::Unavailable(_) | BusError::Full(_)) => Ok(Heard::Nothing),
+            Err(BusError::Unanswered(_)) => Ok(Heard::Silence),
             Err(other) => Err(Error::Data(other.to_string())),
         }
     }
@@ -204,13 +272,22 @@ impl Groups {
             Box::pin(async move {
                 let malformed = |why: serde_json::Error| Refused::new("MALFORMED", why.to_string());
                 let question: Question = question.read().map_err(malformed)?;
+                let now = clock.now();
+                if question.until().is_some_and(|until| until < now) {
+                    let fields = Some(Payload::of(&now).map_err(malformed)?);
+                    return Err(Refused { fields, ..Refused::new(TOO_LATE, "nobody waits for this any more") });
+                }
                 let patience = clock.pause(MOVE_WITHIN);
-                let answered = tokio::select! {
-                    answered = ask_here(&inputs, question) => answered,
-                    () = patience => Some(Answered::Still),
+                let heard = tokio::select! {
+                    heard = ask_here(&inputs, question) => heard,
+                    () = patience => Heard::Answer(Answered::Still),
                 };
-                let departed = || Refused::new(DEPARTED, "the group is changing hands; ask again");
-                Payload::of(&answered.ok_or_else(departed)?).map_err(malformed)
+                match heard {
+                    Heard::Answer(answered) => Payload::of(&answered).map_err(malformed),
+                    Heard::Nothing | Heard::Silence | Heard::TooLate(_) => {
+                        Err(Refused::new(DEPARTED, "the group is changing hands; ask again"))
+                    }
+                }
             })
         })
     }
@@ -218,10 +295,13 @@ impl Groups {
 
 /// The owner of a group has just stopped owning it.
 const DEPARTED: &str = "DEPARTED";
+/// Whoever asked has given up by the clock of the owner, who says what it shows.
+const TOO_LATE: &str = "TOO_LATE";
 
-/// `None` when the owner has gone.
-async fn ask_here(inputs: &mpsc::Sender<Input>, question: Question) -> Option<Answered> {
+async fn ask_here(inputs: &mpsc::Sender<Input>, question: Question) -> Heard {
     let (tell, told) = oneshot::channel();
-    inputs.send(Input::Asked(question, tell)).await.ok()?;
-    told.await.ok()
+    match inputs.send(Input::Asked(question, tell)).await {
+        Ok(()) => told.await.map_or(Heard::Silence, Heard::Answer),
+        Err(_) => Heard::Nothing,
+    }
 }

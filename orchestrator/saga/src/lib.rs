@@ -39,6 +39,7 @@ mod board;
 mod consumers;
 mod control;
 mod coordination;
+mod error;
 mod feed;
 mod groups;
 mod health;

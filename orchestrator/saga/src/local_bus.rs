@@ -386,7 +386,7 @@ impl Calls for LocalBus {
         tokio::select! {
             answered = answer(question.clone()) => Ok(answered),
             () = self.clock.pause(patience) => {
-                Err(BusError::Unavailable(format!("{line:?} did not answer within {patience:?}")))
+                Err(BusError::Unanswered(format!("{line:?} said nothing within {patience:?}")))
             }
         }
     }

@@ -4,7 +4,8 @@ use crate::belonging::{Belonging, keep_list};
 use crate::board::board;
 use crate::control::LocalControl;
 use crate::coordination::{Coordination, LEASE};
-use crate::groups::{Groups, OWNER_WITHIN};
+pub use crate::error::Error;
+use crate::groups::Groups;
 use crate::host::Host;
 use crate::hosting::Hosting;
 use crate::local_bus::LocalBus;
@@ -17,14 +18,12 @@ use crate::tasks::Tasks;
 use saga_core::bus::{Answerer, AnyBus, Line};
 use saga_core::catchup::{CatchUpError, catch_up};
 use saga_core::definition::{Definition, Performer};
-use saga_core::execution::OrderRefused;
 use saga_core::fact::Orchestration;
 use saga_core::journal::agree_on_groups;
 use saga_core::machine::coordinator::{COMMANDS_IN_FLIGHT_MAX, Definitions};
 use saga_core::memory::MemoryStores;
 use saga_core::module::Module;
-use saga_core::outcome::Refused;
-use saga_core::ports::{Clock, Ids, OpenError, ReadError, SharedStore, Stores};
+use saga_core::ports::{Clock, Ids, SharedStore, Stores};
 use saga_core::saga::{Saga, define};
 use saga_core::soundness::PlanFault;
 use saga_core::step::{Given, Need, short_name};
@@ -39,59 +38,6 @@ pub const INPUTS_MAX: usize = 100_000;
 const PACE: Duration = Duration::from_millis(5);
 /// The module whose store holds the coordinator's facts.
 pub const JOURNAL: &str = "orchestration";
-
-/// Why an orchestrator does not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// A plan is unsound: nothing of it ever runs.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-    Plan(Vec<PlanFault>),
-    /// A store cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// A store cannot be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// The start or order was refused; nothing changed.
-    #[error("{} {}", .0.code.id, .0.message)]
-    Refused(OrderRefused),
-    /// A fact of the saga cannot be read here. It stands still; the others go on.
-    #[error("{0}")]
-    Unreadable(saga_core::journal::HistoryError),
-    /// A value is not JSON.
-    #[error("{0}")]
-    Data(String),
-    /// A module refused a command or could not serve it.
-    #[error("{}: {}", .0.code, .0.reason)]
-    Module(Refused),
-    /// Nobody owns the saga's group, for longer than a takeover takes. Ask again later.
-    #[error("no owner of coordinator group {group} answered within {} s: it changes hands, or its owner is not to be reached", OWNER_WITHIN.as_secs())]
-    Unowned {
-        /// The group.
-        group: u16,
-    },
-    /// The owner has not written it in time, because its store does not take it now. It may still do so: send the same again.
-    #[error("coordinator group {group} has not written it within {} s; whether it will is not known", OWNER_WITHIN.as_secs())]
-    Unanswered {
-        /// The group.
-        group: u16,
-    },
-    /// The store's sagas are spread over another number of groups.
-    #[error("the sagas of this store are spread over {found} groups, this process is told to use {asked}")]
-    Groups {
-        /// What the store says.
-        found: u16,
-        /// What this process was told.
-        asked: u16,
-    },
-    /// The sagas are only looked at: nobody coordinates them, so nothing can be ordered or awaited.
-    #[error("nobody runs these sagas: they can be looked at, and nothing moves")]
-    Nobody,
-    /// The orchestrator is stopping, or was replaced by another one.
-    #[error("the orchestrator has stopped")]
-    Stopped,
-}
 
 /// What stores are opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -146,7 +146,7 @@ impl Sagas {
             input,
             by,
         };
-        match self.ask(saga, Question::Start { saga, started: Box::new(started) }).await? {
+        match self.ask(saga, Question::Start { saga, started: Box::new(started), until: None }).await? {
             Told::Started { repeated } => Ok(Begun { saga, repeated }),
             Told::Refused(refusal) => Err(Error::Refused(refusal)),
             Told::Accepted(_) | Told::Taken => Err(Error::Stopped),
@@ -154,7 +154,7 @@ impl Sagas {
     }
     /// Orders something of a saga. Returns when the order is durable.
     pub async fn order(&self, saga: SagaId, ordered: Ordered) -> Result<saga_core::execution::Accepted, Error> {
-        match self.ask(saga, Question::Order { saga, ordered: Box::new(ordered) }).await? {
+        match self.ask(saga, Question::Order { saga, ordered: Box::new(ordered), until: None }).await? {
             Told::Accepted(accepted) => Ok(accepted),
             Told::Refused(refusal) => Err(Error::Refused(refusal)),
             Told::Started { .. } | Told::Taken => Err(Error::Stopped),
@@ -239,7 +239,9 @@ impl Sagas {
             return match self.inner.bus.call(&line, &payload, QUERY_WITHIN).await {
                 Ok(Ok(answer)) => answer.read().map_err(data),
                 Ok(Err(refused)) => Err(Error::Module(refused)),
-                Err(BusError::Unavailable(why)) => Err(Error::Data(format!("nobody serves {}: {why}", Q::MODULE))),
+                Err(BusError::Unavailable(why) | BusError::Unanswered(why)) => {
+                    Err(Error::Data(format!("nobody serves {}: {why}", Q::MODULE)))
+                }
                 Err(other) => Err(Error::Data(other.to_string())),
             };
         };

@@ -18,8 +18,9 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use saga_core::batch::{Commit, Conflict, LimitBroken};
 use saga_core::bus::{AnyBus, CommandMessage, Delivery, Inbox, Message};
+use saga_core::codes;
 use saga_core::definition::CommandName;
-use saga_core::execution::{Act, Deed, Execution, Signal};
+use saga_core::execution::{Act, Deed, Execution, OrderRefused, Signal};
 use saga_core::fact::SagaFact;
 use saga_core::host::Delivered;
 use saga_core::id::{Epoch, SagaId};
@@ -130,6 +131,10 @@ impl Shell {
                 biased;
                 () = tasks.stopping() => break,
                 Some(stored) = storing.next(), if !storing.is_empty() => {
+                    // What waited for the store is decided next, if somebody still waits for it.
+                    for (saga, ticket) in waiters.over(self.clock.now()) {
+                        self.coordinator.step(self.clock.now(), In::GivenUp { saga, ticket }, &mut out);
+                    }
                     self.stored(stored, &mut waiters, &mut out, &mut storing);
                     // Whatever else one flush has finished is taken in with it.
                     while let Some(Some(stored)) = storing.next().now_or_never() {
@@ -241,16 +246,21 @@ impl Shell {
     ) {
         let now = self.clock.now();
         match question {
-            Question::Start { saga, started } => {
-                let ticket = Some(waiters.ticket(Waiter::Asker(tell)));
+            Question::Start { until: Some(until), .. } | Question::Order { until: Some(until), .. } if until < now => {
+                let message = "it has waited longer than whoever asks; nothing was done".to_owned();
+                let refusal = OrderRefused { code: codes::TOO_LATE, message, hint: None };
+                let _gone = tell.send(Answered::Told(Told::Refused(refusal)));
+            }
+            Question::Start { saga, started, until } => {
+                let ticket = Some(waiters.ticket_until(saga, until, Waiter::Asker(tell)));
                 self.coordinator.step(now, In::Start { saga, started: *started, ticket }, out);
             }
             Question::Heard { saga, signal } => {
                 let ticket = Some(waiters.ticket(Waiter::Asker(tell)));
                 self.coordinator.step(now, In::Signal { saga, signal: *signal, ticket }, out);
             }
-            Question::Order { saga, ordered } => {
-                let ticket = Some(waiters.ticket(Waiter::Asker(tell)));
+            Question::Order { saga, ordered, until } => {
+                let ticket = Some(waiters.ticket_until(saga, until, Waiter::Asker(tell)));
                 self.coordinator.step(now, In::Signal { saga, signal: Signal::Ordered(*ordered), ticket }, out);
             }
             Question::Moved { saga, after } => {

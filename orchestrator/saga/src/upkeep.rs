@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// 1 s: a probe that asks every few seconds sees what is; looking costs a lock.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// 100 ms: whoever asks how things are is told what is, not what was; looking costs a lock.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Ten minutes: how long a clock that was set is shown as a trouble.
 const CLOCK_SHOWN: Duration = Duration::from_secs(600);

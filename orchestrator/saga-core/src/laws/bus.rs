@@ -216,7 +216,8 @@ pub async fn a_gap_is_refused_and_what_is_missing_is_said(case: BusCase) {
     assert_eq!(case.bus.publish_events("law", &log[2..]).await, Ok(4));
     assert_eq!(events(&case, 0, 4).await, log);
 }
-/// A question is answered by whoever serves its line; refusals come back as such; without anybody it is unavailable.
+/// A question is answered by whoever serves its line; refusals come back as such; without anybody it is unavailable, and
+/// without an answer it is unanswered.
 pub async fn questions_are_answered(case: BusCase) {
     let line = Line::Query { module: "law".to_owned(), name: "Double".to_owned(), version: 1 };
     let nobody = case.bus.call(&line, &Payload::trusted("4"), Duration::from_millis(50)).await;
@@ -229,19 +230,30 @@ pub async fn questions_are_answered(case: BusCase) {
             }
         })
     });
-    let mut serving = pin!(case.bus.serve(vec![(line.clone(), answer)]));
+    let deaf = Line::Query { module: "law".to_owned(), name: "Brood".to_owned(), version: 1 };
+    let broods: crate::bus::Answerer = Arc::new(|_| Box::pin(std::future::pending()));
+    let mut serving = pin!(case.bus.serve(vec![(line.clone(), answer), (deaf.clone(), broods)]));
     let asking = async {
         // A question may be asked before the line is served: whoever asks may ask again.
         let doubled = loop {
             match case.bus.call(&line, &Payload::trusted("4"), PATIENCE).await {
                 Ok(answer) => break answer,
-                Err(BusError::Unavailable(_)) => super::store::breathe().await,
+                Err(BusError::Unavailable(_) | BusError::Unanswered(_)) => super::store::breathe().await,
                 Err(other) => std::panic::panic_any(other.to_string()),
             }
         };
         assert_eq!(doubled, Ok(Payload::trusted("8")));
         let refused = case.bus.call(&line, &Payload::trusted("\"x\""), PATIENCE).await.expect("answered");
         assert_eq!(refused.map_err(|refused| refused.code), Err("NOT_A_NUMBER".to_owned()));
+        // It was asked, so nobody says that it was not.
+        let brief = Duration::from_millis(50);
+        let null = Payload::null();
+        let mut silence = pin!(case.bus.call(&deaf, &null, brief));
+        let asked = poll_fn(|cx| Poll::Ready(silence.as_mut().poll(cx))).await;
+        assert!(asked.is_pending(), "{asked:?}");
+        (case.pass)(brief).await;
+        let silence = silence.await;
+        assert!(matches!(silence, Err(BusError::Unanswered(_))), "{silence:?}");
     };
     let mut asking = pin!(asking);
     poll_fn(|cx| {

@@ -421,6 +421,7 @@ impl Machine for Coordinator {
         match input {
             In::Start { saga, started, ticket } => self.signal(now, saga, Signal::Begun(started), ticket, out),
             In::Signal { saga, signal, ticket } => self.signal(now, saga, signal, ticket, out),
+            In::GivenUp { saga, ticket } => self.given_up(saga, ticket, out),
             In::Recover { saga } if !self.owns(saga) => {}
             In::Recover { saga } => {
                 self.sagas.entry(saga).or_default();

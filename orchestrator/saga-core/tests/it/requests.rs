@@ -236,3 +236,47 @@ fn a_start_that_no_store_keeps_is_refused_and_a_store_that_keeps_nothing_is_left
     assert_eq!(told.len(), 1);
     assert_eq!(code(&alone.done("a", |_| false)[0].1), "taken");
 }
+
+/// Whoever ordered waits no longer. What had to wait for the history, or for a commit that then did not happen, is not begun;
+/// what was committed meanwhile is done, and says so.
+#[test]
+fn an_order_that_nobody_waits_for_any_more_is_not_begun() {
+    let order = |ticket| {
+        let kind = OrderKind::Note("n".to_owned());
+        let by = By { actor: Actor::operator("dana"), reason: None, request: None };
+        let signal = Signal::Ordered(Ordered { by, kind, if_rev: None });
+        In::Signal { saga: SagaId(Uuid::from_u128(7)), signal, ticket: Some(ticket) }
+    };
+    let told = |out: &[Out]| -> Vec<(u64, &'static str)> {
+        let told = out.iter().filter_map(|out| match out {
+            Out::Tell { ticket, what } => Some((*ticket, code(what))),
+            _ => None,
+        });
+        told.collect()
+    };
+    let commits = |out: &[Out]| out.iter().filter(|out| matches!(out, Out::Commit { .. })).count();
+    for fails in [false, true] {
+        let mut alone = Alone::new();
+        alone.start(|_| false);
+        let (saga, mut now) = (alone.saga, Timestamp(1_700_000_000_000_000));
+        let mut step = |input: In| {
+            now.0 += 1;
+            let mut out = Vec::new();
+            alone.coordinator.step(now, input, &mut out);
+            out
+        };
+        assert_eq!(commits(&step(order(3))), 1, "it is at its commit");
+        assert!(told(&step(order(4))).is_empty(), "and this one waits its turn");
+        assert_eq!(told(&step(In::GivenUp { saga, ticket: 4 })), [(4, "SG0221")]);
+        assert!(step(In::GivenUp { saga, ticket: 3 }).is_empty(), "nobody knows yet");
+        if fails {
+            step(In::NotCommitted { saga });
+            assert_eq!(told(&step(In::GivenUp { saga, ticket: 3 })), [(3, "SG0221")]);
+            let out = step(In::Loaded { saga, history: alone.log.clone() });
+            assert_eq!((commits(&out), told(&out)), (0, vec![]));
+        } else {
+            let out = step(In::Committed { saga });
+            assert_eq!((commits(&out), told(&out)), (0, vec![(3, "now")]));
+        }
+    }
+}

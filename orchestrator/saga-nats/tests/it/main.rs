@@ -10,6 +10,7 @@ mod logins;
 mod lost_answers;
 mod older;
 mod poison;
+mod questions;
 mod relay;
 mod repair;
 mod subscriptions;

@@ -4,6 +4,7 @@ use crate::groups::Answered;
 use saga_core::bus::Settle;
 use saga_core::id::{SagaId, Version};
 use saga_core::machine::coordinator::{Ticket, Told};
+use saga_core::time::Timestamp;
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 
@@ -11,6 +12,8 @@ use tokio::sync::oneshot;
 pub(super) struct Waiters {
     pub(super) tickets: BTreeMap<Ticket, Waiter>,
     next: Ticket,
+    /// When whoever waits gives up. Those that were told meanwhile go when their time comes.
+    until: BTreeMap<(Timestamp, Ticket), SagaId>,
     pub(super) moves: BTreeMap<SagaId, Vec<Awaiting>>,
     /// Deliveries whose effect is durable.
     pub(super) settled: Vec<(u64, Settle)>,
@@ -29,6 +32,22 @@ impl Waiters {
         self.next += 1;
         self.tickets.insert(self.next, waiter);
         self.next
+    }
+    /// The same, and whoever waits gives up at a time.
+    pub(super) fn ticket_until(&mut self, saga: SagaId, until: Option<Timestamp>, waiter: Waiter) -> Ticket {
+        let ticket = self.ticket(waiter);
+        self.until.extend(until.map(|until| ((until, ticket), saga)));
+        ticket
+    }
+    /// Those who have given up and were not told yet. What they asked may be at its commit: they come again until they are
+    /// told.
+    pub(super) fn over(&mut self, now: Timestamp) -> Vec<(SagaId, Ticket)> {
+        let later = self.until.split_off(&(now, Ticket::MIN));
+        let mut over = std::mem::replace(&mut self.until, later);
+        over.retain(|(_, ticket), _| self.tickets.contains_key(ticket));
+        let all = over.iter().map(|((_, ticket), saga)| (*saga, *ticket)).collect();
+        self.until.append(&mut over);
+        all
     }
     pub(super) fn tell(&mut self, ticket: Ticket, what: Told) {
         match (self.tickets.remove(&ticket), what) {

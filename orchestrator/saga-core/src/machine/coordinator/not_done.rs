@@ -1,6 +1,6 @@
 //! What was decided and did not happen: again, one at a time, or a person.
 
-use super::{Coordinator, Out, REJECTIONS_MAX, UNREADABLE_MAX, Unreadable, refused, tell};
+use super::{Coordinator, Out, REJECTIONS_MAX, Ticket, UNREADABLE_MAX, Unreadable, refused, tell};
 use crate::codes;
 use crate::execution::Signal;
 use crate::id::{Direction, SagaId, Version};
@@ -8,6 +8,17 @@ use crate::journal::unreadable;
 use crate::time::Timestamp;
 
 impl Coordinator {
+    /// What waits its turn is not begun any more. What is at its commit may be done, and is never taken back here; when it
+    /// turns out that it was not, this comes again before it is decided anew.
+    pub(super) fn given_up(&mut self, saga: SagaId, ticket: Ticket, out: &mut Vec<Out>) {
+        let Some(entry) = self.sagas.get_mut(&saga) else { return };
+        let waited = entry.queue.len();
+        entry.queue.retain(|(_, waits)| *waits != Some(ticket));
+        if entry.queue.len() < waited {
+            let message = "whoever gave the order has given up before it was begun; nothing was done".to_owned();
+            tell(out, Some(ticket), refused(codes::TOO_LATE, message));
+        }
+    }
     pub(super) fn not_committed(&mut self, saga: SagaId, out: &mut Vec<Out>) {
         let Some(entry) = self.sagas.get_mut(&saga) else { return };
         entry.exec = None;

@@ -40,6 +40,13 @@ pub enum In {
         /// Who waits.
         ticket: Option<Ticket>,
     },
+    /// Whoever waits for an answer will not wait any longer: what is not decided by now is not begun.
+    GivenUp {
+        /// Of which saga.
+        saga: SagaId,
+        /// Who.
+        ticket: Ticket,
+    },
     /// An open saga was found in the log at the start.
     Recover {
         /// Which.

@@ -1,0 +1,208 @@
+//! What one coordinator asks of another: an order whose answer is not heard is asked again, done once, or not begun at all;
+//! and whoever ordered is told which of these are possible.
+#![expect(clippy::unwrap_used, reason = "what tests share speaks by panicking")]
+
+use async_trait::async_trait;
+use saga::core::bus::{AnyBus, BusError, Calls, Line, Onward};
+use saga::core::journal::{group_of, stream_of};
+use saga::core::json::Payload;
+use saga::core::memory::MemoryStores;
+use saga::core::outcome::Refused;
+use saga::core::ports::{Clock, Stores};
+use saga::core::time::Timestamp;
+use saga::prelude::*;
+use saga::{Error, JOURNAL, LocalBus, SystemClock, keyed};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const GROUPS: u16 = 4;
+
+#[derive(Serialize, Deserialize)]
+struct Row {}
+impl Saga for Row {
+    const NAME: &'static str = "row";
+    const VERSION: u16 = 1;
+    fn plan(plan: Plan) -> Definition {
+        plan.step("a", hold, free).end()
+    }
+}
+async fn hold(key: StepKey) -> Step<StepKey> {
+    Ok(key)
+}
+async fn free(Undoing(_): Undoing) -> Step<()> {
+    Ok(())
+}
+
+/// A clock on which time passes fifty times as fast, and which shows a time that is this far from the right one.
+struct Hurried {
+    ahead: i64,
+}
+const HASTE: u32 = 50;
+#[async_trait]
+impl Clock for Hurried {
+    fn now(&self) -> Timestamp {
+        let passed = i64::try_from(self.passed().as_micros()).unwrap();
+        Timestamp(1_800_000_000_000_000 + passed + self.ahead)
+    }
+    async fn sleep_until(&self, due: Timestamp) {
+        self.pause(due.since(self.now())).await;
+    }
+    fn passed(&self) -> Duration {
+        SystemClock.passed() * HASTE
+    }
+    async fn pause(&self, time: Duration) {
+        SystemClock.pause(time / HASTE).await;
+    }
+}
+
+/// What becomes of the questions of one process.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Open,
+    /// The first answer is lost on its way back, in a connection that breaks.
+    LosesAnAnswer,
+    /// Nothing arrives while somebody waits for it.
+    Holds,
+    /// Nobody can be asked.
+    Shut,
+}
+struct Road {
+    bus: Arc<LocalBus>,
+    way: Mutex<Way>,
+    held: Mutex<Vec<(Line, Payload)>>,
+}
+#[async_trait]
+impl Onward for Road {
+    fn behind(&self) -> &dyn AnyBus {
+        &*self.bus
+    }
+    async fn call(
+        &self,
+        line: &Line,
+        question: &Payload,
+        patience: Duration,
+    ) -> Result<Result<Payload, Refused>, BusError> {
+        let way = *self.way.lock().unwrap();
+        match way {
+            Way::Open => self.bus.call(line, question, patience).await,
+            Way::LosesAnAnswer => {
+                self.bus.call(line, question, patience).await?.unwrap();
+                *self.way.lock().unwrap() = Way::Open;
+                Err(BusError::Unanswered("the connection broke".to_owned()))
+            }
+            Way::Holds => {
+                self.held.lock().unwrap().push((line.clone(), question.clone()));
+                Err(BusError::Unanswered("the connection broke".to_owned()))
+            }
+            Way::Shut => Err(BusError::Unavailable("nobody answers".to_owned())),
+        }
+    }
+}
+
+/// Two coordinators; `road` is the way of the first, and `key` names a saga that belongs to the second.
+struct World {
+    stores: Arc<dyn Stores>,
+    road: Arc<Road>,
+    one: Sagas,
+    two: Sagas,
+    key: String,
+}
+impl World {
+    async fn new(way: Way, ahead: Duration) -> Self {
+        let clock = Arc::new(Hurried { ahead: 0 });
+        let stores: Arc<dyn Stores> = Arc::new(MemoryStores::new(clock.clone()));
+        let bus = Arc::new(LocalBus::new(clock.clone()));
+        bus.carry(JOURNAL, stores.open(JOURNAL).await.unwrap(), 0);
+        let road = Arc::new(Road { bus: bus.clone(), way: Mutex::new(Way::Open), held: Mutex::default() });
+        let process = |bus: Arc<dyn AnyBus>, clock| {
+            // A lease that no haste takes away from a busy machine: six seconds of real time.
+            let lease = Duration::from_secs(6) * HASTE;
+            Orchestrator::on(stores.clone()).bus(bus).clock(clock).groups(GROUPS).lease(lease).register::<Row>()
+        };
+        let two = Arc::new(Hurried { ahead: i64::try_from(ahead.as_micros()).unwrap() });
+        let one = process(road.clone(), clock).start().await.unwrap();
+        let two = process(bus, two).start().await.unwrap();
+        let until = SystemClock.passed() + Duration::from_secs(60);
+        while one.groups().len() != 2 || two.groups().len() != 2 {
+            assert!(SystemClock.passed() < until, "they share: {:?} {:?}", one.groups(), two.groups());
+            SystemClock.pause(Duration::from_millis(1)).await;
+        }
+        let hers = two.groups();
+        let mut keys = (0..).map(|number: u32| number.to_string());
+        let key = keys.find(|key| hers.contains(&group_of(keyed("row", key), GROUPS))).unwrap();
+        *road.way.lock().unwrap() = way;
+        World { stores, road, one, two, key }
+    }
+    fn saga(&self) -> SagaId {
+        keyed("row", &self.key)
+    }
+    async fn start(&self) -> Result<saga::Begun, Error> {
+        self.one.start_raw("row", None, Some(&self.key), Payload::of(&Row {}).unwrap(), None).await
+    }
+    /// How many facts the saga has.
+    async fn facts(&self) -> usize {
+        let store = self.stores.open(JOURNAL).await.unwrap();
+        let stream = stream_of(self.saga()).unwrap();
+        store.read(&stream, saga::core::id::Version::ZERO, 100).await.unwrap().len()
+    }
+    async fn end(self) {
+        self.one.shutdown().await.unwrap();
+        self.two.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_whose_answer_was_lost_is_asked_again_and_done_once() {
+    let world = World::new(Way::LosesAnAnswer, Duration::ZERO).await;
+    let begun = world.start().await.unwrap();
+    assert!(begun.repeated, "the second answer is heard, and says that the first one was it");
+    world.two.wait(world.saga()).await.unwrap();
+    assert!(*world.road.way.lock().unwrap() == Way::Open, "an answer was lost");
+    assert!(world.facts().await > 1);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_arrives_after_whoever_asked_gave_up_is_not_begun_and_the_error_says_what_is_not_known() {
+    let world = World::new(Way::Holds, Duration::ZERO).await;
+    let told = world.start().await.unwrap_err();
+    assert!(matches!(told, Error::Unheard { .. }), "{told}");
+    let held = std::mem::take(&mut *world.road.held.lock().unwrap());
+    assert!(held.len() > 1, "it is asked again");
+    for (line, question) in held {
+        let late = world.road.bus.call(&line, &question, Duration::from_secs(60)).await.unwrap();
+        assert_eq!(late.map_err(|refused| refused.code), Err("TOO_LATE".to_owned()));
+    }
+    assert_eq!(world.facts().await, 0);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nobody_could_be_asked_nothing_was_done() {
+    let world = World::new(Way::Shut, Duration::ZERO).await;
+    let told = world.start().await.unwrap_err();
+    assert!(matches!(told, Error::Unowned { .. }) && told.to_string().ends_with("Nothing was done"), "{told}");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_whose_clock_is_ahead_says_what_it_shows_and_is_asked_by_it() {
+    let world = World::new(Way::Open, Duration::from_secs(3_600)).await;
+    world.start().await.unwrap();
+    world.two.wait(world.saga()).await.unwrap();
+    world.end().await;
+}
+
+/// What processes of before send has no bound, and is begun.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_of_before_is_answered() {
+    let world = World::new(Way::Holds, Duration::ZERO).await;
+    world.start().await.unwrap_err();
+    let (line, question) = world.road.held.lock().unwrap().remove(0);
+    let mut question: serde_json::Value = question.read().unwrap();
+    question["Start"].as_object_mut().unwrap().remove("until").unwrap();
+    let question = Payload::of(&question).unwrap();
+    world.road.bus.call(&line, &question, Duration::from_secs(60)).await.unwrap().unwrap();
+    assert!(world.facts().await > 0);
+    world.end().await;
+}
