@@ -76,6 +76,8 @@ struct Work {
     failures: u32,
     /// How often a pull broke since the messages were last looked at without the client.
     breaks: u32,
+    /// The last look found it missing, or blind.
+    blind: bool,
     /// The consumer was there once: if it is not now, somebody has deleted it.
     known: bool,
     starving: Starving,
@@ -128,6 +130,7 @@ impl Inner {
     }
     async fn receive_at(&self, desk: &Arc<Desk>, max: usize) -> Result<Vec<Delivery>, BusError> {
         let mut work = desk.work.lock().await;
+        self.progress.wants(&desk.name());
         loop {
             if !work.ready.is_empty() {
                 let count = max.max(1).min(work.ready.len());
@@ -247,6 +250,7 @@ impl Desk {
             self.set_up(inner, work).await?;
             let consumer = self.name();
             work.pull = Some(Pull::open(&inner.api, &self.wanted.stream, &consumer).await?);
+            inner.progress.begins(&consumer);
             return Ok(());
         };
         if !pull.is_open() {
@@ -260,15 +264,23 @@ impl Desk {
         while let Some(got) = work.pull.as_mut().filter(|pull| pull.is_open()).and_then(Pull::here) {
             self.take(inner, work, got)?;
         }
-        if ended && !work.fed { self.look(inner, work).await } else { Ok(()) }
+        if ended && !work.fed {
+            work.blind = true;
+            self.look(inner, work).await?;
+            work.blind = false;
+            inner.progress.sign(&self.name());
+        }
+        Ok(())
     }
     fn take(&self, inner: &Inner, work: &mut Work, got: Got) -> Result<(), String> {
         match got {
-            Got::Ended => {}
             Got::Broken(why) => return Err(why),
+            // What has been found to see nothing is well when it sees something.
+            Got::Alive | Got::Ended if work.blind => return Ok(()),
+            Got::Alive | Got::Ended => {}
             Got::Message(message) => {
                 let Some(place) = place(&message) else { return Err("a message without a place".to_owned()) };
-                work.fed = true;
+                (work.fed, work.blind) = (true, false);
                 self.sort(inner, work, *message, place);
             }
         }

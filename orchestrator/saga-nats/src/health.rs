@@ -34,6 +34,9 @@ const FAILURES_ORDINARY: u32 = 1;
 /// not failed for so long, nobody wants any more: a reader that has ended, a module that another process leads.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(30);
 
+/// What is said of something that nobody has received yet.
+const NOT_SET_UP: &str = "it is being set up";
+
 #[derive(Debug, Default)]
 struct State {
     last_sign: Option<Instant>,
@@ -54,6 +57,21 @@ impl Progress {
             None => states.entry(name.to_owned()).or_default(),
         };
         *state = State { last_sign: Some(Instant::now()), ..State::default() };
+    }
+    /// Somebody wants to receive it: until it is set up for the first time, that is missing.
+    pub(crate) fn wants(&self, name: &str) {
+        let mut states = lock(&self.0);
+        if !states.contains_key(name) {
+            let (error, failed) = (Some(NOT_SET_UP.to_owned()), Some(Instant::now()));
+            let state = State { error, failed, failures: FAILURES_ORDINARY + 1, ..State::default() };
+            states.insert(name.to_owned(), state);
+        }
+    }
+    /// It is set up. That is a sign the first time; a trouble that comes back after each time needs a better one.
+    pub(crate) fn begins(&self, name: &str) {
+        if lock(&self.0).get(name).is_none_or(|state| state.last_sign.is_none()) {
+            self.sign(name);
+        }
     }
     /// Logs what is new: the same trouble again is said once.
     pub(crate) fn trouble(&self, name: &str, why: &str) {
@@ -104,5 +122,23 @@ mod tests {
         progress.sign("a");
         assert_eq!(names(now), ["b"]);
         assert_eq!(names(Instant::now() + FORGOTTEN_AFTER), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_wanted_ails_until_it_is_set_up_and_setting_it_up_again_heals_nothing() {
+        let (progress, now) = (Progress::default(), Instant::now());
+        let ails = || !progress.ailing(now).is_empty();
+        progress.wants("a");
+        assert!(ails());
+        progress.begins("a");
+        assert!(!ails());
+        for _ in 0..2 {
+            progress.wants("a");
+            progress.begins("a");
+            progress.trouble("a", "it breaks whenever it is set up");
+        }
+        assert!(ails());
+        progress.sign("a");
+        assert!(!ails());
     }
 }

@@ -6,6 +6,7 @@
 //! place between them. An event that is refused has all behind it refused, the last one too.
 
 use crate::api::ApiError;
+use crate::connect::pause_for;
 use crate::event::{self, Outgoing};
 use crate::headers::put;
 use crate::link::REMADE;
@@ -19,11 +20,15 @@ use saga_core::envelope::Recorded;
 use saga_core::id::EventId;
 use serde::Deserialize;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// 512 publishes in flight: enough to hide a network, few enough that a broker takes them all at once (it drops what it
 /// has no room for, from 10,000 on).
 pub const WINDOW: usize = 512;
+/// 500 ms without an acknowledgement, and the stream is asked whether it has what was published: brokers that flush each
+/// message are faster than that, and one question costs a slower one nothing.
+const LOOK_AFTER: Duration = Duration::from_millis(500);
 /// The broker's number for "that sequence does not follow".
 const WRONG_LAST_SEQUENCE: u64 = 10_071;
 /// And for "that event does not follow".
@@ -141,7 +146,7 @@ impl Publisher {
         };
         // The client holds messages back while it is disconnected, and waits when it holds too many.
         match tokio::time::timeout(inner.options.answer_within, sending).await {
-            Ok(Ok(())) => self.answer(inner, &reply, last, losses).await,
+            Ok(Ok(())) => self.answer(inner, (&stream_of(module), last), &reply, losses).await,
             Ok(Err(why)) => Err(Broken::Other(why.to_string())),
             Err(_) => Err(Broken::Other("no connection to the broker".to_owned())),
         }
@@ -157,12 +162,12 @@ impl Publisher {
         self.windows += 1;
         Ok(format!("{}.{}", self.inbox, self.windows))
     }
-    /// Waits for the answer to the window that ends with `last`.
+    /// Waits for the answer to the window that ends with `last` in the stream.
     async fn answer(
         &mut self,
         inner: &Inner,
+        (stream, last): (&str, u64),
         reply: &str,
-        last: u64,
         mut losses: watch::Receiver<u64>,
     ) -> Result<(), Broken> {
         let Some(answers) = self.answers.as_mut() else { return Err(Broken::Other("nobody listens".to_owned())) };
@@ -182,8 +187,23 @@ impl Publisher {
                 }
             }
         };
-        let in_time = tokio::time::timeout(inner.options.answer_within, answer).await;
-        in_time.unwrap_or_else(|_| broken("the broker did not acknowledge in time"))
+        // An acknowledgement may be lost on a connection that lives: the stream says sooner what it has.
+        tokio::select! {
+            biased;
+            answer = answer => answer,
+            () = stored(inner, stream, last) => broken("the stream has the last event, and its acknowledgement did not come"),
+            () = pause_for(inner.options.answer_within) => broken("the broker did not acknowledge in time"),
+        }
+    }
+}
+/// Asks what a stream has until that is this sequence.
+async fn stored(inner: &Inner, stream: &str, last: u64) {
+    loop {
+        pause_for(LOOK_AFTER).await;
+        if inner.api.stream(stream, None).await.is_ok_and(|info| info.is_some_and(|info| info.last >= last)) {
+            // What was on its way when the question was asked comes first.
+            return pause_for(LOOK_AFTER).await;
+        }
     }
 }
 /// What the answer to a window says that ends with `last`.

@@ -16,6 +16,8 @@ const SLOW: Duration = Duration::from_secs(1);
 pub(crate) enum Got {
     /// A message of the stream.
     Message(Box<Message>),
+    /// Nothing yet, and the broker says that it is there.
+    Alive,
     /// The pull has ended and may have brought less than it was asked for.
     Ended,
     /// The consumer has to be looked at: deleted, away, or silent.
@@ -110,7 +112,7 @@ impl Pull {
             }
         }
     }
-    /// `None` is a heartbeat, or the end of an earlier pull.
+    /// `None` is the end of an earlier pull.
     fn judge(&mut self, message: Message) -> Option<Got> {
         self.silent_at = Instant::now() + self.patience;
         // Whoever publishes can put a status into the headers: what has a place in a stream is a message all the same.
@@ -125,7 +127,7 @@ impl Pull {
         let words = message.description.as_deref().unwrap_or_default().to_ascii_lowercase();
         let full = words.contains("exceeds maxbytes") || words.contains("batch completed");
         match status {
-            StatusCode::IDLE_HEARTBEAT => None,
+            StatusCode::IDLE_HEARTBEAT => Some(Got::Alive),
             StatusCode::NOT_FOUND | StatusCode::TIMEOUT => Some(self.ended()),
             status if status.as_u16() == 409 && full => Some(self.ended()),
             StatusCode::NO_RESPONDERS => Some(Got::Broken("the consumer or its stream is missing".to_owned())),

@@ -31,6 +31,8 @@ const PULL: usize = 500;
 /// 10,000 events put aside are remembered, so that they are put aside once.
 const PARKED_MAX: usize = 10_000;
 
+/// 400 ms at most between two questions whether a coordinator is there: a pause doubles from 50 ms.
+const ALONE_MAX: u32 = 3;
 /// After two failures without an event between them, perhaps it is an event that makes them.
 const FAILURES_MAX: u32 = 2;
 /// 100 events are then read one by one.
@@ -55,6 +57,10 @@ pub(crate) struct Reader {
     pull: Option<Pull>,
     /// Something came since the pull was asked for.
     fed: bool,
+    /// The last look found events that did not come.
+    blind: bool,
+    /// No coordinator has given a consumer.
+    alone: bool,
     failures: u32,
 }
 
@@ -109,6 +115,7 @@ impl Inner {
         let mut loan = Loan { shelf: Arc::clone(&self.shelf), reader: Some(reader) };
         // It is there until the loan ends.
         let Some(reader) = loan.reader.as_mut() else { return Ok(Vec::new()) };
+        self.progress.wants(&reader.name());
         while reader.ready.is_empty() {
             let Err(broken) = reader.turn(self).await else { continue };
             reader.pull = None;
@@ -117,7 +124,8 @@ impl Inner {
                 Broken::Weather(why) => {
                     reader.failures += 1;
                     self.progress.trouble(&reader.name(), &why);
-                    pause_after(reader.failures).await;
+                    // A coordinator that has just come up is asked at once, by human standards.
+                    pause_after(if reader.alone { reader.failures.min(ALONE_MAX) } else { reader.failures }).await;
                 }
             }
         }
@@ -146,6 +154,8 @@ impl Reader {
             ready: VecDeque::new(),
             pull: None,
             fed: false,
+            blind: false,
+            alone: false,
             failures: 0,
         }
     }
@@ -172,8 +182,15 @@ impl Reader {
     async fn take(&mut self, inner: &Inner, got: Got) -> Result<(), Broken> {
         match got {
             Got::Broken(why) => return Err(weather(why)),
+            // What has been found to see nothing is well when it sees something.
+            Got::Alive if self.blind => return Ok(()),
+            Got::Alive => {}
             Got::Ended if self.fed => {}
-            Got::Ended => self.look(inner).await?,
+            Got::Ended => {
+                self.blind = true;
+                self.look(inner).await?;
+                self.blind = false;
+            }
             Got::Message(message) => {
                 let Some(place) = place(&message) else { return Err(weather("a message without a place")) };
                 // A consumer that begins behind the end of its stream begins at the end on some servers.
@@ -183,7 +200,7 @@ impl Reader {
                 if place.seq > self.next && !self.close(inner, place.seq).await? {
                     return Ok(());
                 }
-                self.fed = true;
+                (self.fed, self.blind) = (true, false);
                 if place.seq == self.next {
                     self.one(inner, &message, place.seq).await?;
                 }
@@ -361,13 +378,23 @@ impl Reader {
             }
         }
         match inner.consumer_from(&self.module, self.next).await? {
-            Given::Consumer(consumer) => self.pull = Some(Pull::open(&inner.api, &stream, &consumer).await?),
+            Given::Consumer(consumer) => {
+                self.pull = Some(Pull::open(&inner.api, &stream, &consumer).await?);
+                if std::mem::take(&mut self.alone) {
+                    self.failures = 0;
+                    inner.progress.sign(&self.name());
+                }
+                inner.progress.begins(&self.name());
+            }
             // What is there already comes out of its owner's log meanwhile.
             Given::Nobody(_) if info.last >= self.next => {
                 let last = info.last + 1;
                 self.close(inner, last).await?;
             }
-            Given::Nobody(why) => return Err(weather(format!("no coordinator gives a consumer: {why}"))),
+            Given::Nobody(why) => {
+                self.alone = true;
+                return Err(weather(format!("no coordinator gives a consumer: {why}")));
+            }
         }
         Ok(())
     }

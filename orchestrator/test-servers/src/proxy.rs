@@ -54,6 +54,9 @@ struct Plan {
     left: u64,
     cuts: u64,
     done: BTreeMap<String, u64>,
+    /// So many answers to such writes are lost, and the connection lives.
+    swallows: u64,
+    swallowed: u64,
     /// From a cut on nobody is let in.
     then_down: bool,
     down: bool,
@@ -118,6 +121,15 @@ impl Proxy {
     pub fn cut_after_and_stay_down(&self, prefix: &str, n: u64) {
         self.cut_after(prefix, n);
         lock(&self.plan).then_down = true;
+    }
+    /// Loses the answers to the next `n` writes whose name begins with `prefix`, on connections that live.
+    pub fn swallow(&self, prefix: &str, n: u64) {
+        let mut plan = lock(&self.plan);
+        (plan.prefix, plan.left, plan.swallows) = (prefix.to_owned(), 0, n);
+    }
+    /// How many answers it has lost.
+    pub fn swallowed(&self) -> u64 {
+        lock(&self.plan).swallowed
     }
     /// Lets clients in again.
     pub fn up(&self) {
@@ -235,6 +247,10 @@ fn bring_back<W: Wire>(
             held.extend(pending.drain(..answer.length));
             if let Some((write, done)) = answer.done {
                 let mut plan = lock(plan);
+                if done && plan.swallows > 0 && write.what.starts_with(&plan.prefix) {
+                    held.truncate(held.len() - answer.length);
+                    (plan.swallows, plan.swallowed) = (plan.swallows - 1, plan.swallowed + 1);
+                }
                 if done {
                     *plan.done.entry(write.what.clone()).or_default() += 1;
                 }

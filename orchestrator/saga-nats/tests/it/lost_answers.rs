@@ -1,9 +1,9 @@
 //! An acknowledgement that never arrives: the broker has the event, the relay does not know it.
 
 use crate::relay::Relaying;
-use crate::support::{Admin, connect, grow, on_both, options, public, read, store, until};
+use crate::support::{Admin, DEADLINE, connect, grow, on_both, options, public, read, store, until};
 use saga_core::bus::{BusError, EventBus};
-use saga_nats::Nats;
+use saga_nats::{Nats, Options};
 use test_servers::nats::{Nats as Server, Version};
 use test_servers::proxy::Proxy;
 
@@ -30,6 +30,28 @@ async fn a_lost_acknowledgement_publishes_nothing_twice(version: Version) {
     assert_eq!(relaying.found(), "[]");
 }
 
+/// On a connection that lives nothing says that an acknowledgement was lost: the stream is asked what it has, long before
+/// the patience for one answer ends.
+async fn lost_acknowledgements_on_a_living_connection_hold_up_nobody(version: Version) {
+    let server = Server::start(version);
+    let _streams = connect(&server).await;
+    let proxy = Proxy::nats(server.port());
+    let patient = Options { answer_within: DEADLINE * 2, ..options(proxy.url()) };
+    let (bus, store) = (Nats::connect(patient).await.unwrap(), store());
+    let relaying = Relaying::start(&bus, &store);
+    let admin = Admin::connect(&server).await;
+    proxy.swallow("aicmo.evt.", 13);
+    for round in 1..=13 {
+        grow(&store, round * 30).await;
+        let lost = || async { if proxy.swallowed() >= round { Ok(()) } else { Err(proxy.swallowed().to_string()) } };
+        until("the acknowledgement is lost", lost).await;
+    }
+    admin.until_stream_is_log(&store).await;
+    grow(&store, 420).await;
+    admin.until_stream_is_log(&store).await;
+    assert_eq!((proxy.swallowed(), proxy.cuts(), relaying.found().as_str()), (13, 0, "[]"));
+}
+
 /// Whoever publishes behind a window that broke off learns of each event whether the broker has it.
 async fn behind_a_broken_window_each_event_is_acknowledged(version: Version) {
     let server = Server::start(version);
@@ -53,4 +75,4 @@ async fn behind_a_broken_window_each_event_is_acknowledged(version: Version) {
     Admin::connect(&server).await.until_stream_is_log(&store).await;
 }
 
-on_both! { a_lost_acknowledgement_publishes_nothing_twice, behind_a_broken_window_each_event_is_acknowledged }
+on_both! { lost_acknowledgements_on_a_living_connection_hold_up_nobody, a_lost_acknowledgement_publishes_nothing_twice, behind_a_broken_window_each_event_is_acknowledged }
