@@ -22,6 +22,7 @@ mod internal {
     mod execution;
     mod handlers;
     mod job;
+    mod links;
     mod package;
     mod projections;
     mod publishing;

@@ -213,6 +213,25 @@ fn what_is_missing_or_impossible_is_named() {
 }
 
 #[test]
+fn a_picture_that_comes_along_is_a_file_and_a_link_that_leads_nowhere_is_left_out() {
+    let (mut stage, fakes) = stage();
+    let link = |name: &str, url: &str| {
+        let content = ItemContent::Link { url: url.to_owned(), sha256: None };
+        ArtifactItem { name: name.to_owned(), content }
+    };
+    let mut command = create();
+    command.artifacts[0].items = vec![
+        link("here.svg", "data:image/svg+xml;base64,PHN2Zy8+"),
+        link("there.svg", "https://media.example/a.svg"),
+        link("nowhere.svg", "asset://7bf32e691eb2.svg"),
+    ];
+    let reply = stage.send(&command, mia()).unwrap();
+    let bytes = fakes.files.bytes(&reply.artifacts[2].sha256).unwrap();
+    let packed = String::from_utf8(bytes).unwrap();
+    assert_eq!(packed, "zip: Nordlys\n-- here.svg\n<svg/>\n-- there.svg\nhttps://media.example/a.svg -\n");
+}
+
+#[test]
 fn a_file_store_says_no_later_or_nothing() {
     let (mut stage, fakes) = stage();
     let (saga, _) = stage.deed("package");

@@ -10,9 +10,12 @@ pub mod api {
     pub const CONTRACT: &str = "1.0";
     pub mod dtos;
     pub mod foreign;
+    pub mod languages;
 }
 mod internal {
     mod client_to_delivery;
+    mod headings;
+    mod packing;
     mod printed_proof;
     use saga_core::fact::Orchestration;
     use saga_core::module::Module;

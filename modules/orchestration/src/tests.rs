@@ -17,6 +17,8 @@ use saga_core::stage::ready;
 use saga_core::view::SagaState;
 use saga_core::world::World;
 
+mod numbers;
+
 async fn with_brief(change: impl FnOnce(&mut serde_json::Value)) -> Case {
     let example = ClientToDelivery::example().unwrap();
     let mut brief = serde_json::to_value(example).unwrap();

@@ -17,7 +17,13 @@ use saga_core::json::Payload;
 use saga_core::stage::{STAGE_TIME, Stage};
 use uuid::Uuid;
 
+mod numbers;
+
 const GOOD: &str = "Answers in the tool where the team already works. A pilot takes two weeks. Book a demo today.";
+
+/// Vietnamese nouns, and English around them.
+const AROUND: &str = "Phở Bình by Quán Bình. Everything starts with a short conversation about what you need. We say what \
+                      is included and what is not, before anything begins. Write to us today.";
 
 fn stage() -> Stage {
     Stage::new(crate::module(harness()))
@@ -70,6 +76,11 @@ fn each_check_fails_on_what_it_is_for_and_on_nothing_else() {
         ("", GOOD, |e| e.constraints.must_avoid = list(&["pilo", "teams", ""])),
         ("must_include", GOOD, |e| e.constraints.must_include = list(&["14-day pilot"])),
         ("", GOOD, |e| e.constraints.must_include = list(&["a PILOT  takes"])),
+        ("other_constraints", GOOD, |e| e.benchmarks = list(&["Licence number in every footer"])),
+        ("other_constraints", GOOD, |e| {
+            e.benchmarks = list(&["a pilot takes two weeks", "No photographs", "敬体で統一"])
+        }),
+        ("", GOOD, |e| e.benchmarks = list(&["A PILOT takes  two weeks", " "])),
         ("unsupported_claim", "The #1 tool for teams that read their numbers together. Book a demo today.", |_| {}),
         ("unsupported_claim", "Results are 100 % yours and come within the first two weeks. Book a demo.", |_| {}),
         ("", "The best in the world, guaranteed, for teams that read numbers. Book a demo today.", |e| {
@@ -77,6 +88,12 @@ fn each_check_fails_on_what_it_is_for_and_on_nothing_else() {
         }),
         ("language_match", GOOD, |e| e.language = "ru".into()),
         ("", GOOD, |e| e.language = "und".into()),
+        ("language_match", AROUND, |e| e.language = "vi".into()),
+        ("language_match", AROUND, |e| e.language = "sw-KE".into()),
+        ("", AROUND, |e| e.language = "en-GB".into()),
+        ("", "Liên hệ với chúng tôi để nghe về „What you need“ và đặt bàn hôm nay.", |e| {
+            e.language = "vi".into()
+        }),
         ("cta_present", "Answers in the tool where the team already works. A pilot takes two weeks.", |_| {}),
         ("", "Answers in the tool where the team already works. Pilotage maintenant, vite.", |e| {
             e.constraints.cta_hints = list(&["pilotage maintenant"]);
@@ -108,6 +125,19 @@ fn each_check_fails_on_what_it_is_for_and_on_nothing_else() {
         let expected: Vec<&str> = if check.is_empty() { vec![] } else { vec![check] };
         assert_eq!(found, expected, "{content}");
     }
+}
+
+#[test]
+fn a_rule_that_nobody_can_check_is_named_and_costs_the_full_score() {
+    let rules = list(&["Licence number in every footer", "No photographs"]);
+    let reply = stage().send(&EvaluateContent { benchmarks: rules, ..evaluate(GOOD) }, mia()).unwrap();
+    assert_eq!((reply.score, reply.verdict), (90, Verdict::Warn));
+    let why = "the rule \"Licence number in every footer\" (and 1 more) is not in the text; a person has to see to it that it is kept";
+    assert_eq!((reply.issues[0].severity, reply.issues[0].reason.as_str()), (Severity::Major, why));
+    let hindi =
+        EvaluateContent { benchmarks: list(&["बच्चों के नाम नहीं"]), ..evaluate(GOOD) };
+    let reason = stage().send(&hindi, mia()).unwrap().issues.remove(0).reason;
+    assert!(reason.starts_with("the rule \"बच्चों के नाम नहीं\" is not"), "as it was written: {reason}");
 }
 
 #[test]

@@ -123,7 +123,8 @@ pub enum ItemContent {
     Text { text: String },
     /// A file that the file store has; if not, the package is refused `ARTIFACT_MISSING`.
     File { sha256: String },
-    /// A file that stays where it is: the archive names its address and hash.
+    /// A file that stays where it is: the archive names its address (`https:`) and hash. A `data:` address brings its
+    /// bytes along, and they become a file of the archive.
     Link {
         url: String,
         #[serde(skip_serializing_if = "Option::is_none", default)]

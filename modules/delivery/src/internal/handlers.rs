@@ -8,10 +8,12 @@ use crate::api::ports::{
 };
 use crate::api::refusals::PackageRefused;
 use crate::internal::execution::{self, PaymentRule, SETTINGS, Switches};
+use crate::internal::links::{self, Behind};
 use crate::internal::package::{self, Approved, Order, Package};
 use crate::internal::projections::{APPROVALS, Approval};
 use events::client_review::ClientReview;
 use events::ids::DeliveryPackageId;
+use saga_core::command::Common;
 use saga_core::event::Owner;
 use saga_core::module::{Cx, Halt, Handled, OrRefuse, OrRetry};
 use saga_core::ports::Find;
@@ -78,7 +80,15 @@ async fn gather(cx: &Cx<Needs>, order: &Order<'_>, missing: &mut Vec<String>) ->
     for item in &order.spec.items {
         let content = match &item.content {
             ItemContent::Text { text } => PartContent::Bytes(text.clone().into_bytes()),
-            ItemContent::Link { url, sha256 } => PartContent::Link { url: url.clone(), sha256: sha256.clone() },
+            ItemContent::Link { url, sha256 } => match links::behind(url, sha256.as_deref()) {
+                Ok(Behind::Here(bytes)) => PartContent::Bytes(bytes),
+                Ok(Behind::Elsewhere) => PartContent::Link { url: url.clone(), sha256: sha256.clone() },
+                Ok(Behind::Nothing) => continue,
+                Err(why) => {
+                    let field = format!("{}: {}", order.spec.name, item.name);
+                    return Err(Halt::Refuse(Common::InvalidField { field, why }.into()));
+                }
+            },
             ItemContent::File { sha256 } => match cx.needs().files.get(sha256).await {
                 Ok(Some(bytes)) => PartContent::Bytes(bytes),
                 Ok(None) => {

@@ -4,6 +4,7 @@ use crate::api::dtos::{ARTIFACTS, ArtifactSpec, ITEMS_MAX, ItemContent, PackageS
 use crate::api::events::{Artifact, Delivered, PackageCreated, PackageEvent, PackageWithdrawn};
 use crate::api::ports::{CreatePackage, DeliverPackage, WithdrawPackage};
 use crate::api::refusals::PackageRefused;
+use crate::internal::links;
 use events::ids::{ClientId, DeliveryPackageId};
 use saga_core::aggregate::Aggregate;
 use saga_core::command::Common;
@@ -100,10 +101,10 @@ fn check_items(spec: &ArtifactSpec, field: &str) -> Result<(), PackageRefused> {
             return Err(invalid(place(), format!("{:?} is named twice", item.name)));
         }
         match &item.content {
-            ItemContent::Link { url, .. } if url.is_empty() || url.len() > 2_048 => {
-                return Err(invalid(place(), "a link needs an address of at most 2048 bytes".to_owned()));
+            ItemContent::Link { url, sha256 } => {
+                links::behind(url, sha256.as_deref()).map_err(|why| invalid(place(), why))?;
             }
-            ItemContent::Link { .. } | ItemContent::Text { .. } | ItemContent::File { .. } => {}
+            ItemContent::Text { .. } | ItemContent::File { .. } => {}
         }
     }
     Ok(())

@@ -2,11 +2,13 @@
 //!
 //! Pivot: the package. Before it everything is taken back; after it everything is carried through.
 
+use super::packing;
 use crate::api::dtos::{ClientToDelivery, STRATEGY_APPROVED, StrategyDecision};
-use delivery::api::dtos::{ArtifactItem, ArtifactSpec, ItemContent, PackageReply};
+use crate::api::languages;
+use delivery::api::dtos::PackageReply;
 use delivery::api::ports::{CreatePackage, DeliverPackage};
 use events::ids::{ClientId, ProjectId};
-use onboarding::api::dtos::{CapturedIntake, IntakeForm, NormalizedBrief};
+use onboarding::api::dtos::{BriefForm, CapturedIntake, IntakeForm, NormalizedBrief};
 use onboarding::api::ports::{CaptureIntake, NormalizeBrief, ValidateBrief};
 use production::api::dtos::{
     AssetBasis, AssetContent, AssetMade, AssetSpec, BriefEssentials, BundleMade, DraftWritten, StrategySnapshot,
@@ -92,8 +94,25 @@ impl Saga for ClientToDelivery {
                 format!("expected at most {ASSETS_MAX} pieces in all, for example one item with \"count\": 3");
             return Err(("/content_plan".to_owned(), expected));
         }
-        Ok(())
+        unwritten(&form).map_or(Ok(()), Err)
     }
+}
+
+/// The first language of the brief that nobody here writes: its place, and what was expected.
+fn unwritten(form: &BriefForm) -> Option<(String, String)> {
+    let planned = form.content_plan.iter().enumerate();
+    let planned = planned.map(|(at, item)| (format!("/content_plan/{at}/language"), item.language.as_deref()));
+    // `und` says of a brief what silence says: onboarding looks at its letters.
+    let own = form.language.as_deref().filter(|tag| *tag != "und");
+    let asked = std::iter::once(("/language".to_owned(), own)).chain(planned);
+    let named = asked.filter_map(|(place, tag)| Some((place, tag.filter(|tag| !tag.trim().is_empty())?)));
+    let mut strange = named.filter(|(_, tag)| languages::written(tag).is_none());
+    let (place, tag) = strange.next()?;
+    let expected = format!(
+        "expected a language that content is delivered in ({}), for example \"en\"; got {tag:?}",
+        languages::all()
+    );
+    Some((place, expected))
 }
 
 /// Client ids come from their names until a client register exists; the same name is the same client.
@@ -164,17 +183,22 @@ fn generate_draft(Out(brief): Out<NormalizedBrief>, Out(strategy): Out<StrategyD
     }
 }
 
-/// One piece for each platform, format, language and number that the content plan asks for.
+/// One piece for each platform, format, language and number that the content plan asks for. Items that ask for the same go
+/// on counting: two pieces with one number would have the same first line and the same name.
 fn asset_specs(Out(brief): Out<NormalizedBrief>) -> Vec<AssetSpec> {
-    let pieces = brief.content_plan.iter().flat_map(|item| {
-        (1..=item.count).map(|variant| AssetSpec {
+    let mut counted: BTreeMap<(&str, &str, &str), u32> = BTreeMap::new();
+    let wanted = brief.content_plan.iter().flat_map(|item| (0..item.count).map(move |_| item));
+    let pieces = wanted.take(ASSETS_MAX).map(|item| {
+        let variant = counted.entry((&item.platform, &item.format, &item.language)).or_default();
+        *variant += 1;
+        AssetSpec {
             platform: item.platform.clone(),
             format: item.format.clone(),
             language: item.language.clone(),
-            variant,
-        })
+            variant: *variant,
+        }
     });
-    pieces.take(ASSETS_MAX).collect()
+    pieces.collect()
 }
 
 fn create_asset(
@@ -209,7 +233,7 @@ fn evaluate(Out(draft): Out<DraftWritten>, Out(brief): Out<NormalizedBrief>) -> 
             cta_hints: Vec::new(),
             proof_references: Vec::new(),
         },
-        benchmarks: Vec::new(),
+        benchmarks: brief.other_constraints,
         content_hash: None,
         live_hooks: Vec::new(),
         force: None,
@@ -241,34 +265,13 @@ fn create_package(
     Out(bundle): Out<BundleMade>,
     Outs(assets): Outs<AssetMade>,
 ) -> CreatePackage {
-    let text = |name: &str, text: String| ArtifactItem { name: name.to_owned(), content: ItemContent::Text { text } };
-    let mut pack = vec![text("draft.txt", draft.body)];
-    pack.extend(assets.iter().map(|asset| {
-        let AssetSpec { platform, format, language, variant } = &asset.spec;
-        let copy = [Some(&asset.copy.hook), asset.copy.caption.as_ref(), asset.copy.cta.as_ref()];
-        let body: Vec<_> = copy.into_iter().flatten().cloned().collect();
-        text(&format!("{platform}-{format}-{language}-{variant}.txt"), body.join("\n\n"))
-    }));
-    let media = bundle.media.iter().enumerate().map(|(index, media)| ArtifactItem {
-        name: format!("{:02}-{}", index + 1, media.asset_type),
-        content: ItemContent::Link { url: media.url.clone(), sha256: Some(media.sha256.clone()) },
-    });
-    let artifact = |name: &str, title: &str, items: Vec<ArtifactItem>| ArtifactSpec {
-        name: name.to_owned(),
-        title: format!("{title} for {}", brief.client_name),
-        items,
-    };
     CreatePackage {
         project_id: project_of(&brief),
         client_id: brief.client_id,
         draft_id: draft.draft_id,
         draft_revision: Some(draft.revision),
         requires_client_approval: false,
-        artifacts: vec![
-            artifact("content_pack.zip", "Content pack", pack),
-            artifact("strategy_doc.pdf", "Strategy", vec![text("summary", strategy.summary.head().to_owned())]),
-            artifact("assets_bundle.zip", "Assets", media.collect()),
-        ],
+        artifacts: packing::artifacts(&brief, &strategy, draft, &bundle, &assets),
     }
 }
 

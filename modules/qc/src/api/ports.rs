@@ -46,7 +46,8 @@ pub struct EvaluateContent {
     pub platform: Option<String>,
     #[serde(default)]
     pub constraints: Constraints,
-    /// Part of the request for the record; no check of these rules reads it.
+    /// Rules that the text is measured against, in the client's own words: each stands in the text as it is, or the check
+    /// `other_constraints` fails, for only a person can tell whether it is kept.
     #[serde(default)]
     pub benchmarks: Vec<String>,
     /// The subject's own content hash, for the search of duplicates.

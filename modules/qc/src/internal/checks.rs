@@ -1,20 +1,25 @@
-//! The twelve checks of rules version 1.5. Each is a pure function; one that breaks is a failed blocker, not a crash.
+//! The thirteen checks of rules version 1.6. Each is a pure function; one that breaks is a failed blocker, not a crash.
 
-use super::lexicon::{CALLS, CLAIMS, OPENERS, PLACEHOLDERS};
+use super::lexicon::{CALLS, CLAIMS, ENGLISH, OPENERS, PLACEHOLDERS};
 use super::script::{foreign_majority, mostly_spaceless, scripts_of};
 use super::text::{first_word, folded, has_word, invisible, visible};
 use crate::api::events::{CheckOutcome, CheckStatus, Severity};
 use crate::api::ports::EvaluateContent;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use unicode_script::Script;
 
 /// Which rules judged.
-pub(super) const RULES_VERSION: &str = "1.5";
+pub(super) const RULES_VERSION: &str = "1.6";
 /// 50 visible characters: less is a label, not a content.
 const VISIBLE_MIN: usize = 50;
 /// 30 words: the mean from which readers lose the beginning of a sentence before its end.
 const SENTENCE_WORDS_MAX: usize = 30;
 /// 40 characters for each emoji.
 const CHARS_PER_EMOJI: usize = 40;
+/// Four small words: a quoted slogan has two or three.
+const ENGLISH_WORDS_MIN: usize = 4;
+/// One word in eight: English has twice as many, other languages none.
+const WORDS_PER_ENGLISH: usize = 8;
 
 /// The largest number of characters that a platform takes.
 fn platform_limit(platform: &str) -> Option<usize> {
@@ -54,11 +59,12 @@ const fn check(
 }
 
 /// In the order in which they are reported.
-pub(super) const CHECKS: [Check; 12] = [
+pub(super) const CHECKS: [Check; 13] = [
     check("not_empty", Severity::Blocker, "body", not_empty),
     check("no_placeholder", Severity::Blocker, "body", no_placeholder),
     check("forbidden_words", Severity::Blocker, "body", forbidden_words),
     check("must_include", Severity::Major, "body", must_include),
+    check("other_constraints", Severity::Major, "body", other_constraints),
     check("unsupported_claim", Severity::Major, "body", unsupported_claim),
     check("language_match", Severity::Major, "language", language_match),
     check("cta_present", Severity::Major, "cta", cta_present),
@@ -98,18 +104,30 @@ fn not_empty(sight: &Sight<'_>) -> Option<String> {
 fn no_placeholder(sight: &Sight<'_>) -> Option<String> {
     let opener = OPENERS.iter().find(|opener| sight.folded.contains(**opener));
     let found = opener.or_else(|| PLACEHOLDERS.iter().find(|word| has_word(&sight.folded, word)));
-    found.map(|word| format!("the placeholder {word:?} remains"))
+    found.map(|word| format!("the placeholder \"{word}\" remains"))
 }
 
 fn forbidden_words(sight: &Sight<'_>) -> Option<String> {
     let found = first_word(&sight.folded, &sight.asked.constraints.must_avoid)?;
-    Some(format!("the forbidden word {found:?} occurs"))
+    Some(format!("the forbidden word \"{found}\" occurs"))
 }
 
 fn must_include(sight: &Sight<'_>) -> Option<String> {
     let messages = &sight.asked.constraints.must_include;
     let missing = messages.iter().find(|message| !sight.folded.contains(&folded(message)))?;
-    Some(format!("the message {missing:?} is missing"))
+    Some(format!("the message \"{missing}\" is missing"))
+}
+
+/// A rule in the client's own words: no program can tell whether a text keeps it, unless it stands there as it is.
+fn other_constraints(sight: &Sight<'_>) -> Option<String> {
+    let rules = sight.asked.benchmarks.iter().filter(|rule| !rule.trim().is_empty());
+    let open: Vec<_> = rules.filter(|rule| !sight.folded.contains(&folded(rule))).collect();
+    let first = open.first()?;
+    let more = match open.len() {
+        1 => String::new(),
+        count => format!(" (and {} more)", count - 1),
+    };
+    Some(format!("the rule \"{first}\"{more} is not in the text; a person has to see to it that it is kept"))
 }
 
 fn unsupported_claim(sight: &Sight<'_>) -> Option<String> {
@@ -117,17 +135,34 @@ fn unsupported_claim(sight: &Sight<'_>) -> Option<String> {
         return None;
     }
     let claim = CLAIMS.iter().find(|claim| has_word(&sight.folded, claim))?;
-    Some(format!("{claim:?} is claimed without proof"))
+    Some(format!("\"{claim}\" is claimed without proof"))
 }
 
 fn language_match(sight: &Sight<'_>) -> Option<String> {
-    let expected = scripts_of(&sight.asked.language)?;
-    let script = foreign_majority(&sight.asked.content, &expected)?;
-    Some(format!("most of the text is in {script} script, the language is {}", sight.asked.language))
+    let language = &sight.asked.language;
+    let expected = scripts_of(language)?;
+    if let Some(script) = foreign_majority(&sight.asked.content, &expected) {
+        return Some(format!("most of the text is in {script} script, the language is {language}"));
+    }
+    let another = primary(language) != "en" && expected.contains(&Script::Latin);
+    (another && reads_as_english(&sight.folded)).then(|| format!("the text is English, the language is {language}"))
+}
+
+/// The language of a tag, without script and region.
+fn primary(tag: &str) -> String {
+    tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase()
+}
+
+/// English names and phrases stand in texts of every language; sentences betray themselves by their small words.
+fn reads_as_english(folded: &str) -> bool {
+    let words = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let (small, all) =
+        words.fold((0_usize, 0_usize), |(small, all), word| (small + usize::from(ENGLISH.contains(&word)), all + 1));
+    small >= ENGLISH_WORDS_MIN && small * WORDS_PER_ENGLISH >= all
 }
 
 fn cta_present(sight: &Sight<'_>) -> Option<String> {
-    let language = sight.asked.language.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+    let language = primary(&sight.asked.language);
     let calls = CALLS.iter().filter(|(tag, _)| *tag == "en" || *tag == language).flat_map(|(_, calls)| *calls);
     let text = format!("{} ", sight.folded);
     let called = calls.into_iter().any(|call| contains_stem(&text, call))
@@ -156,7 +191,7 @@ fn platform_length(sight: &Sight<'_>) -> Option<String> {
 
 fn competitor_named(sight: &Sight<'_>) -> Option<String> {
     let found = first_word(&sight.folded, &sight.asked.constraints.competitors)?;
-    Some(format!("the competitor {found:?} is named"))
+    Some(format!("the competitor \"{found}\" is named"))
 }
 
 fn reading_ease(sight: &Sight<'_>) -> Option<String> {

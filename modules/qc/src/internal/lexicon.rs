@@ -7,6 +7,12 @@ pub(super) const OPENERS: [&str; 2] = ["{{", "[insert"];
 /// Claims that need proof.
 pub(super) const CLAIMS: [&str; 5] = ["guaranteed", "#1", "100 %", "100%", "best in the world"];
 
+/// Small words that English sentences are made of and that no other language in Latin letters has.
+pub(super) const ENGLISH: [&str; 16] = [
+    "about", "and", "before", "from", "our", "that", "the", "they", "this", "what", "when", "which", "who", "with",
+    "you", "your",
+];
+
 /// Calls to action by language: stems and phrases. English counts everywhere.
 ///
 /// Parts of words are enough: endings differ by mood and person, and missing a call to action that is there is the more

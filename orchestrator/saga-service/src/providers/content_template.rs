@@ -1,7 +1,9 @@
 //! Writes drafts and assets from sentences that are there already: no model, no network, the same order the same text.
 //!
 //! What the brief forbids is left out, unless the client demands it in the same brief; what it demands always stands there.
+//! A language that has no sentences here is refused: nothing is written half in one and half in another.
 
+use super::unwritten;
 use async_trait::async_trait;
 use frames::{Frame, Script, frame};
 use production::api::dtos::{AssetCopy, BriefEssentials};
@@ -9,10 +11,12 @@ use production::api::ports::{
     ContentWriter, CopyOrder, DraftOrder, ProviderError, RevisionOrder, RewriteOrder, Written,
 };
 use saga_core::id::StepKey;
+use shapes::{Around, Shape};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 mod frames;
+mod shapes;
 #[cfg(test)]
 mod tests;
 
@@ -56,10 +60,27 @@ struct Desk<'a> {
     avoid: Vec<String>,
 }
 
+/// A text that is being written: its first line, how it is laid out, and how long it may be in all.
+struct Sheet {
+    title: String,
+    shape: Shape,
+    around: Around,
+    limit: usize,
+}
+
+impl Sheet {
+    /// Characters of the title, the text and the call, with what separates them.
+    fn length(&self, body: &[String]) -> usize {
+        let chars = |text: &str| text.chars().count() + 1;
+        chars(&self.title) + chars(&self.shape.lay(body, &self.around)) + chars(&self.around.call)
+    }
+}
+
 impl<'a> Desk<'a> {
-    fn new(brief: &'a BriefEssentials, language: &str) -> Self {
+    fn new(brief: &'a BriefEssentials, language: &str) -> Result<Self, ProviderError> {
+        let frame = frame(language).ok_or_else(|| rejected(&unwritten(language)))?;
         let avoid = brief.must_avoid.iter().map(|word| folded(word)).filter(|word| !word.is_empty()).collect();
-        Self { brief, frame: frame(language), avoid }
+        Ok(Self { brief, frame, avoid })
     }
     fn allowed(&self, text: &str) -> bool {
         let text = folded(text);
@@ -72,15 +93,7 @@ impl<'a> Desk<'a> {
         let offer = if offers.is_empty() { None } else { offers.get(turn % offers.len()) };
         let name = offer.map_or(brief.client_name.as_str(), |offer| offer.name.as_str());
         let usp = offer.and_then(|offer| offer.usp.as_deref()).unwrap_or_default();
-        let tone = brief.tone.join(", ");
-        let values = [
-            ("{client}", brief.client_name.as_str()),
-            ("{audience}", brief.audience.as_str()),
-            ("{offer}", name),
-            ("{usp}", usp),
-            ("{goal}", brief.goal.as_str()),
-            ("{tone}", tone.as_str()),
-        ];
+        let values = [("{client}", brief.client_name.as_str()), ("{offer}", name), ("{usp}", usp)];
         let mut text = pattern.to_owned();
         for (mark, value) in values {
             if text.contains(mark) {
@@ -92,6 +105,10 @@ impl<'a> Desk<'a> {
             }
         }
         self.allowed(&text).then_some(text)
+    }
+    /// What is said of the offer of this turn.
+    fn offer(&self, turn: usize) -> Option<String> {
+        self.say(self.frame.offer, turn).or_else(|| self.say(self.frame.offer_plain, turn))
     }
     /// The first line of a variant: no two variants have the same.
     fn hook(&self, variant: usize) -> String {
@@ -114,43 +131,54 @@ impl<'a> Desk<'a> {
         let ours = || (0..calls.len()).map(|step| calls[(turn + step) % calls.len()]).find(|text| self.allowed(text));
         own.cloned().or_else(|| ours().map(str::to_owned)).unwrap_or_else(|| calls[0].to_owned())
     }
+    /// What stands around a text of this variant.
+    fn around(&self, variant: usize) -> Around {
+        let allowed = |text: &String| self.allowed(text);
+        let closing = format!("{}\n{}", self.frame.closing, self.brief.client_name.trim());
+        Around {
+            greeting: Some(self.frame.greeting.to_owned()).filter(allowed),
+            call: self.call(variant),
+            closing: Some(closing).filter(allowed),
+        }
+    }
     fn demanded(&self) -> Vec<String> {
-        let closed = |text: &String| {
-            let text = text.trim();
-            let ends = text.ends_with(['.', '!', '?', '。', '！', '？', '؟', '।']);
-            if ends { text.to_owned() } else { format!("{text}{}", self.frame.stop) }
-        };
-        self.brief.must_include.iter().filter(|text| !text.trim().is_empty()).map(closed).collect()
+        self.brief.must_include.iter().filter(|text| !text.trim().is_empty()).map(|text| self.closed(text)).collect()
+    }
+    /// A text as a sentence.
+    fn closed(&self, text: &str) -> String {
+        let text = text.trim();
+        let ends = text.ends_with(['.', '!', '?', '。', '！', '？', '؟', '।']);
+        if ends { text.to_owned() } else { format!("{text}{}", self.frame.stop) }
     }
     /// What is said beside the first line and the call: as much of the brief as there is room for, and at least what is
-    /// demanded; filled up until it is a text, and a text in its language.
-    fn body(&self, around: &str, of_brief: &[String], limit: usize) -> Result<Vec<String>, ProviderError> {
+    /// demanded; filled up until it is a text of its kind, and a text in its language.
+    fn body(&self, sheet: &Sheet, of_brief: &[String]) -> Result<Vec<String>, ProviderError> {
         let demanded = self.demanded();
         let fillers: Vec<_> = self.frame.fillers.iter().filter(|text| self.allowed(text)).collect();
         let mut last_resort = None;
         for kept in (0..=of_brief.len()).rev() {
             let mut body: Vec<String> = of_brief[..kept].iter().chain(&demanded).cloned().collect();
             for filler in &fillers {
-                if self.is_enough(around, &body) {
+                if body.len() >= sheet.shape.sentences() && self.is_enough(sheet, &body) {
                     break;
                 }
                 body.push((**filler).to_owned());
             }
-            while length(around, &body) > limit && body.len() > kept + demanded.len() {
+            while sheet.length(&body) > sheet.limit && body.len() > kept + demanded.len() {
                 body.pop();
             }
-            if length(around, &body) > limit {
+            if sheet.length(&body) > sheet.limit {
                 continue;
             }
-            if self.is_enough(around, &body) {
+            if self.is_enough(sheet, &body) {
                 return Ok(body);
             }
             last_resort = last_resort.or(Some(body));
         }
         last_resort.ok_or_else(|| rejected("DEMANDS_TOO_LONG"))
     }
-    fn is_enough(&self, around: &str, body: &[String]) -> bool {
-        let text = format!("{around} {}", body.join(" "));
+    fn is_enough(&self, sheet: &Sheet, body: &[String]) -> bool {
+        let text = format!("{} {} {}", sheet.title, sheet.around.call, body.join(" "));
         let visible = text.chars().filter(|c| !c.is_whitespace() && !c.is_control()).count();
         let (own, foreign) = text.chars().filter_map(script_of).fold((0_usize, 0_usize), |(own, foreign), script| {
             if script == Some(self.frame.script) { (own + 1, foreign) } else { (own, foreign + 1) }
@@ -159,29 +187,16 @@ impl<'a> Desk<'a> {
     }
 }
 
-fn length(around: &str, body: &[String]) -> usize {
-    around.chars().count() + body.iter().map(|text| text.chars().count() + 1).sum::<usize>()
-}
-
 #[async_trait]
 impl ContentWriter for TemplateContentWriter {
     async fn draft(&self, _: StepKey, order: &DraftOrder) -> Result<Written<String>, ProviderError> {
-        let desk = Desk::new(&order.brief, &order.language);
-        let (title, call) = (desk.hook(1), desk.call(1));
-        let mut of_brief: Vec<String> = Vec::new();
-        for turn in 0..order.brief.offers.len() {
-            of_brief.extend(desk.say(desk.frame.offer, turn).or_else(|| desk.say(desk.frame.offer_plain, turn)));
-        }
-        let said = [desk.frame.hooks[1], desk.frame.audience, desk.frame.goal, desk.frame.tone];
-        of_brief.extend(said.iter().filter_map(|pattern| desk.say(pattern, 0)).map(|text| match text.chars().last() {
-            Some('.' | '。' | '।') => text,
-            Some(_) | None => format!("{text}{}", desk.frame.stop),
-        }));
-        let around = format!("{title} {call}");
-        let mut parts = vec![title];
-        parts.extend(desk.body(&around, &of_brief, DRAFT_CHARS_MAX)?);
-        parts.push(call);
-        written(parts.join("\n\n"))
+        let desk = Desk::new(&order.brief, &order.language)?;
+        let around = desk.around(1);
+        let sheet = Sheet { title: desk.hook(1), shape: Shape::Draft, around, limit: DRAFT_CHARS_MAX };
+        let mut of_brief: Vec<String> = (0..order.brief.offers.len()).filter_map(|turn| desk.offer(turn)).collect();
+        of_brief.extend(desk.say(desk.frame.hooks[1], 0).map(|text| desk.closed(&text)));
+        let body = sheet.shape.lay(&desk.body(&sheet, &of_brief)?, &sheet.around);
+        written([sheet.title, body, sheet.around.call].join("\n\n"))
     }
 
     /// A template cannot think of new words, but it can put first what the wishes are about. Words that were not there
@@ -205,28 +220,31 @@ impl ContentWriter for TemplateContentWriter {
     }
 
     async fn copy(&self, _: StepKey, order: &CopyOrder) -> Result<Written<AssetCopy>, ProviderError> {
-        let desk = Desk::new(&order.brief, &order.spec.language);
-        let variant = usize::try_from(order.spec.variant).unwrap_or(1);
+        let spec = &order.spec;
+        let desk = Desk::new(&order.brief, &spec.language)?;
+        let variant = usize::try_from(spec.variant).unwrap_or(1);
         let turn = variant.saturating_sub(1) % desk.frame.hooks.len();
-        let (hook, call) = (desk.hook(variant), desk.call(variant));
-        let offer = desk.say(desk.frame.offer, turn).or_else(|| desk.say(desk.frame.offer_plain, turn));
-        let audience = desk.say(desk.frame.audience, turn);
-        let of_brief: Vec<String> = offer.into_iter().chain(audience).collect();
-        let body = desk.body(&format!("{hook} {call}"), &of_brief, limit_of(&order.spec.platform))?;
+        let (title, around) = (desk.hook(variant), desk.around(variant));
+        let sheet = Sheet { title, shape: Shape::of(&spec.format), around, limit: limit_of(&spec.platform) };
+        let of_brief: Vec<String> = desk.offer(turn).into_iter().collect();
+        let caption = sheet.shape.lay(&desk.body(&sheet, &of_brief)?, &sheet.around);
         let tone = order.brief.tone.join(", ");
         let tone = Some(tone).filter(|tone| !tone.is_empty() && tone.chars().count() <= 200);
-        written(AssetCopy { hook, caption: Some(body.join("\n")), cta: Some(call), tone })
+        written(AssetCopy { hook: sheet.title, caption: Some(caption), cta: Some(sheet.around.call), tone })
     }
 
-    /// The next line of the caption becomes the hook, and the hook takes its place.
+    /// The next sentence of the caption becomes the hook, and the hook takes its place.
     async fn rewrite(&self, _: StepKey, order: &RewriteOrder) -> Result<Written<AssetCopy>, ProviderError> {
+        let frame = frame(&order.spec.language).ok_or_else(|| rejected(&unwritten(&order.spec.language)))?;
+        let shape = Shape::of(&order.spec.format);
         let caption = order.copy.caption.clone().unwrap_or_default();
-        let mut lines: Vec<String> = caption.lines().map(str::to_owned).collect();
-        let next = lines.iter().position(|line| !line.trim().is_empty() && *line != order.copy.hook);
+        let call = order.copy.cta.as_deref().unwrap_or_default();
+        let (mut parts, around) = shape.take_apart(&caption, call, frame);
+        let next = parts.iter().position(|part| *part != order.copy.hook);
         let Some(next) = next else { return Err(rejected("NOTHING_ELSE_TO_SAY")) };
-        let hook = std::mem::replace(&mut lines[next], order.copy.hook.clone());
-        lines.rotate_left(1);
-        written(AssetCopy { hook, caption: Some(lines.join("\n")), ..order.copy.clone() })
+        let hook = std::mem::replace(&mut parts[next], order.copy.hook.clone());
+        parts.rotate_left(1);
+        written(AssetCopy { hook, caption: Some(shape.lay(&parts, &around)), ..order.copy.clone() })
     }
 }
 

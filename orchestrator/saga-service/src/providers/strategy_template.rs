@@ -1,9 +1,12 @@
 //! A writer that needs nobody: it lays out what the brief says in fixed sentences of the brief's language.
 //!
-//! The same brief and context give the same words; every sentence says something that stands in the brief.
+//! The same brief gives the same words; every sentence says something that stands in the brief. What people say of an
+//! earlier version is between them and the writer: a template cannot think about it, and never quotes it to a client.
 
+use super::unwritten;
 use async_trait::async_trait;
 use events::values::Money;
+use orchestration::api::languages;
 use saga_core::id::StepKey;
 use saga_core::module::content_hash;
 use std::collections::BTreeMap;
@@ -20,6 +23,8 @@ const WHOLE_BP: u64 = 10_000;
 const WEEKS_DEFAULT: u32 = 8;
 /// A summary below this is filled up with what the layers say.
 const SUMMARY_CHARS_MIN: usize = 60;
+/// What a brief is in that names no language.
+const LANGUAGE_DEFAULT: &str = "en";
 /// A platform that every client has.
 const PLATFORM_DEFAULT: &str = "email";
 
@@ -35,14 +40,14 @@ impl StrategyWriter for TemplateStrategyWriter {
         brief: &BriefSnapshot,
         context: &BTreeMap<String, String>,
     ) -> Result<Outline, ProviderError> {
-        let frame = frames::of(&brief.language);
+        let frame = frame(brief)?;
         let weeks = brief.timeline_weeks.map_or(WEEKS_DEFAULT, |span| span.max.max(1));
         let mut channels = channels(brief);
         let words = Words::of(brief, frame, weeks, &channels);
         for channel in &mut channels {
             channel.role = words.fill(frame.role);
         }
-        let layers = layers(brief, context, frame, &words);
+        let layers = layers(brief, frame, &words);
         let prompt = serde_json::to_string(&(brief, context)).map_err(|_| ProviderError::Unknown)?;
         Ok(Outline {
             summary: summary(frame, &words, &layers),
@@ -53,6 +58,17 @@ impl StrategyWriter for TemplateStrategyWriter {
             writer: Writer { provider: "template".to_owned(), prompt_hash: content_hash(&prompt) },
         })
     }
+}
+
+/// The sentences of the brief's language; a brief that says nothing of it is in the house's. Pieces in languages that
+/// nobody writes are refused here too: later, a person would have approved what cannot be delivered.
+fn frame(brief: &BriefSnapshot) -> Result<&'static Frame, ProviderError> {
+    let own = Some(brief.language.as_str()).filter(|tag| !tag.is_empty()).unwrap_or(LANGUAGE_DEFAULT);
+    let planned = brief.content_plan.iter().map(|item| item.language.as_str()).filter(|tag| !tag.is_empty());
+    if let Some(tag) = std::iter::once(own).chain(planned).find(|tag| languages::written(tag).is_none()) {
+        return Err(ProviderError::Rejected { code: unwritten(tag) });
+    }
+    languages::written(own).and_then(frames::of).ok_or_else(|| ProviderError::Rejected { code: unwritten(own) })
 }
 
 /// What stands for each name in braces.
@@ -117,24 +133,18 @@ fn clause(text: &str) -> &str {
     text.trim().trim_end_matches(['.', '。', '।', ' '])
 }
 
-fn layers(brief: &BriefSnapshot, context: &BTreeMap<String, String>, frame: &Frame, words: &Words) -> Layers {
+fn layers(brief: &BriefSnapshot, frame: &Frame, words: &Words) -> Layers {
     let text = |sentences: Vec<Option<String>>| sentences.into_iter().flatten().collect::<Vec<_>>().join(frame.join);
     let description = Some(brief.description.trim().to_owned()).filter(|text| !text.is_empty());
     let market = if words.has("competitors") { frame.market } else { frame.alone };
     let measure = if words.has("kpis") { frame.measure } else { frame.goal_only };
-    let feedback = joined(context.values().map(|text| clause(text).to_owned()), frame);
-    let heard = Words(BTreeMap::from([("feedback", feedback)]));
     let mut rules =
         vec![words.about("include", frame.must), words.about("avoid", frame.avoid), words.about("other", frame.other)];
     if rules.iter().all(Option::is_none) {
         rules.push(Some(frame.free.to_owned()));
     }
-    let narrative = vec![
-        Some(words.fill(frame.narrative)),
-        words.about("include", frame.include),
-        words.about("tone", frame.tone),
-        heard.about("feedback", frame.feedback),
-    ];
+    let narrative =
+        vec![Some(words.fill(frame.narrative)), words.about("include", frame.include), words.about("tone", frame.tone)];
     Layers::from([
         (Layer::BusinessReality, text(vec![Some(words.fill(frame.business)), description.map(ended(frame))])),
         (Layer::MarketTruth, words.fill(market)),

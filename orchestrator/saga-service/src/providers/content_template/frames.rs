@@ -1,6 +1,9 @@
 //! Sentences of the template writer, by language. Plain and true of everybody: no claims, no numbers, no names.
 
-/// What one language says. `{client}`, `{audience}`, `{offer}`, `{usp}`, `{goal}` and `{tone}` are filled in.
+use orchestration::api::languages::written;
+
+/// What one language says to whoever buys. `{client}`, `{offer}` and `{usp}` are filled in; what the client says about
+/// their audience, their goals and their tone is for the writer, and stands in no text.
 pub(super) struct Frame {
     pub(super) language: &'static str,
     pub(super) script: Script,
@@ -8,13 +11,14 @@ pub(super) struct Frame {
     pub(super) hooks: [&'static str; 5],
     pub(super) offer: &'static str,
     pub(super) offer_plain: &'static str,
-    pub(super) audience: &'static str,
-    pub(super) goal: &'static str,
-    pub(super) tone: &'static str,
     pub(super) calls: [&'static str; 3],
     pub(super) fillers: [&'static str; 4],
     /// Ends a sentence.
     pub(super) stop: &'static str,
+    /// How a letter begins.
+    pub(super) greeting: &'static str,
+    /// How a letter ends, above the client's name.
+    pub(super) closing: &'static str,
 }
 
 /// The scripts that a frame can be in; kanji, hanzi and kana count as one.
@@ -29,11 +33,10 @@ pub(super) enum Script {
     Hangul,
 }
 
-/// The frame of a language tag; English when there is none.
-pub(super) fn frame(tag: &str) -> &'static Frame {
-    let language = tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
-    let language = if matches!(language.as_str(), "nb" | "nn") { "no" } else { language.as_str() };
-    FRAMES.iter().find(|frame| frame.language == language).unwrap_or(&FRAMES[0])
+/// The frame of a language tag, if content is written in it.
+pub(super) fn frame(tag: &str) -> Option<&'static Frame> {
+    let language = written(tag)?;
+    FRAMES.iter().find(|frame| frame.language == language)
 }
 
 pub(super) static FRAMES: [Frame; 14] = [
@@ -49,9 +52,6 @@ pub(super) static FRAMES: [Frame; 14] = [
         ],
         offer: "{offer}: {usp}.",
         offer_plain: "Our offer: {offer}.",
-        audience: "Made for: {audience}.",
-        goal: "What we work towards: {goal}.",
-        tone: "How we speak: {tone}.",
         calls: ["Get in touch with us today.", "Write to us and ask for details.", "Learn more on our website."],
         fillers: [
             "Everything starts with a short conversation about what you need.",
@@ -60,6 +60,8 @@ pub(super) static FRAMES: [Frame; 14] = [
             "Take your time, compare, and decide when it suits you.",
         ],
         stop: ".",
+        greeting: "Hello,",
+        closing: "Kind regards,",
     },
     Frame {
         language: "de",
@@ -73,9 +75,6 @@ pub(super) static FRAMES: [Frame; 14] = [
         ],
         offer: "{offer}: {usp}.",
         offer_plain: "Unser Angebot: {offer}.",
-        audience: "Gemacht für: {audience}.",
-        goal: "Darauf arbeiten wir hin: {goal}.",
-        tone: "So sprechen wir: {tone}.",
         calls: ["Jetzt Kontakt aufnehmen.", "Schreib uns und frag nach.", "Vereinbaren Sie ein Gespräch."],
         fillers: [
             "Alles beginnt mit einem kurzen Gespräch darüber, was gebraucht wird.",
@@ -84,6 +83,8 @@ pub(super) static FRAMES: [Frame; 14] = [
             "Vergleichen Sie in Ruhe und entscheiden Sie, wann es passt.",
         ],
         stop: ".",
+        greeting: "Guten Tag,",
+        closing: "Herzliche Grüße",
     },
     Frame {
         language: "fr",
@@ -97,9 +98,6 @@ pub(super) static FRAMES: [Frame; 14] = [
         ],
         offer: "{offer} : {usp}.",
         offer_plain: "Notre offre : {offer}.",
-        audience: "Pensé pour : {audience}.",
-        goal: "Notre objectif : {goal}.",
-        tone: "Notre ton : {tone}.",
         calls: ["Contactez-nous dès aujourd’hui.", "Écrivez-nous pour en savoir plus.", "Demandez un rendez-vous."],
         fillers: [
             "Tout commence par un court échange sur vos besoins.",
@@ -108,6 +106,8 @@ pub(super) static FRAMES: [Frame; 14] = [
             "Prenez le temps de comparer et choisissez le bon moment.",
         ],
         stop: ".",
+        greeting: "Bonjour,",
+        closing: "Bien cordialement,",
     },
     Frame {
         language: "es",
@@ -121,9 +121,6 @@ pub(super) static FRAMES: [Frame; 14] = [
         ],
         offer: "{offer}: {usp}.",
         offer_plain: "Nuestra oferta: {offer}.",
-        audience: "Pensado para: {audience}.",
-        goal: "Nuestro objetivo: {goal}.",
-        tone: "Nuestro tono: {tone}.",
         calls: ["Contáctanos hoy.", "Escríbenos y pregunta.", "Agenda una conversación."],
         fillers: [
             "Todo empieza con una breve conversación sobre lo que necesitas.",
@@ -132,6 +129,8 @@ pub(super) static FRAMES: [Frame; 14] = [
             "Compara con calma y decide cuando te convenga.",
         ],
         stop: ".",
+        greeting: "Hola:",
+        closing: "Un cordial saludo,",
     },
     Frame {
         language: "pt",
@@ -145,9 +144,6 @@ pub(super) static FRAMES: [Frame; 14] = [
         ],
         offer: "{offer}: {usp}.",
         offer_plain: "Nossa oferta: {offer}.",
-        audience: "Pensado para: {audience}.",
-        goal: "Nosso objetivo: {goal}.",
-        tone: "Nosso tom: {tone}.",
         calls: ["Fale com a gente: agende uma conversa.", "Escreva para nós hoje.", "Peça mais informações."],
         fillers: [
             "Tudo começa com uma conversa curta sobre o que você precisa.",
@@ -156,6 +152,8 @@ pub(super) static FRAMES: [Frame; 14] = [
             "Compare com calma e decida quando for melhor.",
         ],
         stop: ".",
+        greeting: "Olá,",
+        closing: "Atenciosamente,",
     },
     Frame {
         language: "ja",
@@ -169,9 +167,6 @@ pub(super) static FRAMES: [Frame; 14] = [
         ],
         offer: "「{offer}」は、{usp}。",
         offer_plain: "ご案内するのは「{offer}」です。",
-        audience: "{audience}のために作りました。",
-        goal: "目標は、{goal}です。",
-        tone: "語り口は、{tone}を心がけています。",
         calls: ["詳しくはお問い合わせください。", "ご予約はこちらから。", "お気軽にお申し込みください。"],
         fillers: [
             "まずは、ご希望を短くお聞かせいただくことから始まります。",
@@ -180,6 +175,8 @@ pub(super) static FRAMES: [Frame; 14] = [
             "ゆっくり比べて、ご都合のよいときにお決めいただけます。",
         ],
         stop: "。",
+        greeting: "こんにちは。",
+        closing: "どうぞよろしくお願いいたします。",
     },
     Frame {
         language: "zh",
@@ -193,9 +190,6 @@ pub(super) static FRAMES: [Frame; 14] = [
         ],
         offer: "“{offer}”：{usp}。",
         offer_plain: "我们提供“{offer}”。",
-        audience: "为{audience}而做。",
-        goal: "我们的目标是：{goal}。",
-        tone: "我们的语气：{tone}。",
         calls: ["立即联系我们，了解更多。", "欢迎来信咨询。", "马上预约，和我们聊聊。"],
         fillers: [
             "一切从一次简短的沟通开始，先听您说需要什么。",
@@ -204,6 +198,8 @@ pub(super) static FRAMES: [Frame; 14] = [
             "慢慢比较，在您方便的时候再做决定。",
         ],
         stop: "。",
+        greeting: "您好：",
+        closing: "祝好，",
     },
     Frame {
         language: "ar",
@@ -217,9 +213,6 @@ pub(super) static FRAMES: [Frame; 14] = [
         ],
         offer: "{offer}: {usp}.",
         offer_plain: "نقدم لكم: {offer}.",
-        audience: "صنع من أجل: {audience}.",
-        goal: "هدفنا: {goal}.",
-        tone: "أسلوبنا: {tone}.",
         calls: ["تواصل معنا اليوم.", "راسلنا واسأل عن التفاصيل.", "احجز موعدا معنا."],
         fillers: [
             "يبدأ كل شيء بحديث قصير عما تحتاج إليه.",
@@ -228,6 +221,8 @@ pub(super) static FRAMES: [Frame; 14] = [
             "قارن على مهل وقرر في الوقت الذي يناسبك.",
         ],
         stop: ".",
+        greeting: "تحية طيبة،",
+        closing: "مع خالص التقدير،",
     },
     Frame {
         language: "hi",
@@ -235,9 +230,6 @@ pub(super) static FRAMES: [Frame; 14] = [
         hooks: ["{client} की ओर से {offer}", "{client} में क्या अलग है", "मिलिए: {offer}", "{client} की बात", "{offer} क्यों"],
         offer: "{offer}: {usp}।",
         offer_plain: "हमारी पेशकश: {offer}।",
-        audience: "किनके लिए: {audience}।",
-        goal: "हमारा लक्ष्य: {goal}।",
-        tone: "हमारा अंदाज़: {tone}।",
         calls: ["आज ही संपर्क करें।", "अभी हमें लिखें और पूछें।", "बातचीत का समय बुक करें।"],
         fillers: [
             "शुरुआत एक छोटी बातचीत से होती है कि आपको क्या चाहिए।",
@@ -246,6 +238,8 @@ pub(super) static FRAMES: [Frame; 14] = [
             "आराम से तुलना कीजिए और जब ठीक लगे तब तय कीजिए।",
         ],
         stop: "।",
+        greeting: "नमस्ते,",
+        closing: "सादर,",
     },
     Frame {
         language: "ru",
@@ -259,9 +253,6 @@ pub(super) static FRAMES: [Frame; 14] = [
         ],
         offer: "{offer}: {usp}.",
         offer_plain: "Наше предложение: {offer}.",
-        audience: "Для кого: {audience}.",
-        goal: "Наша цель: {goal}.",
-        tone: "Как мы говорим: {tone}.",
         calls: ["Напишите нам сегодня.", "Свяжитесь с нами и спросите.", "Запишитесь на разговор."],
         fillers: [
             "Всё начинается с короткого разговора о том, что вам нужно.",
@@ -270,6 +261,8 @@ pub(super) static FRAMES: [Frame; 14] = [
             "Сравните спокойно и решите, когда вам удобно.",
         ],
         stop: ".",
+        greeting: "Здравствуйте!",
+        closing: "С уважением,",
     },
     Frame {
         language: "el",
@@ -283,9 +276,6 @@ pub(super) static FRAMES: [Frame; 14] = [
         ],
         offer: "{offer}: {usp}.",
         offer_plain: "Προσφέρουμε: {offer}.",
-        audience: "Για: {audience}.",
-        goal: "Ο στόχος μας: {goal}.",
-        tone: "Ο τόνος μας: {tone}.",
         calls: ["Επικοινωνήστε μαζί μας σήμερα.", "Γράψτε μας και ρωτήστε.", "Ζητήστε περισσότερες πληροφορίες."],
         fillers: [
             "Όλα αρχίζουν με μια σύντομη κουβέντα για όσα χρειάζεστε.",
@@ -294,6 +284,8 @@ pub(super) static FRAMES: [Frame; 14] = [
             "Συγκρίνετε με την ησυχία σας και αποφασίστε όταν σας βολεύει.",
         ],
         stop: ".",
+        greeting: "Γεια σας,",
+        closing: "Με εκτίμηση,",
     },
     Frame {
         language: "ko",
@@ -307,9 +299,6 @@ pub(super) static FRAMES: [Frame; 14] = [
         ],
         offer: "{offer}: {usp}.",
         offer_plain: "준비한 것: {offer}.",
-        audience: "이런 분께: {audience}.",
-        goal: "우리의 목표: {goal}.",
-        tone: "우리의 말투: {tone}.",
         calls: ["지금 문의하세요.", "편하게 연락해 주세요.", "상담을 예약하세요."],
         fillers: [
             "무엇이 필요한지 짧게 이야기하는 것으로 시작합니다.",
@@ -318,6 +307,8 @@ pub(super) static FRAMES: [Frame; 14] = [
             "천천히 비교하고 편한 때에 결정하세요.",
         ],
         stop: ".",
+        greeting: "안녕하세요.",
+        closing: "감사합니다.",
     },
     Frame {
         language: "tr",
@@ -331,9 +322,6 @@ pub(super) static FRAMES: [Frame; 14] = [
         ],
         offer: "{offer}: {usp}.",
         offer_plain: "Sunduğumuz: {offer}.",
-        audience: "Kimler için: {audience}.",
-        goal: "Hedefimiz: {goal}.",
-        tone: "Dilimiz: {tone}.",
         calls: ["Hemen bizimle iletişime geçin.", "Bize yazın ve sorun.", "Bilgi isteyin."],
         fillers: [
             "Her şey neye ihtiyacınız olduğuna dair kısa bir konuşmayla başlar.",
@@ -342,6 +330,8 @@ pub(super) static FRAMES: [Frame; 14] = [
             "Rahatça karşılaştırın ve size uyan zamanda karar verin.",
         ],
         stop: ".",
+        greeting: "Merhaba,",
+        closing: "Saygılarımızla,",
     },
     Frame {
         language: "no",
@@ -355,9 +345,6 @@ pub(super) static FRAMES: [Frame; 14] = [
         ],
         offer: "{offer}: {usp}.",
         offer_plain: "Vårt tilbud: {offer}.",
-        audience: "Laget for: {audience}.",
-        goal: "Dette arbeider vi mot: {goal}.",
-        tone: "Slik snakker vi: {tone}.",
         calls: ["Ta kontakt i dag.", "Skriv til oss og spør.", "Les mer på nettsiden vår."],
         fillers: [
             "Alt begynner med en kort samtale om hva du trenger.",
@@ -366,5 +353,7 @@ pub(super) static FRAMES: [Frame; 14] = [
             "Sammenlign i ro og bestem deg når det passer.",
         ],
         stop: ".",
+        greeting: "Hei,",
+        closing: "Vennlig hilsen",
     },
 ];

@@ -39,8 +39,6 @@ pub(super) struct Frame {
     pub(super) measure: &'static str,
     /// The same, when no number was named.
     pub(super) goal_only: &'static str,
-    /// What a person asked for.
-    pub(super) feedback: &'static str,
     /// What a channel is for.
     pub(super) role: &'static str,
     /// Three stretches of work.
@@ -51,14 +49,13 @@ pub(super) struct Frame {
     pub(super) join: &'static str,
 }
 
-/// The frame of a language tag; English where there is none.
-pub(super) fn of(language: &str) -> &'static Frame {
-    let primary = language.split(['-', '_']).next().unwrap_or_default().to_lowercase();
-    FRAMES.iter().find(|frame| frame.tag == primary).unwrap_or(&FRAMES[0])
+/// The frame of a language, one of `LANGUAGES`.
+pub(super) fn of(language: &str) -> Option<&'static Frame> {
+    FRAMES.iter().find(|frame| frame.tag == language)
 }
 
 /// All of them; English first.
-pub(super) const FRAMES: [Frame; 13] = [
+pub(super) const FRAMES: [Frame; 14] = [
     Frame {
         tag: "en",
         summary: "{client} speaks to {audience} and puts {offer} first. The goal: {goal}. The budget is divided like this: {split}.",
@@ -78,7 +75,6 @@ pub(super) const FRAMES: [Frame; 13] = [
         free: "The client set no rules; the usual care applies.",
         measure: "Measured after {weeks} weeks: {kpis}.",
         goal_only: "Measured after {weeks} weeks by whether this came true: {goal}.",
-        feedback: "Taken into account: {feedback}.",
         role: "Carries the message to: {audience}.",
         phases: ["Prepare", "Publish", "Review"],
         list: ", ",
@@ -103,7 +99,6 @@ pub(super) const FRAMES: [Frame; 13] = [
         free: "Der Kunde hat keine Regeln gesetzt; es gilt die übliche Sorgfalt.",
         measure: "Gemessen wird nach {weeks} Wochen: {kpis}.",
         goal_only: "Gemessen wird nach {weeks} Wochen daran, ob dies erreicht ist: {goal}.",
-        feedback: "Berücksichtigt wurde: {feedback}.",
         role: "Bringt die Botschaft zu: {audience}.",
         phases: ["Vorbereiten", "Veröffentlichen", "Auswerten"],
         list: ", ",
@@ -128,7 +123,6 @@ pub(super) const FRAMES: [Frame; 13] = [
         free: "Le client n’a fixé aucune règle ; le soin habituel s’applique.",
         measure: "Mesuré après {weeks} semaines : {kpis}.",
         goal_only: "Mesuré après {weeks} semaines, selon que ceci est atteint : {goal}.",
-        feedback: "Pris en compte : {feedback}.",
         role: "Porte le message vers : {audience}.",
         phases: ["Préparer", "Publier", "Faire le bilan"],
         list: ", ",
@@ -153,7 +147,6 @@ pub(super) const FRAMES: [Frame; 13] = [
         free: "El cliente no puso reglas; vale el cuidado habitual.",
         measure: "Se mide a las {weeks} semanas: {kpis}.",
         goal_only: "Se mide a las {weeks} semanas si esto se cumplió: {goal}.",
-        feedback: "Se tuvo en cuenta: {feedback}.",
         role: "Lleva el mensaje a: {audience}.",
         phases: ["Preparar", "Publicar", "Evaluar"],
         list: ", ",
@@ -178,7 +171,6 @@ pub(super) const FRAMES: [Frame; 13] = [
         free: "O cliente não fixou regras; vale o cuidado habitual.",
         measure: "Mede-se após {weeks} semanas: {kpis}.",
         goal_only: "Mede-se após {weeks} semanas se isto se cumpriu: {goal}.",
-        feedback: "Foi levado em conta: {feedback}.",
         role: "Leva a mensagem a: {audience}.",
         phases: ["Preparar", "Publicar", "Avaliar"],
         list: ", ",
@@ -203,7 +195,6 @@ pub(super) const FRAMES: [Frame; 13] = [
         free: "Клиент не задал правил; действует обычная осмотрительность.",
         measure: "Измеряем через {weeks} нед.: {kpis}.",
         goal_only: "Через {weeks} нед. проверяем, достигнуто ли: {goal}.",
-        feedback: "Учтено: {feedback}.",
         role: "Несёт сообщение аудитории: {audience}.",
         phases: ["Подготовка", "Публикация", "Итоги"],
         list: ", ",
@@ -228,7 +219,6 @@ pub(super) const FRAMES: [Frame; 13] = [
         free: "Ο πελάτης δεν έθεσε κανόνες· ισχύει η συνήθης προσοχή.",
         measure: "Μετράμε μετά από {weeks} εβδομάδες: {kpis}.",
         goal_only: "Μετά από {weeks} εβδομάδες ελέγχουμε αν επιτεύχθηκε: {goal}.",
-        feedback: "Λήφθηκε υπόψη: {feedback}.",
         role: "Μεταφέρει το μήνυμα σε: {audience}.",
         phases: ["Προετοιμασία", "Δημοσίευση", "Απολογισμός"],
         list: ", ",
@@ -253,7 +243,6 @@ pub(super) const FRAMES: [Frame; 13] = [
         free: "Müşteri kural koymadı; olağan özen geçerlidir.",
         measure: "{weeks} hafta sonra ölçülür: {kpis}.",
         goal_only: "{weeks} hafta sonra şuna bakılır: {goal}.",
-        feedback: "Dikkate alındı: {feedback}.",
         role: "Mesajı şu kitleye taşır: {audience}.",
         phases: ["Hazırlık", "Yayın", "Değerlendirme"],
         list: ", ",
@@ -278,7 +267,6 @@ pub(super) const FRAMES: [Frame; 13] = [
         free: "لم يضع العميل قواعد، وتبقى العناية المعتادة.",
         measure: "يُقاس بعد {weeks} أسبوعًا: {kpis}.",
         goal_only: "بعد {weeks} أسبوعًا ننظر هل تحقق هذا: {goal}.",
-        feedback: "أُخذ في الحسبان: {feedback}.",
         role: "تحمل الرسالة إلى: {audience}.",
         phases: ["الإعداد", "النشر", "المراجعة"],
         list: "، ",
@@ -303,7 +291,6 @@ pub(super) const FRAMES: [Frame; 13] = [
         free: "ग्राहक ने कोई नियम नहीं रखा; सामान्य सावधानी लागू है।",
         measure: "{weeks} सप्ताह बाद नापा जाएगा: {kpis}।",
         goal_only: "{weeks} सप्ताह बाद देखा जाएगा कि यह पूरा हुआ या नहीं: {goal}।",
-        feedback: "इसका ध्यान रखा गया: {feedback}।",
         role: "संदेश इन तक पहुँचाता है: {audience}।",
         phases: ["तैयारी", "प्रकाशन", "समीक्षा"],
         list: ", ",
@@ -328,7 +315,6 @@ pub(super) const FRAMES: [Frame; 13] = [
         free: "客户没有设定规则，按通常的谨慎处理。",
         measure: "{weeks}周后衡量：{kpis}。",
         goal_only: "{weeks}周后看是否做到：{goal}。",
-        feedback: "已考虑：{feedback}。",
         role: "把信息带给：{audience}。",
         phases: ["准备", "发布", "复盘"],
         list: "、",
@@ -353,7 +339,6 @@ pub(super) const FRAMES: [Frame; 13] = [
         free: "お客様からの決まりはなく、通常の注意を払います。",
         measure: "{weeks}週間後に測ります：{kpis}。",
         goal_only: "{weeks}週間後に達成を確かめます：{goal}。",
-        feedback: "反映したこと：{feedback}。",
         role: "メッセージを届ける相手：{audience}。",
         phases: ["準備", "公開", "振り返り"],
         list: "、",
@@ -378,9 +363,32 @@ pub(super) const FRAMES: [Frame; 13] = [
         free: "고객이 정한 규칙은 없으며 평소의 주의를 지킵니다.",
         measure: "{weeks}주 뒤 측정: {kpis}.",
         goal_only: "{weeks}주 뒤 이루어졌는지 확인: {goal}.",
-        feedback: "반영한 의견: {feedback}.",
         role: "메시지를 전하는 대상: {audience}.",
         phases: ["준비", "게시", "점검"],
+        list: ", ",
+        join: " ",
+    },
+    Frame {
+        tag: "no",
+        summary: "{client} snakker til {audience} og setter {offer} først. Målet: {goal}. Budsjettet fordeles slik: {split}.",
+        business: "{client} arbeider innen {industry} ({geography}). Denne strategien har ett mål: {goal}.",
+        market: "I samme marked finnes også: {competitors}. {client} etterligner dem ikke, men bygger på sitt eget tilbud.",
+        alone: "Ingen konkurrent er nevnt, så {client} sammenlignes med det folk gjør i dag.",
+        audience: "Dette er for: {audience}.",
+        pains: "Det som plager dem: {pains}.",
+        value: "Tilbudet: {offers}.",
+        narrative: "Den røde tråden: {offer}, fortalt for {audience}.",
+        tone: "Tone: {tone}.",
+        include: "Budskapet som må nå frem: {include}.",
+        channels: "Kanaler og deres andel av budsjettet: {split}.",
+        must: "Må sies: {include}.",
+        avoid: "Sies ikke: {avoid}.",
+        other: "Dessuten: {other}.",
+        free: "Kunden har ikke satt regler; vanlig omtanke gjelder.",
+        measure: "Måles etter {weeks} uker: {kpis}.",
+        goal_only: "Etter {weeks} uker viser det seg om dette ble nådd: {goal}.",
+        role: "Bringer budskapet til: {audience}.",
+        phases: ["Forberede", "Publisere", "Gjennomgå"],
         list: ", ",
         join: " ",
     },

@@ -6,21 +6,18 @@ use events::values::Money;
 use onboarding::api::dtos::{BriefForm, NormalizedBrief};
 use onboarding::api::events::BriefNormalized;
 use saga_core::id::{Direction, StepKey};
+use saga_core::stage::ready;
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
 use std::path::PathBuf;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 use strategy::api::dtos::{BriefSnapshot, Outline, WantedContent, WantedKpi, WantedOffer, WeekSpan};
-use strategy::api::ports::StrategyWriter;
+use strategy::api::ports::{ProviderError, StrategyWriter};
 use uuid::Uuid;
 
+fn tried(brief: &BriefSnapshot, context: &BTreeMap<String, String>) -> Result<Outline, ProviderError> {
+    ready(TemplateStrategyWriter.write(StepKey::derive(Uuid::from_u128(1), "write", Direction::Do), brief, context))
+}
 fn write(brief: &BriefSnapshot, context: &BTreeMap<String, String>) -> Outline {
-    let key = StepKey::derive(Uuid::from_u128(1), "write", Direction::Do);
-    match pin!(TemplateStrategyWriter.write(key, brief, context)).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer.unwrap(),
-        Poll::Pending => panic!("nothing to wait for"),
-    }
+    tried(brief, context).unwrap()
 }
 
 fn snapshot(form: BriefForm) -> BriefSnapshot {
@@ -115,17 +112,36 @@ fn forbidden_words_stand_in_the_rules_and_nowhere_else() {
 }
 
 #[test]
-fn each_language_has_its_own_words_and_the_others_get_english() {
-    let brief = briefs().remove(0).1;
+fn each_language_has_its_own_words_and_the_others_are_refused() {
+    let mut brief = briefs().remove(0).1;
+    brief.content_plan.clear();
     let mut seen = BTreeSet::new();
-    for frame in &FRAMES {
-        let outline = write(&BriefSnapshot { language: frame.tag.to_owned(), ..brief.clone() }, &BTreeMap::new());
-        assert!(!everything(&outline).contains(['{', '}']), "{}", frame.tag);
-        assert!(seen.insert(outline.summary), "{}", frame.tag);
+    for (language, _) in orchestration::api::languages::LANGUAGES {
+        let outline = write(&BriefSnapshot { language: language.to_owned(), ..brief.clone() }, &BTreeMap::new());
+        assert!(!everything(&outline).contains(['{', '}']), "{language}");
+        assert!(seen.insert(outline.summary), "{language}");
     }
-    assert_eq!(seen.len(), 13);
-    let of = |tag: &str| write(&BriefSnapshot { language: tag.to_owned(), ..brief.clone() }, &BTreeMap::new()).summary;
-    assert_eq!((of("sw"), of("pt-BR"), of("zh_Hant")), (of("en"), of("pt"), of("zh")));
+    assert_eq!((seen.len(), FRAMES.len()), (14, 14));
+    let asked = |own: &str, planned: &str| {
+        let item = |language: &str| WantedContent {
+            platform: "email".to_owned(),
+            format: "email".to_owned(),
+            language: language.to_owned(),
+            count: 1,
+        };
+        let content_plan = vec![item("en"), item(planned)];
+        tried(&BriefSnapshot { language: own.to_owned(), content_plan, ..brief.clone() }, &BTreeMap::new())
+    };
+    let summary = |own: &str| asked(own, "en").unwrap().summary;
+    assert_eq!(summary("pt-BR"), summary("pt"));
+    assert_eq!(summary(""), summary("en"), "a brief that names no language is in the house's");
+    for (own, planned, refused) in
+        [("sw", "en", "sw"), ("zh_Hant", "en", "zh_Hant"), ("en", "vi", "vi"), ("he", "th", "he"), ("und", "en", "und")]
+    {
+        let ProviderError::Rejected { code } = asked(own, planned).unwrap_err() else { panic!("{own} {planned}") };
+        let named = format!("LANGUAGE_UNSUPPORTED: {refused:?} is not written here, only en, de");
+        assert!(code.starts_with(&named), "{code}");
+    }
 }
 
 #[test]
@@ -148,11 +164,11 @@ fn a_brief_with_the_bare_minimum_is_still_a_strategy() {
 }
 
 #[test]
-fn what_a_person_asked_for_is_taken_into_account() {
+fn what_a_person_said_of_an_earlier_version_is_asked_about_and_never_quoted() {
     let brief = briefs().remove(0).1;
-    let context = BTreeMap::from([("reason".to_owned(), "fewer channels.".to_owned())]);
+    let context = BTreeMap::from([("rejected_because".to_owned(), "the client is stingy".to_owned())]);
     let (before, after) = (write(&brief, &BTreeMap::new()), write(&brief, &context));
-    assert!(everything(&after).contains("Taken into account: fewer channels."));
+    assert!(!format!("{after:?}").contains("stingy"));
     assert_ne!(before.writer.prompt_hash, after.writer.prompt_hash);
 }
 

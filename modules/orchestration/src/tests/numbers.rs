@@ -1,0 +1,42 @@
+//! The numbers of the sagas at their border. Times, rounds and roles stand in the picture of definitions.
+
+use super::*;
+use saga_core::id::Position;
+
+fn planned(counts: &[u64]) -> serde_json::Value {
+    let mut brief = serde_json::to_value(ClientToDelivery::example().unwrap()).unwrap();
+    let item = |count: &u64| serde_json::json!({"platform": "linkedin", "format": "post", "count": count});
+    brief["content_plan"] = counts.iter().map(item).collect();
+    brief
+}
+
+#[test]
+fn twelve_pieces_are_a_plan_and_thirteen_are_refused_at_the_door() {
+    let definition = define::<ClientToDelivery>();
+    let door = |counts: &[u64]| (definition.check_input)(&Payload::of(&planned(counts)).unwrap());
+    for fits in [&[1][..], &[12], &[6, 6], &[1; 12]] {
+        assert_eq!(door(fits), Ok(()), "{fits:?}");
+    }
+    for too_many in [&[13][..], &[6, 7], &[12, 1], &[1; 13]] {
+        let why = door(too_many).unwrap_err();
+        assert!(why.contains("/content_plan") && why.contains("12"), "{too_many:?}: {why}");
+    }
+}
+
+#[test]
+fn a_plan_of_twelve_pieces_is_made_whole_each_with_a_number_of_its_own() {
+    let mut case = ready(with_brief(|brief| brief["content_plan"] = planned(&[5, 7])["content_plan"].clone()));
+    assert_eq!(ready(case.run()).unwrap(), SagaState::Completed);
+    let logs = case.world.logs();
+    let (_, production) = logs.iter().find(|(name, _)| name == "production").unwrap();
+    let log = ready(production.read_log(Position::ZERO, usize::MAX)).unwrap();
+    let made = log.iter().filter(|recorded| recorded.name == "CreativeAssetCreated");
+    let mut variants: Vec<u64> = made
+        .map(|recorded| {
+            let event: serde_json::Value = serde_json::from_str(recorded.data.as_str()).unwrap();
+            event["variant"].as_u64().unwrap()
+        })
+        .collect();
+    variants.sort_unstable();
+    assert_eq!(variants, (1..=12).collect::<Vec<_>>());
+}
