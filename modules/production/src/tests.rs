@@ -4,6 +4,7 @@ mod assets;
 mod drafts;
 mod events;
 mod laws;
+mod numbers;
 
 use crate::api::dtos::{
     AssetBasis, AssetChanges, AssetContent, AssetCopy, AssetDoc, AssetMade, AssetSpec, AssetStatus, BriefEssentials,

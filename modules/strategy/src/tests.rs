@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 mod laws;
 mod machine;
+mod numbers;
 mod refusals;
 mod upcasts;
 mod views;
