@@ -9,6 +9,8 @@ mod compat;
 #[cfg(test)]
 mod contracts;
 #[cfg(test)]
+mod definitions;
+#[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod foreign;
