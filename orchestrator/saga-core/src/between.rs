@@ -14,12 +14,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Stands between a caller and a store. Only writers can be changed; reads pass on as they are. It promises what the
-/// store behind it promises, except for what it changes.
+/// Stands between a caller and a store. Writers can be changed; reads pass on as they are, or do not work. It promises what
+/// the store behind it promises, except for what it changes.
 #[async_trait]
 pub trait Between: Send + Sync {
     /// Who answers: asked once for each call.
     fn store(&self) -> &SharedStore;
+    /// Asked before each read of events, documents and the inbox: whether it works now.
+    fn readable(&self) -> Result<(), ReadError> {
+        Ok(())
+    }
     /// As [`EventStore::commit`].
     async fn commit(&self, batch: Batch) -> Commit {
         self.store().commit(batch).await
@@ -62,30 +66,38 @@ impl<B: Between> EventStore for Passing<B> {
         self.0.commit(batch).await
     }
     async fn read(&self, stream: &StreamId, after: Version, limit: usize) -> Result<Vec<Recorded>, ReadError> {
+        self.0.readable()?;
         self.0.store().read(stream, after, limit).await
     }
     async fn read_log(&self, after: Position, limit: usize) -> Result<Vec<Recorded>, ReadError> {
+        self.0.readable()?;
         self.0.store().read_log(after, limit).await
     }
     async fn answered(&self, saga: Uuid, deed: StepKey, undo: StepKey) -> Result<Recollection, ReadError> {
+        self.0.readable()?;
         self.0.store().answered(saga, deed, undo).await
     }
 }
 #[async_trait]
 impl<B: Between> Documents for Passing<B> {
     async fn get(&self, projection: &str, version: u16, key: &str) -> Result<Option<Document>, ReadError> {
+        self.0.readable()?;
         self.0.store().get(projection, version, key).await
     }
     async fn find(&self, find: &Find) -> Result<Vec<Document>, ReadError> {
+        self.0.readable()?;
         self.0.store().find(find).await
     }
     async fn keys_ending(&self, projection: &str, version: u16, ending: &str) -> Result<Vec<String>, ReadError> {
+        self.0.readable()?;
         self.0.store().keys_ending(projection, version, ending).await
     }
     async fn checkpoint(&self, consumer: &str) -> Result<Position, ReadError> {
+        self.0.readable()?;
         self.0.store().checkpoint(consumer).await
     }
     async fn cached(&self, what: &Cached) -> Result<Option<Payload>, ReadError> {
+        self.0.readable()?;
         self.0.store().cached(what).await
     }
 }

@@ -142,9 +142,9 @@ pub async fn fold_page(
     Ok(())
 }
 
-/// Whether a commit of documents and checkpoints happened. They are overwritten by the same fold again, so a lost answer
-/// needs no reading back.
-pub(crate) fn written(commit: Commit) -> Result<(), CatchUpError> {
+/// Whether a commit of documents and checkpoints is known to have happened. Where it is not, the checkpoint says it: it is
+/// read again before anything is folded again.
+pub fn written(commit: Commit) -> Result<(), CatchUpError> {
     let why = match commit {
         Commit::Ok(_) => return Ok(()),
         Commit::Conflict(conflict) => conflict.to_string(),

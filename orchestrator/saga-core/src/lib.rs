@@ -23,6 +23,8 @@ pub mod event;
 pub mod execution;
 pub mod export;
 pub mod fact;
+#[cfg(feature = "laws")]
+pub mod fates;
 pub mod host;
 pub mod id;
 pub mod identity;

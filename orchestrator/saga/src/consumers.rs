@@ -3,9 +3,9 @@
 use crate::feed::Feed;
 use crate::host::{Host, PAUSE};
 use futures::FutureExt;
-use saga_core::batch::{Batch, Commit};
+use saga_core::batch::Batch;
 use saga_core::bus::BusError;
-use saga_core::catchup::{Kept, PROJECTION_PAGE, blocked, cut, fold_page, standing};
+use saga_core::catchup::{Kept, PROJECTION_PAGE, blocked, cut, fold_page, standing, written};
 use saga_core::envelope::Recorded;
 use saga_core::host::{Served, serve};
 use saga_core::id::{Direction, Position, StreamId};
@@ -60,12 +60,27 @@ impl Host {
                 Err(why) => {
                     self.health.trouble(&consumer, why.to_string());
                     self.pause().await;
+                    // Perhaps it was written, and folding the same page over its own documents would count it twice:
+                    // where it goes on is what the store says now.
+                    let Some((stands, parked)) = self.stands(&consumer, source).await else { return };
+                    if stands > at {
+                        self.health.well(&consumer);
+                    }
+                    (at, streams) = (stands, parked);
                 }
             }
         }
     }
-    /// Where a consumer goes on, once it is known that this is a place in its source's log.
+    /// Where a consumer begins.
     async fn begin(&self, consumer: &str, source: &str) -> Option<(Position, BTreeSet<StreamId>)> {
+        let stands = self.stands(consumer, source).await;
+        if stands.is_some() {
+            self.health.well(consumer);
+        }
+        stands
+    }
+    /// Where a consumer goes on, once it is known that this is a place in its source's log.
+    async fn stands(&self, consumer: &str, source: &str) -> Option<(Position, BTreeSet<StreamId>)> {
         loop {
             if self.tasks.is_stopping() {
                 return None;
@@ -75,10 +90,7 @@ impl Host {
                 found = self.found(consumer, source) => found,
             };
             match found {
-                Ok(found) => {
-                    self.health.well(consumer);
-                    return Some(found);
-                }
+                Ok(found) => return Some(found),
                 Err(why) => self.unheard(consumer, &why).await,
             }
         }
@@ -120,33 +132,36 @@ impl Host {
                     continue;
                 }
             };
-            self.health.well(&consumer);
-            for recorded in &page {
-                match self.reactions(&reactor, source, recorded).await {
-                    Ok(parked) => {
-                        let marks = marks(consumer.clone(), source == self.module.name, recorded);
-                        let documents = parked.iter().map(Parked::write).collect();
-                        let fence = self.fence.clone();
-                        let batch = Batch { marks, documents, fence, ..Batch::default() };
-                        let listens = reactor
-                            .reactions
-                            .iter()
-                            .any(|(module, event, _)| *module == source && *event == recorded.name);
-                        // Events that do not concern it move its checkpoint with the next one that does.
-                        if listens && !matches!(self.store.commit(batch).await, Commit::Ok(_)) {
-                            self.pause().await;
-                            break;
-                        }
-                        at = public_place(recorded);
-                    }
-                    Err(why) => {
-                        self.health.trouble(&consumer, why);
-                        self.pause().await;
-                        break;
-                    }
+            match self.all_reacted(&reactor, source, &page, &mut at).await {
+                Ok(()) => self.health.well(&consumer),
+                Err(why) => {
+                    self.health.trouble(&consumer, why);
+                    self.pause().await;
                 }
             }
         }
+    }
+    /// Reacts to one event after the other; `at` follows those whose reactions are done, and whose place is kept.
+    async fn all_reacted(
+        &self,
+        reactor: &Reactor,
+        source: &str,
+        page: &[Recorded],
+        at: &mut Position,
+    ) -> Result<(), String> {
+        for recorded in page {
+            let parked = self.reactions(reactor, source, recorded).await?;
+            let listens = |(module, event, _): &(&str, &str, _)| *module == source && *event == recorded.name;
+            // Events that do not concern it move its checkpoint with the next one that does.
+            if reactor.reactions.iter().any(listens) {
+                let marks = marks(reactor.consumer(self.module.name, source), source == self.module.name, recorded);
+                let documents = parked.iter().map(Parked::write).collect();
+                let batch = Batch { marks, documents, fence: self.fence.clone(), ..Batch::default() };
+                written(self.store.commit(batch).await).map_err(|why| why.to_string())?;
+            }
+            *at = public_place(recorded);
+        }
+        Ok(())
     }
     async fn reactions(&self, reactor: &Reactor, source: &str, recorded: &Recorded) -> Result<Vec<Parked>, String> {
         let at = At::of(source, recorded);
