@@ -230,3 +230,48 @@ fn broken_link(events: &[Recorded]) -> Option<String> {
         (expected != event.chain).then(|| format!("es_events position {} is not what was written", event.position))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::Executor as _;
+
+    async fn ask(connection: &mut SqliteConnection, setting: &str) -> String {
+        let row = connection.fetch_one(AssertSqlSafe(format!("PRAGMA {setting}"))).await.unwrap();
+        row.try_get::<i64, _>(0).map(|number| number.to_string()).unwrap_or_else(|_| row.get(0))
+    }
+
+    /// The values stand here once more, so that changing what is asked for changes nothing about what is promised.
+    #[tokio::test]
+    async fn who_writes_flushes_every_commit_and_who_reads_cannot_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("m.db");
+        let mut connection = writer(&file, "m", None).await.unwrap();
+        let promised = [
+            ("journal_mode", "wal"),
+            ("synchronous", "2"),
+            ("foreign_keys", "1"),
+            ("busy_timeout", "5000"),
+            ("trusted_schema", "0"),
+            ("cell_size_check", "1"),
+        ];
+        for (setting, wanted) in promised {
+            assert_eq!(ask(&mut connection, setting).await, wanted, "{setting}");
+            assert!(SETTINGS.contains(&(setting, wanted)), "{setting} is not read back");
+        }
+        connection.execute("CREATE TABLE t (a)").await.unwrap();
+        let refused = readers(&file).execute("INSERT INTO t VALUES (1)").await.unwrap_err();
+        assert!(refused.to_string().contains("readonly"), "{refused}");
+    }
+
+    /// A file that cannot have a write-ahead log is no store, whatever else works.
+    #[tokio::test]
+    async fn a_setting_that_did_not_take_is_refused() {
+        match writer(Path::new(":memory:"), "m", None).await {
+            Err(OpenError::Unsafe { setting, found, wanted, .. }) => {
+                assert_eq!((setting.as_str(), found.as_str(), wanted.as_str()), ("journal_mode", "memory", "wal"));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
