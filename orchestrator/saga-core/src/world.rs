@@ -4,15 +4,16 @@
 
 mod look;
 mod participants;
+mod recorded;
+mod writing;
 
-use crate::batch::{Batch, Commit, Conflict};
 use crate::definition::Definition;
 use crate::envelope::Actor;
 use crate::execution::{Act, Answering, Deed, Execution, OrderKind, Ordered, Signal};
-use crate::fact::{By, SagaStarted};
-use crate::host::group_fence;
+use crate::fact::{By, SagaFact, SagaStarted};
+use crate::fates::{Fates, Schedule};
 use crate::id::{Direction, Epoch, Position, SagaId};
-use crate::journal::{self, Once, Suspect};
+use crate::journal::{self, HistoryError};
 use crate::json::Payload;
 use crate::machine::Machine;
 use crate::machine::coordinator::{Coordinator, Definitions, In, Out, Told};
@@ -40,8 +41,12 @@ pub struct Faults {
     pub twice: bool,
     /// The coordinator dies after this many commits, sends and acknowledgements.
     pub crash_at: Option<u64>,
-    /// Commits of the coordinator whose answer is lost, though they happened: every n-th.
-    pub unknown_every: Option<u64>,
+    /// What becomes of commits of the coordinator, and of its reads.
+    pub facts: Fates,
+    /// The same of every module's store.
+    pub deeds: Fates,
+    /// Commits of the coordinator take their time: other things happen while they are under way.
+    pub late: bool,
     /// The undo of this step never happens, and nobody answers it.
     pub undo_silence: Option<String>,
     /// Whoever performs this step, or its undo (`true`), answers so many times that it cannot now.
@@ -56,6 +61,7 @@ pub struct Faults {
 
 enum Work {
     In(In),
+    Commit(writing::Facts),
     Deliver(SagaId, Act),
     Reply(SagaId, Answering, Answer),
 }
@@ -79,13 +85,18 @@ pub struct World {
     modules: BTreeMap<&'static str, (Module, SharedStore)>,
     definitions: Arc<Definitions>,
     coordinator: Coordinator,
+    /// As it is: whoever looks from outside is spared every fate.
     journal: SharedStore,
+    facts: Arc<Schedule>,
+    deeds: Arc<Schedule>,
     epoch: Epoch,
     work: VecDeque<Work>,
     held: Vec<(SagaId, Act)>,
     points: u64,
-    commits: u64,
     tickets: u64,
+    asked: BTreeMap<u64, recorded::Asked>,
+    /// The facts of each saga, as far as they were read to see whether something stands in the log.
+    read: BTreeMap<SagaId, Vec<SagaFact>>,
 }
 
 /// Silence ends at last: what is repeated for ever behind the pivot has to come through when the weather clears.
@@ -93,6 +104,9 @@ const SILENCES_MAX: u64 = 40;
 
 /// One saga and a thousand steps later something is wrong with the law, not with the saga.
 const TURNS_MAX: u32 = 200_000;
+/// So many inputs follow from one another without anything from outside: a coordinator that turns in a circle is named, and
+/// does not hang its test.
+const INPUTS_MAX: u32 = 50_000;
 
 impl World {
     /// In memory.
@@ -136,12 +150,15 @@ impl World {
             coordinator: Coordinator::new(Arc::clone(&definitions), 7),
             definitions,
             journal,
+            facts: Arc::default(),
+            deeds: Arc::default(),
             epoch: Epoch::ZERO,
             work: VecDeque::new(),
             held: Vec::new(),
             points: 0,
-            commits: 0,
             tickets: 0,
+            asked: BTreeMap::new(),
+            read: BTreeMap::new(),
         };
         world.recover().await?;
         Ok(world)
@@ -167,6 +184,7 @@ impl World {
     /// Starts a saga with its whole first fact.
     pub fn start_as(&mut self, saga: SagaId, started: SagaStarted) -> u64 {
         self.tickets += 1;
+        self.asked.insert(self.tickets, recorded::Asked { saga, request: None });
         self.work.push_back(Work::In(In::Start { saga, started, ticket: Some(self.tickets) }));
         self.tickets
     }
@@ -179,6 +197,7 @@ impl World {
     /// Orders something with its own accountability.
     pub fn order_as(&mut self, saga: SagaId, ordered: Ordered) -> u64 {
         self.tickets += 1;
+        self.asked.insert(self.tickets, recorded::Asked { saga, request: ordered.by.request });
         let signal = Signal::Ordered(ordered);
         self.work.push_back(Work::In(In::Signal { saga, signal, ticket: Some(self.tickets) }));
         self.tickets
@@ -219,7 +238,12 @@ impl World {
     }
     /// Runs until nothing moves any more: every saga ended, waits for a person, or waits for a signal.
     pub async fn run(&mut self) -> Result<(), String> {
-        if self.run_for(TURNS_MAX).await? { Ok(()) } else { Err("the world does not come to rest".to_owned()) }
+        if self.run_for(TURNS_MAX).await? {
+            return Ok(());
+        }
+        let sagas = self.coordinator.sagas().map(|exec| format!("{}: {:#?}", exec.saga(), exec.waiting()));
+        let sagas: Vec<String> = sagas.collect();
+        Err(format!("the world does not come to rest after {TURNS_MAX} turns; what its sagas wait for: {sagas:#?}"))
     }
     /// Runs for so many turns, or until nothing moves any more: then it is true.
     pub async fn run_for(&mut self, turns: u32) -> Result<bool, String> {
@@ -261,8 +285,20 @@ impl World {
         moving.filter_map(|exec| self.coordinator.due(exec.saga())).min()
     }
     async fn turn(&mut self, work: Work) -> Result<(), String> {
+        self.facts.follow(self.faults.facts);
+        self.deeds.follow(self.faults.deeds);
+        let met = self.facts.met() + self.deeds.met();
+        let done = self.work_on(work).await;
+        self.reached += self.facts.met() + self.deeds.met() - met;
+        done
+    }
+    async fn work_on(&mut self, work: Work) -> Result<(), String> {
         match work {
             Work::In(input) => self.feed(input).await,
+            Work::Commit(facts) => match self.write(facts).await? {
+                Some(input) => self.feed(input).await,
+                None => Ok(()),
+            },
             Work::Deliver(saga, act) if self.faults.queued && act.module().is_some() => {
                 self.reached += 1;
                 self.held.push((saga, act));
@@ -274,7 +310,8 @@ impl World {
                     self.reached += 1;
                     let again = self.perform(saga, &act).await?;
                     // Functions remember nothing, and weather may have passed meanwhile.
-                    let loose = act.deed == Deed::Run || matches!(served, Some(Answer::Retry { .. }));
+                    let weather = |answer: &Option<Answer>| matches!(answer, Some(Answer::Retry { .. }));
+                    let loose = act.deed == Deed::Run || weather(&served) || weather(&again);
                     if !loose && served.is_some() && again.is_some() && again != served {
                         return Err(format!("{}: answered {served:?}, then {again:?}", act.step));
                     }
@@ -307,6 +344,13 @@ impl World {
         }
         Ok(())
     }
+    async fn load(&self, saga: SagaId) -> Result<In, String> {
+        match journal::history(&self.facts.over(Arc::clone(&self.journal)), saga).await {
+            Ok(history) => Ok(In::Loaded { saga, history }),
+            Err(HistoryError::Read(_)) => Ok(In::LoadFailed { saga, for_good: None }),
+            Err(why @ HistoryError::Decode { .. }) => Err(why.to_string()),
+        }
+    }
     /// The coordinator dies with everything it had in memory; another one takes over from the log.
     pub async fn crash(&mut self) -> Result<(), String> {
         self.work.clear();
@@ -330,50 +374,31 @@ impl World {
     }
     async fn feed(&mut self, input: In) -> Result<(), String> {
         let mut inputs = VecDeque::from([input]);
+        let mut fed = 0;
         while let Some(input) = inputs.pop_front() {
+            fed += 1;
+            if fed > INPUTS_MAX {
+                return Err(format!("the coordinator turns in a circle; {fed} inputs later it hears {input:?}"));
+            }
             let mut out = Vec::new();
             self.coordinator.step(self.clock.now(), input, &mut out);
             for output in out {
+                self.stands_in_the_log(&output).await?;
                 match output {
                     Out::Commit { saga, expected, facts, once, at } => {
-                        let events = journal::events_of(&facts, &*self.ids, at).map_err(|why| why.to_string())?;
-                        let suspect = Suspect::of(&events);
-                        let stream = journal::stream_of(saga).ok_or("no stream")?;
-                        let fence = Some(group_fence(0, self.epoch));
-                        let inbox = once.map(Once::row);
-                        let batch = Batch { inbox, ..journal::batch_of(stream, expected, events, fence) };
-                        let commit = self.journal.commit(batch).await;
-                        self.commits += 1;
-                        let lost = self.faults.unknown_every.is_some_and(|every| self.commits.is_multiple_of(every));
-                        self.reached += u64::from(lost);
-                        let points = self.points;
-                        let crashed_before = self.epoch;
-                        self.points = points + 1;
-                        if self.faults.crash_at == Some(self.points) {
+                        let facts = writing::Facts { saga, expected, facts, once, at };
+                        if self.faults.late {
                             self.reached += 1;
-                            return Box::pin(self.crash()).await;
+                            self.work.push_back(Work::Commit(facts));
+                            continue;
                         }
-                        debug_assert_eq!(crashed_before, self.epoch);
-                        inputs.push_back(match commit {
-                            Commit::Ok(_) if !lost => In::Committed { saga },
-                            Commit::Conflict(Conflict::Answered { payload_hash: digest, .. }) => {
-                                In::Known { saga, digest }
-                            }
-                            Commit::Rejected(why) => {
-                                let step = suspect.and_then(|suspect| suspect.step());
-                                In::Rejected { saga, step, why: why.to_string() }
-                            }
-                            Commit::Ok(_)
-                            | Commit::Conflict(_)
-                            | Commit::Fenced { .. }
-                            | Commit::Retryable(_)
-                            | Commit::Unknown(_) => In::NotCommitted { saga },
-                        });
+                        match self.write(facts).await? {
+                            Some(answered) => inputs.push_back(answered),
+                            // What it would have done next is done by another one, from the log.
+                            None => return Ok(()),
+                        }
                     }
-                    Out::Load { saga, .. } => {
-                        let history = journal::history(&self.journal, saga).await.map_err(|why| why.to_string())?;
-                        inputs.push_back(In::Loaded { saga, history });
-                    }
+                    Out::Load { saga, .. } => inputs.push_back(self.load(saga).await?),
                     Out::Perform { saga, act } => {
                         let (step, direction, attempt) = (act.step.clone(), act.direction, act.attempt);
                         inputs.push_back(match self.faults.bus_refuses.clone() {
@@ -397,11 +422,7 @@ impl World {
                     }
                     // There is one group, and nobody counts.
                     Out::Moved { .. } | Out::HandOn { .. } | Out::Counted { .. } => {}
-                    Out::Stray { saga, what, ticket: _ } => {
-                        if let Some(batch) = journal::anomaly(saga, &what, &*self.ids, self.clock.now()) {
-                            let _kept = self.journal.commit(batch).await;
-                        }
-                    }
+                    Out::Stray { saga, what, ticket: _ } => self.keep(saga, &what).await,
                 }
             }
         }

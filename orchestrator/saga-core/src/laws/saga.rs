@@ -3,6 +3,7 @@
 use crate::audit::audit_logs;
 use crate::event::EventSet;
 use crate::fact::SagaFact;
+use crate::fates::{Fate, Fates};
 use crate::id::{Position, SagaId};
 use crate::view::SagaState;
 use crate::world::{Faults, World};
@@ -152,7 +153,7 @@ pub async fn survives<F: Future<Output = Case>>(make: impl Fn() -> F) -> Result<
     survives_every(1, make).await
 }
 
-/// **survives**: a crash after every fact, send and acknowledgement, and a lost commit answer at each, change no ending;
+/// **survives**: a crash after every fact, send and acknowledgement, and every [`Fate`] of a commit, change no ending;
 /// neither on the way forward nor on the way back. Only every `nth` point is tried: real files are slow.
 pub async fn survives_every<F: Future<Output = Case>>(nth: usize, make: impl Fn() -> F) -> Result<(), String> {
     let mut clean = make().await;
@@ -176,11 +177,16 @@ pub async fn survives_every<F: Future<Output = Case>>(nth: usize, make: impl Fn(
                 break;
             }
         }
-        for every in [1, 2, 3] {
-            let faults = Faults { refuse: refuse.clone(), unknown_every: Some(every + 1), ..Faults::default() };
-            let (_, state) = with_fault(&make, faults).await?;
-            if state != ending {
-                return Err(format!("lost answers every {every}: {} not {}", state.word(), ending.word()));
+        for (every, fate) in [2, 3, 4].into_iter().flat_map(|every| Fate::ALL.map(|fate| (every, fate))) {
+            let fates = Fates::Every(every, fate);
+            let facts = Faults { refuse: refuse.clone(), facts: fates, ..Faults::default() };
+            let deeds = Faults { refuse: refuse.clone(), deeds: fates, ..Faults::default() };
+            for faults in [Faults { late: true, ..facts.clone() }, facts, deeds] {
+                let at = format!("{faults:?}");
+                let (_, state) = with_fault(&make, faults).await?;
+                if state != ending {
+                    return Err(format!("{at}: {} not {}", state.word(), ending.word()));
+                }
             }
         }
     }

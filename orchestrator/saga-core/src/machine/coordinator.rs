@@ -359,8 +359,11 @@ impl Coordinator {
         }
     }
     fn tick(&mut self, now: Timestamp, out: &mut Vec<Out>) {
-        while let Some((due, saga)) = self.timers.first().copied().filter(|(due, _)| *due <= now) {
-            self.timers.remove(&(due, saga));
+        // Each once, or one that is due again at once would keep the others waiting; and some are moved by those before them.
+        for (due, saga) in self.timers.iter().take_while(|(due, _)| *due <= now).copied().collect::<Vec<_>>() {
+            if !self.timers.remove(&(due, saga)) {
+                continue;
+            }
             if let Some(entry) = self.sagas.get_mut(&saga) {
                 entry.due = None;
                 entry.queue.push((Signal::Due, None));

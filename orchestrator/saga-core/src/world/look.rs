@@ -49,6 +49,10 @@ impl World {
         let modules = self.modules.iter().map(|(name, (_, store))| ((*name).to_owned(), Arc::clone(store)));
         std::iter::once(("orchestration".to_owned(), Arc::clone(&self.journal))).chain(modules).collect()
     }
+    /// How many commits and reads did not end as they would have.
+    pub fn fates_met(&self) -> u64 {
+        self.facts.met() + self.deeds.met()
+    }
     /// The definitions of this world.
     pub fn definitions(&self) -> &Arc<Definitions> {
         &self.definitions

@@ -1,8 +1,10 @@
 //! Whoever performs an act: modules behind their barrier, and functions that run beside the coordinator.
 
+use super::recorded::is_kept;
 use super::{SILENCES_MAX, World};
 use crate::batch::Batch;
 use crate::execution::{Act, Deed as ActDeed};
+use crate::fates::Fates;
 use crate::host::{Delivered, Served, serve_beside};
 use crate::id::{Direction, SagaId};
 use crate::machine::participant::entry;
@@ -48,8 +50,12 @@ impl World {
                 self.project().await?;
                 let logs = self.modules.iter().map(|(name, (_, log))| ((*name).to_owned(), Arc::clone(log)));
                 let heads: Arc<dyn Heads> = Arc::new(Others(logs.collect()));
-                match serve_beside(module, store, (&self.ids, &heads), self.clock.now(), &delivered).await {
-                    Served::Answered(answer) => Ok(Some(answer)),
+                let fated = self.deeds.over(Arc::clone(store));
+                match serve_beside(module, &fated, (&self.ids, &heads), self.clock.now(), &delivered).await {
+                    Served::Answered(answer) => {
+                        is_kept(store, (saga, act), &answer).await?;
+                        Ok(Some(answer))
+                    }
                     Served::Stale { .. } => Ok(None),
                     Served::Park(why) => Err(format!("{}: {}: {}", act.step, why.code, why.reason)),
                 }
@@ -61,11 +67,17 @@ impl World {
         if self.faults.lags {
             return Ok(());
         }
+        let hears = self.faults.deeds == Fates::Kind;
         for (module, own) in self.modules.values() {
             for def in &module.projections {
                 for source in def.sources() {
                     let Some((_, log)) = self.modules.get(source) else { continue };
-                    crate::catchup::catch_up(def, own, source, log).await.map_err(|why| why.to_string())?;
+                    let own = self.deeds.over(Arc::clone(own));
+                    match crate::catchup::catch_up(def, &own, source, log).await {
+                        // What a store did not keep is folded once more, before the next command.
+                        Err(why) if hears => return Err(why.to_string()),
+                        Ok(_) | Err(_) => {}
+                    }
                 }
             }
         }

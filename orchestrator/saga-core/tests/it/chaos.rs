@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use saga_core::envelope::Actor;
 use saga_core::execution::{OrderKind, Ordered, Signal};
 use saga_core::fact::By;
+use saga_core::fates::{Fate, Fates};
 use saga_core::json::Payload;
 use saga_core::laws::saga::Case;
 use saga_core::ports::Clock;
@@ -21,7 +22,9 @@ enum Weather {
     Refuse(usize),
     Silence(usize, bool),
     Twice,
-    Unknown(u64),
+    Facts(Fates),
+    Deeds(Fates),
+    Late,
     UndoFails(usize),
     NotNow(usize, bool),
     Calm,
@@ -37,13 +40,22 @@ fn weather() -> impl Strategy<Value = Weather> {
         2 => (0_usize..16).prop_map(Weather::Refuse),
         2 => (0_usize..16, any::<bool>()).prop_map(|(step, happens)| Weather::Silence(step, happens)),
         1 => Just(Weather::Twice),
-        1 => (1_u64..5).prop_map(Weather::Unknown),
+        2 => fates().prop_map(Weather::Facts),
+        2 => fates().prop_map(Weather::Deeds),
+        1 => Just(Weather::Late),
         1 => (0_usize..16).prop_map(Weather::UndoFails),
         1 => (0_usize..16, any::<bool>()).prop_map(|(step, undo)| Weather::NotNow(step, undo)),
         2 => Just(Weather::Calm),
         3 => (0_usize..7).prop_map(Weather::Order),
         2 => Just(Weather::Answer),
         1 => Just(Weather::Deadline),
+    ]
+}
+
+fn fates() -> impl Strategy<Value = Fates> {
+    prop_oneof![
+        (2_u64..6, prop::sample::select(&Fate::ALL)).prop_map(|(every, fate)| Fates::Every(every, fate)),
+        (any::<u64>(), 2_u64..8).prop_map(|(seed, one_in)| Fates::Any { seed, one_in }),
     ]
 }
 
@@ -98,7 +110,9 @@ async fn play(mut case: Case, steps: &[&str], seed: u64, days: &[Weather]) -> Re
             Weather::Refuse(number) => case.world.faults.refuse = Some(step(*number)),
             Weather::Silence(number, happens) => case.world.faults.silence = Some((step(*number), *happens)),
             Weather::Twice => case.world.faults.twice = true,
-            Weather::Unknown(every) => case.world.faults.unknown_every = Some(every + 1),
+            Weather::Facts(fates) => case.world.faults.facts = *fates,
+            Weather::Deeds(fates) => case.world.faults.deeds = *fates,
+            Weather::Late => case.world.faults.late = true,
             Weather::UndoFails(number) => case.world.faults.undo_silence = Some(step(*number)),
             Weather::NotNow(number, undo) => case.world.faults.weather = Some((step(*number), *undo, 12)),
             Weather::Calm => case.world.faults = Faults::default(),
