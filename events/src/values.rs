@@ -3,6 +3,8 @@
 use saga_core::envelope::sha256_hex;
 use serde::{Deserialize, Serialize};
 
+pub mod world;
+
 /// An amount in integer minor units of a currency (ISO 4217).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
@@ -11,6 +13,11 @@ pub struct Money {
     pub minor: i64,
     pub currency: String,
 }
+
+/// 100,000,000,000,000 minor units (10^14): more than any client has, and times 10,000 basis points it still is an `i64`.
+pub const MONEY_MINOR_MAX: i64 = 100_000_000_000_000;
+/// The whole in basis points: 100 %.
+pub const WHOLE_BP: u32 = 10_000;
 
 /// 65,536 bytes: longer texts live beside the log, and events stay small.
 pub const TEXT_BYTES_MAX: usize = 65_536;

@@ -11,6 +11,7 @@ use saga_core::stage::{STAGE_TIME, Stage};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+mod door;
 mod forms;
 mod laws;
 mod machine;

@@ -14,6 +14,7 @@ pub mod api {
 }
 mod internal {
     mod client_to_delivery;
+    mod door;
     mod headings;
     mod packing;
     mod printed_proof;

@@ -3,6 +3,7 @@
 use saga_core::codes::{self, Code};
 use saga_core::control::{ControlError, Page, Receipt, View};
 use saga_core::id::RequestId;
+use saga_core::input::Misfit;
 use saga_core::view::SagaShow;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -187,6 +188,9 @@ pub struct ErrorFields {
     pub exit: u8,
     /// The request it answers, if it had an id.
     pub request_id: Option<RequestId>,
+    /// Every place of an input that does not fit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub misfits: Vec<Misfit>,
 }
 
 impl ErrorBody {
@@ -201,13 +205,14 @@ impl ErrorBody {
                 retryable: error.retryable,
                 exit,
                 request_id,
+                misfits: error.misfits.clone(),
             },
         }
     }
     /// The error itself.
     pub fn into_error(self) -> ControlError {
-        let ErrorFields { code, message, hint, retryable, .. } = self.error;
-        ControlError { code, message, hint, retryable }
+        let ErrorFields { code, message, hint, retryable, misfits, .. } = self.error;
+        ControlError { code, message, hint, retryable, misfits }
     }
 }
 

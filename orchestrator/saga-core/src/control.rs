@@ -2,6 +2,7 @@
 
 use crate::envelope::Actor;
 use crate::id::{RequestId, SagaId};
+use crate::input::Misfit;
 use crate::json::Payload;
 use crate::time::Timestamp;
 use crate::view::{Foreseen, HistoryRow, ModuleRow, SagaRow, SagaShow, SagaState, Trouble, Verdicts, Why};
@@ -325,12 +326,21 @@ pub struct ControlError {
     pub hint: Vec<String>,
     /// Whether trying again is sensible.
     pub retryable: bool,
+    /// Every place of an input that does not fit, for programs; the message says the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub misfits: Vec<Misfit>,
 }
 
 impl ControlError {
     /// An error with a code of [`crate::codes`].
     pub fn new(code: crate::codes::Code, message: impl Into<String>) -> Self {
-        Self { code: code.id.to_owned(), message: message.into(), hint: Vec::new(), retryable: code.retryable }
+        Self {
+            code: code.id.to_owned(),
+            message: message.into(),
+            hint: Vec::new(),
+            retryable: code.retryable,
+            misfits: Vec::new(),
+        }
     }
     /// Adds what to do next.
     #[must_use]

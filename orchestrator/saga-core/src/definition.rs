@@ -3,6 +3,7 @@
 use crate::command::{Command, Compensable};
 use crate::envelope::sha256_hex;
 use crate::id::{Direction, StepKey};
+use crate::input::InputFn;
 use crate::json::{self, Payload};
 use crate::limits;
 use crate::module::BoxFuture;
@@ -290,8 +291,7 @@ pub struct Definition {
     pub deadline_ms: u64,
     /// Type of the input.
     pub input: &'static str,
-    /// Whether an input has the right shape.
-    pub check_input: CheckFn,
+    pub(crate) check_input: InputFn,
     /// An input that fits, for people.
     pub example: Option<Payload>,
 }

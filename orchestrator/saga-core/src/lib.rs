@@ -28,6 +28,7 @@ pub mod fates;
 pub mod host;
 pub mod id;
 pub mod identity;
+pub mod input;
 pub mod journal;
 pub mod json;
 #[cfg(feature = "laws")]

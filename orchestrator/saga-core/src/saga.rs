@@ -2,6 +2,7 @@
 
 use crate::command::Compensable;
 use crate::definition::{Definition, Node, Performer, Role, StepDef, local, payload_of};
+use crate::input::{self, Misfit};
 use crate::json::Payload;
 use crate::policy::{AtMost, Deadline, OnUnknown, Retry, StepPolicy};
 use crate::step::{Action, Function, Gate, Work};
@@ -22,9 +23,11 @@ pub trait Saga: Serialize + DeserializeOwned + Send + Sync + 'static {
     fn example() -> Option<Self> {
         None
     }
-    /// Rules of the input beyond its shape: the first broken one, as `(field, what was expected)`.
-    fn check(&self) -> Result<(), (String, String)> {
-        Ok(())
+    /// The door: everything in the input that does not fit, beyond what reading it as this type refuses. Whatever the
+    /// first steps would refuse belongs here, so that nobody is told "accepted" first. Asked once, when a saga is to
+    /// begin; never of the input of one that has begun.
+    fn check(&self) -> Vec<Misfit> {
+        Vec::new()
     }
 }
 
@@ -45,9 +48,9 @@ const SAGA_DEADLINE: Deadline = Deadline::days(366);
 
 /// The definition of a saga, unchecked.
 pub fn define<S: Saga>() -> Definition {
-    let check_input = Arc::new(|payload: &Payload| {
-        let input: S = payload.read().map_err(|why| why.to_string())?;
-        input.check().map_err(|(field, expected)| format!("{field}: {expected}"))
+    let check_input = Arc::new(|payload: &Payload| match payload.read::<S>() {
+        Ok(input) => input.check(),
+        Err(_) => input::unreadable::<S>(payload).into_iter().collect(),
     });
     let head = Definition {
         name: S::NAME,

@@ -4,6 +4,7 @@ use crate::modules::{Replaced, modules};
 use saga::{Error, LocalControl, Orchestrator, Sagas, SystemClock};
 use saga_core::codes;
 use saga_core::control::{Control, ControlError};
+use saga_core::input::sentence;
 use saga_core::ports::{Clock, OpenError, ReadError, Stores};
 use saga_sqlite::SqliteStores;
 use std::path::Path;
@@ -126,6 +127,7 @@ pub fn fault(error: &Error) -> ControlError {
             .hint("keep a copy of the data, then restore a backup"),
         Error::Read(why) => ControlError::new(codes::STORE_UNAVAILABLE, why.to_string()),
         Error::Refused(refusal) => ControlError::new(refusal.code, refusal.message.clone()),
+        Error::Input(misfits) => ControlError::new(codes::INPUT_REFUSED, sentence(misfits)),
         other => ControlError::new(codes::INTERNAL, other.to_string()),
     }
 }

@@ -16,6 +16,7 @@ use saga_core::event::EventSet;
 use saga_core::execution::{Accepted, Execution, OrderKind, Ordered};
 use saga_core::fact::{By, SagaFact};
 use saga_core::id::{SagaId, Version};
+use saga_core::input::sentence;
 use saga_core::journal::stream_of;
 use saga_core::limits;
 use saga_core::ports::ReadError;
@@ -39,6 +40,10 @@ pub(crate) fn failed(error: Error) -> ControlError {
                 Some(hint) => answer.hint(hint),
                 None => answer,
             }
+        }
+        Error::Input(misfits) => {
+            let refused = ControlError::new(codes::INPUT_REFUSED, sentence(&misfits));
+            ControlError { misfits, ..refused }.hint("a whole input that fits: sagactl definition list -o json")
         }
         why @ Error::Nobody => ControlError::new(codes::NOBODY_RUNS, why.to_string()),
         Error::Stopped => ControlError::new(codes::UNREACHABLE, "the orchestrator is stopping"),
@@ -103,23 +108,6 @@ impl LocalControl {
                 Err(ControlError::new(codes::SAGA_AMBIGUOUS, message).hint(ids.join(" or ")))
             }
         }
-    }
-    /// An input that does not fit is told what fits: the field in an example that does.
-    fn with_example(&self, error: ControlError, kind: &str, version: Option<u16>) -> ControlError {
-        if error.code != codes::INPUT_REFUSED.id {
-            return error;
-        }
-        let example = self.sagas.definition(kind, version).and_then(|definition| definition.example.clone());
-        let Some(example) = example.and_then(|example| example.read::<serde_json::Value>().ok()) else { return error };
-        let pointer = error.message.split(": ").find(|part| part.starts_with('/')).unwrap_or_default().to_owned();
-        // The nearest place that the example has: an unknown field is answered with its neighbours.
-        let mut place = pointer.as_str();
-        while !place.is_empty() && example.pointer(place).is_none() {
-            place = place.rsplit_once('/').map_or("", |(before, _)| before);
-        }
-        let shown: String = example.pointer(place).unwrap_or(&example).to_string().chars().take(300).collect();
-        let place = if place.is_empty() { "the whole input" } else { place };
-        error.hint(format!("for example {place}: {shown}")).hint("a whole example: sagactl definition list -o json")
     }
     async fn execution(&self, text: &str) -> Result<Execution, ControlError> {
         let id = self.resolve(text).await?;
@@ -276,8 +264,7 @@ impl Control for LocalControl {
             What::Start { kind, version, key, input } => {
                 // Without a key of its own, a start is named by its request: asking twice starts one saga.
                 let key = key.unwrap_or_else(|| request.to_string());
-                let begun = self.sagas.start_raw(&kind, version, Some(&key), input, Some(by)).await;
-                let begun = begun.map_err(|why| self.with_example(failed(why), &kind, version))?;
+                let begun = self.sagas.start_raw(&kind, version, Some(&key), input, Some(by)).await.map_err(failed)?;
                 return Ok(Receipt { request, saga: begun.saga, repeated: begun.repeated });
             }
             other => of_saga(other)?,

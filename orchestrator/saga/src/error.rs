@@ -1,7 +1,9 @@
 //! Why an orchestrator does not do what it was asked: what nobody may do, what waits, and what is not known.
 
 use crate::groups::OWNER_WITHIN;
+use saga_core::codes;
 use saga_core::execution::OrderRefused;
+use saga_core::input::{Misfit, sentence};
 use saga_core::outcome::Refused;
 use saga_core::ports::{OpenError, ReadError};
 use saga_core::soundness::PlanFault;
@@ -22,6 +24,9 @@ pub enum Error {
     /// The start or order was refused; nothing changed.
     #[error("{} {}", .0.code.id, .0.message)]
     Refused(OrderRefused),
+    /// The input does not fit its definition: every place, with what would. Nothing was begun.
+    #[error("{} {}", codes::INPUT_REFUSED.id, sentence(.0))]
+    Input(Vec<Misfit>),
     /// A fact of the saga cannot be read here. It stands still; the others go on.
     #[error("{0}")]
     Unreadable(saga_core::journal::HistoryError),

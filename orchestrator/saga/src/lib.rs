@@ -82,6 +82,7 @@ pub mod prelude {
     pub use crate::{Orchestrator, Report, Sagas};
     pub use saga_core::definition::Definition;
     pub use saga_core::id::{SagaId, StepKey};
+    pub use saga_core::input::Misfit;
     pub use saga_core::policy::{AtMost, Deadline, OnUnknown, Retry};
     pub use saga_core::saga::{Plan, Saga};
     pub use saga_core::step::{Gate, In, Item, Maybe, Out, Outs, Step, Stop, Undoing, Until, Using, refuse, retry};

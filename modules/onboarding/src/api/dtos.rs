@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-mod form;
+pub mod form;
 pub use form::{
     AudienceAnswers, BrandAnswers, BriefAnswers, BriefForm, ClientAnswers, ConstraintAnswers, Contact, Contract,
     FormFault, GoalAnswers, KpiAnswer, OfferAnswer, OperationsAnswers, PlanAnswer, ProductAnswers, TimelineAnswer,

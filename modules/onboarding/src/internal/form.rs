@@ -1,22 +1,14 @@
 //! Checks a form at the door and keeps it as it was said. Pure.
 
+use crate::api::dtos::form::values::{FORM_NEWEST, FORM_OLDEST, attachment_faults};
 use crate::api::dtos::{BriefForm, FormFault, IntakeForm};
-use crate::api::events::Attachment;
 use crate::api::ports::CaptureRefused;
-use events::values::{Money, TEXT_BYTES_MAX, Text};
+use events::values::{TEXT_BYTES_MAX, Text, world};
 use saga_core::command::Common;
 use serde_json::{Map, Value};
 
-/// The oldest questionnaire that is read.
-pub(super) const FORM_OLDEST: u32 = 2;
-/// The newest one.
-const FORM_NEWEST: u32 = 2;
-/// 200 characters: a name fits a line.
-const NAME_CHARS_MAX: usize = 200;
-/// 2,048 characters: what browsers and mail programs pass on.
-const URL_CHARS_MAX: usize = 2_048;
-/// 254 bytes: the longest address that mail can be sent to.
-const EMAIL_BYTES_MAX: usize = 254;
+/// Twenty places beside the first: a refusal is read by people.
+const OTHERS_MAX: usize = 20;
 
 /// The answers as they will be recorded, and the long texts that are kept beside the log.
 #[derive(Debug, PartialEq)]
@@ -43,17 +35,40 @@ pub(super) fn check(form: &IntakeForm) -> Result<Checked, CaptureRefused> {
         };
         responses.insert(name.replace('\0', "\u{fffd}"), answer);
     }
-    let answers = BriefForm::read(&responses).map_err(|faults| {
-        let fault = faults.into_iter().next().map(|fault| match fault {
-            FormFault::WrongType { field, why } => (field, why),
-            FormFault::UnknownField { field } => (field, "the form has no such field".to_owned()),
-        });
-        let (field, why) = fault.unwrap_or_default();
-        invalid(&format!("form.responses{field}"), why)
-    })?;
-    check_limits(&answers)?;
-    check_attachments(&form.attachments)?;
+    let answers = BriefForm::read(&responses).map_err(|faults| refusal("form.responses", &faults))?;
+    let faults = answers.faults();
+    if !faults.is_empty() {
+        return Err(refusal("form.responses", &faults));
+    }
+    if let Some(Err(why)) = form.language.as_deref().filter(|tag| !tag.trim().is_empty()).map(world::language) {
+        return Err(invalid("form.language", why.to_string()));
+    }
+    let faults = attachment_faults(&form.attachments);
+    if !faults.is_empty() {
+        return Err(refusal("form.attachments", &faults));
+    }
     Ok(Checked { responses, kept })
+}
+
+/// The first fault, with its place, and the places of the others.
+fn refusal(of: &str, faults: &[FormFault]) -> CaptureRefused {
+    let (field, why) = told(faults);
+    invalid(&format!("{of}{field}"), why)
+}
+
+/// The place of the first fault; what is wrong there, and where else something is.
+pub(super) fn told(faults: &[FormFault]) -> (String, String) {
+    let Some(first) = faults.first() else { return Default::default() };
+    let field = first.field();
+    let words = first.to_string();
+    let mut why = words.strip_prefix(&format!("{field}: ")).unwrap_or(&words).to_owned();
+    if let [_, others @ ..] = faults
+        && !others.is_empty()
+    {
+        let others: Vec<_> = others.iter().take(OTHERS_MAX).map(FormFault::field).collect();
+        why.push_str(&format!("; {} more: {}", faults.len() - 1, others.join(", ")));
+    }
+    (field.to_owned(), why)
 }
 
 fn check_version(text: &str) -> Result<(), CaptureRefused> {
@@ -90,59 +105,6 @@ fn clean(value: &Value, at: &str) -> Result<Value, CaptureRefused> {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     })
-}
-
-fn check_limits(answers: &BriefForm) -> Result<(), CaptureRefused> {
-    let client = &answers.client;
-    let contact = client.contact.clone().unwrap_or_default();
-    let limits = [
-        ("client/name", &client.name, NAME_CHARS_MAX),
-        ("client/legal_name", &client.legal_name, NAME_CHARS_MAX),
-        ("brief/brand/brand_name", &answers.brief.brand.brand_name, NAME_CHARS_MAX),
-        ("client/website", &client.website, URL_CHARS_MAX),
-        ("client/contact/name", &contact.name, NAME_CHARS_MAX),
-    ];
-    for (field, answer, most) in limits {
-        if answer.as_ref().is_some_and(|text| text.chars().count() > most) {
-            return Err(invalid(&format!("form.responses/{field}"), format!("longer than {most} characters")));
-        }
-    }
-    if contact.email.is_some_and(|email| email.len() > EMAIL_BYTES_MAX) {
-        let why = format!("longer than {EMAIL_BYTES_MAX} bytes");
-        return Err(invalid("form.responses/client/contact/email", why));
-    }
-    let value = answers.contract.as_ref().and_then(|contract| contract.value.as_ref());
-    for (field, money) in [("budget", answers.budget.as_ref()), ("contract/value", value)] {
-        if let Some(why) = money.and_then(money_fault) {
-            return Err(invalid(&format!("form.responses/{field}"), why.to_owned()));
-        }
-    }
-    Ok(())
-}
-
-fn check_attachments(attachments: &[Attachment]) -> Result<(), CaptureRefused> {
-    for (index, attachment) in attachments.iter().enumerate() {
-        let limits = [
-            ("name", attachment.name.as_str(), NAME_CHARS_MAX),
-            ("url", attachment.url.as_deref().unwrap_or_default(), URL_CHARS_MAX),
-        ];
-        if let Some((field, _, most)) = limits.into_iter().find(|(_, text, most)| text.chars().count() > *most) {
-            return Err(invalid(
-                &format!("form.attachments/{index}/{field}"),
-                format!("longer than {most} characters"),
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn money_fault(money: &Money) -> Option<&'static str> {
-    let letters = money.currency.len() == 3 && money.currency.bytes().all(|byte| byte.is_ascii_uppercase());
-    match (letters, money.minor < 0) {
-        (false, _) => Some("the currency must be three capital letters"),
-        (true, true) => Some("the amount is below zero"),
-        (true, false) => None,
-    }
 }
 
 pub(super) fn invalid(field: &str, why: String) -> CaptureRefused {

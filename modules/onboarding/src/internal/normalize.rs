@@ -1,11 +1,13 @@
 //! From answers to the normalised brief: what is required, what the house fills in, how times are read. Pure.
 
-use crate::api::dtos::{BriefForm, CallNotes, OfferAnswer, PlanAnswer, TimelineAnswer};
+use crate::api::dtos::form::values::{attachment_faults, call_faults};
+use crate::api::dtos::{BriefForm, CallNotes, OfferAnswer, PlanAnswer};
 use crate::api::events::{
     Audience, BrandGuidelines, BriefNormalized, Call, Constraint, ConstraintKind, IntakeRef, Kpi, Objective, Offer,
     PlannedContent, Scope, Weeks,
 };
 use crate::api::ports::BriefRefused;
+use crate::internal::form::told;
 use crate::internal::intake::{Form, given};
 use crate::internal::language::detect;
 use events::ids::{BriefId, ClientId};
@@ -18,8 +20,6 @@ use std::collections::BTreeMap;
 const WEEKS_DEFAULT: Weeks = Weeks { min: 8, max: 8 };
 /// What is delivered when the client does not say.
 const DELIVERABLES_DEFAULT: [&str; 2] = ["strategy", "content_pack"];
-/// Five years: a longer plan is a slip of the pen.
-const WEEKS_MAX: u32 = 260;
 /// The required answers, in the order of the form. An audience can be described on the call as well, but a brief can
 /// be normalised without one.
 const REQUIRED: [&str; 6] = ["client_name", "website", "industry", "geography", "primary_offer", "objective"];
@@ -138,6 +138,16 @@ fn call(notes: &CallNotes) -> Result<(Call, Option<String>), BriefRefused> {
     if let Some(name) = unknown {
         return Err(invalid("notes.clarifications", format!("there is no question {name}")));
     }
+    let faults = call_faults(notes);
+    if !faults.is_empty() {
+        let (field, why) = told(&faults);
+        return Err(invalid(&format!("notes{field}"), why));
+    }
+    let faults = attachment_faults(&notes.attachments);
+    if !faults.is_empty() {
+        let (field, why) = told(&faults);
+        return Err(invalid(&format!("notes.attachments{field}"), why));
+    }
     let (text, kept) = Text::of(&notes.notes);
     let call = Call {
         notes: text,
@@ -179,7 +189,7 @@ fn scope(
         deliverables = DELIVERABLES_DEFAULT.map(str::to_owned).to_vec();
     }
     let timeline_weeks = match &brief.goal.timeline_weeks {
-        Some(answer) => weeks(answer)?,
+        Some(answer) => answer.weeks().map_err(|why| invalid("brief.goal.timeline_weeks", why.to_string()))?,
         None => None,
     };
     let timeline_weeks = timeline_weeks.unwrap_or_else(|| {
@@ -208,30 +218,6 @@ fn scope(
         review_rounds_expected: brief.operations.review_rounds_expected,
         defaults_used,
     })
-}
-
-/// `8` is 8 to 8, `12-16` is 12 to 16; silence is silence, everything else is refused and not guessed.
-fn weeks(answer: &TimelineAnswer) -> Result<Option<Weeks>, BriefRefused> {
-    let span = match answer {
-        TimelineAnswer::Weeks(weeks) => Some(Weeks { min: *weeks, max: *weeks }),
-        TimelineAnswer::Text(text) if text.trim().is_empty() => return Ok(None),
-        TimelineAnswer::Text(text) => span(text),
-    };
-    match span {
-        Some(span) if 0 < span.min && span.min <= span.max && span.max <= WEEKS_MAX => Ok(Some(span)),
-        Some(_) | None => {
-            let why = format!("must be weeks such as 8 or 12-16, from 1 to {WEEKS_MAX}");
-            Err(invalid("brief.goal.timeline_weeks", why))
-        }
-    }
-}
-
-fn span(text: &str) -> Option<Weeks> {
-    let number = |part: &str| part.trim().parse::<u32>().ok();
-    match text.split_once(['-', '\u{2013}']) {
-        Some((min, max)) => Some(Weeks { min: number(min)?, max: number(max)? }),
-        None => number(text).map(|weeks| Weeks { min: weeks, max: weeks }),
-    }
 }
 
 fn objectives(read: &Answers<'_>) -> Vec<Objective> {

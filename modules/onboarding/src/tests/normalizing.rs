@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 fn normalized(responses: Map<String, Value>) -> Result<NormalizedBrief, Refused> {
     let mut stage = stage();
-    let brief_id = captured(&mut stage, responses).brief_id;
+    let brief_id = stage.send(&super::capture(responses), mia())?.brief_id;
     stage.send(&NormalizeBrief { brief_id, notes: None }, mia())
 }
 

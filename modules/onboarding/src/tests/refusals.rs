@@ -36,7 +36,11 @@ fn forms_that_cannot_be_kept_are_refused() {
         (version("new"), "INVALID_FIELD", "form.schema_version"),
         (capture(with("/client/name", json!(7))), "INVALID_FIELD", "form.responses/client/name"),
         (capture(with("/client/name", json!("x".repeat(201)))), "INVALID_FIELD", "form.responses/client/name"),
-        (capture(with("/client/website", json!("x".repeat(2_049)))), "INVALID_FIELD", "form.responses/client/website"),
+        (
+            capture(with("/client/website", json!(format!("https://x.example/{}", "x".repeat(2_031))))),
+            "INVALID_FIELD",
+            "form.responses/client/website",
+        ),
         (contact(&"x".repeat(201), "ida@fjordlys.example"), "INVALID_FIELD", "form.responses/client/contact/name"),
         (contact("Ida", &"x".repeat(255)), "INVALID_FIELD", "form.responses/client/contact/email"),
         (attached("x".repeat(201), String::new()), "INVALID_FIELD", "form.attachments/0/name"),
@@ -47,8 +51,16 @@ fn forms_that_cannot_be_kept_are_refused() {
             "form.responses/brief/goal/primary_goal",
         ),
         (capture(with("/extra", json!([0.5]))), "INVALID_FIELD", "form.responses/extra/0"),
-        (capture(with("/budget", json!({"minor": 1, "currency": "euro"}))), "INVALID_FIELD", "form.responses/budget"),
-        (capture(with("/budget", json!({"minor": -1, "currency": "EUR"}))), "INVALID_FIELD", "form.responses/budget"),
+        (
+            capture(with("/budget", json!({"minor": 1, "currency": "euro"}))),
+            "INVALID_FIELD",
+            "form.responses/budget/currency",
+        ),
+        (
+            capture(with("/budget", json!({"minor": -1, "currency": "EUR"}))),
+            "INVALID_FIELD",
+            "form.responses/budget/minor",
+        ),
         (
             capture(with("/content_plan", json!([{"platform": "x", "count": "two"}]))),
             "INVALID_FIELD",
@@ -106,7 +118,8 @@ fn missing_answers_are_named_and_can_be_given_on_the_call() {
     let fields: Value = refused.fields.unwrap().read().unwrap();
     assert_eq!(fields, json!({"code": "MISSING_FIELDS", "names": all}));
     assert!(refused.reason.starts_with("the brief lacks client_name, website"));
-    let said: Vec<_> = all.iter().map(|name| (*name, "said on the call")).collect();
+    let answer = |name: &str| if name == "website" { "none" } else { "said on the call" };
+    let said: Vec<_> = all.iter().map(|name| (*name, answer(name))).collect();
     let brief = stage.send(&NormalizeBrief { brief_id, notes: Some(call(&said)) }, mia()).unwrap();
     assert_eq!((brief.primary_goal.as_str(), brief.offers.len()), ("said on the call", 1));
     // Nobody described the audience: normalised, but not valid.

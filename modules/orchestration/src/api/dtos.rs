@@ -2,29 +2,17 @@
 
 use onboarding::api::dtos::BriefForm;
 use saga_core::step::Gate;
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::num::NonZeroU32;
 
 /// The input of the saga `client-to-delivery`: a client's brief, as the client filled it in.
 ///
-/// Reading it checks every field: a wrong type or an unknown field is refused with its place and what was expected.
+/// Every field is checked at the door (`Saga::check`), and never again: what a saga began with under older rules is read.
 /// The text is kept as it came; normalising it is onboarding's work.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ClientToDelivery(pub Map<String, Value>);
-
-impl<'de> Deserialize<'de> for ClientToDelivery {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let form = Map::deserialize(deserializer)?;
-        BriefForm::read_strict(&form).map_err(|faults| {
-            let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
-            Error::custom(faults.join("; "))
-        })?;
-        Ok(Self(form))
-    }
-}
 
 impl ClientToDelivery {
     /// The form as a type; answers that are not there are empty.

@@ -4,11 +4,11 @@
 
 use super::packing;
 use crate::api::dtos::{ClientToDelivery, STRATEGY_APPROVED, StrategyDecision};
-use crate::api::languages;
+use crate::internal::door;
 use delivery::api::dtos::PackageReply;
 use delivery::api::ports::{CreatePackage, DeliverPackage};
 use events::ids::{ClientId, ProjectId};
-use onboarding::api::dtos::{BriefForm, CapturedIntake, IntakeForm, NormalizedBrief};
+use onboarding::api::dtos::{CapturedIntake, IntakeForm, NormalizedBrief};
 use onboarding::api::ports::{CaptureIntake, NormalizeBrief, ValidateBrief};
 use production::api::dtos::{
     AssetBasis, AssetContent, AssetMade, AssetSpec, BriefEssentials, BundleMade, DraftWritten, StrategySnapshot,
@@ -20,6 +20,7 @@ use qc::api::events::{Subject, SubjectKind, Verdict};
 use qc::api::ports::EvaluateContent;
 use saga_core::definition::Definition;
 use saga_core::envelope::Actor;
+use saga_core::input::Misfit;
 use saga_core::policy::{AtMost, Deadline, Retry};
 use saga_core::saga::{Plan, Saga};
 use saga_core::step::{In, Item, Maybe, Out, Outs, StartedAt};
@@ -37,7 +38,7 @@ const QC_ROUNDS: AtMost = AtMost(3);
 /// Four renderings at once: what a content team's tools bear.
 const ASSETS_AT_ONCE: AtMost = AtMost(4);
 /// Twelve pieces of one draft: production refuses a thirteenth.
-const ASSETS_MAX: usize = 12;
+pub(super) const ASSETS_MAX: usize = 12;
 /// Steps inside the house recover within a fraction of a second, so their first pauses are short.
 const HOUSE: Retry = Retry::brief().pausing(Duration::from_millis(200), Duration::from_secs(60));
 /// Providers of text and pictures need longer.
@@ -80,39 +81,9 @@ impl Saga for ClientToDelivery {
     fn example() -> Option<Self> {
         serde_json::from_str(include_str!("client_to_delivery.example.json")).ok()
     }
-    fn check(&self) -> Result<(), (String, String)> {
-        let form = self.form();
-        if form.client.name.as_ref().is_none_or(|name| name.trim().is_empty()) {
-            return Err((
-                "/client/name".to_owned(),
-                "expected the client's name, for example \"Nordlys Analytics\"".to_owned(),
-            ));
-        }
-        let pieces: u64 = form.content_plan.iter().map(|item| item.count.unwrap_or(1) as u64).sum();
-        if pieces > ASSETS_MAX as u64 {
-            let expected =
-                format!("expected at most {ASSETS_MAX} pieces in all, for example one item with \"count\": 3");
-            return Err(("/content_plan".to_owned(), expected));
-        }
-        unwritten(&form).map_or(Ok(()), Err)
+    fn check(&self) -> Vec<Misfit> {
+        door::misfits(&self.0)
     }
-}
-
-/// The first language of the brief that nobody here writes: its place, and what was expected.
-fn unwritten(form: &BriefForm) -> Option<(String, String)> {
-    let planned = form.content_plan.iter().enumerate();
-    let planned = planned.map(|(at, item)| (format!("/content_plan/{at}/language"), item.language.as_deref()));
-    // `und` says of a brief what silence says: onboarding looks at its letters.
-    let own = form.language.as_deref().filter(|tag| *tag != "und");
-    let asked = std::iter::once(("/language".to_owned(), own)).chain(planned);
-    let named = asked.filter_map(|(place, tag)| Some((place, tag.filter(|tag| !tag.trim().is_empty())?)));
-    let mut strange = named.filter(|(_, tag)| languages::written(tag).is_none());
-    let (place, tag) = strange.next()?;
-    let expected = format!(
-        "expected a language that content is delivered in ({}), for example \"en\"; got {tag:?}",
-        languages::all()
-    );
-    Some((place, expected))
 }
 
 /// Client ids come from their names until a client register exists; the same name is the same client.

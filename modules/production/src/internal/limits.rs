@@ -2,7 +2,7 @@
 
 use crate::api::dtos::{AssetCopy, AssetSpec};
 use crate::api::ports::AssetRefused;
-use events::values::Text;
+use events::values::{Text, world};
 use saga_core::command::Common;
 use saga_core::id::Direction;
 use saga_core::module::{Cx, Docs};
@@ -25,7 +25,6 @@ const PLATFORMS: [(&str, usize); 7] = [
     ("twitter", 280),
     ("youtube", 5_000),
 ];
-const FORMATS: [&str; 7] = ["carousel", "email", "post", "reel", "story", "thread", "video"];
 
 /// Whether a command is an undo, or somebody's own wish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,10 +68,10 @@ fn at_most(field: &str, text: &str, limit: usize) -> Result<(), Common> {
 
 /// Platform, format, language and variant of an asset.
 pub(super) fn spec(spec: &AssetSpec) -> Result<(), AssetRefused> {
-    let platform = PLATFORMS.iter().any(|(name, _)| *name == spec.platform);
-    let format = FORMATS.contains(&spec.format.as_str());
-    // Mail takes mail and nothing else takes it; between the social platforms and formats any pair is somebody's wish.
-    if !platform || !format || (spec.platform == "email") != (spec.format == "email") {
+    let platform = world::PLATFORMS.contains(&spec.platform.as_str());
+    let format = world::FORMATS.contains(&spec.format.as_str());
+    // Between the social platforms and formats any pair is somebody's wish.
+    if !platform || !format || !world::goes_together(&spec.platform, &spec.format) {
         let (platform, format) = (spec.platform.clone(), spec.format.clone());
         return Err(AssetRefused::FormatUnsupported { platform, format });
     }
@@ -119,4 +118,14 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
         *byte = u8::from_str_radix(&text[index * 2..index * 2 + 2], 16).ok()?;
     }
     Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_platform_has_its_limit() {
+        assert_eq!(PLATFORMS.map(|(name, _)| name), world::PLATFORMS);
+    }
 }

@@ -6,6 +6,9 @@ use events::values::{Money, Text};
 use saga_core::envelope::Actor;
 use serde::{Deserialize, Serialize};
 
+mod placeholders;
+pub use placeholders::placeholders;
+
 /// What a strategy is written from. Its fields are called like those of the normalised brief, and what it does not
 /// know it ignores, so that one can be read as the other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

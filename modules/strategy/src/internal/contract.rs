@@ -1,6 +1,6 @@
 //! What a strategy must have: shares that add up, numbers with a time, eight layers, a summary, no placeholders. Pure.
 
-use crate::api::dtos::{BriefSnapshot, Outline};
+use crate::api::dtos::{BriefSnapshot, Outline, placeholders};
 use crate::api::events::{Channel, Kpi, Layer, StrategyGenerated};
 use events::values::TEXT_BYTES_MAX;
 use saga_core::command::Common;
@@ -9,9 +9,6 @@ use saga_core::command::Common;
 const WHOLE_BP: u32 = 10_000;
 /// Fifty characters: less than that sums nothing up.
 const SUMMARY_CHARS_MIN: usize = 50;
-/// Words that stand for a text nobody wrote.
-const PLACEHOLDERS: [&str; 5] = ["tbd", "lorem ipsum", "xxx", "[insert", "n/a"];
-
 /// What no strategy can do without.
 pub(super) fn missing(brief: &BriefSnapshot) -> Vec<String> {
     let held = [
@@ -21,32 +18,6 @@ pub(super) fn missing(brief: &BriefSnapshot) -> Vec<String> {
         ("offers", brief.offers.first().map_or("", |offer| &offer.name)),
     ];
     held.iter().filter(|(_, text)| text.trim().is_empty()).map(|(name, _)| (*name).to_owned()).collect()
-}
-
-/// The placeholder words in these texts, each once.
-pub(super) fn placeholders<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    for text in texts {
-        let text = text.to_lowercase();
-        for word in PLACEHOLDERS {
-            if stands_alone(&text, word) && !found.iter().any(|known| known == word) {
-                found.push(word.to_owned());
-            }
-        }
-    }
-    found
-}
-
-/// `Jordan/Asia` has no `n/a` in it.
-fn stands_alone(text: &str, word: &str) -> bool {
-    text.match_indices(word).any(|(at, _)| {
-        let before = text[..at].chars().next_back();
-        let after = text[at + word.len()..].chars().next();
-        // Latin neighbours only: scripts without spaces would hide every word otherwise.
-        let letter = |side: Option<char>| side.is_some_and(|side| side.is_alphanumeric() && u32::from(side) < 0x250);
-        // An opening bracket needs nothing around it.
-        word.starts_with('[') || (!letter(before) && !letter(after))
-    })
 }
 
 /// All texts of an outline.
@@ -98,27 +69,4 @@ fn shares_add_up(channels: &[Channel]) -> bool {
 }
 fn kpis_have_time(kpis: &[Kpi]) -> bool {
     kpis.iter().all(|kpi| kpi.timeframe_days > 0 && !kpi.name.trim().is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::placeholders;
-
-    #[test]
-    fn placeholder_words_stand_alone() {
-        let table: [(&str, &[&str]); 9] = [
-            ("Price TBD.", &["tbd"]),
-            ("n/a", &["n/a"]),
-            ("Jordan/Asia and then/after", &[]),
-            ("Lorem Ipsum dolor, xxx", &["lorem ipsum", "xxx"]),
-            ("exxxtra", &[]),
-            ("hello[insert name]", &["[insert"]),
-            ("ΤBD in Greek letters", &[]),
-            ("東京tbd", &["tbd"]),
-            ("(tbd)", &["tbd"]),
-        ];
-        for (text, words) in table {
-            assert_eq!(placeholders([text]), words, "{text}");
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! All versions of one brief's strategy as a story, and what may be decided about them. Pure.
 
-use crate::api::dtos::{Outline, StrategyStatus, content_hash};
+use crate::api::dtos::{Outline, StrategyStatus, content_hash, placeholders};
 use crate::api::events::{
     StrategyApprovalRevoked, StrategyApproved, StrategyDiscarded, StrategyEvent, StrategyGenerated, StrategyRejected,
     StrategySubmissionWithdrawn, StrategySubmitted, StrategySuperseded, Writer,
@@ -128,7 +128,7 @@ pub(super) fn decide_generate(
     by: Authorship,
     outline: Outline,
 ) -> Result<Written, GenerateRefused> {
-    let words = contract::placeholders(contract::texts(&outline));
+    let words = placeholders(contract::texts(&outline));
     if !words.is_empty() {
         return Err(GenerateRefused::PlaceholderText { words });
     }
@@ -160,7 +160,7 @@ pub(super) fn decide_amend(document: &Document, cmd: &AmendStrategy, by: Authors
         layers,
         writer: Writer { provider: "amendment".to_owned(), prompt_hash: written.writer.prompt_hash.clone() },
     };
-    let words = contract::placeholders(contract::texts(&outline));
+    let words = placeholders(contract::texts(&outline));
     if !words.is_empty() {
         return Err(AmendRefused::PlaceholderText { words });
     }

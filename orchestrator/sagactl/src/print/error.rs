@@ -8,7 +8,16 @@ use saga_core::control::ControlError;
 /// For people.
 pub fn human(error: &ControlError, style: &Style) -> String {
     let head = style.paint(Ink::Red, &format!("{} error:", error.code));
-    let mut text = format!("{head} {}\n", style.clean(&error.message));
+    // Several places are read as a list; one stands in the sentence.
+    let listed = error.misfits.len() > 1;
+    let message = match error.misfits.len() {
+        0 | 1 => error.message.clone(),
+        several => format!("the input does not fit in {several} places:"),
+    };
+    let mut text = format!("{head} {}\n", style.clean(&message));
+    for misfit in error.misfits.iter().filter(|_| listed) {
+        text.push_str(&format!("  {}\n", style.clean(&misfit.to_string())));
+    }
     for (index, hint) in error.hint.iter().enumerate() {
         let label = if index == 0 { style.paint(Ink::Dim, "hint") } else { "    ".to_owned() };
         text.push_str(&format!("  {label}  {}\n", style.clean(hint)));

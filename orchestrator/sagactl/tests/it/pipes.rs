@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use saga_core::control::{ControlError, Page, View};
+use saga_core::input::Misfit;
 use saga_core::plain::is_hidden;
 use saga_core::zoo::{self, NOW};
 use sagactl::args::{Cli, Format};
@@ -114,7 +115,9 @@ fn a_coloured_terminal_gets_our_colours_and_nothing_else() {
     out.prompt(evil);
     out.repaint(&format!("{red}{evil}")).unwrap();
     out.failure(&Failure::usage(evil).hint(evil));
-    let raw = ControlError { code: format!("SG0999{evil}"), message: evil.to_owned(), hint: vec![], retryable: false };
+    let misfits = vec![Misfit::at(evil, evil), Misfit { found: Some(evil.to_owned()), ..Misfit::at("/a", evil) }];
+    let (code, message) = (format!("SG0999{evil}"), evil.to_owned());
+    let raw = ControlError { code, message, hint: vec![], retryable: false, misfits };
     out.failure(&Failure::from(raw));
     for written in [data.text(), notes.text()] {
         let without = Ink::ALL.iter().fold(written.clone(), |text, ink| {

@@ -4,6 +4,8 @@ use events::values::{Money, Text};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+pub mod values;
+
 /// `null` and absent are the same silence.
 fn silent<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
@@ -120,6 +122,24 @@ pub enum FormFault {
     /// A field that no question asks for: a slip of the pen, most of the time.
     #[error("{field}: the form has no such field")]
     UnknownField { field: String },
+    /// An answer of the right kind that cannot be meant.
+    #[error("{field}: expected {expected}, for example {example}")]
+    BadValue { field: String, expected: String, example: Value },
+    /// A question that has to be answered before a saga can begin, and was not.
+    #[error("{field}: expected {expected}, for example {example}; nobody answered it")]
+    Missing { field: String, expected: String, example: Value },
+}
+
+impl FormFault {
+    /// Where, as a JSON pointer.
+    pub fn field(&self) -> &str {
+        match self {
+            FormFault::WrongType { field, .. }
+            | FormFault::UnknownField { field }
+            | FormFault::BadValue { field, .. }
+            | FormFault::Missing { field, .. } => field,
+        }
+    }
 }
 
 impl BriefForm {
@@ -135,14 +155,27 @@ impl BriefForm {
             faults
         })
     }
-    /// Reads answers as a person typed them: a field that the form does not ask for is a fault as well.
-    pub fn read_strict(responses: &Map<String, Value>) -> Result<Self, Vec<FormFault>> {
-        let form = Self::read(responses)?;
-        let mut faults = Vec::new();
+    /// Everything that keeps a saga from beginning with these answers, at once: wrong kinds, fields that the form does not
+    /// ask for, answers that cannot be meant, and questions that nobody answered.
+    pub fn door(responses: &Map<String, Value>) -> Vec<FormFault> {
+        let mut whole = Value::Object(responses.clone());
+        let mut faults = Self::read(responses).err().unwrap_or_default();
+        // What cannot be read counts as silence, so that the rest is looked at all the same.
+        faults.iter().for_each(|fault| silence(&mut whole, fault.field()));
+        let form: Self = serde_json::from_value(whole.clone()).unwrap_or_default();
         if let Ok(known) = serde_json::to_value(&form) {
-            unknown_fields(&Value::Object(responses.clone()), &known, String::new(), &mut faults);
+            unknown_fields(&whole, &known, String::new(), &mut faults);
         }
-        if faults.is_empty() { Ok(form) } else { Err(faults) }
+        let told: Vec<_> = faults.iter().map(|fault| fault.field().to_owned()).collect();
+        let more = form.faults().into_iter().chain(values::long_texts(responses)).chain(form.unanswered());
+        // A place is told once, and what lies in or around a wrong place is not called empty as well.
+        let within = |inner: &str, outer: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let known =
+            |fault: &FormFault| told.iter().any(|told| within(told, fault.field()) || within(fault.field(), told));
+        faults.extend(more.filter(|fault| !known(fault)));
+        faults
     }
 }
 
@@ -178,6 +211,15 @@ fn wrong_types(value: &Value, path: &mut Vec<Part>, faults: &mut Vec<FormFault>)
     let leaf = !(value.is_object() || value.is_array());
     if faults.len() == before && !(leaf && why.starts_with("missing field")) {
         faults.push(FormFault::WrongType { field: pointer(path), why });
+    }
+}
+
+/// Makes the answer at a place a silent one: the item of a list takes its list with it.
+fn silence(whole: &mut Value, field: &str) {
+    let end =
+        field.rsplit('/').take_while(|part| part.parse::<usize>().is_ok()).map(|part| part.len() + 1).sum::<usize>();
+    if let Some(place) = whole.pointer_mut(&field[..field.len().saturating_sub(end)]) {
+        *place = Value::Null;
     }
 }
 

@@ -1,0 +1,83 @@
+//! What `client-to-delivery` takes as its input: whatever its first steps would refuse is refused before it begins. Pure.
+
+use crate::api::languages;
+use crate::internal::client_to_delivery::ASSETS_MAX;
+use events::values::world;
+use onboarding::api::dtos::{BriefForm, FormFault};
+use saga_core::input::Misfit;
+use serde_json::{Map, Value, json};
+use strategy::api::dtos::placeholders;
+
+/// What a strategy quotes of a form.
+const QUOTED: [&str; 4] = ["/client/name", "/client/industry", "/client/geography", "/brief"];
+
+/// Everything that does not fit, in the order of the form.
+pub(super) fn misfits(responses: &Map<String, Value>) -> Vec<Misfit> {
+    let faults = BriefForm::door(responses);
+    let mut misfits: Vec<_> = faults.iter().map(misfit).collect();
+    let form = BriefForm::read(responses).unwrap_or_default();
+    misfits.extend(too_much(&form));
+    misfits.extend(unwritten(&form));
+    for field in QUOTED {
+        let answer = field[1..].split('/').try_fold(None, |value: Option<&Value>, part| match value {
+            None => responses.get(part).map(Some),
+            Some(value) => value.get(part).map(Some),
+        });
+        stand_ins(answer.flatten().unwrap_or(&Value::Null), field.to_owned(), &mut misfits);
+    }
+    misfits
+}
+
+fn misfit(fault: &FormFault) -> Misfit {
+    match fault {
+        FormFault::WrongType { field, why } => Misfit::at(field, why),
+        FormFault::BadValue { field, expected, example } => {
+            Misfit::at(field, format!("expected {expected}")).example(example)
+        }
+        FormFault::Missing { field, expected, example } => {
+            Misfit::at(field, format!("nobody answered it, expected {expected}")).example(example)
+        }
+        FormFault::UnknownField { field } => Misfit::at(field, "the form has no such field"),
+        other => Misfit::at(other.field(), other.to_string()),
+    }
+}
+
+/// More pieces than one draft may have.
+fn too_much(form: &BriefForm) -> Option<Misfit> {
+    let pieces: u64 = form.content_plan.iter().map(|item| u64::from(item.count.unwrap_or(1))).sum();
+    let most = ASSETS_MAX as u64;
+    let why = format!("expected at most {most} pieces in all, and not {pieces}");
+    let example = json!([{"platform": "instagram", "format": "post", "language": "en", "count": 3}]);
+    (pieces > most).then(|| Misfit::at("/content_plan", why).example(&example))
+}
+
+/// Languages that nobody here writes. One that is none at all was told already.
+fn unwritten(form: &BriefForm) -> Vec<Misfit> {
+    let whole = form.language.as_deref().filter(|tag| tag.trim() != "und").map(|tag| ("/language".to_owned(), tag));
+    let plan = form.content_plan.iter().enumerate();
+    let plan = plan.filter_map(|(at, item)| Some((format!("/content_plan/{at}/language"), item.language.as_deref()?)));
+    let strange = |tag: &str| world::language(tag).is_ok() && languages::written(tag).is_none();
+    let asked = whole.into_iter().chain(plan).filter(|(_, tag)| strange(tag));
+    let why = format!("expected a language that content is delivered in ({})", languages::all());
+    asked.map(|(field, _)| Misfit::at(field, &why).example(&json!("en"))).collect()
+}
+
+/// Words that stand for an answer that nobody gave: they would stand in the strategy, which refuses them.
+fn stand_ins(value: &Value, field: String, told: &mut Vec<Misfit>) {
+    match value {
+        Value::String(text) => {
+            let words = placeholders([text.as_str()]);
+            if !words.is_empty() {
+                let why = format!("expected an answer, and not the placeholder {}", words.join(", "));
+                told.push(Misfit::at(field, why));
+            }
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(at, item)| stand_ins(item, format!("{field}/{at}"), told));
+        }
+        Value::Object(fields) => {
+            fields.iter().for_each(|(name, below)| stand_ins(below, format!("{field}/{name}"), told));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
