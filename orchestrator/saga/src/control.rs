@@ -6,6 +6,7 @@ use crate::hosting::module_rows;
 use crate::listing::who;
 use crate::orchestrator::Error;
 use crate::sagas::Sagas;
+use crate::upkeep::said_of;
 use async_trait::async_trait;
 use saga_core::codes;
 use saga_core::control::{
@@ -155,7 +156,7 @@ impl LocalControl {
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             store: self.store.clone(),
-            bus: self.bus.clone(),
+            bus: said_of(&*self.sagas.inner.bus, &self.bus),
             modules: self.sagas.inner.modules.keys().map(|name| (*name).to_owned()).collect(),
             sagas: self.sagas.offered().map(|known| format!("{}@{}", known.name, known.version)).collect(),
             // What makes it not ready is what is told.

@@ -7,7 +7,7 @@ use crate::host::Host;
 use crate::local_bus::LocalBus;
 use crate::orchestrator::Error;
 use crate::tasks::Tasks;
-use crate::upkeep::Caretaker;
+use crate::upkeep::{Caretaker, said_of};
 use async_trait::async_trait;
 use saga_core::bus::{AnyBus, Inbox};
 use saga_core::codes;
@@ -84,7 +84,11 @@ impl Control for HostControl {
                 attention: aside(&self.modules, false).await.map_err(|why| failed(Error::from(why)))?,
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 store: self.store.clone(),
-                bus: self.bus.clone(),
+                bus: self
+                    .modules
+                    .values()
+                    .next()
+                    .map_or_else(|| self.bus.clone(), |host| said_of(&*host.bus, &self.bus)),
                 modules: self.modules.keys().map(|name| (*name).to_owned()).collect(),
                 sagas: Vec::new(),
                 ready: self.health.troubles().is_empty(),

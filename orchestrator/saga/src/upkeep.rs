@@ -5,7 +5,7 @@ use crate::relay::AUDIT_EVERY;
 use crate::system::Watch;
 use crate::tasks::Tasks;
 use futures::future::join_all;
-use saga_core::bus::{Ailment, AnyBus};
+use saga_core::bus::{Ailment, AnyBus, Inbox};
 use saga_core::ports::Clock;
 use saga_core::time::Jump;
 use saga_core::why::age;
@@ -86,6 +86,14 @@ impl Caretaker {
                 () = self.clock.pause(AUDIT_EVERY) => {}
             }
         }
+    }
+}
+
+/// What is said of a bus: what it promises, or that it is away and promises nothing now.
+pub(crate) fn said_of(bus: &dyn AnyBus, promises: &str) -> String {
+    match bus.is_deaf(&Inbox::Outside) {
+        true => "away: there is no connection; the logs keep what it will carry when it is back".to_owned(),
+        false => promises.to_owned(),
     }
 }
 

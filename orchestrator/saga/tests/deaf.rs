@@ -1,11 +1,14 @@
 //! A coordinator that does not reach the bus: it gives way to one that does, and alone it goes on.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share speaks by panicking")]
 
 use async_trait::async_trait;
 use saga::core::bus::{AnyBus, Bus, BusError, Inbox, Message, Onward};
+use saga::core::control::{Control, Look, View};
+use saga::core::envelope::Actor;
 use saga::core::memory::MemoryStores;
 use saga::core::ports::{Clock, Stores};
 use saga::prelude::*;
-use saga::{JOURNAL, LocalBus, SystemClock};
+use saga::{JOURNAL, LocalBus, LocalControl, SystemClock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -60,6 +63,15 @@ async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// What is said of the bus to whoever asks how things are.
+async fn bus_of(sagas: &Sagas) -> String {
+    let control = LocalControl::new(sagas.clone(), "memory", "it survives everything");
+    match control.look(&Actor::system("test"), Look::Status).await.unwrap() {
+        View::Status(status) => status.bus,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_does_not_reach_the_bus_gives_way_to_who_does_and_alone_goes_on() {
     let stores: Arc<dyn Stores> = Arc::new(MemoryStores::new(Arc::new(SystemClock)));
@@ -86,10 +98,12 @@ async fn who_does_not_reach_the_bus_gives_way_to_who_does_and_alone_goes_on() {
     assert_eq!(one.groups().len() + two.groups().len(), GROUPS, "somebody owns each");
     let saga = two.start(Row { number: 1 }).await.unwrap().saga;
     two.wait(saga).await.unwrap();
+    assert!(bus_of(&two).await.starts_with("away: "), "what a bus promises that is away is not said of it");
     for way in [&his, &hers] {
         way.away.store(false, Ordering::SeqCst);
     }
     eventually("they share again", shared).await;
+    assert_eq!(bus_of(&two).await, "it survives everything");
     one.shutdown().await.unwrap();
     two.shutdown().await.unwrap();
 }
