@@ -129,6 +129,13 @@ impl Api {
             StreamInfo { config: info["config"].take(), created, first, last, matching }
         }))
     }
+    /// The subjects of a stream's messages that a filter lets through.
+    pub(crate) async fn subjects(&self, name: &str, filter: &str) -> Result<Vec<String>, ApiError> {
+        let body = json!({ "subjects_filter": filter });
+        let found = absent(self.call(&format!("STREAM.INFO.{name}"), &body).await, &[STREAM_NOT_FOUND])?;
+        let subjects = found.as_ref().and_then(|info| info["state"]["subjects"].as_object());
+        Ok(subjects.into_iter().flatten().map(|(subject, _)| subject.clone()).collect())
+    }
     pub(crate) async fn create_stream(&self, name: &str, config: &Value) -> Result<(), ApiError> {
         self.call(&format!("STREAM.CREATE.{name}"), config).await.map(drop)
     }

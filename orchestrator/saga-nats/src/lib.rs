@@ -23,6 +23,8 @@
 //!   too early is passed over.
 //! - A consumer whose stream was restored from an older copy: 2.9 leaves it ahead, and it delivers nothing until the
 //!   stream has caught up; 2.15 sets it back. Consumer and stream are compared, and the consumer is made anew.
+//! - A stream that is made anew at once after it was deleted: 2.9 may still be removing files, also those of the new one. So
+//!   whoever makes one anew waits for a second.
 //! - A question to another account that nobody serves: newer servers say so at once, 2.9 says nothing, and whoever asks waits
 //!   for its whole patience.
 //! - `sync_interval` in the server's configuration (the strict profile): servers before 2.10 refuse to start with it.
@@ -69,10 +71,15 @@ use saga_core::time::Timestamp;
 use shelf::Shelf;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use strange::Strange;
 use subject::{Replies, Subjects};
 use topology::Wanted;
 use upkeep::Kept;
+
+/// 1 s before a stream that is missing is made anew. Servers 2.9 remove the files of a deleted stream after they have said
+/// that it is gone, and with them those of a new one of the same name: its first messages are counted and cannot be read.
+const PUT_AWAY_WITHIN: Duration = Duration::from_secs(1);
 
 /// A bus on one connection. Cheap to clone; the connection ends with the last clone.
 #[derive(Clone)]
@@ -211,6 +218,13 @@ impl Inner {
         }
         Ok(())
     }
+    /// Creates what was lost, a stream not before the broker has put the lost one away.
+    pub(crate) async fn ensure_again(&self, wanted: &Wanted) -> Result<bool, TopologyError> {
+        if wanted.consumer.is_none() && self.api.stream(&wanted.stream, None).await?.is_none() {
+            connect::pause_for(PUT_AWAY_WITHIN).await;
+        }
+        wanted.ensure(&self.api, self.options.repair).await
+    }
     /// Creates the stream with this name anew, after the broker said that it is missing.
     async fn recreate(&self, stream: &str) -> Result<(), BusError> {
         let settings = self.options.settings();
@@ -223,7 +237,7 @@ impl Inner {
         let Some(wanted) = wanted.filter(|wanted| self.may_create(wanted)) else {
             return Err(BusError::Missing { what: format!("stream {stream}"), next: topology::WHO_CREATES.to_owned() });
         };
-        match wanted.ensure(&self.api, self.options.repair).await {
+        match self.ensure_again(&wanted).await {
             Ok(created) => {
                 if created {
                     tracing::error!("{} was missing and was created anew", wanted.name());

@@ -18,6 +18,9 @@ pub const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 /// 4,096 messages handed out and not settled: more than one process works on at once, and a bound for its memory.
 pub const ACK_PENDING_MAX: u64 = 4_096;
 
+/// 100,000 dead letters, the newest: more than people read, and a bound for whoever makes them without an end.
+pub const LETTERS_MAX: u64 = 100_000;
+
 /// What a person does about a stream that is missing.
 pub const WHO_CREATES: &str = "a running coordinator creates it within seconds, as does the module whose events it keeps: start one (sagactl serve)";
 
@@ -41,6 +44,8 @@ pub struct Wanted {
     pub consumer: Option<String>,
     /// The fields of its configuration that matter, as the JetStream API names them.
     pub fields: Map<String, Value>,
+    /// What it is made with beside them; afterwards that is the operator's choice, and not compared.
+    pub at_first: Map<String, Value>,
 }
 
 /// A field that is not as it should be.
@@ -92,7 +97,7 @@ fn stream(name: &str, subject: String, retention: &str, window: Duration, settin
         "subjects": [subject], "retention": retention, "storage": "file", "num_replicas": settings.replicas,
         "duplicate_window": nanos(window), "discard": "old",
     }));
-    Wanted { stream: name.to_owned(), consumer: None, fields }
+    Wanted { stream: name.to_owned(), consumer: None, fields, at_first: Map::new() }
 }
 /// The stream of a module's events. How long it keeps them is the operator's choice, and not compared.
 pub fn events_stream(subjects: &Subjects, module: &str, settings: &Settings) -> Wanted {
@@ -107,12 +112,9 @@ pub fn shared_streams(subjects: &Subjects, settings: &Settings) -> Vec<Wanted> {
     let queue = |name, kind, window| stream(name, subjects.all(kind), "workqueue", window, settings);
     let mut commands = queue(COMMANDS, "cmd", REPEAT_WINDOW);
     commands.fields.insert("max_age".to_owned(), nanos(COMMAND_AGE_MAX));
-    vec![
-        commands,
-        queue(REPLIES, "reply", REPEAT_WINDOW),
-        queue(OUTSIDE, "in", DUPLICATE_WINDOW),
-        stream(DEAD, subjects.all("dlq"), "limits", DUPLICATE_WINDOW, settings),
-    ]
+    let mut dead = stream(DEAD, subjects.all("dlq"), "limits", DUPLICATE_WINDOW, settings);
+    dead.at_first.insert("max_msgs".to_owned(), json!(LETTERS_MAX));
+    vec![commands, queue(REPLIES, "reply", REPEAT_WINDOW), queue(OUTSIDE, "in", DUPLICATE_WINDOW), dead]
 }
 
 fn consumer(stream: &str, name: &str, filter: String, settings: &Settings) -> Wanted {
@@ -122,7 +124,7 @@ fn consumer(stream: &str, name: &str, filter: String, settings: &Settings) -> Wa
         // Without a limit: the server would only stop delivering, and nobody would see why. The reader counts and parks.
         "max_deliver": -1,
     }));
-    Wanted { stream: stream.to_owned(), consumer: Some(name.to_owned()), fields }
+    Wanted { stream: stream.to_owned(), consumer: Some(name.to_owned()), fields, at_first: Map::new() }
 }
 /// The consumer of a module's commands.
 pub fn commands_of(subjects: &Subjects, module: &str, settings: &Settings) -> Wanted {
@@ -201,7 +203,8 @@ impl Wanted {
         found
     }
     fn config(&self) -> Value {
-        let mut config = self.fields.clone();
+        let mut config = self.at_first.clone();
+        config.extend(self.fields.clone());
         if self.consumer.is_none() {
             config.insert("name".to_owned(), Value::from(self.stream.as_str()));
         }
@@ -308,6 +311,19 @@ mod tests {
         let said: Vec<String> = events.differences(&found).iter().map(ToString::to_string).collect();
         assert_eq!(said, [r#"stream EVT_strategy: retention is "workqueue", "limits" is wanted"#]);
         assert_eq!(events.differences(&events.repaired(found)), []);
+    }
+
+    #[test]
+    fn dead_letters_are_bounded_at_first_and_then_by_choice() {
+        let subjects = Subjects::new("aicmo").unwrap();
+        let dead = &whole(&subjects, &[], &[], &settings())[3];
+        assert_eq!((dead.stream.as_str(), &dead.config()["max_msgs"]), (DEAD, &json!(LETTERS_MAX)));
+        for found in [json!(-1), json!(7), json!(LETTERS_MAX)] {
+            let mut config = dead.config();
+            config["max_msgs"] = found.clone();
+            assert_eq!(dead.differences(&config), [], "{found}");
+            assert_eq!(dead.repaired(config)["max_msgs"], found);
+        }
     }
 
     #[test]

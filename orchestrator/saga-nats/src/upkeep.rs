@@ -3,14 +3,29 @@
 //! Modules in other languages may create nothing, so whoever may looks for them: see [`Upkeep::tend`].
 
 use crate::consume::Starving;
-use crate::subject::command_consumer;
+use crate::dlq::Poison;
+use crate::headers::is_readable;
+use crate::message::ORCHESTRATION;
+use crate::subject::{REPLIES, command_consumer};
 use crate::topology::Wanted;
 use crate::{Inner, Nats, lock};
 use async_trait::async_trait;
-use saga_core::bus::{Ailment, Inbox, Upkeep};
+use saga_core::bus::{Ailment, BusError, Inbox, Upkeep};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use tokio::time::Instant;
+
+/// 100 replies that nobody hears are put aside at a look; the next one goes on.
+const UNHEARD_AT_ONCE: usize = 100;
+/// Why.
+const UNHEARD: &str = "no coordinator group of this installation hears its subject";
+/// Whether a consumer with this filter, exact or with one word left open at its end, hears a subject.
+fn lets_through(filter: &str, subject: &str) -> bool {
+    match filter.strip_suffix('*') {
+        Some(start) => subject.strip_prefix(start).is_some_and(|rest| !rest.is_empty() && !rest.contains('.')),
+        None => filter == subject,
+    }
+}
 
 /// Streams and consumers that were asked for and may be created here.
 #[derive(Default)]
@@ -60,7 +75,7 @@ impl Upkeep for Nats {
             lock(&inner.kept.wanted).values().filter(|wanted| inner.tends(wanted)).cloned().collect();
         let (mut wrong, mut created) = (Vec::new(), false);
         for wanted in all {
-            match wanted.ensure(&inner.api, inner.options.repair).await {
+            match inner.ensure_again(&wanted).await {
                 // Its receiver may not look at the stream, and cannot notice that it is ahead of it.
                 Ok(false) if wanted.consumer.is_some() => {
                     let mut starving = lock(&inner.kept.starving).remove(&wanted.name()).flatten();
@@ -83,6 +98,9 @@ impl Upkeep for Nats {
                 break;
             }
         }
+        if let Err(why) = inner.unheard().await {
+            tracing::warn!(%why, "replies that no group hears cannot be put aside now");
+        }
         *lock(&inner.kept.wrong) = wrong;
         if created {
             inner.link.lost();
@@ -91,6 +109,46 @@ impl Upkeep for Nats {
 }
 
 impl Inner {
+    /// Puts replies aside that no coordinator group of this installation hears: they would lie in their queue for ever.
+    async fn unheard(&self) -> Result<(), BusError> {
+        let heard: Vec<String> = {
+            let wanted = lock(&self.kept.wanted);
+            let of_replies = wanted.values().filter(|wanted| wanted.stream == REPLIES && wanted.consumer.is_some());
+            of_replies.filter_map(|wanted| wanted.fields.get("filter_subject")?.as_str().map(str::to_owned)).collect()
+        };
+        // Whoever coordinates nothing does not know the groups.
+        if heard.is_empty() {
+            return Ok(());
+        }
+        let mut left = UNHEARD_AT_ONCE;
+        for subject in self.api.subjects(REPLIES, &self.subjects.all("reply")).await? {
+            let mut seq = 1;
+            while !heard.iter().any(|filter| lets_through(filter, &subject))
+                && let Some(stored) = self.api.next(REPLIES, seq, &subject).await?
+            {
+                let raw: &[u8] = if is_readable(&stored.raw) { &[] } else { &stored.raw };
+                let poison = Poison {
+                    module: ORCHESTRATION,
+                    stream: REPLIES,
+                    consumer: "unheard",
+                    subject: &stored.subject,
+                    seq: stored.seq,
+                    times: 1,
+                    reason: UNHEARD,
+                    headers: raw.is_empty().then_some(&stored.headers),
+                    raw,
+                    body: stored.body.into(),
+                };
+                self.park(&poison).await?;
+                self.api.delete_message(REPLIES, stored.seq).await?;
+                (seq, left) = (stored.seq + 1, left - 1);
+                if left == 0 {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
     fn tends(&self, wanted: &Wanted) -> bool {
         let Some(consumer) = &wanted.consumer else { return true };
         let received = |(inbox, _): &(Inbox, bool)| match inbox {

@@ -3,7 +3,7 @@
 
 use crate::support::{Admin, DEADLINE, connect, grow, on_both, owner, public, read, store, until};
 use saga_core::batch::{Batch, Commit, StreamWrite};
-use saga_core::bus::{Bus, Calls, EventBus, Inbox, Message, Settle};
+use saga_core::bus::{Bus, Calls, EventBus, Inbox, Message, Settle, Upkeep};
 use saga_core::envelope::NewEvent;
 use saga_core::id::{EventId, StreamId, Version as Place};
 use saga_core::json::Payload;
@@ -54,6 +54,26 @@ async fn an_unreadable_command_is_put_aside_whole(version: Version) {
         if info["state"]["messages"] == 0 { Ok(()) } else { Err(info["state"].to_string()) }
     })
     .await;
+}
+async fn a_reply_that_no_group_hears_is_put_aside(version: Version) {
+    let server = Server::start(version);
+    let bus = connect(&server).await;
+    let admin = Admin::connect(&server).await;
+    for subject in ["aicmo.reply.g99.law", "aicmo.reply.g03.law.more", "aicmo.reply.g04.law", "aicmo.reply.g04"] {
+        admin.client().request(subject, "{}".into()).await.unwrap();
+    }
+    // Once more changes nothing.
+    for _ in 0..2 {
+        bus.tend().await;
+        assert_eq!(bus.aside_count("orchestration").await, Ok(2));
+        let info = admin.api("STREAM.INFO.RPL", Value::Null).await.unwrap();
+        assert_eq!(info["state"]["messages"], 2, "what is heard stays: {info}");
+    }
+    for seq in 1..=2 {
+        let letter = admin.api("STREAM.MSG.GET.DLQ", json!({ "seq": seq })).await.unwrap();
+        let headers = base64_text(&letter["message"]["hdrs"]);
+        assert!(headers.contains("dlq-reason: no%20coordinator%20group%20of%20this%20installation"), "{headers}");
+    }
 }
 pub(crate) fn base64_text(value: &Value) -> String {
     use base64::Engine;
@@ -151,7 +171,7 @@ async fn grow_more(store: &saga_core::ports::SharedStore) {
     assert!(matches!(store.commit(Batch { writes: vec![write], ..Batch::default() }).await, Commit::Ok(_)));
 }
 
-on_both! {
+on_both! { a_reply_that_no_group_hears_is_put_aside,
     an_unreadable_command_is_put_aside_whole, what_a_handler_parks_is_there_for_a_person,
     a_foreign_event_is_put_aside_once_and_the_log_is_read_in_its_place, what_is_too_large_or_gone_is_fetched_from_the_producer,
 }
