@@ -10,12 +10,13 @@ pub use cursors::RELAY;
 pub use stores::{Known, Opened, audit_logs, audit_stores, named};
 
 use crate::bus::{BusError, EventBus, Tip};
+use crate::definition::Fit;
 use crate::envelope::{Recorded, chain};
 use crate::event::EventSet;
 use crate::execution::Execution;
 use crate::fact::SagaFact;
 use crate::id::{Direction, EventId, Position, SagaId, StepKey, StreamId, Version};
-use crate::journal::saga_of;
+use crate::journal::{fact_of, saga_of};
 use crate::machine::coordinator::Definitions;
 use crate::time::Timestamp;
 use crate::view::{Finding, SagaState, Verdicts};
@@ -130,7 +131,7 @@ impl Audit {
         }
     }
     fn fact(&mut self, module: &str, saga: SagaId, recorded: &Recorded) {
-        match SagaFact::of(recorded) {
+        match fact_of(recorded) {
             Ok(fact) => self.sagas.entry(saga).or_default().push((fact, recorded.time)),
             Err(why) => self.finding("L3", format!("{module}:{}", recorded.position), why.to_string()),
         }
@@ -183,10 +184,9 @@ impl Audit {
         keys: &mut BTreeMap<StepKey, (SagaId, String, Direction)>,
     ) {
         let started = facts.first().and_then(|(fact, _)| fact.as_start());
-        let definition =
-            started.and_then(|started| self.definitions.get(&(started.definition.clone(), started.version))).cloned();
-        let known = definition.is_some();
-        let mut exec = Execution::new(saga, definition, 0);
+        let fit = started.map(|started| Fit::of(&self.definitions, started)).unwrap_or_default();
+        let known = fit.definition().is_some();
+        let mut exec = Execution::new(saga, fit, 0);
         let mut story = Story::default();
         let place = |rev: usize| format!("saga {saga} fact {rev}");
         for (index, (fact, at)) in facts.iter().enumerate() {

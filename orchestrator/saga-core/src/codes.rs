@@ -103,6 +103,8 @@ codes! {
     OTHER_OPENING = "SG0214", 5, false, "the answer is for another opening of the gate";
     /// The saga belongs to another group.
     OTHER_GROUP = "SG0215", 5, true, "the saga belongs to another coordinator group";
+    /// The definition of a saga's version means something else here.
+    OTHER_MEANING = "SG0216", 3, false, "the saga began with another meaning of its definition";
     /// An order was handed over, and what became of it was not heard.
     OUTCOME_UNHEARD = "SG0220", 9, true, "whether the order was carried out is not known";
     /// Whoever gave the order has given up before it was begun.

@@ -148,8 +148,11 @@ pub struct DefinitionRow {
     pub name: String,
     /// Its version.
     pub version: u16,
-    /// Its digest.
+    /// Its digest: of meaning and tuning.
     pub digest: String,
+    /// The digest of its meaning, which an open saga keeps.
+    #[serde(default)]
+    pub meaning: String,
     /// How many steps it has.
     pub steps: usize,
     /// An input that fits, if the definition names one.

@@ -1,7 +1,11 @@
 //! The checked, frozen form of a plan: data for people and digests, with the saga's functions beside it.
 
+mod canonical;
+
+pub use canonical::{Canonical, CanonicalStep, DIGEST_SHOWN, Definitions, Fit, shown};
+
 use crate::command::{Command, Compensable};
-use crate::envelope::sha256_hex;
+use crate::fact::{By, SagaStarted};
 use crate::id::{Direction, StepKey};
 use crate::input::InputFn;
 use crate::json::{self, Payload};
@@ -265,6 +269,17 @@ pub enum Node {
 }
 
 impl Node {
+    /// What it is, for people.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Node::Step(step) if step.role == Role::Wait => "a wait",
+            Node::Step(_) => "a step",
+            Node::All { .. } => "an `all`",
+            Node::Each { .. } => "an `each`",
+            Node::When { .. } => "a `when`",
+            Node::Repeat { .. } => "a `repeat`",
+        }
+    }
     /// Its name.
     pub fn name(&self) -> &'static str {
         match self {
@@ -283,8 +298,14 @@ pub struct Definition {
     pub name: &'static str,
     /// From 1.
     pub version: u16,
-    /// sha256 of the canonical form.
+    /// sha256 of the canonical form: meaning and tuning.
     pub digest: String,
+    /// sha256 of what may not change under this version. Retries, patience and deadlines may.
+    pub meaning: String,
+    /// Digests of what this plan is declared to continue, beside its own.
+    pub continues: Vec<&'static str>,
+    /// Words of the plan that stand where they say nothing.
+    pub misplaced: Vec<String>,
     /// The plan.
     pub nodes: Vec<Node>,
     /// After this long without the pivot, everything is undone.
@@ -298,58 +319,23 @@ pub struct Definition {
 
 impl std::fmt::Debug for Definition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}@{} {}", self.name, self.version, &self.digest[..8.min(self.digest.len())])
+        write!(f, "{}@{} {}", self.name, self.version, shown(&self.digest))
     }
-}
-
-/// The canonical form of a definition: pure data, in plan order. Its JSON text is what the digest is of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Canonical {
-    /// Name.
-    pub name: String,
-    /// Version.
-    pub version: u16,
-    /// Deadline of the whole.
-    pub deadline_ms: u64,
-    /// Every step, in plan order.
-    pub steps: Vec<CanonicalStep>,
-    /// `(from, to)`: `to` may begin when all its `from` are done. Blocks are steps here too.
-    pub edges: Vec<(String, String)>,
-}
-
-/// One step or block of a canonical form.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CanonicalStep {
-    /// Path of names.
-    pub path: String,
-    /// `ordinary`, `read`, `wait`, `pivot`, `then`, or the kind of block.
-    pub kind: String,
-    /// `module.Command@version`, `gate:name`, or `here`.
-    pub performer: String,
-    /// The undo in the same form, if there is one.
-    pub undo: Option<String>,
-    /// Policies and limits, in a fixed order of words.
-    pub policy: String,
 }
 
 impl Definition {
-    /// The canonical form.
-    pub fn canonical(&self) -> Canonical {
-        let mut canonical = Canonical {
-            name: self.name.to_owned(),
+    /// The first fact of a saga that begins with this definition.
+    pub fn begin(&self, key: String, input: Payload, by: Option<By>) -> SagaStarted {
+        SagaStarted {
+            definition: self.name.to_owned(),
             version: self.version,
-            deadline_ms: self.deadline_ms,
-            steps: Vec::new(),
-            edges: Vec::new(),
-        };
-        describe(&self.nodes, "", Vec::new(), &mut canonical);
-        canonical
-    }
-    /// The digest of the canonical form.
-    pub(crate) fn seal(mut self) -> Self {
-        let text = serde_json::to_string(&self.canonical()).unwrap_or_default();
-        self.digest = sha256_hex(text.as_bytes());
-        self
+            digest: self.digest.clone(),
+            meaning: Some(self.meaning.clone()),
+            deadline_ms: Some(self.deadline_ms),
+            key,
+            input,
+            by,
+        }
     }
     /// Everything that is wrong with it; a definition with faults is never registered.
     pub fn check(&self) -> Result<(), Vec<PlanFault>> {
@@ -381,55 +367,6 @@ impl Definition {
         self.steps().iter().any(|(path, step)| {
             matches!(&step.performer, Performer::Gate { gate, timer: false, .. } if *gate == name || path == name)
         })
-    }
-}
-
-fn describe(nodes: &[Node], prefix: &str, mut from: Vec<String>, out: &mut Canonical) -> Vec<String> {
-    for node in nodes {
-        let path = format!("{prefix}{}", node.name());
-        out.edges.extend(from.iter().map(|before| (before.clone(), path.clone())));
-        let (kind, performer, undo, policy) = words(node);
-        out.steps.push(CanonicalStep { path: path.clone(), kind, performer, undo, policy });
-        from = match node {
-            Node::Step(_) => vec![path],
-            Node::All { branches, .. } => branches
-                .iter()
-                .flat_map(|(name, body)| describe(body, &format!("{path}/{name}/"), vec![path.clone()], out))
-                .collect(),
-            Node::Each { body, .. } | Node::When { body, .. } | Node::Repeat { body, .. } => {
-                describe(body, &format!("{path}/"), vec![path], out)
-            }
-        };
-    }
-    from
-}
-
-fn words(node: &Node) -> (String, String, Option<String>, String) {
-    let block = |kind: &str, policy: String| (kind.to_owned(), "here".to_owned(), None, policy);
-    let named = |command: &CommandName| format!("{}.{}@{}", command.module, command.name, command.version);
-    match node {
-        Node::Step(step) => {
-            let kind = match step.role {
-                Role::Ordinary => "ordinary",
-                Role::Read => "read",
-                Role::Wait => "wait",
-                Role::Pivot => "pivot",
-                Role::Then => "then",
-            };
-            let (performer, undo, extra) = match &step.performer {
-                Performer::Here { undo, .. } => ("here".to_owned(), undo.as_ref().map(|_| "here".to_owned()), None),
-                Performer::There { command, undo, .. } => (named(command), undo.as_ref().map(named), None),
-                Performer::Gate { gate, timer, deadline_ms, .. } => {
-                    (format!("gate:{gate}"), None, Some(format!("timer={timer} deadline_ms={deadline_ms}")))
-                }
-            };
-            let policy = extra.unwrap_or_else(|| serde_json::to_string(&step.policy).unwrap_or_default());
-            (kind.to_owned(), performer, undo, policy)
-        }
-        Node::All { .. } => block("all", String::new()),
-        Node::Each { at_most, may_fail, .. } => block("each", format!("at_most={at_most} may_fail={may_fail}")),
-        Node::When { .. } => block("when", String::new()),
-        Node::Repeat { at_most, .. } => block("repeat", format!("at_most={at_most}")),
     }
 }
 

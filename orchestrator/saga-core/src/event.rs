@@ -125,6 +125,7 @@ pub trait EventSet: Clone + Send + Sync + Sized + 'static {
 }
 
 /// Writes the enum over a story's events, its [`EventSet`], `From` for each event, and a check that all have one owner.
+/// Whoever uses it needs no crate beside this one.
 #[macro_export]
 macro_rules! event_set {
     ($(#[$meta:meta])* $vis:vis enum $set:ident of $owner:ty { $($event:ident),+ $(,)? }) => {
@@ -145,7 +146,7 @@ macro_rules! event_set {
             fn version(&self) -> u16 {
                 match self { $(Self::$event(_) => <$event as $crate::event::Event>::VERSION),+ }
             }
-            fn encode(&self) -> ::std::result::Result<$crate::json::Payload, ::serde_json::Error> {
+            fn encode(&self) -> ::std::result::Result<$crate::json::Payload, $crate::serde_json::Error> {
                 match self { $(Self::$event(event) => $crate::json::Payload::of(event)),+ }
             }
             fn decode(

@@ -27,7 +27,7 @@ pub use preview::Foreseen;
 use requests::Spoken;
 pub use requests::start_digest;
 
-use crate::definition::{Definition, Performer, Role, StepDef, deed_keys};
+use crate::definition::{Definition, Fit, Performer, Role, StepDef, deed_keys};
 use crate::fact::{By, Cause, SagaStarted};
 use crate::id::{RequestId, SagaId, StepKey, Version};
 use crate::json::Payload;
@@ -199,6 +199,8 @@ struct Early {
 pub struct Execution {
     saga: SagaId,
     def: Option<Arc<Definition>>,
+    /// What stands in this process under the name and version of its definition, and means something else.
+    other: Option<Arc<Definition>>,
     seed: u64,
     rev: Version,
     started: Option<SagaStarted>,
@@ -222,10 +224,16 @@ pub struct Execution {
 
 impl Execution {
     /// A saga of which nothing is known yet. `seed` decides the jitter of its retries.
-    pub fn new(saga: SagaId, definition: Option<Arc<Definition>>, seed: u64) -> Self {
+    pub fn new(saga: SagaId, definition: impl Into<Fit>, seed: u64) -> Self {
+        let (def, other) = match definition.into() {
+            Fit::Same(definition) => (Some(definition), None),
+            Fit::Other(other) => (None, Some(other)),
+            Fit::Missing => (None, None),
+        };
         Execution {
             saga,
-            def: definition,
+            def,
+            other,
             seed,
             rev: Version::ZERO,
             started: None,
@@ -277,7 +285,9 @@ impl Execution {
     /// When the saga as a whole has to be past its pivot.
     fn deadline(&self) -> Option<Timestamp> {
         let open = self.mode == Mode::Forward && !self.pivot_passed && !self.pivot_in_flight();
-        let deadline_ms = self.def.as_ref().map(|def| def.deadline_ms)?;
+        let tuned = self.def.as_ref().map(|def| def.deadline_ms)?;
+        // Another tuning may give an open saga more time. It never takes away what it began with.
+        let deadline_ms = self.started.as_ref().and_then(|started| started.deadline_ms).unwrap_or(0).max(tuned);
         open.then(|| self.started_at.plus(Duration::from_millis(deadline_ms)))
     }
     fn pivot_in_flight(&self) -> bool {

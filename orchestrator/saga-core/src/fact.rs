@@ -84,6 +84,15 @@ facts! {
         version: u16,
         /// Its digest.
         digest: String,
+        /// The digest of what it means. It stands in the metadata of the event, whose shape is published: `None` where an
+        /// older program wrote it.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        #[cfg_attr(feature = "schemas", schemars(skip))]
+        meaning: Option<String>,
+        /// The deadline of the whole that it began with, in the metadata too.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        #[cfg_attr(feature = "schemas", schemars(skip))]
+        deadline_ms: Option<u64>,
         /// The business key.
         key: String,
         /// The input.

@@ -7,14 +7,13 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// Writes an id newtype over a UUID: parsing, printing, `short()`, serde and, with the feature `schemas`, JSON Schema.
+/// Whoever uses it needs no crate beside this one.
 #[macro_export]
 macro_rules! uuid_newtype {
-    ($($(#[$meta:meta])* $name:ident),+ $(,)?) => {$(
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ::serde::Serialize, ::serde::Deserialize)]
-        #[serde(transparent)]
-        #[cfg_attr(feature = "schemas", derive(::schemars::JsonSchema))]
-        pub struct $name(pub ::uuid::Uuid);
+    ($($(#[doc = $doc:literal])* $name:ident),+ $(,)?) => {$(
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub $crate::uuid::Uuid);
         impl $name {
             /// The last eight hex digits: what people see. (The front of a version 7 UUID is the clock.)
             pub fn short(&self) -> ::std::string::String {
@@ -28,9 +27,9 @@ macro_rules! uuid_newtype {
             }
         }
         impl ::std::str::FromStr for $name {
-            type Err = ::uuid::Error;
+            type Err = $crate::uuid::Error;
             fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
-                ::uuid::Uuid::parse_str(text).map(Self)
+                $crate::uuid::Uuid::parse_str(text).map(Self)
             }
         }
         impl ::std::convert::From<$crate::id::StepKey> for $name {
@@ -39,7 +38,57 @@ macro_rules! uuid_newtype {
                 Self(key.uuid())
             }
         }
+        impl $crate::serde::Serialize for $name {
+            fn serialize<S: $crate::serde::Serializer>(&self, to: S) -> ::std::result::Result<S::Ok, S::Error> {
+                $crate::serde::Serialize::serialize(&self.0, to)
+            }
+        }
+        impl<'de> $crate::serde::Deserialize<'de> for $name {
+            fn deserialize<D: $crate::serde::Deserializer<'de>>(from: D) -> ::std::result::Result<Self, D::Error> {
+                $crate::serde::Deserialize::deserialize(from).map(Self)
+            }
+        }
+        $crate::__uuid_schema! { $name, concat!($($doc, "\n"),*) }
     )+};
+}
+
+/// The JSON Schema of an id. Whether there is one is decided by this crate's feature, not by whoever writes the id.
+#[cfg(feature = "schemas")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __uuid_schema {
+    ($name:ident, $doc:expr) => {
+        impl $crate::schemars::JsonSchema for $name {
+            fn schema_name() -> ::std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn schema_id() -> ::std::borrow::Cow<'static, str> {
+                concat!(module_path!(), "::", stringify!($name)).into()
+            }
+            fn json_schema(generator: &mut $crate::schemars::SchemaGenerator) -> $crate::schemars::Schema {
+                let schema = <$crate::uuid::Uuid as $crate::schemars::JsonSchema>::json_schema(generator);
+                $crate::id::described(schema, $doc)
+            }
+        }
+    };
+}
+#[cfg(not(feature = "schemas"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __uuid_schema {
+    ($name:ident, $doc:expr) => {};
+}
+
+/// A schema with what its documentation says of it.
+#[cfg(feature = "schemas")]
+#[doc(hidden)]
+pub fn described(mut schema: schemars::Schema, doc: &str) -> schemars::Schema {
+    let lines: Vec<&str> = doc.lines().map(str::trim).collect();
+    let text = lines.join("\n").trim().to_owned();
+    if !text.is_empty() {
+        schema.insert("description".to_owned(), text.into());
+    }
+    schema
 }
 
 uuid_newtype! {

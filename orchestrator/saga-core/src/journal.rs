@@ -2,8 +2,8 @@
 
 use crate::aggregate::STREAM_PAGE;
 use crate::batch::{Batch, Commit, Fence, InboxEntry, Mark, StreamWrite};
-use crate::envelope::NewEvent;
-use crate::event::EventSet;
+use crate::envelope::{NewEvent, Recorded};
+use crate::event::{DecodeError, EventSet};
 use crate::fact::{ANOMALY_CATEGORY, SAGA_CATEGORY, SagaFact, SagaStarted};
 use crate::id::{Direction, Epoch, Position, RequestId, SagaId, StepKey, StreamId, Version};
 use crate::json::Payload;
@@ -13,6 +13,7 @@ use crate::ports::{Claim, Ids, Lease, ReadError, SharedStore};
 use crate::time::Timestamp;
 use crate::view::{SagaRow, SagaState};
 use crate::waiting::{WaitReason, Waiting};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use uuid::Uuid;
@@ -29,17 +30,35 @@ pub fn saga_of(stream: &StreamId) -> Option<SagaId> {
     (stream.category() == SAGA_CATEGORY).then(|| stream.id().parse().ok()).flatten()
 }
 
-/// Facts as events. Their metadata is empty: the stream is the correlation, the facts name who ordered what.
+/// What the first event of a saga says in its metadata, beside a fact whose shape is published: readers that do not know it
+/// pass it by.
+#[derive(Default, Serialize, Deserialize)]
+struct BeganWith {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    meaning: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    deadline_ms: Option<u64>,
+}
+
+/// Facts as events. Their metadata is empty but for what a saga [began with](BeganWith): the stream is the correlation, the
+/// facts name who ordered what.
 pub fn events_of(facts: &[SagaFact], ids: &dyn Ids, now: Timestamp) -> Result<Vec<NewEvent>, serde_json::Error> {
     facts
         .iter()
         .map(|fact| {
+            let (data, meta) = if let Some(started) = fact.as_start() {
+                let mut told = started.clone();
+                let began = BeganWith { meaning: told.meaning.take(), deadline_ms: told.deadline_ms.take() };
+                (Payload::of(&told)?, Payload::of(&began)?)
+            } else {
+                (fact.encode()?, Payload::trusted("{}"))
+            };
             Ok(NewEvent {
                 id: ids.event(now),
                 name: fact.name(),
                 version: fact.version(),
-                data: fact.encode()?,
-                meta: Payload::trusted("{}"),
+                data,
+                meta,
                 time: now,
                 public: true,
             })
@@ -169,6 +188,17 @@ pub fn unreadable(saga: SagaId, why: &str, started: Option<&(SagaStarted, Timest
     }
 }
 
+/// A recorded fact, with what the first one has in its metadata.
+pub fn fact_of(recorded: &Recorded) -> Result<SagaFact, DecodeError> {
+    let mut fact = SagaFact::of(recorded)?;
+    if let SagaFact::SagaStarted(started) = &mut fact {
+        // An older program wrote nothing there.
+        let began: BeganWith = recorded.meta.read().unwrap_or_default();
+        (started.meaning, started.deadline_ms) = (began.meaning, began.deadline_ms);
+    }
+    Ok(fact)
+}
+
 /// A saga's whole history.
 pub async fn history(store: &SharedStore, saga: SagaId) -> Result<Vec<(SagaFact, Timestamp)>, HistoryError> {
     let mut facts = Vec::new();
@@ -177,7 +207,7 @@ pub async fn history(store: &SharedStore, saga: SagaId) -> Result<Vec<(SagaFact,
         let after = Version(facts.len() as u64);
         let page = store.read(&stream, after, STREAM_PAGE).await?;
         for recorded in &page {
-            let fact = SagaFact::of(recorded).map_err(|why| HistoryError::Decode {
+            let fact = fact_of(recorded).map_err(|why| HistoryError::Decode {
                 stream: stream.clone(),
                 version: recorded.version,
                 why: why.to_string(),
@@ -206,7 +236,7 @@ pub struct Recovered {
 
 impl Recovered {
     /// Takes in a page of the log that follows what was read so far. A gap is an error, never skipped.
-    pub fn read(&mut self, page: &[crate::envelope::Recorded]) -> Result<(), ReadError> {
+    pub fn read(&mut self, page: &[Recorded]) -> Result<(), ReadError> {
         for recorded in page {
             if recorded.position != self.head.next() {
                 let why = format!("position {} follows {}", recorded.position, self.head);

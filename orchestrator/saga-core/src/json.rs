@@ -1,5 +1,7 @@
 //! JSON as it came: the text is kept, checked once at the door, and never written again in another form.
 
+mod finite;
+
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -18,8 +20,10 @@ pub const JSON_DEPTH_MAX: usize = 64;
 pub struct Payload(Arc<str>);
 
 impl Payload {
-    /// Serialises a value that this program made itself.
+    /// Serialises a value that this program made itself. A number that JSON does not have (NaN, an infinity) is an error: it
+    /// would be kept as `null`.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
+        finite::is_finite(value).map_err(serde::ser::Error::custom)?;
         serde_json::to_string(value).map(|text| Self(text.into()))
     }
     /// Takes a text from outside: well-formed, no duplicate keys, not too deep, not too large, no NUL.

@@ -61,5 +61,9 @@ pub mod written;
 #[cfg(feature = "laws")]
 pub mod zoo;
 
+// What the macros of this crate write uses these, wherever it is written.
+#[cfg(feature = "schemas")]
 #[doc(hidden)]
-pub use uuid;
+pub use schemars;
+#[doc(hidden)]
+pub use {serde, serde_json, uuid};

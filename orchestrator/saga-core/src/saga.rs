@@ -48,21 +48,30 @@ const SAGA_DEADLINE: Deadline = Deadline::days(366);
 
 /// The definition of a saga, unchecked.
 pub fn define<S: Saga>() -> Definition {
+    define_version::<S>(S::VERSION, S::plan)
+}
+
+/// The definition of another version of a saga with the same input type, unchecked: the plan as it was, while instances of it
+/// are open.
+pub fn define_version<S: Saga>(version: u16, plan: impl FnOnce(Plan) -> Definition) -> Definition {
     let check_input = Arc::new(|payload: &Payload| match payload.read::<S>() {
         Ok(input) => input.check(),
         Err(_) => input::unreadable::<S>(payload).into_iter().collect(),
     });
     let head = Definition {
         name: S::NAME,
-        version: S::VERSION,
+        version,
         digest: String::new(),
+        meaning: String::new(),
+        continues: Vec::new(),
+        misplaced: Vec::new(),
         nodes: Vec::new(),
         deadline_ms: SAGA_DEADLINE.ms(),
         input: std::any::type_name::<S>(),
         check_input,
         example: S::example().and_then(|example| Payload::of(&example).ok()),
     };
-    S::plan(Plan { head, nodes: Vec::new(), phase: PhantomData })
+    plan(Plan { head, nodes: Vec::new(), phase: PhantomData })
 }
 
 impl<P> Plan<P> {
@@ -75,11 +84,32 @@ impl<P> Plan<P> {
         self.with(Node::Step(Arc::new(StepDef { name, role, policy, performer })))
     }
     fn inside(&self) -> Plan<P> {
-        Plan { head: self.head.clone(), nodes: Vec::new(), phase: PhantomData }
+        let head = Definition { misplaced: Vec::new(), ..self.head.clone() };
+        Plan { head, nodes: Vec::new(), phase: PhantomData }
     }
-    fn last_policy(mut self, change: impl FnOnce(&mut StepPolicy)) -> Self {
-        if let Some(Node::Step(step)) = self.nodes.last_mut() {
-            change(&mut Arc::make_mut(step).policy);
+    /// What was written inside of a block, with the words that were misplaced there.
+    fn take(&mut self, body: Plan<P>) -> Vec<Node> {
+        self.head.misplaced.extend(body.head.misplaced);
+        let whole = [
+            ("deadline", body.head.deadline_ms != self.head.deadline_ms),
+            ("continues", body.head.continues != self.head.continues),
+        ];
+        for (word, _) in whole.into_iter().filter(|(_, inside)| *inside) {
+            let says = format!("`.{word}` stands inside of a block; it is about the whole plan, and belongs outside");
+            self.head.misplaced.push(says);
+        }
+        body.nodes
+    }
+    fn last_policy(mut self, word: &str, change: impl FnOnce(&mut StepPolicy)) -> Self {
+        match self.nodes.last_mut() {
+            Some(Node::Step(step)) if step.role != Role::Wait => change(&mut Arc::make_mut(step).policy),
+            other => {
+                let behind = other.map_or("before any step".to_owned(), |node| {
+                    format!("behind {:?}, which is {}", node.name(), node.kind())
+                });
+                let says = format!("`.{word}` stands {behind}; write it behind the step that it is about");
+                self.head.misplaced.push(says);
+            }
         }
         self
     }
@@ -103,14 +133,15 @@ impl<P> Plan<P> {
     }
     /// Branches side by side, each with a name.
     #[must_use]
-    pub fn all(self, name: &'static str, write: impl FnOnce(Branches<P>) -> Branches<P>) -> Self {
-        let branches = write(Branches { plan: self.inside(), branches: Vec::new() }).branches;
+    pub fn all(mut self, name: &'static str, write: impl FnOnce(Branches<P>) -> Branches<P>) -> Self {
+        let Branches { plan, branches } = write(Branches { plan: self.inside(), branches: Vec::new() });
+        self.take(plan);
         self.with(Node::All { name, branches })
     }
     /// The same body for each item of a list that is made and recorded once; at most `at_most` side by side.
     #[must_use]
     pub fn each<F, Args, T>(
-        self,
+        mut self,
         name: &'static str,
         list: F,
         at_most: AtMost,
@@ -120,7 +151,8 @@ impl<P> Plan<P> {
         F: Function<Args, Output = Vec<T>>,
         T: Serialize + 'static,
     {
-        let body = body(self.inside()).nodes;
+        let body = body(self.inside());
+        let body = self.take(body);
         let needs = F::needs();
         let list = Arc::new(move |scope: &dyn crate::step::Scope| list.call(scope)?.iter().map(payload_of).collect());
         let item = std::any::type_name::<T>();
@@ -129,18 +161,23 @@ impl<P> Plan<P> {
     /// How many branches of the `each` just written may fail; a failed branch is undone by itself.
     #[must_use]
     pub fn may_fail(mut self, branches: u32) -> Self {
-        if let Some(Node::Each { may_fail, .. }) = self.nodes.last_mut() {
-            *may_fail = branches;
+        match self.nodes.last_mut() {
+            Some(Node::Each { may_fail, .. }) => *may_fail = branches,
+            _ => self
+                .head
+                .misplaced
+                .push("`.may_fail` stands behind no `each`; write it behind the one it is about".to_owned()),
         }
         self
     }
     /// A body that is taken or not; the answer is recorded and never asked again.
     #[must_use]
-    pub fn when<F, Args>(self, name: &'static str, condition: F, body: impl FnOnce(Plan<P>) -> Plan<P>) -> Self
+    pub fn when<F, Args>(mut self, name: &'static str, condition: F, body: impl FnOnce(Plan<P>) -> Plan<P>) -> Self
     where
         F: Function<Args, Output = bool>,
     {
-        let body = body(self.inside()).nodes;
+        let body = body(self.inside());
+        let body = self.take(body);
         let needs = F::needs();
         let condition = Arc::new(move |scope: &dyn crate::step::Scope| condition.call(scope));
         self.with(Node::When { name, condition, needs, body })
@@ -148,7 +185,7 @@ impl<P> Plan<P> {
     /// A body in rounds until the condition holds after one; `AtMost` rounds without that is a refusal.
     #[must_use]
     pub fn repeat<F, Args>(
-        self,
+        mut self,
         name: &'static str,
         at_most: AtMost,
         until: F,
@@ -157,7 +194,8 @@ impl<P> Plan<P> {
     where
         F: Function<Args, Output = bool>,
     {
-        let body = body(self.inside()).nodes;
+        let body = body(self.inside());
+        let body = self.take(body);
         let needs = F::needs();
         let until = Arc::new(move |scope: &dyn crate::step::Scope| until.call(scope));
         self.with(Node::Repeat { name, until, needs, at_most: at_most.0, body })
@@ -165,31 +203,39 @@ impl<P> Plan<P> {
     /// How the step just written is retried.
     #[must_use]
     pub fn retry(self, retry: Retry) -> Self {
-        self.last_policy(|policy| policy.retry = retry)
+        self.last_policy("retry", |policy| policy.retry = retry)
     }
     /// How the undo of the step just written is retried.
     #[must_use]
     pub fn undo_retry(self, retry: Retry) -> Self {
-        self.last_policy(|policy| policy.undo_retry = retry)
+        self.last_policy("undo_retry", |policy| policy.undo_retry = retry)
     }
     /// How long one try of the step just written may take.
     #[must_use]
     pub fn patience(self, patience: Deadline) -> Self {
-        self.last_policy(|policy| policy.patience_ms = patience.ms())
+        self.last_policy("patience", |policy| policy.patience_ms = patience.ms())
     }
     /// What silence to the end means for the step just written.
     #[must_use]
     pub fn on_unknown(self, on_unknown: OnUnknown) -> Self {
-        self.last_policy(|policy| policy.on_unknown = on_unknown)
+        self.last_policy("on_unknown", |policy| policy.on_unknown = on_unknown)
     }
     /// How long the module of the last step may answer with weather before a person is told; nothing ends by it.
     pub fn deadline_of_step(self, deadline: Deadline) -> Self {
-        self.last_policy(|policy| policy.deadline_ms = deadline.ms())
+        self.last_policy("deadline_of_step", |policy| policy.deadline_ms = deadline.ms())
     }
     /// After this long without the pivot, everything is undone (default: a year).
     #[must_use]
     pub fn deadline(mut self, deadline: Deadline) -> Self {
         self.head.deadline_ms = deadline.ms();
+        self
+    }
+    /// Declares that this plan means the same as one that was recorded with this digest, of which eight digits are enough: a
+    /// type was renamed, or the tuning was changed while older programs ran that recorded one digest over everything. Open
+    /// sagas that began under it go on with this plan; nothing checks that they can.
+    #[must_use]
+    pub fn continues(mut self, digest: &'static str) -> Self {
+        self.head.continues.push(digest);
         self
     }
     /// The plan is written.
@@ -250,7 +296,8 @@ impl<P> Branches<P> {
     /// One branch.
     #[must_use]
     pub fn branch(mut self, name: &'static str, body: impl FnOnce(Plan<P>) -> Plan<P>) -> Self {
-        let body = body(self.plan.inside()).nodes;
+        let body = body(self.plan.inside());
+        let body = self.plan.take(body);
         self.branches.push((name, body));
         self
     }

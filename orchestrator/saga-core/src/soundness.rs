@@ -1,7 +1,7 @@
 //! What is refused before anything runs: missing outputs, unbounded limits, double names, cycles, steps without undo.
 
 use crate::codes::{self, Code};
-use crate::definition::{Canonical, Definition, Node, Performer, Role, StepDef};
+use crate::definition::{Canonical, DIGEST_SHOWN, Definition, Node, Performer, Role, StepDef};
 use crate::policy::{ATTEMPTS_MAX, DEADLINE_MS_MAX, OnUnknown, ROUNDS_MAX, Retry, STEPS_MAX};
 use crate::step::{Need, short_name};
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +56,17 @@ pub fn check(definition: &Definition) -> Vec<PlanFault> {
     };
     if !kebab(definition.name) {
         check.fault(codes::PLAN_MALFORMED, format!("the name {:?} is not kebab-case", definition.name));
+    }
+    for says in &definition.misplaced {
+        check.fault(codes::PLAN_MALFORMED, says.clone());
+    }
+    for digest in &definition.continues {
+        let hex = digest.len() >= DIGEST_SHOWN && digest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if !hex {
+            let says =
+                format!("it continues {digest:?}, which is not a digest: {DIGEST_SHOWN} to 64 digits 0-9 and a-f");
+            check.fault(codes::PLAN_MALFORMED, says);
+        }
     }
     if definition.nodes.is_empty() {
         check.fault(codes::PLAN_MALFORMED, "the plan has no steps".to_owned());

@@ -174,6 +174,12 @@ pub trait Scope {
 pub struct ArgError(pub String);
 
 /// A value that a function may take.
+#[diagnostic::on_unimplemented(
+    message = "a step cannot take `{Self}`",
+    label = "no argument of a step",
+    note = "take the input as `In<T>`, an earlier output as `Out<T>`, `Maybe<T>` or `Outs<T>`, the item of an `each` as `Item<T>`, the key of the deed as `StepKey` (in an undo: `Undoing`), and what was given with `using(..)` as `Using<T>`",
+    note = "the `T` of `In`, `Out`, `Maybe`, `Outs` and `Item` is read from JSON: `#[derive(Deserialize)]`, and it is `Send`"
+)]
 pub trait Argument: Sized + Send + 'static {
     /// What it asks of the plan.
     fn need() -> Option<Need>;
@@ -192,7 +198,8 @@ pub fn short_name(full: &str) -> String {
     let mut out = String::new();
     let mut word = String::new();
     for c in full.chars() {
-        if c.is_alphanumeric() || c == '_' {
+        // `{{closure}}` and its like are parts of a path as well.
+        if c.is_alphanumeric() || "_{}#".contains(c) {
             word.push(c);
         } else if c == ':' {
             word.clear();
@@ -293,6 +300,15 @@ impl Argument for Undoing {
 }
 
 /// An async function of up to six arguments that performs a step here.
+#[diagnostic::on_unimplemented(
+    message = "this function cannot perform a step here",
+    label = "not `async fn(..) -> Step<T>`",
+    note = "1. each argument is one of `In<T>`, `Out<T>`, `Maybe<T>`, `Outs<T>`, `Item<T>`, `StepKey`, `Undoing`, `SagaId`, `StartedAt`, `Until`, `Stop`, `Using<T>`, and there are at most six",
+    note = "2. the `T` of `Step<T>` is kept as JSON: `#[derive(Serialize)]`",
+    note = "3. what lives across an `.await` is `Send`: no `Rc`, no borrowed `RefCell`, no guard of a `std::sync::Mutex`",
+    note = "4. it is an `async fn`",
+    note = "5. it returns `Step<T>`, so every `?` says what kind of failure it is: `.map_err(|why| retry(why.to_string()))?` for weather, `refuse(..)` for a no"
+)]
 pub trait Action<Args>: Send + Sync + 'static {
     /// What it gives.
     type Output: Serialize + Send + 'static;
@@ -302,6 +318,11 @@ pub trait Action<Args>: Send + Sync + 'static {
     fn call(&self, scope: &dyn Scope) -> Result<BoxFuture<Step<Self::Output>>, ArgError>;
 }
 /// A pure function of up to six arguments: a command to send, a condition, a list.
+#[diagnostic::on_unimplemented(
+    message = "this function cannot be used in a plan",
+    label = "not a function of `In<T>`, `Out<T>`, `Maybe<T>`, `Outs<T>`, `Item<T>`, `StepKey`, `SagaId` or `StartedAt`",
+    note = "a request, a condition or a list is computed at once: no `async`, at most six arguments, each one of those"
+)]
 pub trait Function<Args>: Send + Sync + 'static {
     /// What it returns.
     type Output;
@@ -398,6 +419,15 @@ pub enum There<Args> {
 }
 
 /// Either kind of function: an action performed here, or a command for a module. `K` tells them apart for the compiler.
+#[diagnostic::on_unimplemented(
+    message = "this function is no work for a step",
+    label = "neither `async fn(..) -> Step<T>` nor `fn(..) -> impl Command`",
+    note = "1. each argument is one of `In<T>`, `Out<T>`, `Maybe<T>`, `Outs<T>`, `Item<T>`, `StepKey`, `SagaId`, `StartedAt` (and, performed here, `Until`, `Stop`, `Using<T>`), and there are at most six",
+    note = "2. the `T` of `Step<T>` is kept as JSON: `#[derive(Serialize)]`",
+    note = "3. what lives across an `.await` is `Send`: no `Rc`, no borrowed `RefCell`, no guard of a `std::sync::Mutex`",
+    note = "4. performed here it is an `async fn`; a function that is not returns a command",
+    note = "5. it returns `Step<T>`, so every `?` says what kind of failure it is: `.map_err(|why| retry(why.to_string()))?` for weather, `refuse(..)` for a no"
+)]
 pub trait Work<K>: Send + Sync + 'static {
     /// As part of a definition.
     fn into_work(self) -> crate::definition::Performer;

@@ -83,7 +83,10 @@ fn cause(saga: &str, waiting: &Waiting, now: Timestamp) -> Cause {
         ),
         WaitReason::Fault => (
             Likelihood::Certain,
-            format!("{step} broke: a bug in the saga or in {subject}"),
+            match subject.as_str() {
+                "" | "here" => format!("{step} broke: a bug in a function of the saga"),
+                subject => format!("{step} broke: a bug in the saga or in {subject}"),
+            },
             format!("deploy the fix, then sagactl saga retry {saga}"),
         ),
         WaitReason::Unreadable => (
@@ -93,10 +96,15 @@ fn cause(saga: &str, waiting: &Waiting, now: Timestamp) -> Cause {
                 "sagactl saga history {saga} shows the facts; a program that is newer reads more, a damaged store is brought back from a backup"
             ),
         ),
-        WaitReason::NoDefinition | WaitReason::DigestMismatch => (
+        WaitReason::NoDefinition => (
             Likelihood::Certain,
             format!("its definition {subject} is not registered in this process"),
             "deploy the program that has this version; an instance keeps the definition it began with".to_owned(),
+        ),
+        WaitReason::DigestMismatch => (
+            Likelihood::Certain,
+            format!("it began with another meaning of its definition: {subject}"),
+            "give the new plan another version and register the old one beside it: sagactl help SG0216".to_owned(),
         ),
     };
     let mut evidence = vec![format!("since {since}")];

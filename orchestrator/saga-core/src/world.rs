@@ -171,15 +171,8 @@ impl World {
     /// Starts a saga by id and key; gives the ticket under which it will be told.
     pub fn start_keyed<S: Saga>(&mut self, saga: SagaId, input: &S, key: &str) -> Result<u64, String> {
         let definition = define::<S>();
-        let started = SagaStarted {
-            definition: definition.name.to_owned(),
-            version: definition.version,
-            digest: definition.digest,
-            key: key.to_owned(),
-            input: Payload::of(input).map_err(|why| why.to_string())?,
-            by: None,
-        };
-        Ok(self.start_as(saga, started))
+        let input = Payload::of(input).map_err(|why| why.to_string())?;
+        Ok(self.start_as(saga, definition.begin(key.to_owned(), input, None)))
     }
     /// Starts a saga with its whole first fact.
     pub fn start_as(&mut self, saga: SagaId, started: SagaStarted) -> u64 {

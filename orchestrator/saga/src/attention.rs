@@ -82,6 +82,30 @@ impl Sagas {
         some(&mut all, decide, gates, "sagactl saga list --state waiting", false);
         Ok(all)
     }
+    /// The open sagas of this process's groups that stand still because their definition is not here, or means something else
+    /// here: a trouble for each definition that they began with.
+    pub(crate) async fn stranded(&self) -> Result<Vec<Trouble>, Error> {
+        let mut all: BTreeMap<(WaitReason, String), u64> = BTreeMap::new();
+        for some in self.look(Coordinator::stranded).await? {
+            for (why, count) in some {
+                *all.entry(why).or_default() += count;
+            }
+        }
+        let since = self.inner.clock.now();
+        let trouble = |((reason, wanted), count): ((WaitReason, String), u64)| {
+            let stand = if count == 1 { "open saga stands" } else { "open sagas stand" };
+            let why = match reason {
+                WaitReason::DigestMismatch => {
+                    format!("they began with another meaning of {wanted}: sagactl help SG0216")
+                }
+                _ => format!(
+                    "nothing here is {wanted}, with which they began: deploy the version again, beside the new one"
+                ),
+            };
+            Trouble { place: "definitions".to_owned(), since, says: format!("{count} {stand} still: {why}") }
+        };
+        Ok(all.into_iter().map(trouble).collect())
+    }
     /// Why this process is not ready, where no trouble says it.
     pub(crate) async fn not_ready(&self) -> Result<Option<Trouble>, Error> {
         let unread = self.look(|coordinator| coordinator.open() - coordinator.sagas().count()).await?;

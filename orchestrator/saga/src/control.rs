@@ -144,6 +144,7 @@ impl LocalControl {
             name: definition.name.to_owned(),
             version: definition.version,
             digest: definition.digest.clone(),
+            meaning: definition.meaning.clone(),
             steps: definition.steps().len(),
             example: definition.example.clone(),
         });
@@ -152,6 +153,7 @@ impl LocalControl {
     }
     async fn status(&self) -> Result<Status, ControlError> {
         let (mut troubles, attention) = (self.sagas.health().troubles(), self.sagas.attention().await.map_err(failed)?);
+        troubles.extend(self.sagas.stranded().await.map_err(failed)?);
         troubles.extend(self.sagas.not_ready().await.map_err(failed)?);
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -51,6 +51,7 @@ mod local_bus;
 mod near_bus;
 mod orchestrator;
 mod outside;
+mod plans;
 mod port;
 mod relay;
 mod report;
@@ -73,9 +74,13 @@ pub use orchestrator::{Buses, Error, INPUTS_MAX, JOURNAL, Lines, Orchestrator};
 pub use relay::{AUDIT_EVERY, RELAY};
 pub use report::Report;
 pub use saga_core as core;
+pub use saga_core::{event_set, uuid_newtype};
 pub use sagas::{Begun, QUERY_WITHIN, Sagas, keyed};
 pub use system::{FreshIds, SystemClock};
 pub use tasks::Tasks;
+
+// For programs that depend on this crate alone: `#[serde(crate = "saga::serde")]`, `#[saga::tokio::main(crate = "saga::tokio")]`.
+pub use {serde, tokio};
 
 /// What a saga is written with.
 pub mod prelude {

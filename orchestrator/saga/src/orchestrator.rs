@@ -9,6 +9,7 @@ use crate::groups::Groups;
 use crate::host::Host;
 use crate::hosting::Hosting;
 use crate::local_bus::LocalBus;
+use crate::plans::checked;
 use crate::port::Port;
 use crate::relay::{RELAY, public_seq_at};
 use crate::sagas::{Inner, Sagas};
@@ -17,16 +18,16 @@ use crate::system::{FreshIds, SystemClock};
 use crate::tasks::Tasks;
 use saga_core::bus::{Answerer, AnyBus, Line};
 use saga_core::catchup::{CatchUpError, catch_up};
-use saga_core::definition::{Definition, Performer};
+use saga_core::definition::Definition;
 use saga_core::fact::Orchestration;
 use saga_core::journal::agree_on_groups;
-use saga_core::machine::coordinator::{COMMANDS_IN_FLIGHT_MAX, Definitions};
+use saga_core::machine::coordinator::COMMANDS_IN_FLIGHT_MAX;
 use saga_core::memory::MemoryStores;
 use saga_core::module::Module;
 use saga_core::ports::{Clock, Ids, SharedStore, Stores};
-use saga_core::saga::{Saga, define};
+use saga_core::saga::{Plan, Saga, define, define_version};
 use saga_core::soundness::PlanFault;
-use saga_core::step::{Given, Need, short_name};
+use saga_core::step::Given;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,6 +103,11 @@ impl Orchestrator {
     #[must_use]
     pub fn register<S: Saga>(self) -> Self {
         self.definition(Arc::new(define::<S>()))
+    }
+    /// Knows another version of a saga with the same input type: the plan as it was, while instances of it are open.
+    #[must_use]
+    pub fn register_version<S: Saga>(self, version: u16, plan: impl FnOnce(Plan) -> Definition) -> Self {
+        self.definition(Arc::new(define_version::<S>(version, plan)))
     }
     /// Knows a saga by its definition.
     #[must_use]
@@ -359,40 +365,4 @@ impl Orchestrator {
         sagas.inner.tasks.keep("events from outside", move || hearing.clone().hear_outside(control.clone()));
         Ok(sagas)
     }
-}
-
-fn checked(definitions: &[Arc<Definition>], given: Option<&Given>) -> Result<Definitions, Error> {
-    let mut known = Definitions::new();
-    let mut faults = Vec::new();
-    for definition in definitions {
-        faults.extend(definition.check().err().unwrap_or_default());
-        faults.extend(given.map(|given| not_given(definition, given)).unwrap_or_default());
-        let name = (definition.name.to_owned(), definition.version);
-        if known.insert(name, Arc::clone(definition)).is_some_and(|other| other.digest != definition.digest) {
-            let says = format!("version {} is registered twice with different content", definition.version);
-            let (code, saga) = (saga_core::codes::PLAN_DIGEST, definition.name.to_owned());
-            faults.push(PlanFault { code, saga, says });
-        }
-    }
-    if faults.is_empty() { Ok(known) } else { Err(Error::Plan(faults)) }
-}
-
-/// What steps use and nobody gave.
-fn not_given(definition: &Definition, given: &Given) -> Vec<PlanFault> {
-    let mut faults = Vec::new();
-    for (path, step) in definition.steps() {
-        let undo_needs =
-            if let Performer::Here { undo_needs, .. } = &step.performer { undo_needs.as_slice() } else { &[] };
-        for need in step.performer.needs().iter().chain(undo_needs) {
-            let Need::Given(name) = need else { continue };
-            if !given.has(name) {
-                let name = short_name(name);
-                let says =
-                    format!("step {path:?} takes Using<{name}>, but no {name} was given: see Orchestrator::using");
-                let saga = definition.name.to_owned();
-                faults.push(PlanFault { code: saga_core::codes::PLAN_MISSING_OUTPUT, saga, says });
-            }
-        }
-    }
-    faults
 }

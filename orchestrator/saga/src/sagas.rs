@@ -12,10 +12,10 @@ use saga_core::audit::{Known, Opened, audit_stores, named};
 use saga_core::bus::{AnyBus, BusError, Line};
 use saga_core::codes;
 use saga_core::command::{Command, Query};
-use saga_core::definition::{Definition, Performer};
+use saga_core::definition::{Definition, Fit, Performer};
 use saga_core::envelope::Actor;
-use saga_core::execution::{Execution, OrderRefused, Ordered};
-use saga_core::fact::{By, SagaFact, SagaStarted};
+use saga_core::execution::{Accepted, Execution, OrderKind, OrderRefused, Ordered};
+use saga_core::fact::{By, SagaFact};
 use saga_core::host::{Served, direct, serve};
 use saga_core::id::{RequestId, SagaId, Version};
 use saga_core::journal::{self, HistoryError};
@@ -25,7 +25,10 @@ use saga_core::machine::coordinator::{Coordinator, Definitions, Told};
 use saga_core::outcome::{Answer, Refused};
 use saga_core::ports::{Clock, Ids, SharedStore};
 use saga_core::saga::Saga;
+use saga_core::step::Gate;
 use saga_core::view::{SagaRow, SagaState, Verdicts};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,6 +89,16 @@ pub struct Begun {
     pub repeated: bool,
 }
 
+/// An input as JSON that can be kept.
+fn of_input<S: Saga>(input: &S) -> Result<Payload, Error> {
+    let input = Payload::of(input).map_err(|why| Error::Data(format!("the input is not JSON: {why}")))?;
+    inspect(input.as_str()).map_err(|why| {
+        let (code, message) = (codes::INPUT_LIMIT, format!("the input {}", why.kind));
+        Error::Refused(OrderRefused { code, message, hint: None })
+    })?;
+    Ok(input)
+}
+
 impl Sagas {
     /// Starts a saga and waits until it ends or needs a person.
     pub async fn run<S: Saga>(&self, input: S) -> Result<Report, Error> {
@@ -95,12 +108,30 @@ impl Sagas {
     }
     /// Starts a saga with a fresh key. Returns when its first fact is durable.
     pub async fn start<S: Saga>(&self, input: S) -> Result<Begun, Error> {
-        let input = Payload::of(&input).map_err(|why| Error::Data(why.to_string()))?;
-        inspect(input.as_str()).map_err(|why| {
-            let (code, message) = (codes::INPUT_LIMIT, format!("the input {}", why.kind));
-            Error::Refused(OrderRefused { code, message, hint: None })
-        })?;
-        self.start_raw(S::NAME, Some(S::VERSION), None, input, None).await
+        self.start_raw(S::NAME, Some(S::VERSION), None, of_input(&input)?, None).await
+    }
+    /// Starts a saga under a key: the same key and input give the same saga, another input is refused.
+    pub async fn start_keyed<S: Saga>(&self, key: &str, input: S) -> Result<Begun, Error> {
+        self.start_raw(S::NAME, Some(S::VERSION), Some(key), of_input(&input)?, None).await
+    }
+    /// Answers a gate. Without the name of an opening the answer is for the gate's first one; the name of the one that waits
+    /// now is in what the saga [waits for](Execution::waiting). Returns when the answer is durable.
+    pub async fn signal<T: Serialize>(
+        &self,
+        saga: SagaId,
+        gate: &Gate<T>,
+        opening: Option<&str>,
+        decision: &T,
+        actor: Actor,
+    ) -> Result<Accepted, Error> {
+        let data = Payload::of(decision).map_err(|why| Error::Data(format!("the decision is not JSON: {why}")))?;
+        let kind = OrderKind::Signal { gate: gate.name.to_owned(), data, opening: opening.map(str::to_owned) };
+        let request = Some(RequestId(self.inner.ids.next(self.inner.clock.now())));
+        self.order(saga, Ordered { by: By { actor, reason: None, request }, kind, if_rev: None }).await
+    }
+    /// What a step of a saga gave, as its type; `None` where it has not happened.
+    pub async fn output<T: DeserializeOwned>(&self, saga: SagaId, step: &str) -> Result<Option<T>, Error> {
+        self.report(saga).await?.output(step)
     }
     /// Starts a saga by name. With a key, the same key and input give the same saga; another input is refused. What is
     /// too large or too long ([`limits`]) is refused before anything else, and what its definition does not take
@@ -142,14 +173,7 @@ impl Sagas {
         if !misfits.is_empty() && !(key.is_some() && self.has_begun(saga).await?) {
             return Err(Error::Input(misfits));
         }
-        let started = SagaStarted {
-            definition: definition.name.to_owned(),
-            version: definition.version,
-            digest: definition.digest.clone(),
-            key: key.unwrap_or_else(|| saga.short()),
-            input,
-            by,
-        };
+        let started = definition.begin(key.unwrap_or_else(|| saga.short()), input, by);
         match self.ask(saga, Question::Start { saga, started: Box::new(started), until: None }).await? {
             Told::Started { repeated } => Ok(Begun { saga, repeated }),
             Told::Refused(refusal) => Err(Error::Refused(refusal)),
@@ -157,7 +181,7 @@ impl Sagas {
         }
     }
     /// Orders something of a saga. Returns when the order is durable.
-    pub async fn order(&self, saga: SagaId, ordered: Ordered) -> Result<saga_core::execution::Accepted, Error> {
+    pub async fn order(&self, saga: SagaId, ordered: Ordered) -> Result<Accepted, Error> {
         match self.ask(saga, Question::Order { saga, ordered: Box::new(ordered), until: None }).await? {
             Told::Accepted(accepted) => Ok(accepted),
             Told::Refused(refusal) => Err(Error::Refused(refusal)),
@@ -194,9 +218,7 @@ impl Sagas {
             unreadable @ HistoryError::Decode { .. } => Error::Unreadable(unreadable),
         })?;
         let Some((SagaFact::SagaStarted(started), _)) = history.first() else { return Ok(None) };
-        let definition = self.inner.definitions.get(&(started.definition.clone(), started.version));
-        let definition = definition.filter(|known| known.digest == started.digest).cloned();
-        let mut exec = Execution::new(saga, definition, self.inner.seed);
+        let mut exec = Execution::new(saga, Fit::of(&self.inner.definitions, started), self.inner.seed);
         history.iter().for_each(|(fact, at)| exec.evolve(fact, *at));
         Ok(Some(exec))
     }

@@ -35,13 +35,15 @@ impl Saga for Sized {
 #[derive(Serialize, Deserialize)]
 struct Given {
     text: String,
+    share: f64,
     odd: BTreeMap<Pair, u32>,
 }
 #[derive(PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Pair(u32, u32);
 async fn give(In(job): In<Sized>) -> Step<Given> {
     let odd = if job.gives == 0 { BTreeMap::from([(Pair(1, 2), 3)]) } else { BTreeMap::new() };
-    Ok(Given { text: "x".repeat(job.gives), odd })
+    let share = if job.gives == 1 { f64::NAN } else { 0.5 };
+    Ok(Given { text: "x".repeat(job.gives), share, odd })
 }
 async fn take(Undoing(_): Undoing) -> Step<()> {
     Ok(())
@@ -74,8 +76,11 @@ async fn rest(control: &LocalControl, id: impl ToString) -> SagaShow {
 #[tokio::test]
 async fn an_output_that_cannot_be_kept_parks_its_step_and_is_not_tried_for_ever() {
     let (sagas, control) = sagas().await;
-    for (gives, says) in [(2 * 1024 * 1024, "at most 983040 are allowed"), (0, "it is not JSON: key must be a string")]
-    {
+    for (gives, says) in [
+        (2 * 1024 * 1024, "at most 983040 are allowed"),
+        (0, "it is not JSON: key must be a string"),
+        (1, "it is not JSON: the number NaN does not exist in JSON"),
+    ] {
         let saga = sagas.start(job(gives, 0)).await.unwrap().saga;
         let show = rest(&control, saga).await;
         assert_eq!(show.row.state, SagaState::Parked, "{gives}");

@@ -7,6 +7,7 @@ use saga::core::id::RequestId;
 use saga::core::json::Payload;
 use saga::core::memory::MemoryStores;
 use saga::core::ports::Stores;
+use saga::core::saga::{define, define_version};
 use saga::core::uuid::Uuid;
 use saga::core::view::SagaState;
 use saga::prelude::*;
@@ -143,6 +144,12 @@ async fn a_step_that_panics_parks_its_saga_only() {
     let sagas = on(&stores()).await;
     let broken = sagas.run(Direct { words: 0 }).await.unwrap();
     assert_eq!(broken.0.row.state, SagaState::Parked);
+    let id = broken.0.row.id.to_string();
+    let View::Why(why) = control(&sagas).look(&dana(), Look::Why { id }).await.unwrap() else {
+        panic!("the reason was asked for");
+    };
+    assert_eq!(why.causes[0].says, "post broke: a bug in a function of the saga");
+    assert!(why.causes[0].evidence.iter().any(|line| line.ends_with("the function panicked: a bug")), "{why:?}");
     assert_eq!(sagas.run(Direct { words: 5 }).await.unwrap().0.row.state, SagaState::Completed);
     let View::Verdicts(verdicts) = control(&sagas).look(&dana(), Look::Verify).await.unwrap() else {
         panic!("verdicts were asked for");
@@ -201,5 +208,69 @@ async fn what_is_not_there_is_told_by_its_name() {
     let history = Look::History { id: "gated/k".to_owned(), after: u64::MAX, limit: 0 };
     let View::History(page) = control.look(&dana(), history).await.unwrap() else { panic!("facts were asked for") };
     assert_eq!((page.items.len(), page.next), (0, None), "behind everything is nothing");
+    sagas.shutdown().await.unwrap();
+}
+
+/// Another plan under the version of [`Gated`].
+fn other(plan: Plan) -> Definition {
+    plan.step("slot", hold, free).wait("approval", YES, Deadline::days(9)).pivot("publish", post).end()
+}
+
+#[tokio::test]
+async fn who_starts_with_another_meaning_says_which_open_sagas_it_strands() {
+    let stores = stores();
+    let sagas = on(&stores).await;
+    for key in ["one", "two"] {
+        sagas.start_raw("gated", None, Some(key), input(7), None).await.unwrap();
+        assert_eq!(rest(&sagas, &format!("gated/{key}")).await, SagaState::Waiting);
+    }
+    sagas.shutdown().await.unwrap();
+    let troubles = async |orchestrator: Orchestrator| {
+        let sagas = orchestrator.start().await.unwrap();
+        for key in ["one", "two"] {
+            rest(&sagas, &format!("gated/{key}")).await;
+        }
+        let View::Status(status) = control(&sagas).look(&dana(), Look::Status).await.unwrap() else {
+            panic!("the status was asked for");
+        };
+        assert_eq!(status.ready, status.troubles.is_empty());
+        sagas.shutdown().await.unwrap();
+        status.troubles.into_iter().map(|trouble| (trouble.place, trouble.says)).collect::<Vec<_>>()
+    };
+    let program = || Orchestrator::on(Arc::clone(&stores));
+    let (was, is) = (define::<Gated>(), define_version::<Gated>(1, other));
+    let (was, is) = (&was.meaning[..8], &is.meaning[..8]);
+    let place = "definitions".to_owned();
+    let says = format!(
+        "2 open sagas stand still: they began with another meaning of gated@1 {was}, here {is}: sagactl help SG0216"
+    );
+    assert_eq!(troubles(program().register_version::<Gated>(1, other)).await, [(place.clone(), says)]);
+    let says = format!(
+        "2 open sagas stand still: nothing here is gated@1 {was}, with which they began: deploy the version again, beside the new one"
+    );
+    assert_eq!(troubles(program().register_version::<Gated>(2, other)).await, [(place, says)]);
+    assert_eq!(troubles(program().register_version::<Gated>(2, other).register::<Gated>()).await, []);
+}
+
+#[tokio::test]
+async fn a_start_an_answer_and_a_result_have_their_types() {
+    let sagas = on(&stores()).await;
+    let begun = sagas.start_keyed("typed", Gated { words: 7 }).await.unwrap();
+    assert!(!begun.repeated && sagas.start_keyed("typed", Gated { words: 7 }).await.unwrap().repeated);
+    assert!(matches!(sagas.start_keyed("typed", Gated { words: 8 }).await, Err(Error::Refused(_))));
+    assert_eq!(rest(&sagas, "gated/typed").await, SagaState::Waiting);
+    let waits = sagas.saga(begun.saga).await.unwrap().unwrap().waiting().remove(0);
+    sagas.signal(begun.saga, &YES, waits.opening.as_deref(), &true, dana()).await.unwrap();
+    sagas.wait(begun.saga).await.unwrap();
+    assert_eq!(sagas.report(begun.saga).await.unwrap().state(), SagaState::Completed);
+    assert_eq!(sagas.output::<u32>(begun.saga, "post").await.unwrap(), Some(7));
+    assert!(sagas.output::<Slot>(begun.saga, "slot").await.unwrap().is_some());
+    let told = |why: Result<Option<u32>, Error>| why.unwrap_err().to_string();
+    assert_eq!(
+        told(sagas.output(begun.saga, "pots").await),
+        "the saga has no step \"pots\"; it has slot, approval, post"
+    );
+    let wrong = told(sagas.output(begun.saga, "slot").await);
+    assert!(wrong.starts_with("what step \"slot\" gave is no u32: "), "{wrong}");
     sagas.shutdown().await.unwrap();
 }

@@ -98,7 +98,7 @@ impl Deciding<'_> {
     /// The gate that is answered, if there is one and the decision has its shape.
     fn gate_of(&self, answer: &GateAnswer) -> Result<&'static str, OrderRefused> {
         let Some(def) = &self.exec.def else {
-            return no(codes::NO_DEFINITION, "the saga's definition is not registered here");
+            return self.exec.nobody_knows();
         };
         let steps = def.steps();
         let gates: Vec<_> = steps

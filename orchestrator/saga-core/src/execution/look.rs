@@ -1,11 +1,12 @@
 //! What people see of a saga: its state, its rows, what it waits for, what may be ordered now.
 
 use super::{Backward, Execution, Forward, Mode, Run};
-use crate::definition::{Node, Performer, Role, StepDef};
+use crate::definition::{Node, Performer, Role, StepDef, shown};
 use crate::json::Payload;
 use crate::limits::head;
 use crate::view::{Possible, SagaRow, SagaShow, SagaState, StepRow, StepState};
 use crate::waiting::{WaitReason, Waiting};
+use std::fmt::Write;
 
 impl Execution {
     /// Its state, derived; nothing is stored beside the log.
@@ -33,6 +34,19 @@ impl Execution {
             SagaState::Running
         }
     }
+    /// Why nobody here can go on with it, and with which definition it began, if that is how it is.
+    pub fn stranded(&self) -> Option<(WaitReason, String)> {
+        if self.def.is_some() || self.has_ended() {
+            return None;
+        }
+        let Some(started) = &self.started else { return Some((WaitReason::NoDefinition, String::new())) };
+        let began = started.meaning.as_ref().unwrap_or(&started.digest);
+        let mut wanted = format!("{}@{} {}", started.definition, started.version, shown(began));
+        let Some(other) = &self.other else { return Some((WaitReason::NoDefinition, wanted)) };
+        let here = if started.meaning.is_some() { &other.meaning } else { &other.digest };
+        let _infallible = write!(wanted, ", here {}", shown(here));
+        Some((WaitReason::DigestMismatch, wanted))
+    }
     /// Everything it waits for, the most troublesome first.
     pub fn waiting(&self) -> Vec<Waiting> {
         let mut all = Vec::new();
@@ -43,9 +57,8 @@ impl Execution {
             last,
             ..Waiting::of(reason, subject, (String::new(), false), None, since)
         };
-        if self.def.is_none() {
-            let wanted = self.started.as_ref().map(|s| format!("{}@{} {}", s.definition, s.version, s.digest));
-            all.push(whole(WaitReason::NoDefinition, wanted.unwrap_or_default(), self.started_at, None));
+        if let Some((reason, wanted)) = self.stranded() {
+            all.push(whole(reason, wanted, self.started_at, None));
         }
         if let Some((by, since)) = &self.paused {
             all.push(whole(WaitReason::Paused, by.actor.id.clone(), *since, by.reason.clone()));

@@ -4,7 +4,7 @@ use super::decide::{Deciding, FACTS_MAX, is_step};
 use super::gates::GateAnswer;
 use super::requests::Spoken;
 use super::undo::ordered;
-use super::{Backward, Forward, Mode};
+use super::{Backward, Execution, Forward, Mode};
 use crate::codes::{self, Code};
 use crate::definition::Role;
 use crate::fact::{
@@ -13,6 +13,7 @@ use crate::fact::{
 use crate::id::Version;
 use crate::json::Payload;
 use crate::limits;
+use crate::waiting::WaitReason;
 use serde::{Deserialize, Serialize};
 
 /// An order, with who gave it.
@@ -140,6 +141,18 @@ pub(super) fn no<T>(code: Code, message: impl Into<String>) -> Result<T, OrderRe
     Err(OrderRefused { code, message: message.into(), hint: None })
 }
 
+impl Execution {
+    /// Nobody here can say what an order would mean to this saga.
+    pub(super) fn nobody_knows<T>(&self) -> Result<T, OrderRefused> {
+        let (reason, wanted) = self.stranded().unwrap_or((WaitReason::NoDefinition, String::new()));
+        if reason == WaitReason::DigestMismatch {
+            let message = format!("the saga began with another meaning of its definition: {wanted}");
+            return no(codes::OTHER_MEANING, message);
+        }
+        no(codes::NO_DEFINITION, format!("the saga's definition is not registered here: {wanted}"))
+    }
+}
+
 impl Deciding<'_> {
     pub(super) fn order(&mut self, ordered: Ordered) -> Result<Accepted, OrderRefused> {
         let ordered = ordered.bounded()?;
@@ -168,7 +181,7 @@ impl Deciding<'_> {
         }
         let blind = matches!(kind, OrderKind::Pause | OrderKind::Resume | OrderKind::Cancel { abandon: true });
         if self.exec.def.is_none() && !blind {
-            return no(codes::NO_DEFINITION, "the saga's definition is not registered here");
+            return self.exec.nobody_knows();
         }
         match kind {
             OrderKind::Signal { gate, data, opening } => self.order_signal(GateAnswer { gate, data, opening }, by),

@@ -38,6 +38,8 @@ example! {
     SagaStarted {
         definition: "client_to_delivery".to_owned(), version: 1,
         digest: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
+        meaning: None,
+        deadline_ms: None,
         key: "fjordlys-2025".to_owned(), input: payload(r#"{"client":"Fjordlys Rederi"}"#), by: Some(mia()),
     }
     StepDispatched {

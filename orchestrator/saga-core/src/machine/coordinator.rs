@@ -2,6 +2,7 @@
 //!
 //! Invariant: an act leaves only after the commit that holds its fact was answered `Ok`.
 
+mod fit;
 mod not_done;
 mod once;
 mod tries;
@@ -13,11 +14,11 @@ pub use words::{In, Out, Standing, Ticket, Told, Unreadable};
 use super::Machine;
 use crate::batch::EVENTS_PER_BATCH_MAX;
 use crate::codes::{self, Code};
-use crate::definition::Definition;
+pub use crate::definition::Definitions;
 use crate::execution::{
     Accepted, Act, Answering, Deed, Execution, Hearing, OrderRefused, Patience, Signal, Tries, head,
 };
-use crate::fact::{SagaFact, SagaStarted};
+use crate::fact::SagaFact;
 use crate::id::{Direction, SagaId, Version};
 use crate::journal::{Once, group_of};
 use crate::outcome::Answer;
@@ -61,9 +62,6 @@ struct Entry {
     /// How many commits in a row could never be stored. While there are some, each signal is decided alone.
     rejections: u32,
 }
-
-/// The definitions of this process by name and version.
-pub type Definitions = BTreeMap<(String, u16), Arc<Definition>>;
 
 /// The coordinator of one group.
 pub struct Coordinator {
@@ -157,11 +155,6 @@ impl Coordinator {
     pub fn is_quiet(&self) -> bool {
         self.sagas.values().all(|entry| !entry.in_flight && entry.exec.is_some())
     }
-    fn definition(&self, started: &SagaStarted) -> Option<Arc<Definition>> {
-        let found = self.definitions.get(&(started.definition.clone(), started.version))?;
-        // The instance keeps the definition it began with: the same version with other content does not move it.
-        (found.digest == started.digest).then(|| Arc::clone(found))
-    }
     /// Hands on what another group has to hear. Who orders has asked the wrong one, and is told.
     fn foreign(&self, saga: SagaId, signal: Signal, ticket: Option<Ticket>, out: &mut Vec<Out>) {
         let group = group_of(saga, self.seat.1);
@@ -188,6 +181,9 @@ impl Coordinator {
         if let Some(crowd) = self.crowd().filter(|_| !known && matches!(signal, Signal::Begun(_))) {
             return tell(out, ticket, refused(codes::OVERLOADED, crowd));
         }
+        if let Some(misfit) = self.misfit(&signal).filter(|_| !known) {
+            return tell(out, ticket, refused(codes::NO_DEFINITION, misfit));
+        }
         let entry = self.sagas.entry(saga).or_default();
         if entry.queue.len() >= SIGNALS_WAITING_MAX {
             return tell(out, ticket, refused(codes::OVERLOADED, "too many signals wait for this saga".to_owned()));
@@ -206,8 +202,7 @@ impl Coordinator {
             match fresh {
                 // Written as if it were new: if it is not, the commit conflicts and the history is read.
                 Some(started) => {
-                    let definition = self.definition(&started);
-                    let exec = Execution::new(saga, definition, self.seed);
+                    let exec = Execution::new(saga, self.fit(&started), self.seed);
                     if let Some(entry) = self.sagas.get_mut(&saga) {
                         entry.exec = Some(exec);
                     }
@@ -308,7 +303,7 @@ impl Coordinator {
         if waits { self.turn(now, saga, out) } else { self.rest(now, saga, out) }
     }
     fn loaded(&mut self, now: Timestamp, saga: SagaId, history: Vec<(SagaFact, Timestamp)>, out: &mut Vec<Out>) {
-        let definition = history.iter().find_map(|(fact, _)| self.definition(fact.as_start()?));
+        let fit = history.iter().find_map(|(fact, _)| Some(self.fit(fact.as_start()?)));
         let entry = self.sagas.entry(saga).or_default();
         if entry.exec.is_some() {
             return;
@@ -324,8 +319,8 @@ impl Coordinator {
             | Signal::Due
             | Signal::Ordered(_) => None,
         });
-        let definition = definition.or_else(|| begun.and_then(|started| self.definition(&started)));
-        let mut exec = Execution::new(saga, definition, self.seed);
+        let fit = fit.or_else(|| begun.map(|started| self.fit(&started))).unwrap_or_default();
+        let mut exec = Execution::new(saga, fit, self.seed);
         for (fact, at) in &history {
             exec.evolve(fact, *at);
         }

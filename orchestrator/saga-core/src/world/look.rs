@@ -1,11 +1,11 @@
 //! What a test sees of the world: sagas as their logs tell them, and the logs themselves.
 
 use super::World;
+use crate::definition::{Definitions, Fit};
 use crate::event::EventSet;
 use crate::execution::Execution;
 use crate::id::SagaId;
 use crate::journal;
-use crate::machine::coordinator::Definitions;
 use crate::ports::SharedStore;
 use crate::view::SagaState;
 use std::sync::Arc;
@@ -15,9 +15,8 @@ impl World {
     pub async fn saga(&self, saga: SagaId) -> Result<Execution, String> {
         let history = journal::history(&self.journal, saga).await.map_err(|why| why.to_string())?;
         let started = history.first().and_then(|(fact, _)| fact.as_start());
-        let definition =
-            started.and_then(|started| self.definitions.get(&(started.definition.clone(), started.version))).cloned();
-        let mut exec = Execution::new(saga, definition, 7);
+        let fit = started.map(|started| Fit::of(&self.definitions, started)).unwrap_or_default();
+        let mut exec = Execution::new(saga, fit, 7);
         history.iter().for_each(|(fact, at)| exec.evolve(fact, *at));
         Ok(exec)
     }

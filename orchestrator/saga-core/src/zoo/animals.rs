@@ -399,6 +399,7 @@ pub(super) fn definitions() -> Vec<DefinitionRow> {
         name: "client-to-delivery".to_owned(),
         version: 4,
         digest: "71c0d2aa".to_owned(),
+        meaning: "3e9f5510".to_owned(),
         steps: 9,
         example: Some(Payload::trusted("{\"client\":\"acme\",\"budget\":129990}")),
     }]

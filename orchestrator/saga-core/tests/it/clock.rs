@@ -4,7 +4,7 @@
 use crate::ledger::Put;
 use saga_core::definition::Definition;
 use saga_core::execution::{Act, Answering, Signal};
-use saga_core::fact::{SagaFact, SagaStarted};
+use saga_core::fact::SagaFact;
 use saga_core::id::SagaId;
 use saga_core::json::Payload;
 use saga_core::machine::Machine;
@@ -43,11 +43,10 @@ struct Alone {
 impl Alone {
     fn started() -> (Self, Act) {
         let definition = define::<One>();
-        let (name, version, digest) = (definition.name.to_owned(), definition.version, definition.digest.clone());
-        let known: Definitions = BTreeMap::from([((name.clone(), version), Arc::new(definition))]);
+        let started = definition.begin("k".to_owned(), Payload::of(&One).unwrap(), None);
+        let name = (definition.name.to_owned(), definition.version);
+        let known: Definitions = BTreeMap::from([(name, Arc::new(definition))]);
         let mut alone = Self { coordinator: Coordinator::new(Arc::new(known), 3), log: Vec::new(), now: BEGIN };
-        let input = Payload::of(&One).unwrap();
-        let started = SagaStarted { definition: name, version, digest, key: "k".to_owned(), input, by: None };
         let first = alone.feed(In::Start { saga: SAGA, started, ticket: None });
         (alone, first.into_iter().next().unwrap())
     }

@@ -102,6 +102,23 @@ fn an_output_that_is_not_there_is_named() {
     );
 }
 
+#[test]
+fn a_type_of_a_closure_has_its_own_name() {
+    let define_inside = || {
+        #[derive(Serialize, Deserialize)]
+        struct Inside;
+        impl Saga for Inside {
+            const NAME: &'static str = "bad";
+            const VERSION: u16 = 1;
+            fn plan(plan: Plan) -> Definition {
+                plan.read("in", other_input).end()
+            }
+        }
+        define::<Inside>()
+    };
+    refused(define_inside(), r#"SG0007 saga "bad": step "in" needs In<Other>, but the input is Inside"#);
+}
+
 fn both(plan: Plan) -> Plan {
     plan.all("both", |all| all.branch("l", |p| p.read("a", make_x)).branch("r", |p| p.read("b", make_x)))
 }

@@ -18,4 +18,5 @@ mod overload;
 mod patience;
 mod requests;
 mod sagas;
+mod tuning;
 mod wire;

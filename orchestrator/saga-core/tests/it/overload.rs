@@ -5,7 +5,7 @@
 use crate::ledger::Put;
 use saga_core::definition::Definition;
 use saga_core::execution::{Act, Answering, Signal};
-use saga_core::fact::{SagaFact, SagaStarted};
+use saga_core::fact::SagaFact;
 use saga_core::host::EXPIRED;
 use saga_core::id::{Direction, SagaId, StepKey};
 use saga_core::json::Payload;
@@ -165,14 +165,7 @@ impl Play {
             Event::Start(number) => {
                 let saga = SagaId(Uuid::from_u128(u128::from(number)));
                 let definition = define::<Proof>();
-                let started = SagaStarted {
-                    definition: definition.name.to_owned(),
-                    version: definition.version,
-                    digest: definition.digest,
-                    key: number.to_string(),
-                    input: Payload::of(&Proof { number }).unwrap(),
-                    by: None,
-                };
+                let started = definition.begin(number.to_string(), Payload::of(&Proof { number }).unwrap(), None);
                 self.feed(self.owner(saga), In::Start { saga, started, ticket: Some(number) });
             }
             Event::Served(saga, act, late) => {

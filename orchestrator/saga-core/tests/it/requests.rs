@@ -6,7 +6,7 @@ use saga_core::codes;
 use saga_core::envelope::Actor;
 use saga_core::event::EventSet;
 use saga_core::execution::{Accepted, Answering, OrderKind, Ordered, Signal};
-use saga_core::fact::{By, SagaFact, SagaStarted};
+use saga_core::fact::{By, SagaFact};
 use saga_core::id::{Direction, RequestId, SagaId, StepKey, Version};
 use saga_core::json::Payload;
 use saga_core::machine::Machine;
@@ -95,8 +95,7 @@ fn a_start_under_the_request_id_of_another_start_is_refused() {
         let by = By { actor: Actor::operator("dana"), reason: None, request: Some(RequestId(Uuid::from_u128(5))) };
         let definition = define::<crate::linear::Linear>();
         let input = Payload::of(&crate::linear::Linear { note }).unwrap();
-        let (name, version, digest) = (definition.name.to_owned(), definition.version, definition.digest);
-        SagaStarted { definition: name, version, digest, key: key.to_owned(), input, by: Some(by) }
+        definition.begin(key.to_owned(), input, Some(by))
     };
     let (one, two) = (SagaId(Uuid::from_u128(0x51)), SagaId(Uuid::from_u128(0x52)));
     for (saga, key, note, wanted) in
@@ -177,14 +176,7 @@ impl Alone {
     }
     fn start(&mut self, refuses: impl Fn(&SagaFact) -> bool) -> Vec<(u64, Told)> {
         let definition = define::<crate::linear::Linear>();
-        let started = SagaStarted {
-            definition: definition.name.to_owned(),
-            version: definition.version,
-            digest: definition.digest,
-            key: "k".to_owned(),
-            input: Payload::of(&crate::linear::Linear { note: 1 }).unwrap(),
-            by: None,
-        };
+        let started = definition.begin("k".to_owned(), Payload::of(&crate::linear::Linear { note: 1 }).unwrap(), None);
         let saga = self.saga;
         self.feed(In::Start { saga, started, ticket: Some(1) }, refuses)
     }

@@ -52,8 +52,14 @@ fn orders_and_views_come_back() {
     again(&order(What::Skip { saga: saga(), step: step.clone(), result: None }));
     again(&order(What::Skip { saga: saga(), step, result: Some(Payload::null()) }));
     again(&order(What::Cancel { saga: saga(), abandon: true }));
-    let row =
-        DefinitionRow { name: "demo".to_owned(), version: 1, digest: "d".to_owned(), steps: 2, example: Some(input) };
+    let row = DefinitionRow {
+        name: "demo".to_owned(),
+        version: 1,
+        digest: "d".to_owned(),
+        meaning: "m".to_owned(),
+        steps: 2,
+        example: Some(input),
+    };
     again(&View::DefinitionList(Page::whole(vec![row])));
 }
 
