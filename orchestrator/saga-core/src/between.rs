@@ -1,6 +1,6 @@
 //! Stores that pass every call on and change one thing: what tests put between those who use a store and the store.
 
-use crate::batch::{Batch, Commit};
+use crate::batch::{Batch, Cause, Commit};
 use crate::envelope::Recorded;
 use crate::export::{Export, Flaw, Inspect, Part, Row};
 use crate::id::{Position, StepKey, StreamId, Version};
@@ -43,6 +43,18 @@ pub fn between<B: Between + 'static>(
     make: impl Fn(SharedStore) -> B + Send + Sync + 'static,
 ) -> Arc<dyn Stores> {
     Arc::new(Each { stores, make })
+}
+
+/// A store that takes nothing: whoever writes to it has done everything else, and nothing of it is recorded.
+pub(crate) struct Forgets(pub(crate) SharedStore);
+#[async_trait]
+impl Between for Forgets {
+    fn store(&self) -> &SharedStore {
+        &self.0
+    }
+    async fn commit(&self, _: Batch) -> Commit {
+        Commit::Retryable(Cause("the store forgets, as the law asks".to_owned()))
+    }
 }
 
 struct Each<F> {

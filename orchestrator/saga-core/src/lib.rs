@@ -18,6 +18,8 @@ pub mod codes;
 pub mod command;
 pub mod control;
 pub mod definition;
+#[cfg(feature = "laws")]
+pub mod effects;
 pub mod envelope;
 pub mod event;
 pub mod execution;

@@ -3,8 +3,10 @@
 //! Everything a module's futures wait for is ready on this stage, so it needs no runtime: tests stay plain functions.
 
 use crate::batch::Commit;
+use crate::between::{Forgets, Passing};
 use crate::catchup::{catch_up, public_head};
 use crate::command::{Command, Compensable, Query};
+use crate::effects::Effects;
 use crate::envelope::{Actor, Recorded};
 use crate::event::Event;
 use crate::host::{Delivered, Served, serve_beside};
@@ -34,6 +36,8 @@ pub struct Stage {
     pub others: BTreeMap<String, SharedStore>,
     /// The clock; stands at 2025-12-13T12:00:00Z until moved.
     pub clock: Arc<StillClock>,
+    /// The world outside, where the module's fake providers were given a clone of it.
+    pub effects: Effects,
     ids: Arc<dyn Ids>,
     requests: u128,
 }
@@ -75,7 +79,14 @@ impl Stage {
     pub fn new(module: Module) -> Self {
         let clock = Arc::new(StillClock::at(STAGE_TIME));
         let store: SharedStore = Arc::new(MemoryStore::new(Arc::clone(&clock) as Arc<dyn Clock>));
-        Self { module, store, others: BTreeMap::new(), clock, ids: Arc::new(CountedIds::default()), requests: 0 }
+        let (others, effects, ids) = (BTreeMap::new(), Effects::default(), Arc::new(CountedIds::default()));
+        Self { module, store, others, clock, effects, ids, requests: 0 }
+    }
+    /// The same, with the world that the module's fake providers change.
+    #[must_use]
+    pub fn with_effects(mut self, effects: &Effects) -> Self {
+        self.effects = effects.clone();
+        self
     }
     /// A deed of a fresh saga at the step `step`.
     pub fn deed(&mut self, step: &str) -> (Uuid, StepKey) {
@@ -133,6 +144,13 @@ impl Stage {
             Ok(payload) => self.serve_payload::<C>(payload, saga, step, direction, actor),
             Err(why) => Served::Park(Refused::new("BAD_COMMAND", why.to_string())),
         }
+    }
+    /// Lets a command be handled to its end, and its answer and events be forgotten: whoever handled it died before the commit.
+    pub fn forget<C: Command>(&mut self, command: &C, saga: Uuid, step: &str, direction: Direction) {
+        let store = Arc::clone(&self.store);
+        self.store = Arc::new(Passing(Forgets(Arc::clone(&store))));
+        let _forgotten = self.serve(command, saga, step, direction, Actor::saga(saga));
+        self.store = store;
     }
     /// Delivers the JSON of a command `C` as it is.
     pub fn serve_payload<C: Command>(

@@ -8,6 +8,7 @@ mod recorded;
 mod writing;
 
 use crate::definition::Definition;
+use crate::effects::Effects;
 use crate::envelope::Actor;
 use crate::execution::{Act, Answering, Deed, Execution, OrderKind, Ordered, Signal};
 use crate::fact::{By, SagaFact, SagaStarted};
@@ -30,7 +31,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where something can go wrong.
+/// Where something can go wrong. Its text names what does.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     /// The deed of this step is refused by whoever performs it.
@@ -57,6 +58,8 @@ pub struct Faults {
     pub lags: bool,
     /// Commands stay in the queues of their modules: nobody is handed one.
     pub queued: bool,
+    /// Whoever is asked does it, dies before the answer is recorded, and is asked again: every command and every call.
+    pub forgets: bool,
 }
 
 enum Work {
@@ -78,6 +81,10 @@ pub struct World {
     pub shuffle: Option<u64>,
     /// What functions that run here may use.
     pub given: Given,
+    /// The world outside, where fake providers or functions were given a clone of it.
+    pub effects: Effects,
+    /// What else the laws compare.
+    observes: Option<look::Observer>,
     /// What people who waited were told, by ticket.
     pub told: BTreeMap<u64, Told>,
     ids: Arc<dyn Ids>,
@@ -143,6 +150,8 @@ impl World {
             reached: 0,
             shuffle: None,
             given: Given::default(),
+            effects: Effects::default(),
+            observes: None,
             told: BTreeMap::new(),
             ids: Arc::new(CountedIds::default()),
             stores,

@@ -18,7 +18,7 @@ fn check(holds: bool, law: &str) {
     }
 }
 fn same<S: PartialEq + Debug>(left: &S, right: &S, law: &str) {
-    check(left == right, &format!("{law}: {left:?} is not {right:?}"));
+    check(left == right, &format!("{law}:\n   is      {left:?}\n   not     {right:?}"));
 }
 fn done<C: Command>(stage: &mut Stage, command: &C, saga: uuid::Uuid, direction: Direction) -> Payload {
     match stage.serve(command, saga, STEP, direction, Actor::saga(saga)) {
@@ -26,14 +26,24 @@ fn done<C: Command>(stage: &mut Stage, command: &C, saga: uuid::Uuid, direction:
         other @ (Served::Answered(Answer::Refused(_) | Answer::Retry { .. })
         | Served::Stale { .. }
         | Served::Park(_)) => {
-            panic!("{} must be done, but: {other:?}", C::NAME)
+            panic!("{} must be done, but {}", C::NAME, told(&other))
         }
     }
 }
 fn refused_as<C: Command>(stage: &mut Stage, payload: Payload, saga: uuid::Uuid, code: &str) {
     let served = stage.serve_payload::<C>(payload, saga, STEP, Direction::Do, Actor::saga(saga));
     let right = matches!(&served, Served::Answered(Answer::Refused(refused)) if refused.code == code);
-    check(right, &format!("{} must be refused as {code}, but: {served:?}", C::NAME));
+    check(right, &format!("{} must be refused as {code}, but {}", C::NAME, told(&served)));
+}
+/// An answer as people read it.
+fn told(served: &Served) -> String {
+    match served {
+        Served::Answered(Answer::Done { output }) => format!("is done: {output}"),
+        Served::Answered(Answer::Refused(refused)) => format!("is refused: {}: {}", refused.code, refused.reason),
+        Served::Answered(Answer::Retry { reason, .. }) => format!("is asked to come again: {reason}"),
+        Served::Stale { newest } => format!("comes from an owner that was replaced: epoch {newest} was seen"),
+        Served::Park(why) => format!("is put aside: {}: {}", why.code, why.reason),
+    }
 }
 fn payload<C: Command>(command: &C) -> Payload {
     Payload::of(command).unwrap_or_else(|why| panic!("{} is not JSON: {why}", C::NAME))
@@ -44,25 +54,61 @@ fn undo_of<C: Compensable>(command: &C, saga: uuid::Uuid) -> C::Undo {
 
 /// Do, undo: as before.
 pub fn an_undo_leaves_it_as_before<C: Compensable, S: PartialEq + Debug>(
-    mut stage: Stage,
-    command: impl FnOnce(&mut Stage) -> C,
+    make: impl Fn() -> Stage,
+    command: impl Fn(&mut Stage) -> C,
     state: impl Fn(&Stage) -> S,
 ) {
+    let mut stage = make();
     let command = command(&mut stage);
     let (saga, _) = stage.deed(STEP);
-    let before = state(&stage);
+    let (before, outside) = (state(&stage), stage.effects.to_string());
     done(&mut stage, &command, saga, Direction::Do);
-    check(state(&stage) != before, "the deed changes the state that is looked at, or the law proves nothing");
+    let moved = state(&stage) != before || stage.effects.to_string() != outside;
+    check(moved, "the deed changes the state that is looked at, or the law proves nothing");
     done(&mut stage, &undo_of(&command, saga), saga, Direction::Undo);
     same(&state(&stage), &before, "after the undo");
+    same(&stage.effects.to_string(), &outside, "outside, after the undo");
+}
+
+/// Whoever handles it does it, and dies before the answer is recorded; it is asked again, the deed and then the undo. What
+/// it did outside is done once, because it carried its key.
+pub fn it_is_asked_twice_before_its_answer_is_recorded<C: Compensable, S: PartialEq + Debug>(
+    make: impl Fn() -> Stage,
+    command: impl Fn(&mut Stage) -> C,
+    state: impl Fn(&Stage) -> S,
+) {
+    let run = |dies: bool| {
+        let mut stage = make();
+        let command = command(&mut stage);
+        let (saga, _) = stage.deed(STEP);
+        let step = |stage: &mut Stage, undo: bool| {
+            let undo_command = undo_of(&command, saga);
+            let direction = if undo { Direction::Undo } else { Direction::Do };
+            match (dies, undo) {
+                (true, true) => stage.forget(&undo_command, saga, STEP, direction),
+                (true, false) => stage.forget(&command, saga, STEP, direction),
+                (false, _) => {}
+            }
+            match undo {
+                true => done(stage, &undo_command, saga, direction),
+                false => done(stage, &command, saga, direction),
+            };
+            (state(stage), stage.effects.to_string())
+        };
+        (step(&mut stage, false), step(&mut stage, true))
+    };
+    let (once, twice) = (run(false), run(true));
+    same(&twice.0, &once.0, "after a deed whose first handler died before its answer was recorded");
+    same(&twice.1, &once.1, "after an undo whose first handler died before its answer was recorded");
 }
 
 /// Undo first: a tombstone, and the deed that comes after it is refused.
 pub fn a_deed_after_its_undo_is_refused<C: Compensable, S: PartialEq + Debug>(
-    mut stage: Stage,
-    command: impl FnOnce(&mut Stage) -> C,
+    make: impl Fn() -> Stage,
+    command: impl Fn(&mut Stage) -> C,
     state: impl Fn(&Stage) -> S,
 ) {
+    let mut stage = make();
     let command = command(&mut stage);
     let (saga, _) = stage.deed(STEP);
     let before = state(&stage);
@@ -73,10 +119,11 @@ pub fn a_deed_after_its_undo_is_refused<C: Compensable, S: PartialEq + Debug>(
 
 /// The same deed twice is once, with one answer.
 pub fn a_deed_happens_once<C: Compensable, S: PartialEq + Debug>(
-    mut stage: Stage,
-    command: impl FnOnce(&mut Stage) -> C,
+    make: impl Fn() -> Stage,
+    command: impl Fn(&mut Stage) -> C,
     state: impl Fn(&Stage) -> S,
 ) {
+    let mut stage = make();
     let command = command(&mut stage);
     let (saga, _) = stage.deed(STEP);
     let first = done(&mut stage, &command, saga, Direction::Do);
@@ -88,10 +135,11 @@ pub fn a_deed_happens_once<C: Compensable, S: PartialEq + Debug>(
 
 /// The same undo twice is once.
 pub fn an_undo_happens_once<C: Compensable, S: PartialEq + Debug>(
-    mut stage: Stage,
-    command: impl FnOnce(&mut Stage) -> C,
+    make: impl Fn() -> Stage,
+    command: impl Fn(&mut Stage) -> C,
     state: impl Fn(&Stage) -> S,
 ) {
+    let mut stage = make();
     let command = command(&mut stage);
     let (saga, _) = stage.deed(STEP);
     let before = state(&stage);
@@ -106,10 +154,11 @@ pub fn an_undo_happens_once<C: Compensable, S: PartialEq + Debug>(
 
 /// A known key with another payload is refused and changes nothing.
 pub fn another_payload_under_a_known_key_is_refused<C: Compensable, S: PartialEq + Debug>(
-    mut stage: Stage,
-    command: impl FnOnce(&mut Stage) -> C,
+    make: impl Fn() -> Stage,
+    command: impl Fn(&mut Stage) -> C,
     state: impl Fn(&Stage) -> S,
 ) {
+    let mut stage = make();
     let command = command(&mut stage);
     let (saga, _) = stage.deed(STEP);
     done(&mut stage, &command, saga, Direction::Do);
@@ -128,14 +177,14 @@ macro_rules! module_laws {
     ($name:ident, $stage:expr, $command:expr, $state:expr) => {
         $crate::module_laws! { $name, $stage, $command, $state;
             an_undo_leaves_it_as_before, a_deed_after_its_undo_is_refused, a_deed_happens_once, an_undo_happens_once,
-            another_payload_under_a_known_key_is_refused }
+            another_payload_under_a_known_key_is_refused, it_is_asked_twice_before_its_answer_is_recorded }
     };
     ($name:ident, $stage:expr, $command:expr, $state:expr; $($law:ident),+) => {
         mod $name {
             use super::*;
             $(#[test]
             fn $law() {
-                $crate::laws::module::$law($stage(), $command, $state);
+                $crate::laws::module::$law($stage, $command, $state);
             })+
         }
     };

@@ -1,4 +1,8 @@
-//! The laws of a saga: it completes, unwinds, repeats harmlessly, and survives a crash anywhere.
+//! The laws of a saga: it completes, unwinds, repeats harmlessly, may be asked twice, and survives a crash anywhere.
+//!
+//! What is outside of all logs is compared too: [`Effects`](crate::effects::Effects), and whatever the world is told to
+//! [observe](World::observe). Taken back it is as before; repeated, it changed once.
+#![expect(clippy::panic, reason = "a law is a test that other crates run: it speaks by panicking")]
 
 use crate::audit::audit_logs;
 use crate::event::EventSet;
@@ -40,7 +44,14 @@ impl Case {
         let logs = self.world.logs();
         let verdicts =
             audit_logs(self.world.definitions().clone(), &logs, true).await.map_err(|why| why.to_string())?;
-        if verdicts.findings.is_empty() { Ok(()) } else { Err(format!("{:#?}", verdicts.findings)) }
+        let lines = verdicts.findings.iter().map(|found| format!("{} {}: {}", found.promise, found.place, found.says));
+        let lines: Vec<String> = lines.collect();
+        if lines.is_empty() { Ok(()) } else { Err(lines.join("\n")) }
+    }
+    /// A sentence about this case, with what went wrong on purpose, and the saga's history below.
+    async fn says(&self, what: impl std::fmt::Display) -> Result<String, String> {
+        let (faults, story) = (&self.world.faults, self.world.told_story(self.saga).await?);
+        Ok(format!("{faults}:\n{what}\nthe history of the saga:\n{story}"))
     }
     /// The paths of the steps that were dispatched, in order.
     async fn dispatched(&self) -> Result<Vec<String>, String> {
@@ -58,46 +69,80 @@ impl Case {
     }
 }
 
-/// **completes**: without faults the saga completes, and every promise holds.
-pub async fn completes<F: Future<Output = Case>>(make: impl Fn() -> F) -> Result<(), String> {
-    let mut case = make().await;
-    let state = case.run().await?;
-    if state != SagaState::Completed {
-        return Err(format!("ended {}: {:#?}", state.word(), case.world.story(case.saga).await?));
-    }
-    case.audited().await
+/// What a run came to.
+struct Ran {
+    case: Case,
+    ending: SagaState,
+    /// What there was to see at its end.
+    seen: String,
 }
 
-async fn with_fault<F: Future<Output = Case>>(
-    make: &impl Fn() -> F,
-    faults: Faults,
-) -> Result<(Case, SagaState), String> {
+/// Runs a case to its end with these faults. Every promise holds then, and what was taken back is as before.
+async fn ran<F: Future<Output = Case>>(make: &impl Fn() -> F, faults: Faults) -> Result<Ran, String> {
     let mut case = make().await;
     case.world.faults = faults;
-    let state = case.run().await.map_err(|why| format!("{:?}: {why}", case.world.faults))?;
-    let story = case.world.story(case.saga).await?;
-    case.audited().await.map_err(|why| format!("{:?}: {why}\n{story:#?}", case.world.faults))?;
-    Ok((case, state))
+    let before = case.world.observed();
+    let ending = match case.run().await {
+        Ok(ending) => ending,
+        Err(why) => return Err(case.says(why).await?),
+    };
+    if let Err(broken) = case.audited().await {
+        return Err(case.says(broken).await?);
+    }
+    let seen = case.world.observed();
+    if ending == SagaState::Compensated && seen != before {
+        let what =
+            format!("everything was taken back, and it is not as before:\n   before  {before}\n   now     {seen}");
+        return Err(case.says(what).await?);
+    }
+    Ok(Ran { case, ending, seen })
+}
+/// Runs with more faults than a run that is known: it ends like that one, and there is the same to see.
+async fn as_ever<F: Future<Output = Case>>(make: &impl Fn() -> F, faults: Faults, known: &Ran) -> Result<Ran, String> {
+    let again = ran(make, faults).await?;
+    if again.ending != known.ending {
+        let what = format!("ended {}, not {}", again.ending.word(), known.ending.word());
+        return Err(again.case.says(what).await?);
+    }
+    if again.seen != known.seen {
+        let (then, now) = (&known.seen, &again.seen);
+        let what = format!("what happened once has to stay once:\n   without  {then}\n   with     {now}");
+        return Err(again.case.says(what).await?);
+    }
+    Ok(again)
+}
+/// How it runs without faults.
+async fn clean<F: Future<Output = Case>>(make: &impl Fn() -> F) -> Result<Ran, String> {
+    ran(make, Faults::default()).await
+}
+fn refused_at(step: Option<String>) -> Faults {
+    Faults { refuse: step, ..Faults::default() }
+}
+
+/// **completes**: without faults the saga completes, and every promise holds.
+pub async fn completes<F: Future<Output = Case>>(make: impl Fn() -> F) -> Result<(), String> {
+    let ran = clean(&make).await?;
+    if ran.ending == SagaState::Completed {
+        return Ok(());
+    }
+    Err(ran.case.says(format!("ended {}", ran.ending.word())).await?)
 }
 
 /// **unwinds**: a refusal and a silence at every step lead to a clean slate (or, behind the pivot, to a person).
 pub async fn unwinds<F: Future<Output = Case>>(make: impl Fn() -> F) -> Result<(), String> {
-    let mut clean = make().await;
-    clean.run().await?;
-    for step in clean.dispatched().await? {
+    for step in clean(&make).await?.case.dispatched().await? {
         let kinds = [
-            Faults { refuse: Some(step.clone()), ..Faults::default() },
+            refused_at(Some(step.clone())),
             Faults { silence: Some((step.clone(), false)), ..Faults::default() },
             Faults { silence: Some((step.clone(), true)), ..Faults::default() },
         ];
         for faults in kinds {
-            let (case, state) = with_fault(&make, faults).await?;
-            let at = format!("{:?}", case.world.faults);
+            let Ran { case, ending, .. } = ran(&make, faults).await?;
             if case.world.reached == 0 {
-                return Err(format!("{at}: the fault was never reached"));
+                return Err(case.says("the fault was never reached").await?);
             }
-            if !(state == SagaState::Compensated || state == SagaState::Parked || state == SagaState::Completed) {
-                return Err(format!("{at}: ended {}: {:#?}", state.word(), case.world.story(case.saga).await?));
+            if !matches!(ending, SagaState::Compensated | SagaState::Parked | SagaState::Completed) {
+                return Err(case.says(format!("ended {}", ending.word())).await?);
             }
         }
     }
@@ -109,43 +154,45 @@ const WEATHER_ANSWERS: u64 = 60;
 
 /// **waits**: weather at any step, forward and backward, ends no saga and changes no ending, however often it is answered.
 pub async fn waits<F: Future<Output = Case>>(make: impl Fn() -> F) -> Result<(), String> {
-    let mut clean = make().await;
-    let ending = clean.run().await?;
-    let steps = clean.dispatched().await?;
-    let last = steps.last().cloned();
+    let known = clean(&make).await?;
+    let steps = known.case.dispatched().await?;
+    let back = refused_at(steps.last().cloned());
+    let known_back = ran(&make, back.clone()).await?;
     for step in steps {
         let weather = Some((step.clone(), false, WEATHER_ANSWERS));
-        let (case, state) = with_fault(&make, Faults { weather, ..Faults::default() }).await?;
-        if state != ending || case.world.reached != WEATHER_ANSWERS {
-            let story = case.world.story(case.saga).await?;
-            return Err(format!("weather at {step}: {} not {}: {story:#?}", state.word(), ending.word()));
+        let again = as_ever(&make, Faults { weather, ..Faults::default() }, &known).await?;
+        if again.case.world.reached != WEATHER_ANSWERS {
+            return Err(again.case.says("the weather was not reached to its end").await?);
         }
-        let back = Faults { refuse: last.clone(), ..Faults::default() };
-        let (_, ending) = with_fault(&make, back.clone()).await?;
-        let weather = Some((step.clone(), true, WEATHER_ANSWERS));
-        let (case, state) = with_fault(&make, Faults { weather, ..back }).await?;
-        if state != ending {
-            let story = case.world.story(case.saga).await?;
-            return Err(format!("weather at the undo of {step}: {}: {story:#?}", state.word()));
-        }
+        let weather = Some((step, true, WEATHER_ANSWERS));
+        as_ever(&make, Faults { weather, ..back.clone() }, &known_back).await?;
+    }
+    Ok(())
+}
+
+/// Whether a fault that is everywhere changes nothing, on the way forward, and back from the last step.
+async fn harmless<F: Future<Output = Case>>(make: &impl Fn() -> F, fault: Faults) -> Result<(), String> {
+    let known = clean(make).await?;
+    let again = as_ever(make, fault.clone(), &known).await?;
+    if again.case.world.reached == 0 {
+        return Err(again.case.says("the fault was never reached").await?);
+    }
+    if let Some(last) = known.case.dispatched().await?.pop() {
+        let known = ran(make, refused_at(Some(last.clone()))).await?;
+        as_ever(make, Faults { refuse: Some(last), ..fault }, &known).await?;
     }
     Ok(())
 }
 
 /// **repeats harmlessly**: every command and reply twice, forward and backward, and the ending is the same.
 pub async fn repeats<F: Future<Output = Case>>(make: impl Fn() -> F) -> Result<(), String> {
-    let mut clean = make().await;
-    clean.run().await?;
-    let twice = Faults { twice: true, ..Faults::default() };
-    let (case, state) = with_fault(&make, twice).await?;
-    if state != SagaState::Completed || case.world.reached == 0 {
-        return Err(format!("ended {} after {} repetitions", state.word(), case.world.reached));
-    }
-    if let Some(last) = clean.dispatched().await?.into_iter().next_back() {
-        let faults = Faults { twice: true, refuse: Some(last), ..Faults::default() };
-        with_fault(&make, faults).await?;
-    }
-    Ok(())
+    harmless(&make, Faults { twice: true, ..Faults::default() }).await
+}
+
+/// **may be asked twice**: whoever is asked does it and dies before the answer is recorded, so it is asked again, forward and
+/// backward. What it did outside is done once, because it carried its key.
+pub async fn is_asked_twice<F: Future<Output = Case>>(make: impl Fn() -> F) -> Result<(), String> {
+    harmless(&make, Faults { forgets: true, ..Faults::default() }).await
 }
 
 /// [`survives_every`] with every point.
@@ -156,68 +203,75 @@ pub async fn survives<F: Future<Output = Case>>(make: impl Fn() -> F) -> Result<
 /// **survives**: a crash after every fact, send and acknowledgement, and every [`Fate`] of a commit, change no ending;
 /// neither on the way forward nor on the way back. Only every `nth` point is tried: real files are slow.
 pub async fn survives_every<F: Future<Output = Case>>(nth: usize, make: impl Fn() -> F) -> Result<(), String> {
-    let mut clean = make().await;
-    clean.run().await?;
-    let steps = clean.dispatched().await?;
+    let steps = clean(&make).await?.case.dispatched().await?;
     let refusals = std::iter::once(None).chain(steps.into_iter().map(Some));
     for refuse in refusals {
-        let (_, ending) = with_fault(&make, Faults { refuse: refuse.clone(), ..Faults::default() }).await?;
+        let known = ran(&make, refused_at(refuse.clone())).await?;
         for point in (1..).step_by(nth) {
-            let faults = Faults { refuse: refuse.clone(), crash_at: Some(point), ..Faults::default() };
-            let (case, state) = with_fault(&make, faults).await?;
-            if state != ending {
-                let story = case.world.story(case.saga).await?;
-                return Err(format!(
-                    "crash at {point}, refuse {refuse:?}: {} not {}: {story:#?}",
-                    state.word(),
-                    ending.word()
-                ));
-            }
-            if case.world.reached <= u64::from(refuse.is_some()) {
+            let faults = Faults { crash_at: Some(point), ..refused_at(refuse.clone()) };
+            let again = as_ever(&make, faults, &known).await?;
+            if again.case.world.reached <= u64::from(refuse.is_some()) {
                 break;
             }
         }
         for (every, fate) in [2, 3, 4].into_iter().flat_map(|every| Fate::ALL.map(|fate| (every, fate))) {
             let fates = Fates::Every(every, fate);
-            let facts = Faults { refuse: refuse.clone(), facts: fates, ..Faults::default() };
-            let deeds = Faults { refuse: refuse.clone(), deeds: fates, ..Faults::default() };
+            let facts = Faults { facts: fates, ..refused_at(refuse.clone()) };
+            let deeds = Faults { deeds: fates, ..refused_at(refuse.clone()) };
             for faults in [Faults { late: true, ..facts.clone() }, facts, deeds] {
-                let at = format!("{faults:?}");
-                let (_, state) = with_fault(&make, faults).await?;
-                if state != ending {
-                    return Err(format!("{at}: {} not {}", state.word(), ending.word()));
-                }
+                as_ever(&make, faults, &known).await?;
             }
         }
     }
     Ok(())
 }
 
-/// Writes the five law tests of a saga. `$make` is an async function that gives a fresh [`Case`].
+/// Says why a law does not hold, as it is.
+#[track_caller]
+pub fn holds(law: Result<(), String>) {
+    if let Err(why) = law {
+        panic!("{why}");
+    }
+}
+
+/// Writes the law tests of a saga. `$make` is an async function that gives a fresh [`Case`]; `$state`, if there is one, gives
+/// what else has to be as before after everything was taken back: `|world: &World| …`, see [`World::observe`].
 #[macro_export]
 macro_rules! saga_laws {
+    ($name:ident, $make:expr, $state:expr) => {
+        async fn $name() -> $crate::laws::saga::Case {
+            let mut case = $make().await;
+            case.world.observe($state);
+            case
+        }
+        $crate::saga_laws! { $name, $name }
+    };
     ($name:ident, $make:expr) => {
         mod $name {
             use super::*;
             #[test]
             fn completes() {
-                $crate::stage::ready($crate::laws::saga::completes($make)).unwrap();
+                $crate::laws::saga::holds($crate::stage::ready($crate::laws::saga::completes($make)));
             }
             #[test]
             fn unwinds_from_a_refusal_and_from_silence_at_every_step() {
-                $crate::stage::ready($crate::laws::saga::unwinds($make)).unwrap();
+                $crate::laws::saga::holds($crate::stage::ready($crate::laws::saga::unwinds($make)));
             }
             #[test]
             fn waits_for_weather_at_every_step_in_both_directions() {
-                $crate::stage::ready($crate::laws::saga::waits($make)).unwrap();
+                $crate::laws::saga::holds($crate::stage::ready($crate::laws::saga::waits($make)));
             }
             #[test]
             fn repeats_harmlessly() {
-                $crate::stage::ready($crate::laws::saga::repeats($make)).unwrap();
+                $crate::laws::saga::holds($crate::stage::ready($crate::laws::saga::repeats($make)));
+            }
+            #[test]
+            fn is_asked_twice_before_its_answer_is_recorded() {
+                $crate::laws::saga::holds($crate::stage::ready($crate::laws::saga::is_asked_twice($make)));
             }
             #[test]
             fn survives_a_crash_after_every_fact_send_and_acknowledgement() {
-                $crate::stage::ready($crate::laws::saga::survives($make)).unwrap();
+                $crate::laws::saga::holds($crate::stage::ready($crate::laws::saga::survives($make)));
             }
         }
     };

@@ -1,14 +1,52 @@
 //! What a test sees of the world: sagas as their logs tell them, and the logs themselves.
 
-use super::World;
+use super::{Faults, World};
+use crate::command::{Command, Query};
 use crate::definition::{Definitions, Fit};
+use crate::effects::Effects;
+use crate::envelope::Actor;
 use crate::event::EventSet;
 use crate::execution::Execution;
+use crate::fact::SagaFact;
+use crate::fates::Fates;
+use crate::host::{Served, direct, serve};
 use crate::id::SagaId;
 use crate::journal;
-use crate::ports::SharedStore;
+use crate::json::Payload;
+use crate::outcome::Answer;
+use crate::ports::{Clock, SharedStore};
+use crate::time::Timestamp;
 use crate::view::SagaState;
+use std::fmt::{self, Debug};
 use std::sync::Arc;
+
+/// Something more that the laws compare.
+pub(super) type Observer = Arc<dyn Fn(&World) -> String + Send + Sync>;
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let way = |undo: bool| if undo { "the undo of " } else { "" };
+        let words = [
+            self.refuse.as_ref().map(|step| format!("{step} is refused")),
+            self.silence.as_ref().map(|(step, happens)| {
+                format!("{step} is never answered, and {}", if *happens { "happens" } else { "does not happen" })
+            }),
+            self.twice.then(|| "everything is delivered twice".to_owned()),
+            self.forgets.then(|| "whoever is asked dies before the answer is recorded, and is asked again".to_owned()),
+            self.crash_at.map(|point| format!("the coordinator dies at point {point}")),
+            (self.facts != Fates::Kind).then(|| format!("commits of facts: {:?}", self.facts)),
+            (self.deeds != Fates::Kind).then(|| format!("commits of modules: {:?}", self.deeds)),
+            self.late.then(|| "commits of facts take their time".to_owned()),
+            self.undo_silence.as_ref().map(|step| format!("the undo of {step} is never answered")),
+            self.weather.as_ref().map(|(step, undo, _)| format!("weather at {}{step}", way(*undo))),
+            self.bus_refuses.as_ref().map(|why| format!("the bus takes nothing: {why}")),
+            self.lags.then(|| "no read model hears anything".to_owned()),
+            self.queued.then(|| "commands stay in their queues".to_owned()),
+        ];
+        let words: Vec<String> = words.into_iter().flatten().collect();
+        f.write_str(&if words.is_empty() { "no fault".to_owned() } else { words.join("; ") })
+    }
+}
 
 impl World {
     /// A saga as its facts tell it.
@@ -24,6 +62,68 @@ impl World {
     pub async fn opening(&self, saga: SagaId, gate: &str) -> Result<Option<String>, String> {
         let waiting = self.saga(saga).await?.waiting();
         Ok(waiting.into_iter().find(|waiting| waiting.subject == gate).and_then(|waiting| waiting.opening))
+    }
+    /// Gives the functions of its sagas the world outside as [`Using<Effects>`](crate::step::Using), and lets the laws look at
+    /// it. Fake providers of modules are given a clone of it when the modules are made.
+    #[must_use]
+    pub fn with_effects(mut self, effects: &Effects) -> Self {
+        self.given = std::mem::take(&mut self.given).with(effects.clone());
+        self.effects = effects.clone();
+        self
+    }
+    /// Lets the laws compare something more: after everything was taken back it is as before, and whatever is repeated changes
+    /// it once. What an undo leaves behind on purpose is left out by `state`.
+    pub fn observe<S: Debug>(&mut self, state: impl Fn(&World) -> S + Send + Sync + 'static) {
+        self.observes = Some(Arc::new(move |world| format!("{:?}", state(world))));
+    }
+    /// What the laws compare, as text.
+    pub fn observed(&self) -> String {
+        match &self.observes {
+            Some(state) => format!("{}; {}", self.effects, state(self)),
+            None => self.effects.to_string(),
+        }
+    }
+    /// A command of a person to a module: what has to be there before the saga begins.
+    pub async fn command<C: Command>(&mut self, command: &C) -> Result<C::Reply, String> {
+        let (module, store) = self.modules.get(C::MODULE).ok_or_else(|| format!("nobody serves {}", C::MODULE))?;
+        let payload = Payload::of(command).map_err(|why| why.to_string())?;
+        let request = self.ids.next(self.clock.now());
+        let delivered = direct(C::NAME, C::VERSION, payload, request, Actor::operator("dana"));
+        match serve(module, store, &self.ids, self.clock.now(), &delivered).await {
+            Served::Answered(Answer::Done { output }) => output.read().map_err(|why| why.to_string()),
+            other @ (Served::Answered(Answer::Refused(_) | Answer::Retry { .. })
+            | Served::Stale { .. }
+            | Served::Park(_)) => Err(format!("{}: {other:?}", C::NAME)),
+        }
+    }
+    /// Asks a query of a module, after everything recorded so far was folded.
+    pub async fn query<Q: Query>(&self, query: &Q) -> Result<Q::Answer, String> {
+        self.project().await?;
+        let (module, store) = self.modules.get(Q::MODULE).ok_or_else(|| format!("nobody serves {}", Q::MODULE))?;
+        let route = module.queries.get(&(Q::NAME, Q::VERSION)).ok_or_else(|| format!("no query {}", Q::NAME))?;
+        let payload = Payload::of(query).map_err(|why| why.to_string())?;
+        let answer = (route.handle)(Arc::clone(store), payload, self.clock.now()).await;
+        answer.map_err(|why| why.to_string())?.read().map_err(|why| why.to_string())
+    }
+    /// Its history, a line for each fact, for people who read why a law does not hold.
+    pub async fn told_story(&self, saga: SagaId) -> Result<String, String> {
+        let history = journal::history(&self.journal, saga).await.map_err(|why| why.to_string())?;
+        let line = |(at, (fact, _)): (usize, &(SagaFact, Timestamp))| {
+            let value: serde_json::Value = fact.encode().ok().and_then(|data| data.read().ok()).unwrap_or_default();
+            let says = ["step", "code", "message", "reason", "kind", "answer", "round", "attempt"].map(|field| {
+                let told = match &value[field] {
+                    serde_json::Value::String(text) => text.clone(),
+                    serde_json::Value::Number(number) => format!("{field} {number}"),
+                    serde_json::Value::Null
+                    | serde_json::Value::Bool(_)
+                    | serde_json::Value::Array(_)
+                    | serde_json::Value::Object(_) => return String::new(),
+                };
+                format!("  {told}")
+            });
+            format!("{:>5}  {:<24}{}", at + 1, fact.name(), says.concat()).trim_end().to_owned()
+        };
+        Ok(history.iter().enumerate().map(line).collect::<Vec<_>>().join("\n"))
     }
     /// Its state.
     pub async fn state(&self, saga: SagaId) -> Result<SagaState, String> {

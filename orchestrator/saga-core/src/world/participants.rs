@@ -3,6 +3,7 @@
 use super::recorded::is_kept;
 use super::{SILENCES_MAX, World};
 use crate::batch::Batch;
+use crate::between::{Forgets, Passing};
 use crate::execution::{Act, Deed as ActDeed};
 use crate::fates::Fates;
 use crate::host::{Delivered, Served, serve_beside};
@@ -38,7 +39,13 @@ impl World {
         self.reached += u64::from(refused);
         match &act.deed {
             ActDeed::Run if refused => Ok(Some(Answer::Refused(Refused::new("INJECTED", "injected")))),
-            ActDeed::Run => Ok(self.call(saga, act).await),
+            ActDeed::Run => {
+                if self.faults.forgets {
+                    self.reached += 1;
+                    let _forgotten = self.call(saga, act).await;
+                }
+                Ok(self.call(saga, act).await)
+            }
             ActDeed::Send { command, payload } | ActDeed::Probe { command, payload } => {
                 let delivered = Delivered::of_saga(saga, act, (command, payload), self.epoch);
                 let Some((module, store)) = self.modules.get(command.module.as_str()) else {
@@ -50,6 +57,12 @@ impl World {
                 self.project().await?;
                 let logs = self.modules.iter().map(|(name, (_, log))| ((*name).to_owned(), Arc::clone(log)));
                 let heads: Arc<dyn Heads> = Arc::new(Others(logs.collect()));
+                if self.faults.forgets {
+                    self.reached += 1;
+                    let dies: SharedStore = Arc::new(Passing(Forgets(Arc::clone(store))));
+                    let now = self.clock.now();
+                    let _forgotten = serve_beside(module, &dies, (&self.ids, &heads), now, &delivered).await;
+                }
                 let fated = self.deeds.over(Arc::clone(store));
                 match serve_beside(module, &fated, (&self.ids, &heads), self.clock.now(), &delivered).await {
                     Served::Answered(answer) => {

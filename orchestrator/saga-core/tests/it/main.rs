@@ -16,6 +16,7 @@ mod linear;
 mod modules;
 mod overload;
 mod patience;
+mod planted;
 mod requests;
 mod sagas;
 mod tuning;
