@@ -17,6 +17,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
+/// The first word of subjects and of the names of database roles where the configuration says nothing else. Nowhere else does
+/// the engine name it.
+pub const PREFIX: &str = "aicmo";
+
 /// A command on its way to a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandMessage {

@@ -121,7 +121,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             urls: vec!["nats://127.0.0.1:4222".to_owned()],
-            prefix: "aicmo".to_owned(),
+            prefix: saga_core::bus::PREFIX.to_owned(),
             name: "saga".to_owned(),
             login: Login::None,
             tls: None,

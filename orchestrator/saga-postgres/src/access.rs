@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// What the names of all schemas and roles begin with unless it is said otherwise.
-pub(crate) const PREFIX: &str = "aicmo";
+pub(crate) use saga_core::bus::PREFIX;
 /// The role that reads every schema of a system and writes nothing is called `<prefix>_auditor`.
 const AUDITOR: &str = "auditor";
 /// 63 bytes: what PostgreSQL keeps of a name, also of a connection's.

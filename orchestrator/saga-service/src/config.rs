@@ -124,7 +124,7 @@ pub struct Files {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            prefix: "aicmo".to_owned(),
+            prefix: saga_core::bus::PREFIX.to_owned(),
             store: Store::default(),
             bus: Bus::default(),
             coordinator: Coordinator::default(),
