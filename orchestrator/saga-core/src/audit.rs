@@ -184,7 +184,12 @@ impl Audit {
         keys: &mut BTreeMap<StepKey, (SagaId, String, Direction)>,
     ) {
         let started = facts.first().and_then(|(fact, _)| fact.as_start());
-        let fit = started.map(|started| Fit::of(&self.definitions, started)).unwrap_or_default();
+        let fit = match started.map(|started| (started, Fit::of(&self.definitions, started))) {
+            // Of an older program's saga only one digest is known, which every other tuning moves: the plan is believed.
+            Some((started, Fit::Other(plan))) if started.meaning.is_none() => Fit::Same(plan),
+            Some((_, fit)) => fit,
+            None => Fit::Missing,
+        };
         let known = fit.definition().is_some();
         let mut exec = Execution::new(saga, fit, 0);
         let mut story = Story::default();

@@ -173,7 +173,7 @@ impl Coordinator {
         if !self.owns(saga) {
             return self.foreign(saga, signal, ticket, out);
         }
-        let known = self.sagas.contains_key(&saga);
+        let (known, signal) = (self.sagas.contains_key(&saga), self.understood(signal));
         if !known && matches!(signal, Signal::Begun(_)) && self.sagas.len() >= OPEN_SAGAS_MAX {
             let message = format!("{OPEN_SAGAS_MAX} sagas are open");
             return tell(out, ticket, refused(codes::OVERLOADED, message));

@@ -312,6 +312,14 @@ fn nothing_begins_where_its_definition_means_something_else() {
     let Told::Refused(refused) = &world.told[&ticket] else { panic!("{:?}", world.told[&ticket]) };
     assert_eq!(refused.code.id, "SG0204");
     assert!(ready(world.story(saga)).unwrap().is_empty(), "nothing is recorded");
+    // An older program that asks says nothing of meanings: what begins has the one of whoever owns its group.
+    let older = SagaId(Uuid::from_u128(10));
+    let mut started = define::<Job>().begin("old".to_owned(), Payload::of(&Job { words: 1 }).unwrap(), None);
+    (started.meaning, started.deadline_ms) = (None, None);
+    world.start_as(older, started);
+    ready(world.run()).unwrap();
+    let told = ready(world.saga(older)).unwrap();
+    assert_eq!(told.started().unwrap().meaning, Some(define::<Job>().meaning));
     // Another tuning of the same meaning begins: two processes may differ in it while one is being replaced.
     let ticket = world.start_as(saga, job(tuned).begin("k".to_owned(), Payload::of(&Job { words: 1 }).unwrap(), None));
     ready(world.run()).unwrap();

@@ -19,6 +19,16 @@ impl Coordinator {
     pub(super) fn fit(&self, started: &SagaStarted) -> Fit {
         Fit::of(&self.definitions, started)
     }
+    /// A start as it is recorded: an older program that asks for it does not know what its definition means, this one does.
+    pub(super) fn understood(&self, mut signal: Signal) -> Signal {
+        if let Signal::Begun(started) = &mut signal
+            && started.meaning.is_none()
+            && let Fit::Same(plan) = self.fit(started)
+        {
+            (started.meaning, started.deadline_ms) = (Some(plan.meaning.clone()), Some(plan.deadline_ms));
+        }
+        signal
+    }
     /// Why nothing may begin like this here, if it may not: what began would stand still at once.
     pub(super) fn misfit(&self, signal: &Signal) -> Option<String> {
         let Signal::Begun(started) = signal else { return None };
