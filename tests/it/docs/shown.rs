@@ -146,6 +146,26 @@ fn hello_is_the_example_and_the_doc_test() {
     assert!(program.lines().count() <= HELLO_LINES_MAX, "{} lines", program.lines().count());
 }
 
+/// The blocks of a guide that do not stand in a program, line by line and however far to the right.
+fn strangers(guide: &str, program: &str) -> Vec<String> {
+    let lines: Vec<&str> = program.lines().map(str::trim).collect();
+    let stands = |block: &str| {
+        let wanted: Vec<&str> = block.lines().map(str::trim).collect();
+        lines.windows(wanted.len()).any(|found| found == wanted)
+    };
+    let blocks = parts(guide).blocks.into_iter().filter(|block| block.language == "rust");
+    blocks.map(|block| block.text).filter(|text| !stands(text)).collect()
+}
+
+#[test]
+fn the_guide_shows_the_example() {
+    let (guide, program) = (text_of("docs/first-module.md"), text_of("orchestrator/saga/examples/first_module.rs"));
+    assert_eq!(strangers(&guide, &program), Vec::<String>::new());
+    assert!(parts(&guide).blocks.len() > 5);
+    assert_eq!(strangers("```rust\na\n    b\n```\n", "  a\nb\n"), Vec::<String>::new());
+    assert_eq!(strangers("```rust\na\nb\n```\n", "a\nc\nb\n"), ["a\nb\n"]);
+}
+
 #[test]
 fn hello_prints_what_the_readme_says() {
     let (_, said) = hello(&text_of("README.md")).unwrap();
