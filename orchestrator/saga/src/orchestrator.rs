@@ -26,7 +26,6 @@ use saga_core::memory::MemoryStores;
 use saga_core::module::Module;
 use saga_core::ports::{Clock, Ids, SharedStore, Stores};
 use saga_core::saga::{Plan, Saga, define, define_version};
-use saga_core::soundness::PlanFault;
 use saga_core::step::Given;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -136,14 +136,8 @@ fn jitter_follows_from_seed_key_and_try_and_from_nothing_else() {
     let due = |seed: u64| {
         let definition = Arc::new(define::<Linear>());
         let mut exec = Execution::new(SagaId(Uuid::from_u128(3)), Some(Arc::clone(&definition)), seed);
-        let started = saga_core::fact::SagaStarted {
-            definition: definition.name.to_owned(),
-            version: definition.version,
-            digest: definition.digest.clone(),
-            key: "k".to_owned(),
-            input: saga_core::json::Payload::of(&Linear { note: 1 }).unwrap(),
-            by: None,
-        };
+        let input = saga_core::json::Payload::of(&Linear { note: 1 }).unwrap();
+        let started = definition.begin("k".to_owned(), input, None);
         exec.decide(Signal::Begun(started), STAGE_TIME);
         let decided = exec.decide(Signal::Due, STAGE_TIME.plus(Duration::from_secs(30)));
         let [SagaFact::StepRetryScheduled(fact)] = decided.facts.as_slice() else { panic!("{:?}", decided.facts) };
