@@ -1,5 +1,5 @@
 //! The laws find what strangers plant: each bug here is one that passed them once, and the law says what it is.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share speaks by panicking")]
+#![expect(clippy::unwrap_used, reason = "what tests share speaks by panicking")]
 
 use saga_core::aggregate::Aggregate;
 use saga_core::command::{Command, Common, Compensable};
