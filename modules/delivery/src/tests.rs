@@ -14,6 +14,7 @@ use saga_core::stage::Stage;
 use uuid::Uuid;
 
 mod jobs;
+mod numbers;
 mod upcasts;
 
 fn stage() -> (Stage, Fakes) {

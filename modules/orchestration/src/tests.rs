@@ -92,6 +92,20 @@ fn a_broker_that_is_away_after_the_approval_turns_no_saga_back() {
 }
 
 #[test]
+fn a_forbidden_word_that_stands_in_a_piece_alone_is_not_delivered() {
+    // The writer of the fakes ends every piece with these words, and no draft.
+    let forbidden = |words: &'static str| {
+        let mut case =
+            ready(with_brief(|brief| brief["brief"]["constraints"]["must_avoid"] = serde_json::json!([words])));
+        let state = ready(case.run()).unwrap();
+        (state, ready(case.world.saga(case.saga)).unwrap().row().reason.unwrap_or_default())
+    };
+    assert_eq!(forbidden("Book a call").0, SagaState::Completed);
+    let (state, why) = forbidden("Book a demo");
+    assert_eq!((state, why.as_str()), (SagaState::Compensated, "not satisfied after 3 rounds"));
+}
+
+#[test]
 fn three_rejections_undo_everything() {
     let mut case = ready(one_brief());
     case.answer = |world, saga| decide(world, saga, false);

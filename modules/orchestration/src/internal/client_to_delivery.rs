@@ -4,6 +4,7 @@
 
 use super::packing;
 use crate::api::dtos::{ClientToDelivery, STRATEGY_APPROVED, StrategyDecision};
+use crate::api::languages;
 use crate::internal::door;
 use delivery::api::dtos::PackageReply;
 use delivery::api::ports::{CreatePackage, DeliverPackage};
@@ -39,6 +40,8 @@ const QC_ROUNDS: AtMost = AtMost(3);
 const ASSETS_AT_ONCE: AtMost = AtMost(4);
 /// Twelve pieces of one draft: production refuses a thirteenth.
 pub(super) const ASSETS_MAX: usize = 12;
+/// 512 KiB: a draft with twelve pieces of social platforms, and far from what a command may hold.
+const JUDGED_BYTES_MAX: usize = 512 * 1024;
 /// Steps inside the house recover within a fraction of a second, so their first pauses are short.
 const HOUSE: Retry = Retry::brief().pausing(Duration::from_millis(200), Duration::from_secs(60));
 /// Providers of text and pictures need longer.
@@ -191,10 +194,16 @@ fn assemble_bundle(Out(draft): Out<DraftWritten>, Outs(assets): Outs<AssetMade>)
     AssembleBundle { draft_id: draft.draft_id, asset_ids: assets.iter().map(|asset| asset.asset_id).collect() }
 }
 
-fn evaluate(Out(draft): Out<DraftWritten>, Out(brief): Out<NormalizedBrief>) -> EvaluateContent {
+/// Quality control judges what the client gets: the draft, and the words of every piece in the draft's language. Pieces in
+/// another language would be judged by the wrong script and the wrong calls.
+fn evaluate(
+    Out(draft): Out<DraftWritten>,
+    Out(brief): Out<NormalizedBrief>,
+    Outs(assets): Outs<AssetMade>,
+) -> EvaluateContent {
     EvaluateContent {
         subject: Subject { kind: SubjectKind::Draft, id: draft.draft_id.0, version: draft.revision },
-        content: draft.body,
+        content: judged(draft.body, &draft.language, &assets),
         language: draft.language,
         platform: None,
         constraints: Constraints {
@@ -209,6 +218,18 @@ fn evaluate(Out(draft): Out<DraftWritten>, Out(brief): Out<NormalizedBrief>) -> 
         live_hooks: Vec::new(),
         force: None,
     }
+}
+
+fn judged(draft: String, language: &str, assets: &[AssetMade]) -> String {
+    let own = assets.iter().filter(|asset| languages::written(&asset.spec.language) == languages::written(language));
+    let words = own.flat_map(|asset| [Some(&asset.copy.hook), asset.copy.caption.as_ref(), asset.copy.cta.as_ref()]);
+    words.flatten().fold(draft, |mut text, words| {
+        if text.len() + words.len() < JUDGED_BYTES_MAX {
+            text.push_str("\n\n");
+            text.push_str(words);
+        }
+        text
+    })
 }
 
 fn quality_passed(Out(result): Out<Evaluated>) -> bool {

@@ -115,3 +115,13 @@ fn a_draft_and_its_bundle_hold_twelve_assets() {
         assert!(bundle(asset_ids).contains("between 1 and 12"), "{}", asset_ids.len());
     }
 }
+
+#[test]
+fn a_page_of_the_gallery_holds_a_hundred() {
+    let mut world = World::new();
+    (0..101).for_each(|_| drop(world.asset(None)));
+    world.stage.project().unwrap();
+    let page = |limit| world.stage.query(&Gallery { limit, ..Gallery::default() }).unwrap().len();
+    let asked = [None, Some(0), Some(1), Some(99), Some(100), Some(101)].map(page);
+    assert_eq!(asked, [100, 1, 1, 99, 100, 100]);
+}
