@@ -354,15 +354,12 @@ impl Coordinator {
         }
     }
     fn tick(&mut self, now: Timestamp, out: &mut Vec<Out>) {
-        // Each once, or one that is due again at once would keep the others waiting; and some are moved by those before them.
+        // Each once, or one that is due again at once would keep the others waiting.
         for (due, saga) in self.timers.iter().take_while(|(due, _)| *due <= now).copied().collect::<Vec<_>>() {
-            if !self.timers.remove(&(due, saga)) {
-                continue;
-            }
-            if let Some(entry) = self.sagas.get_mut(&saga) {
-                entry.due = None;
-                entry.queue.push((Signal::Due, None));
-            }
+            let still = self.timers.remove(&(due, saga));
+            let Some(entry) = self.sagas.get_mut(&saga).filter(|_| still) else { continue };
+            entry.due = None;
+            entry.queue.push((Signal::Due, None));
             self.hand_again(now, saga, out);
             self.look_at_queues(now, saga, out);
             self.turn(now, saga, out);
