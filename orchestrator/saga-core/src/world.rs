@@ -101,6 +101,8 @@ pub struct World {
     held: Vec<(SagaId, Act)>,
     points: u64,
     tickets: u64,
+    /// How often in a row something was due that had been due before.
+    still: u32,
     asked: BTreeMap<u64, recorded::Asked>,
     /// The facts of each saga, as far as they were read to see whether something stands in the log.
     read: BTreeMap<SagaId, Vec<SagaFact>>,
@@ -111,9 +113,11 @@ const SILENCES_MAX: u64 = 40;
 
 /// One saga and a thousand steps later something is wrong with the law, not with the saga.
 const TURNS_MAX: u32 = 200_000;
+/// What is due is done when time comes to it; a hundred looks later it is due for ever.
+const STILL_MAX: u32 = 100;
 /// So many inputs follow from one another without anything from outside: a coordinator that turns in a circle is named, and
 /// does not hang its test.
-const INPUTS_MAX: u32 = 50_000;
+const INPUTS_MAX: u32 = 10_000;
 
 impl World {
     /// In memory.
@@ -166,6 +170,7 @@ impl World {
             held: Vec::new(),
             points: 0,
             tickets: 0,
+            still: 0,
             asked: BTreeMap::new(),
             read: BTreeMap::new(),
         };
@@ -254,6 +259,12 @@ impl World {
                 Some(work) => self.turn(work).await?,
                 None => match self.next_due_without_gates() {
                     Some(due) => {
+                        self.still = if due > self.clock.now() { 0 } else { self.still + 1 };
+                        if self.still > STILL_MAX {
+                            let sagas: Vec<String> =
+                                self.coordinator.sagas().map(|exec| format!("{exec:#?}")).collect();
+                            return Err(format!("time stands still: something is due at {due} for ever: {sagas:#?}"));
+                        }
                         self.clock.move_to(due);
                         self.work.push_back(Work::In(In::Tick));
                     }

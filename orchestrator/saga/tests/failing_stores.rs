@@ -25,8 +25,8 @@ use saga::core::view::SagaState;
 use saga::prelude::*;
 use saga::{Health, Orchestrator, SystemClock};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 enum Ledger {}
@@ -283,6 +283,39 @@ impl World {
         found.iter().map(|found| found.body.read::<Parked>().unwrap()).map(|p| (p.consumer, p.position.0)).collect()
     }
 }
+/// Looks at what is written.
+struct Watched {
+    store: SharedStore,
+    unfenced: Arc<Mutex<Vec<String>>>,
+}
+#[async_trait]
+impl Between for Watched {
+    fn store(&self) -> &SharedStore {
+        &self.store
+    }
+    async fn commit(&self, batch: Batch) -> Commit {
+        let leads = |consumer: &str| consumer.starts_with("reactor:") || consumer.starts_with("projection:");
+        let places = batch.marks.iter().filter(|mark| batch.fence.is_none() && leads(&mark.consumer));
+        self.unfenced.lock().unwrap().extend(places.map(|mark| mark.consumer.clone()));
+        self.store.commit(batch).await
+    }
+}
+
+/// A leader that was replaced and does not know it yet folds nothing: every commit that only a leader makes has its fence.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_only_a_leader_writes_is_fenced() {
+    let (world, unfenced) = (World::new(), Arc::new(Mutex::new(Vec::new())));
+    let found = Arc::clone(&unfenced);
+    let stores =
+        between(Arc::clone(&world) as Arc<dyn Stores>, move |store| Watched { store, unfenced: Arc::clone(&found) });
+    let sagas = World::start_on(stores).await;
+    world.record::<PutDown>(20..30, |number| PutDown { number }).await;
+    world.record::<Paid>(50..60, |number| Paid { number }).await;
+    world.all_heard(sagas.health()).await;
+    sagas.shutdown().await.unwrap();
+    assert_eq!(*unfenced.lock().unwrap(), Vec::<String>::new());
+}
+
 /// A store that does not keep where the reactor stands, for as long as it is told.
 struct Forgetful {
     store: SharedStore,
@@ -380,9 +413,11 @@ async fn sagas_on_stores_that_fail_end_as_they_would_have() {
 async fn poison_is_parked_once_with_its_story_behind_it_and_stays_so_after_a_restart() {
     let world = World::new();
     let sagas = world.start().await;
-    world.schedule.follow(Fates::Any { seed: 7, one_in: 3 });
-    world.record::<PutDown>(10..22, |number| PutDown { number }).await;
-    world.all_heard(sagas.health()).await;
+    // What comes later in its story comes in a page of its own, too.
+    for numbers in [10..16, 16..22] {
+        world.record::<PutDown>(numbers, |number| PutDown { number }).await;
+        world.all_heard(sagas.health()).await;
+    }
     sagas.shutdown().await.unwrap();
     let sagas = world.start().await;
     world.schedule.follow(Fates::Any { seed: 8, one_in: 3 });

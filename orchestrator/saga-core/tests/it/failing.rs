@@ -3,15 +3,32 @@
 #![expect(clippy::unwrap_used, reason = "what tests share speaks by panicking")]
 
 use crate::everything::everything;
+use crate::ledger::{Put, TakeBack, ledger};
 use crate::linear::linear;
+use async_trait::async_trait;
 use proptest::prelude::*;
+use saga_core::batch::{Batch, Commit};
+use saga_core::between::{Between, Passing};
+use saga_core::envelope::Actor;
+use saga_core::event::EventSet;
+use saga_core::execution::{OrderKind, Ordered, Signal};
+use saga_core::fact::{By, OperatorNote, SagaFact};
 use saga_core::fates::{Fate, Fates};
-use saga_core::id::Position;
+use saga_core::host::{Delivered, Served, direct, serve};
+use saga_core::id::{Direction, Position, RequestId, SagaId};
+use saga_core::json::Payload;
 use saga_core::laws::saga::Case;
-use saga_core::stage::ready;
+use saga_core::machine::Machine;
+use saga_core::machine::coordinator::{Coordinator, In, Out, Told};
+use saga_core::memory::{CountedIds, MemoryStore, StillClock};
+use saga_core::outcome::{Answer, TOMBSTONED};
+use saga_core::ports::{Ids, SharedStore};
+use saga_core::stage::{STAGE_TIME, ready};
+use saga_core::time::Timestamp;
 use saga_core::view::SagaState;
 use saga_core::world::Faults;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What is left of it in the world: the ending, each story of each module, and how often anything was put down.
 type End = (SagaState, BTreeMap<String, Vec<(String, String)>>);
@@ -61,6 +78,132 @@ fn any_fate_of_any_one_commit_changes_no_end() {
         }
         assert!(met > 80, "{met} fates were met");
     }
+}
+
+/// An order whose request id turns out to be another saga's is refused when it is at its commit: the try that it would have
+/// begun is begun by nothing that comes later.
+#[test]
+fn an_order_that_is_refused_at_its_commit_leaves_no_act_behind() {
+    let mut case = ready(linear());
+    case.world.faults.silence = Some(("d".to_owned(), false));
+    assert_eq!(ready(case.run()).unwrap(), SagaState::Parked);
+    let other = case.world.start(&crate::linear::Linear { note: 8 }).unwrap();
+    let order = |kind| {
+        let request = Some(RequestId(saga_core::uuid::Uuid::from_u128(5)));
+        Ordered { by: By { actor: Actor::operator("dana"), reason: None, request }, kind, if_rev: None }
+    };
+    case.world.order_as(other, order(OrderKind::Note("first".to_owned())));
+    ready(case.world.run()).unwrap();
+    let ticket = case.world.order_as(case.saga, order(OrderKind::Retry { step: Some("d".to_owned()) }));
+    // This one comes while that is at its commit, and is what the next one holds.
+    case.world.faults.late = true;
+    case.world.order(case.saga, OrderKind::Note("another commit of this saga".to_owned()));
+    ready(case.world.run()).unwrap();
+    assert!(matches!(&case.world.told[&ticket], Told::Refused(refused) if refused.code.id == "SG0210"));
+    assert_eq!(ready(case.world.state(case.saga)).unwrap(), SagaState::Parked);
+}
+
+/// A story that moves on under its handler again and again is weather, and no answer of the module.
+#[test]
+fn a_storm_of_conflicts_is_weather() {
+    let mut case = ready(linear());
+    case.world.faults.deeds = Fates::Every(1, Fate::Moved);
+    ready(case.world.run_for(60)).unwrap();
+    assert!(case.world.fates_met() > 30, "{} fates were met", case.world.fates_met());
+    case.world.faults = Faults::default();
+    assert_eq!(ready(case.run()).unwrap(), SagaState::Completed);
+    ready(case.audited()).unwrap();
+}
+
+/// A coordinator that has read this case from its log, and what it says of its history.
+async fn taken_over(mut case: Case) -> (Coordinator, SagaId, Vec<(SagaFact, Timestamp)>) {
+    case.world.run_for(1).await.unwrap();
+    let history = saga_core::journal::history(&case.world.logs()[0].1, case.saga).await.unwrap();
+    let mut coordinator = Coordinator::new(Arc::clone(case.world.definitions()), 7);
+    step(&mut coordinator, In::Recover { saga: case.saga });
+    step(&mut coordinator, In::Loaded { saga: case.saga, history: history.clone() });
+    (coordinator, case.saga, history)
+}
+fn step(coordinator: &mut Coordinator, input: In) -> Vec<Out> {
+    let mut out = Vec::new();
+    coordinator.step(STAGE_TIME, input, &mut out);
+    out
+}
+
+/// A bus that may have lost something is told again; a function that runs here has lost nothing.
+#[test]
+fn commands_are_sent_again_after_a_loss_and_functions_are_not_called_again() {
+    for (case, again) in [(ready(linear()), 1), (ready(everything()), 0)] {
+        let (mut coordinator, ..) = ready(taken_over(case));
+        let out = step(&mut coordinator, In::Remind);
+        assert_eq!(out.iter().filter(|out| matches!(out, Out::Perform { .. })).count(), again, "{out:?}");
+    }
+}
+
+/// What was decided together and cannot be stored is decided one by one, until it is known what it was.
+#[test]
+fn what_cannot_be_stored_is_decided_alone() {
+    let (mut coordinator, saga, mut history) = ready(taken_over(ready(linear())));
+    let by = || By { actor: Actor::operator("dana"), reason: None, request: None };
+    let note = |text: &str| Signal::Ordered(Ordered { by: by(), kind: OrderKind::Note(text.to_owned()), if_rev: None });
+    let of = coordinator.saga(saga).unwrap().answering("a", Direction::Do);
+    let answer = Answer::Done { output: Payload::trusted(r#"{"what":"note 7"}"#) };
+    let facts = |out: &[Out]| -> Vec<&'static str> {
+        let commits = out.iter().filter_map(|out| if let Out::Commit { facts, .. } = out { Some(facts) } else { None });
+        commits.flatten().map(EventSet::name).collect()
+    };
+    let out = step(&mut coordinator, In::Signal { saga, signal: note("first"), ticket: Some(1) });
+    assert_eq!(facts(&out), ["OperatorNote"]);
+    step(&mut coordinator, In::Signal { saga, signal: note("second"), ticket: Some(2) });
+    step(&mut coordinator, In::Signal { saga, signal: Signal::Answered { of, answer }, ticket: Some(3) });
+    let out = step(&mut coordinator, In::Committed { saga });
+    assert_eq!(facts(&out), ["OperatorNote", "StepSucceeded", "StepDispatched"], "together");
+    history.push((SagaFact::from(OperatorNote { text: "first".to_owned(), by: by() }), STAGE_TIME));
+    let why = "it has a NUL".to_owned();
+    step(&mut coordinator, In::Rejected { saga, step: None, why: why.clone() });
+    let out = step(&mut coordinator, In::Loaded { saga, history: history.clone() });
+    assert_eq!(facts(&out), ["OperatorNote"], "alone");
+    // It was this one: whoever ordered it hears that, and the answer behind it is decided after all.
+    let out = step(&mut coordinator, In::Rejected { saga, step: None, why });
+    assert!(out.iter().any(|out| matches!(out, Out::Tell { ticket: 2, what: Told::Refused(_) })), "{out:?}");
+    let out = step(&mut coordinator, In::Loaded { saga, history });
+    assert_eq!(facts(&out), ["StepSucceeded", "StepDispatched"]);
+    let out = step(&mut coordinator, In::Committed { saga });
+    assert!(out.iter().any(|out| matches!(out, Out::Tell { ticket: 3, what: Told::Taken })), "{out:?}");
+}
+
+/// The undo overtakes its deed while the deed's handler runs: it is committed first, and the deed does nothing.
+struct Overtaken {
+    store: SharedStore,
+    undo: Delivered,
+}
+#[async_trait]
+impl Between for Overtaken {
+    fn store(&self) -> &SharedStore {
+        &self.store
+    }
+    async fn commit(&self, batch: Batch) -> Commit {
+        let ids: Arc<dyn Ids> = Arc::new(CountedIds::default());
+        serve(&ledger(), &self.store, &ids, STAGE_TIME, &self.undo).await;
+        self.store.commit(batch).await
+    }
+}
+
+#[test]
+fn a_deed_that_is_undone_while_its_handler_runs_does_nothing() {
+    let clock = Arc::new(StillClock::at(STAGE_TIME));
+    let store: SharedStore = Arc::new(MemoryStore::new(clock));
+    let put = Payload::of(&Put::of("too late")).unwrap();
+    let deed = direct("Put", 1, put, saga_core::uuid::Uuid::from_u128(7), Actor::operator("dana"));
+    let back = Payload::of(&TakeBack { deed: deed.keys.0 }).unwrap();
+    let mut undo = Delivered { command: "TakeBack".to_owned(), payload: back, ..deed.clone() };
+    (undo.deed.direction, undo.deed.key) = (Direction::Undo, deed.keys.1);
+    let between: SharedStore = Arc::new(Passing(Overtaken { store: Arc::clone(&store), undo }));
+    let ids: Arc<dyn Ids> = Arc::new(CountedIds::default());
+    let served = ready(serve(&ledger(), &between, &ids, STAGE_TIME, &deed));
+    let Served::Answered(Answer::Refused(refused)) = &served else { panic!("{served:?}") };
+    assert_eq!(refused.code, TOMBSTONED);
+    assert_eq!(ready(store.read_log(Position::ZERO, 9)).unwrap(), []);
 }
 
 proptest! {

@@ -6,7 +6,7 @@ use crate::ledger::{Put, ledger};
 use crate::linear::{Linear, linear};
 use saga_core::definition::Definition;
 use saga_core::event::EventSet;
-use saga_core::execution::{Execution, Signal};
+use saga_core::execution::{Execution, OrderKind, Signal};
 use saga_core::fact::SagaFact;
 use saga_core::id::{Direction, Position, SagaId, StepKey};
 use saga_core::laws::saga::Case;
@@ -262,6 +262,25 @@ fn nothing_begins_after_a_branch_has_failed() {
                 ready(case.audited()).unwrap();
             }
         }
+    }
+}
+
+/// While a saga is paused both branches are answered; what goes on afterwards sees the failure before it begins anything.
+#[test]
+fn a_pause_hides_no_failed_branch() {
+    for refuse in ["both/left/left-1", "both/right/right-1"] {
+        let mut case = case_of(&Both {});
+        ready(case.world.run_for(1)).unwrap();
+        case.world.faults.refuse = Some(refuse.to_owned());
+        case.world.order(case.saga, OrderKind::Pause);
+        ready(case.world.run()).unwrap();
+        assert_eq!(ready(case.world.state(case.saga)).unwrap(), SagaState::Paused);
+        let answered = story(&case);
+        assert_eq!(answered.iter().filter(|fact| fact.starts_with("StepSucceeded")).count(), 1, "{answered:?}");
+        case.world.order(case.saga, OrderKind::Resume);
+        assert_eq!(ready(case.run()).unwrap(), SagaState::Compensated);
+        let begun = story(&case).iter().filter(|fact| fact.starts_with("StepDispatched")).count();
+        assert_eq!(begun, 2, "{refuse}: {:#?}", story(&case));
     }
 }
 

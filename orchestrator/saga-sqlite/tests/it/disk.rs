@@ -4,6 +4,7 @@
 //! The layer below SQLite is the kernel: a process's files may not grow beyond a limit (`prlimit`), and that limit is set
 //! anywhere within the next commit. The signal that comes with it is ignored by the shell that begins the process.
 
+use crate::file::connect;
 use crate::folder::{Folder, append, clock, stream};
 use saga_core::batch::{Batch, Commit};
 use saga_core::envelope::Recorded;
@@ -116,9 +117,51 @@ async fn in_a_process_whose_files_cannot_grow() {
         assert_eq!(log.iter().filter(|event| event.stream == stream("a")).count() as u64, written, "{room} bytes");
     }
     assert!(refused > 3 && unknown > 3, "the disk said yes: {refused} refused, {unknown} unknown");
+    written_after_all(&store, folder, written, &mut deeds).await;
     stores.close().await;
     let stores = SqliteStores::new(folder, clock());
     let store = stores.open_store("m").await.unwrap();
     is_what_the_file_has(&store, folder, &deeds).await;
     stores.close().await;
+}
+
+/// A commit of which nobody knows, and which was written: its rows come from a copy of the file that has had it. The deed is
+/// of a saga that the store remembers, and the events are the next ones of what it keeps in memory.
+async fn written_after_all(store: &SqliteStore, folder: &Path, written: u64, deeds: &mut Vec<Arrival>) {
+    // Two deeds of one saga: the first is remembered.
+    let (batch, arrival) = deed(16, written);
+    deeds.push(arrival);
+    let answer = store.commit(batch).await;
+    assert!(matches!(answer, Commit::Ok(_)), "{answer:?}");
+    let copy = folder.join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    for name in ["m.db", "m.db-wal"] {
+        std::fs::copy(folder.join(name), copy.join(name)).unwrap();
+    }
+    let (batch, arrival) = deed(17, written + 20);
+    deeds.push(arrival);
+    let copies = SqliteStores::new(&copy, clock());
+    let answer = copies.open_store("m").await.unwrap().commit(batch.clone()).await;
+    assert!(matches!(answer, Commit::Ok(_)), "{answer:?}");
+    copies.close().await;
+    limit(Some(std::fs::metadata(folder.join("m.db-wal")).unwrap().len()));
+    let answer = store.commit(batch.clone()).await;
+    limit(None);
+    assert!(matches!(answer, Commit::Unknown(_)), "{answer:?}");
+    let mut file = connect(&folder.join("m.db")).await;
+    let other = copy.join("m.db");
+    let sql = format!(
+        "ATTACH '{}' AS other; INSERT INTO es_events SELECT * FROM other.es_events WHERE position > (SELECT max(position) \
+         FROM main.es_events); INSERT OR IGNORE INTO es_inbox SELECT * FROM other.es_inbox",
+        other.display()
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut file).await.unwrap();
+    sqlx::Connection::close(file).await.unwrap();
+    // Before anybody reads it from memory: whoever was told that nobody knows asks again, and somebody else comes too.
+    let next = store.commit(append("c", 0, [77_000_000])).await;
+    assert!(matches!(next, Commit::Ok(_)), "{next:?}");
+    is_what_the_file_has(store, folder, deeds).await;
+    let again = store.commit(batch).await;
+    assert!(matches!(again, Commit::Ok(_)), "{again:?}");
+    is_what_the_file_has(store, folder, deeds).await;
 }

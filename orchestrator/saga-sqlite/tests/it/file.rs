@@ -17,7 +17,7 @@ async fn raw(folder: &Folder, sql: &str) -> Result<Vec<String>, sqlx::Error> {
     connection.close().await?;
     Ok(rows.iter().map(|row| row.try_get::<String, _>(0).unwrap_or_default()).collect())
 }
-async fn connect(file: &Path) -> SqliteConnection {
+pub(crate) async fn connect(file: &Path) -> SqliteConnection {
     SqliteConnectOptions::new().filename(file).create_if_missing(true).connect().await.unwrap()
 }
 async fn filled(folder: &Folder, events: u128) {

@@ -72,3 +72,30 @@ impl Waiters {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use saga_core::codes;
+    use saga_core::execution::{Accepted, OrderRefused};
+
+    #[test]
+    fn a_delivery_is_settled_when_it_is_taken_and_by_nothing_else() {
+        let refused = OrderRefused { code: codes::OVERLOADED, message: "later".to_owned(), hint: None };
+        let others = [
+            Told::Refused(refused),
+            Told::Accepted(Accepted::Now),
+            Told::Started { repeated: false },
+            Told::Started { repeated: true },
+        ];
+        let mut waiters = Waiters::default();
+        for told in others {
+            let ticket = waiters.ticket(Waiter::Delivery(7));
+            waiters.tell(ticket, told);
+            assert_eq!(waiters.settled, [], "it comes again");
+        }
+        let ticket = waiters.ticket(Waiter::Delivery(8));
+        waiters.tell(ticket, Told::Taken);
+        assert_eq!(waiters.settled, [(8, Settle::Done)]);
+    }
+}
