@@ -1,4 +1,4 @@
-//! What each saga is, as one picture that is looked at when it changes: steps, roles, undos, times, rounds, digests.
+//! What each saga is, as one picture that is looked at when it changes: steps, roles, undos, times, rounds, both digests.
 
 use crate::tree;
 use saga_core::definition::{Definition, Node, Performer, Role, StepDef};
@@ -17,7 +17,8 @@ fn picture(definitions: &[Definition]) -> String {
     for definition in definitions {
         let canonical = definition.canonical();
         writeln!(text, "{}@{}", canonical.name, canonical.version).unwrap();
-        writeln!(text, "  digest {}", definition.digest).unwrap();
+        writeln!(text, "  digest of everything {}", definition.digest).unwrap();
+        writeln!(text, "  digest of the meaning {}", definition.meaning).unwrap();
         writeln!(text, "  undone after {} days without the pivot", days(canonical.deadline_ms)).unwrap();
         for step in &canonical.steps {
             let undo = step.undo.as_ref().map_or("nothing to undo".to_owned(), |undo| format!("undone by {undo}"));
