@@ -10,6 +10,7 @@ use events::ids::{ClientId, DeliveryPackageId, DraftId, ProjectId};
 use saga_core::command::{Common, Compensable, Refusal};
 use saga_core::envelope::{Actor, ActorKind, sha256_hex};
 use saga_core::id::{Direction, StepKey};
+use saga_core::outcome::must_mend;
 use saga_core::stage::Stage;
 use uuid::Uuid;
 
@@ -236,9 +237,16 @@ fn a_picture_that_comes_along_is_a_file_and_a_link_that_leads_nowhere_is_left_ou
 fn a_file_store_says_no_later_or_nothing() {
     let (mut stage, fakes) = stage();
     let (saga, _) = stage.deed("package");
-    for weather in [ProviderError::TryLater { after_ms: 5 }, ProviderError::Unknown] {
+    for (weather, said) in [
+        (ProviderError::TryLater { after_ms: 5, says: "the disk is slow".to_owned() }, ": the disk is slow"),
+        (ProviderError::Mend { says: "Not a directory".to_owned() }, ": Not a directory"),
+        (ProviderError::Unknown, ": files do not answer"),
+    ] {
+        let mend = matches!(weather, ProviderError::Mend { .. });
         fakes.files.fail_next(weather);
-        assert_eq!(stage.ask(&create(), saga, "package").unwrap_err().code, "RETRY");
+        let refused = stage.ask(&create(), saga, "package").unwrap_err();
+        assert_eq!((refused.code.as_str(), must_mend(&refused.reason).is_some()), ("RETRY", mend));
+        assert!(refused.reason.ends_with(said), "{refused:?}");
     }
     stage.ask(&create(), saga, "package").expect("the same key works when the weather is better");
     fakes.files.fail_next(ProviderError::Rejected { code: "DISK_FULL".to_owned() });

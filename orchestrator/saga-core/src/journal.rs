@@ -158,19 +158,10 @@ pub fn unreadable(saga: SagaId, why: &str, started: Option<&(SagaStarted, Timest
         || ("?".to_owned(), 0, "?".to_owned()),
         |(started, _)| (started.definition.clone(), started.version, started.key.clone()),
     );
+    let of_it = (String::new(), false);
     let waiting = Waiting {
-        reason: WaitReason::Unreadable,
-        step: String::new(),
-        undo: false,
-        subject: why.to_owned(),
-        key: None,
-        since,
-        until: None,
-        overdue_at: None,
-        opening: None,
-        example: None,
-        attempt: 0,
         last: Some(why.to_owned()),
+        ..Waiting::of(WaitReason::Unreadable, why.to_owned(), of_it, None, since)
     };
     SagaRow {
         id: saga,

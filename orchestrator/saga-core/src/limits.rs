@@ -80,7 +80,7 @@ pub fn name(what: &'static str, name: &str) -> Result<(), Unfit> {
 }
 
 /// A business key as it is kept: trimmed and in NFC, so that keys that look alike are alike; 1 to [`KEY_CHARS_MAX`]
-/// characters, none of them a control character.
+/// characters, all of them seen: none acts on a terminal, turns the direction of a text, or takes no room.
 pub fn key(key: &str) -> Result<String, Unfit> {
     let key: String = key.trim().nfc().collect();
     let chars = key.chars().count();
@@ -90,10 +90,19 @@ pub fn key(key: &str) -> Result<String, Unfit> {
     if chars > KEY_CHARS_MAX {
         return unfit("the key", format!("has {chars} characters, at most {KEY_CHARS_MAX} are allowed"));
     }
-    if let Some(control) = key.chars().find(|char| char.is_control()) {
-        return unfit("the key", format!("holds the control character {:?}", control.escape_default().to_string()));
+    if let Some(hidden) = key.chars().find(|char| crate::plain::is_hidden(*char)) {
+        return unfit("the key", format!("holds the character U+{:04X}, which is not seen", u32::from(hidden)));
     }
     Ok(key)
+}
+
+/// Checks the note that a decision carries beside itself, as a text under that name: it is as long as a note may be.
+pub fn note_in(data: &Payload) -> Result<(), Unfit> {
+    let read = data.read::<serde_json::Value>().unwrap_or_default();
+    match read.get("note").and_then(serde_json::Value::as_str) {
+        Some(note) if !note.trim().is_empty() => text("the note in the data", note),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Whether a refusal's code is one: 1 to [`CODE_CHARS_MAX`] of `A-Z`, `0-9` and `_`.
@@ -126,7 +135,11 @@ mod tests {
         assert_eq!(key("  acme-7\t").unwrap(), "acme-7");
         assert_eq!(key("cafe\u{301}").unwrap(), key("caf\u{e9}").unwrap());
         assert_eq!(key(&"é".repeat(KEY_CHARS_MAX)).unwrap().chars().count(), KEY_CHARS_MAX);
-        for bad in ["", " ", "\n", "a\nb", "a\u{0}b", "a\u{7f}b", &"x".repeat(KEY_CHARS_MAX + 1)] {
+        for bad in ["", " ", "\n", "a\nb", "a\u{0}b", "a\u{7f}b", &"x".repeat(KEY_CHARS_MAX + 1)]
+            .iter()
+            .chain(&["a\u{202e}b", "a\u{200b}b", "a\u{61c}b", "a\u{180e}b", "a\u{ad}b", "a\u{34f}b", "a\u{3164}b"])
+            .chain(&["a\u{fff9}b", "a\u{e0041}b", "a\u{feff}b", "a\u{2066}b"])
+        {
             assert!(key(bad).is_err(), "{bad:?}");
         }
         for odd in ["foo/bar", "base64/+==/x", "x'|work|'y", "workflow ()", "parent:Portal:1", "q?x=1&y=2", "hash#tag"]

@@ -109,6 +109,20 @@ impl Refused {
     }
 }
 
+/// How the reason of weather begins that does not pass by itself: nothing happened, and nothing will until a person mends
+/// what the rest of it names (rights, room, a quota, something that stands in the way). It is asked again all the same.
+pub const MEND: &str = "MEND";
+
+/// The reason of weather that a person must mend. The mark stands in the text, because answers and facts of weather keep
+/// their shape: whoever does not know it shows it as it is.
+pub fn mend(words: &str) -> String {
+    format!("{MEND}: {words}")
+}
+/// What a person must mend, if a reason says so.
+pub fn must_mend(reason: &str) -> Option<&str> {
+    reason.strip_prefix(MEND)?.strip_prefix(':').map(str::trim)
+}
+
 /// The code of a refusal whose own code is none; that one stands in front of the reason.
 pub const UNNAMED: &str = "REFUSED";
 /// Answer of a barrier to a deed that comes after its undo.

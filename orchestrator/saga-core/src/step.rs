@@ -127,6 +127,11 @@ pub fn retry(reason: impl Into<String>) -> StepError {
     StepError::Retry { reason: reason.into() }
 }
 
+/// Weather that does not pass by itself: a person mends what it names, and is told at once.
+pub fn mend(reason: impl AsRef<str>) -> StepError {
+    StepError::Retry { reason: crate::outcome::mend(reason.as_ref()) }
+}
+
 /// What a function needs to be called, for the check before anything runs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {

@@ -238,9 +238,10 @@ pub struct SagaRow {
 }
 
 impl SagaRow {
-    /// Whether a person has to decide, or should look: a step has met nothing but weather past its deadline.
+    /// Whether a person has to decide, or should look: a step has met weather that only a person can mend, or nothing but
+    /// weather past its deadline.
     pub fn needs_attention(&self, now: Timestamp) -> bool {
-        let overdue = |waiting: &Waiting| waiting.overdue_at.is_some_and(|at| at <= now);
+        let overdue = |waiting: &Waiting| waiting.mend || waiting.overdue_at.is_some_and(|at| at <= now);
         self.state.needs_person() || self.waiting.iter().any(overdue)
     }
 }

@@ -29,6 +29,15 @@ pub struct Waiting {
     /// When it becomes the matter of a person: the module answers, but with nothing but weather. It is tried on and on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overdue_at: Option<Timestamp>,
+    /// What was last said instead of an answer, in the words of whoever said it; silence afterwards does not wash it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
+    /// It does not pass by itself: a person mends what `said` names.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mend: bool,
+    /// Of a gate: whether it has opened for the first time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub first: bool,
     /// Of a gate: the name of the opening that waits. An answer names it, so that it decides what was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opening: Option<String>,
@@ -39,15 +48,30 @@ pub struct Waiting {
 
 impl Waiting {
     /// A reason, what is awaited, the step in its direction and the key of its deed, and since when; nothing else is known.
-    pub(crate) fn of(
+    pub fn of(
         reason: WaitReason,
         subject: String,
         (step, undo): (String, bool),
         key: Option<StepKey>,
         since: Timestamp,
     ) -> Self {
-        let (until, attempt, last, overdue_at, opening, example) = (None, 0, None, None, None, None);
-        Waiting { reason, step, undo, subject, key, since, until, attempt, last, overdue_at, opening, example }
+        Waiting {
+            reason,
+            step,
+            undo,
+            subject,
+            key,
+            since,
+            until: None,
+            attempt: 0,
+            last: None,
+            overdue_at: None,
+            said: None,
+            mend: false,
+            first: false,
+            opening: None,
+            example: None,
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! Why a saga is stuck: recorded waiting in, ranked causes out. A pure function, the same for every face.
 
+use crate::outcome::MEND;
 use crate::time::Timestamp;
 use crate::view::{Cause, Likelihood, SagaRow};
 use crate::waiting::{WaitReason, Waiting};
 use std::time::Duration;
 
-/// How many kinds of causes are looked at.
-pub const CAUSES: usize = 13;
+/// How many kinds of causes are looked at here: every reason of waiting, and what a person must mend.
+pub const CAUSES: usize = 14;
 
 /// The causes that hold, the most telling first, and how many were looked at.
 pub fn causes(saga: &SagaRow, now: Timestamp) -> (Vec<Cause>, usize) {
@@ -20,7 +21,15 @@ fn cause(saga: &str, waiting: &Waiting, now: Timestamp) -> Cause {
     let left = until.map(|until| age(until.since(now)));
     let left = left.unwrap_or_else(|| "no end".to_owned());
     let undo = if waiting.undo { "the undo of " } else { "" };
+    let said = waiting.said.as_deref().unwrap_or_default();
     let (likelihood, says, remedy) = match waiting.reason {
+        WaitReason::NoReply | WaitReason::Backoff if waiting.mend => (
+            Likelihood::Certain,
+            format!(
+                "{subject} cannot do {undo}{step} until a person mends this: {said}; nothing happened, and it is asked again in {left}"
+            ),
+            format!("mend that; it goes on by itself, or at once: sagactl saga retry {saga} --step '{step}'"),
+        ),
         WaitReason::NoReply => (
             Likelihood::VeryLikely,
             format!(
@@ -31,7 +40,7 @@ fn cause(saga: &str, waiting: &Waiting, now: Timestamp) -> Cause {
         WaitReason::Backoff if waiting.overdue_at.is_some() => (
             Likelihood::Certain,
             format!(
-                "{subject} answers that it cannot do {undo}{step} now ({attempt} tries); nothing happened, nothing is turned back for it, and it is asked again in {left}"
+                "{subject} answers that it cannot do {undo}{step} now ({attempt} tries): {said}; nothing happened, nothing is turned back for it, and it is asked again in {left}"
             ),
             format!("mend what it names; to ask at once: sagactl saga retry {saga} --step '{step}'"),
         ),
@@ -57,26 +66,39 @@ fn cause(saga: &str, waiting: &Waiting, now: Timestamp) -> Cause {
         ),
         WaitReason::RetriesExhausted => (
             Likelihood::Certain,
-            format!("{step} got no answer from {subject} in {attempt} tries"),
+            match waiting.said {
+                None => format!("{step} got no answer from {subject} in {attempt} tries"),
+                Some(_) => {
+                    format!("{step} got no answer from {subject} in the end ({attempt} tries); before, it said: {said}")
+                }
+            },
             format!(
                 "when {subject} is healthy: sagactl saga retry {saga}; otherwise: sagactl saga cancel {saga} --reason …"
             ),
         ),
         WaitReason::RefusedAfterPivot => (
             Likelihood::Certain,
-            format!("{subject} refused {step}, and behind the point of no return nothing is undone"),
+            format!(
+                "{subject} refused {step}, and behind the point of no return nothing is undone{}",
+                words(last.as_deref())
+            ),
             format!("remove the reason, then sagactl saga retry {saga} --step '{step}'"),
         ),
         WaitReason::PivotUnknown => (
             Likelihood::Certain,
-            format!(
-                "the point of no return {step} never answered in {attempt} tries: whether it was passed is not known"
-            ),
+            match waiting.said {
+                None => format!(
+                    "the point of no return {step} never answered in {attempt} tries: whether it was passed is not known"
+                ),
+                Some(_) => format!(
+                    "the point of no return {step} did not answer its last tries (of {attempt}): whether it was passed is not known; before, it said: {said}"
+                ),
+            },
             format!("ask {subject}, then sagactl saga retry {saga} (the same key: it happens at most once)"),
         ),
         WaitReason::UndoFailed => (
             Likelihood::Certain,
-            format!("the undo of {step} by {subject} failed for good"),
+            format!("the undo of {step} by {subject} failed for good{}", words(last.as_deref())),
             format!(
                 "look outside first; then sagactl saga retry {saga} --step '{step}', or sagactl saga skip {saga} --undo '{step}' --reason …"
             ),
@@ -84,8 +106,8 @@ fn cause(saga: &str, waiting: &Waiting, now: Timestamp) -> Cause {
         WaitReason::Fault => (
             Likelihood::Certain,
             match subject.as_str() {
-                "" | "here" => format!("{step} broke: a bug in a function of the saga"),
-                subject => format!("{step} broke: a bug in the saga or in {subject}"),
+                "" | "here" => format!("{step} broke: a bug in a function of the saga{}", words(last.as_deref())),
+                subject => format!("{step} broke: a bug in the saga or in {subject}{}", words(last.as_deref())),
             },
             format!("deploy the fix, then sagactl saga retry {saga}"),
         ),
@@ -114,7 +136,15 @@ fn cause(saga: &str, waiting: &Waiting, now: Timestamp) -> Cause {
         left => format!("the step's deadline is in {}", age(left)),
     }));
     evidence.extend(last.iter().map(|last| format!("last heard: {last}")));
-    Cause { code: waiting.reason.code().to_owned(), likelihood, says, evidence, remedy }
+    let said = waiting.said.iter().filter(|said| last.as_ref() != Some(said));
+    evidence.extend(said.map(|said| format!("before that it said: {said}")));
+    let code = if waiting.mend { MEND } else { waiting.reason.code() };
+    Cause { code: code.to_owned(), likelihood, says, evidence, remedy }
+}
+
+/// What was said, behind a sentence.
+fn words(last: Option<&str>) -> String {
+    last.map(|last| format!(": {last}")).unwrap_or_default()
 }
 
 /// The whole command of a decision, with a body that fits where the gate has an example.

@@ -57,7 +57,7 @@ impl StrategyWriter for SilentOnce {
             && !std::mem::replace(&mut *self.asked.lock().unwrap_or_else(PoisonError::into_inner), true);
         if first {
             SystemClock.pause(self.patience).await;
-            return Err(ProviderError::TryLater { after_ms: 500 });
+            return Err(ProviderError::TryLater { after_ms: 500, says: "the writer is busy".to_owned() });
         }
         TemplateStrategyWriter.write(key, brief, context).await
     }
@@ -201,6 +201,7 @@ impl Demo {
     }
     fn steps(&mut self, saga: SagaId, key: &str, show: &SagaShow, told: &mut Vec<Told>) {
         let seen = self.seen.entry(saga).or_default();
+        let mut undone = Vec::new();
         for step in &show.steps {
             let now = (step.state, step.undo, step.attempt.map_or(0, |(attempt, _)| attempt));
             let before = seen.insert(step.path.clone(), now);
@@ -218,8 +219,11 @@ impl Demo {
                     (step.state.sign(), format!("{}{result}", step.state.word()))
                 }
             };
-            told.push(Told::Step { key: key.to_owned(), step: step.path.clone(), sign, words });
+            let one = Told::Step { key: key.to_owned(), step: step.path.clone(), sign, words };
+            if step.undo.is_some() { undone.push(one) } else { told.push(one) }
         }
+        // What one look sees of the way back went back from the last step.
+        told.extend(undone.into_iter().rev());
     }
     async fn approve(&self, saga: SagaId) -> Result<(), ControlError> {
         let decision = StrategyDecision { approved: true, by: Some("operator".to_owned()), note: None };

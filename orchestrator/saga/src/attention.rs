@@ -1,6 +1,7 @@
 //! What waits for a person: sagas, events and messages that lie aside. It is looked at when somebody asks.
 
 use crate::host::Host;
+use crate::hosting::projections;
 use crate::orchestrator::{Error, JOURNAL};
 use crate::sagas::Sagas;
 use futures::future::{Either, join_all, select};
@@ -10,27 +11,46 @@ use saga_core::machine::coordinator::Coordinator;
 use saga_core::machine::projector::{PARKED, PARKED_VERSION};
 use saga_core::ports::{FIND_LIMIT_MAX, Find, ReadError};
 use saga_core::time::Timestamp;
-use saga_core::view::{SagaState, Trouble};
-use saga_core::waiting::WaitReason;
+use saga_core::view::{ProjectionRow, SagaState, Trouble};
+use saga_core::waiting::{WaitReason, Waiting};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// One second: who asks how things are wants to know it also, and above all, while the bus is away.
-const COUNTED_WITHIN: Duration = Duration::from_secs(1);
+pub(crate) const COUNTED_WITHIN: Duration = Duration::from_secs(1);
 /// What comes from outside lies aside under this name.
 const OUTSIDE: &str = "in";
 
-#[derive(Debug, Default, Clone, Copy)]
+/// 5 different things that modules say are told by themselves; what else they say is counted.
+const SAID_MAX: usize = 5;
+/// A read model that is 1,000 events behind shows what was: it is told, and catches up by itself.
+const BEHIND_FROM: u64 = 1_000;
+
+/// Who performs a function of a saga.
+const HERE: &str = "here";
+
+/// What a module is asked for, what it says instead of an answer, and whether a person must mend that.
+type Said = (bool, String, String);
+
+#[derive(Debug, Default)]
 struct People {
     /// Parked, or an undo failed.
     stand: u64,
-    /// What they ask is answered with weather for longer than their policy finds usual.
-    overdue: u64,
+    /// Nobody can read their facts here.
+    unreadable: u64,
+    /// What they ask is answered with what a person must mend, or with weather for longer than their policy finds usual.
+    said: BTreeMap<Said, u64>,
     /// At a gate.
     decide: u64,
 }
 
 impl People {
+    fn of(coordinator: &Coordinator, now: Timestamp) -> Self {
+        let mut people = People { unreadable: coordinator.unreadable().count() as u64, ..Self::default() };
+        coordinator.sagas().for_each(|exec| people.count(exec, now));
+        people
+    }
     fn count(&mut self, exec: &Execution, now: Timestamp) {
         match exec.state() {
             SagaState::Parked | SagaState::UndoFailed => self.stand += 1,
@@ -39,7 +59,12 @@ impl People {
                 self.decide += u64::from(at_gate);
             }
             SagaState::Retrying | SagaState::Compensating => {
-                self.overdue += u64::from(exec.row().needs_attention(now));
+                let row = exec.row();
+                let overdue = |waiting: &&Waiting| waiting.mend || waiting.overdue_at.is_some_and(|at| at <= now);
+                if let Some(waiting) = row.waiting.iter().find(overdue) {
+                    let said = waiting.said.clone().unwrap_or_default();
+                    *self.said.entry((waiting.mend, waiting.subject.clone(), said)).or_default() += 1;
+                }
             }
             SagaState::Paused
             | SagaState::Running
@@ -48,38 +73,51 @@ impl People {
             | SagaState::Cancelled => {}
         }
     }
+    fn and(mut self, other: People) -> Self {
+        for (said, count) in other.said {
+            *self.said.entry(said).or_default() += count;
+        }
+        let (stand, unreadable) = (self.stand + other.stand, self.unreadable + other.unreadable);
+        People { stand, unreadable, said: self.said, decide: self.decide + other.decide }
+    }
+    /// The worst first; gates are how things go, and come last.
+    fn told(self) -> (Vec<Attention>, Vec<Attention>) {
+        let list = "sagactl saga list --attention";
+        let (mut all, mut gates) = (Vec::new(), Vec::new());
+        let parked = ("saga is parked, or its undo failed", "sagas are parked, or their undo failed");
+        some(&mut all, self.stand, parked, list, true);
+        let unreadable = ("saga has a fact that cannot be read here", "sagas have facts that cannot be read here");
+        some(&mut all, self.unreadable, unreadable, "sagactl help SG0107", true);
+        let mut said: Vec<(Said, u64)> = self.said.into_iter().collect();
+        said.sort_by_key(|((mend, ..), count)| (!mend, Reverse(*count)));
+        let rest: u64 = said.iter().skip(SAID_MAX).map(|(_, count)| count).sum();
+        for ((mend, subject, words), count) in said.into_iter().take(SAID_MAX) {
+            let subject = if subject == HERE { "a function of its own" } else { &subject };
+            let what = match mend {
+                true => format!("{subject}, and a person must mend this: {words}"),
+                false => format!("{subject}, which cannot answer for longer than usual: {words}"),
+            };
+            let next =
+                if mend { "mend it, they go on by themselves; which: sagactl saga list --attention" } else { list };
+            some(&mut all, count, (&format!("saga asks {what}"), &format!("sagas ask {what}")), next, true);
+        }
+        let more = ("more saga is answered with other weather", "more sagas are answered with other weather");
+        some(&mut all, rest, more, list, true);
+        let decide = ("saga waits at a gate for a decision", "sagas wait at gates for decisions");
+        some(&mut gates, self.decide, decide, "sagactl saga list --state waiting", false);
+        (all, gates)
+    }
 }
 
 impl Sagas {
     /// What waits for a person in the groups and modules of this process, the worst first.
     pub(crate) async fn attention(&self) -> Result<Vec<Attention>, Error> {
         let now = self.inner.clock.now();
-        let count = move |coordinator: &Coordinator| {
-            let mut people = People::default();
-            coordinator.sagas().for_each(|exec| people.count(exec, now));
-            people
-        };
-        let (mut stand, mut overdue, mut decide) = (0, 0, 0);
-        for people in self.look(count).await? {
-            (stand, overdue, decide) = (stand + people.stand, overdue + people.overdue, decide + people.decide);
-        }
-        let list = "sagactl saga list --attention";
-        let mut all = Vec::new();
-        some(
-            &mut all,
-            stand,
-            ("saga is parked, or its undo failed", "sagas are parked, or their undo failed"),
-            list,
-            true,
-        );
-        let asked = (
-            "saga asks a module that cannot answer for longer than usual",
-            "sagas ask modules that cannot answer for longer than usual",
-        );
-        some(&mut all, overdue, asked, list, true);
+        let people = self.look(move |coordinator| People::of(coordinator, now)).await?;
+        let (mut all, gates) = people.into_iter().fold(People::default(), People::and).told();
         all.extend(aside(&self.inner.modules, true).await?);
-        let gates = ("saga waits at a gate for a decision", "sagas wait at gates for decisions");
-        some(&mut all, decide, gates, "sagactl saga list --state waiting", false);
+        all.extend(gates);
+        all.extend(behind(&self.inner.modules).await?);
         Ok(all)
     }
     /// The open sagas of this process's groups that stand still because their definition is not here, or means something else
@@ -154,6 +192,21 @@ async fn letters<'a>(names: Vec<(&'a str, &'a Host)>) -> Vec<(&'a str, u64)> {
         }
     };
     join_all(names.into_iter().map(count)).await
+}
+
+/// The read models of these modules that show what was.
+pub(crate) async fn behind(modules: &BTreeMap<&'static str, Host>) -> Result<Vec<Attention>, ReadError> {
+    let mut all = Vec::new();
+    for (name, host) in modules {
+        for ProjectionRow { name: projection, version, lag } in projections(host, modules).await? {
+            if lag >= BEHIND_FROM {
+                let what = format!("not folded by {projection}@{version} of {name}, which shows what was");
+                let (one, more) = (format!("event is {what}"), format!("events are {what}"));
+                some(&mut all, lag, (&one, &more), "it catches up by itself: sagactl module list", false);
+            }
+        }
+    }
+    Ok(all)
 }
 
 async fn parked(host: &Host) -> Result<u64, ReadError> {

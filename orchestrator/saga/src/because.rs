@@ -1,9 +1,10 @@
 //! What ails this process and holds a saga up, as causes of its waiting: in the words of whoever refused.
 
+use crate::hosting::names;
 use crate::shell::{FACTS, not_published};
 use saga_core::view::{Cause, Likelihood, SagaRow, Trouble};
 use saga_core::waiting::WaitReason;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A command that the bus does not take.
 pub(crate) const NOT_PUBLISHED: &str = "NOT_PUBLISHED";
@@ -12,15 +13,68 @@ pub(crate) const NOT_WRITTEN: &str = "NOT_WRITTEN";
 /// Something else of this process does not work that the saga may wait for.
 pub(crate) const TROUBLE: &str = "TROUBLE";
 
+/// Nobody takes the commands of a module.
+pub(crate) const NO_CONSUMER: &str = "NO_CONSUMER";
+/// An answer came, and nobody could read it.
+pub(crate) const REPLY_REJECTED: &str = "REPLY_REJECTED";
+/// Nobody owns the group of the saga.
+pub(crate) const LEASE: &str = "LEASE";
+/// How many kinds of causes are looked at here.
+pub(crate) const CAUSES: usize = 6;
+
+/// What was looked at beside the facts of a saga and the troubles of this process.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Evidence {
+    /// Nobody moves this saga, in a sentence, and what to do.
+    pub(crate) unowned: Option<(String, String)>,
+    /// Modules that nobody serves as far as can be seen, with what was seen.
+    pub(crate) unserved: BTreeMap<String, String>,
+    /// Answers for steps of this saga that were put aside: the step, and why.
+    pub(crate) rejected: Vec<(String, String)>,
+}
+
+/// What the evidence says, before everything else.
+fn of_evidence(row: &SagaRow, evidence: &Evidence) -> Vec<Cause> {
+    let cause = |code: &str, likelihood, says: String, seen: Vec<String>, remedy: String| Cause {
+        code: code.to_owned(),
+        likelihood,
+        says,
+        evidence: seen,
+        remedy,
+    };
+    let mut all = Vec::new();
+    if let Some((says, remedy)) = &evidence.unowned {
+        all.push(cause(LEASE, Likelihood::Certain, says.clone(), Vec::new(), remedy.clone()));
+    }
+    let silent = row.waiting.iter().filter(|waiting| waiting.reason == WaitReason::NoReply);
+    for waiting in silent {
+        let rejected = evidence.rejected.iter().find(|(step, _)| *step == waiting.step);
+        if let Some((step, why)) = rejected {
+            let says = format!("an answer for {step} came, and could not be taken: {why}");
+            let remedy =
+                "mend whoever sends it; look at it with its reason: nats stream view DLQ, subject dlq.orchestration";
+            all.push(cause(REPLY_REJECTED, Likelihood::VeryLikely, says, Vec::new(), remedy.to_owned()));
+        } else if let Some((module, seen)) =
+            module_of(&waiting.subject).and_then(|module| evidence.unserved.get_key_value(module))
+        {
+            let says = format!("nobody serves {module}: the command of {} waits, and nothing is lost", waiting.step);
+            let remedy =
+                format!("start it: sagactl serve --modules {module}, or whoever wrote it; it goes on by itself");
+            all.push(cause(NO_CONSUMER, Likelihood::VeryLikely, says, vec![seen.clone()], remedy));
+        }
+    }
+    all
+}
+
 /// Puts what is known to hold this saga up before `causes`, and takes away what it explains better.
-pub(crate) fn because(row: &SagaRow, troubles: &[Trouble], causes: Vec<Cause>) -> Vec<Cause> {
+pub(crate) fn because(row: &SagaRow, troubles: &[Trouble], evidence: &Evidence, causes: Vec<Cause>) -> Vec<Cause> {
     if row.state.is_end() {
         return causes;
     }
     let awaited: BTreeSet<&str> = row.waiting.iter().filter_map(|waiting| module_of(&waiting.subject)).collect();
     let (mut first, mut last, mut unpublished) = (Vec::new(), Vec::new(), false);
     for trouble in troubles {
-        let concerns = |module: &&str| trouble.place.split([' ', ',', ':', '@', '.']).any(|word| word == *module);
+        let concerns = |module: &&str| names(trouble, module);
         let cause = |code: &str, likelihood, says: String, remedy: &str| Cause {
             code: code.to_owned(),
             likelihood,
@@ -44,13 +98,15 @@ pub(crate) fn because(row: &SagaRow, troubles: &[Trouble], causes: Vec<Cause>) -
             last.push(cause(TROUBLE, Likelihood::Possible, trouble.says.clone(), "see sagactl doctor"));
         }
     }
-    // What was never sent is not waited for: nobody's answer is late.
-    let told = causes.into_iter().filter(|cause| !(unpublished && cause.code == WaitReason::NoReply.code()));
-    first.into_iter().chain(told).chain(last).collect()
+    let seen = of_evidence(row, evidence);
+    let explained = unpublished || seen.iter().any(|cause| cause.code == NO_CONSUMER);
+    // What was never sent, or never taken, is not waited for: nobody's answer is late.
+    let told = causes.into_iter().filter(|cause| !(explained && cause.code == WaitReason::NoReply.code()));
+    first.into_iter().chain(seen).chain(told).chain(last).collect()
 }
 
 /// The module that a subject names.
-fn module_of(subject: &str) -> Option<&str> {
+pub(crate) fn module_of(subject: &str) -> Option<&str> {
     let rest = subject.strip_prefix("cmd.").unwrap_or(subject);
     rest.split('.').next().filter(|module| !module.is_empty())
 }
@@ -72,12 +128,15 @@ mod tests {
         let (late, _) = causes(&row, row.started_at);
         assert_eq!(late.iter().map(|cause| cause.code.as_str()).collect::<Vec<_>>(), ["NO_REPLY"]);
         let codes = |troubles: &[Trouble]| {
-            because(&row, troubles, late.clone()).into_iter().map(|cause| cause.code).collect::<Vec<_>>()
+            because(&row, troubles, &Evidence::default(), late.clone())
+                .into_iter()
+                .map(|cause| cause.code)
+                .collect::<Vec<_>>()
         };
         assert_eq!(codes(&[]), ["NO_REPLY"]);
         assert_eq!(codes(&[trouble("commands to cam", "is of another module")]), ["NO_REPLY"]);
         let full = trouble("commands to billing", "the broker refuses it: CMD: insufficient resources (10023)");
-        let told = because(&row, std::slice::from_ref(&full), late.clone());
+        let told = because(&row, std::slice::from_ref(&full), &Evidence::default(), late.clone());
         assert_eq!((told.len(), told[0].code.as_str()), (1, NOT_PUBLISHED));
         assert!(told[0].says.contains("insufficient resources (10023)"), "{told:?}");
         assert_eq!(codes(&[trouble(FACTS, "the disk is full")]), [NOT_WRITTEN, "NO_REPLY"]);
@@ -86,6 +145,28 @@ mod tests {
             ["NO_REPLY", TROUBLE, TROUBLE]
         );
         let ended = rows().into_iter().find(|row| row.state.is_end()).unwrap();
-        assert_eq!(because(&ended, &[full], Vec::new()), []);
+        assert_eq!(because(&ended, &[full], &Evidence::default(), Vec::new()), []);
+    }
+
+    #[test]
+    fn what_was_seen_beside_the_facts_is_told_before_them() {
+        let row = rows().into_iter().find(|row| row.kind == "billing-cycle").unwrap();
+        let (late, _) = causes(&row, row.started_at);
+        let codes = |evidence: &Evidence| {
+            let told = because(&row, &[], evidence, late.clone());
+            told.into_iter().map(|cause| cause.code).collect::<Vec<_>>()
+        };
+        let unowned = Some(("nobody runs this folder".to_owned(), "sagactl dev".to_owned()));
+        let unserved = |module: &str| BTreeMap::from([(module.to_owned(), "7 commands wait for it".to_owned())]);
+        let rejected = |step: &str| vec![(step.to_owned(), "not JSON".to_owned())];
+        let of = |unowned: &Option<(String, String)>, unserved, rejected| Evidence {
+            unowned: unowned.clone(),
+            unserved,
+            rejected,
+        };
+        assert_eq!(codes(&of(&unowned, BTreeMap::new(), vec![])), [LEASE, "NO_REPLY"]);
+        assert_eq!(codes(&of(&None, unserved("billing"), vec![])), [NO_CONSUMER]);
+        assert_eq!(codes(&of(&None, unserved("cam"), rejected("another"))), ["NO_REPLY"]);
+        assert_eq!(codes(&of(&None, unserved("billing"), rejected("issue-invoice"))), [REPLY_REJECTED, "NO_REPLY"]);
     }
 }

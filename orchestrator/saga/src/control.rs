@@ -1,8 +1,7 @@
 //! Control inside the process: what people may look at and order, over a running orchestrator.
 
-use crate::because::because;
+use crate::because::{self, because};
 use crate::board::ending_with;
-use crate::hosting::module_rows;
 use crate::listing::who;
 use crate::orchestrator::Error;
 use crate::sagas::Sagas;
@@ -241,15 +240,11 @@ impl Control for LocalControl {
                 let row =
                     row.ok_or_else(|| ControlError::new(codes::SAGA_NOT_FOUND, format!("there is no saga {id:?}")))?;
                 let (causes, checked) = causes(&row, self.sagas.inner.clock.now());
-                let causes = because(&row, &self.sagas.health().troubles(), causes);
-                View::Why(Box::new(Why { saga: row, causes, checked }))
+                let evidence = self.evidence(&row).await;
+                let causes = because(&row, &self.sagas.health().troubles(), &evidence, causes);
+                View::Why(Box::new(Why { saga: row, causes, checked: checked + because::CAUSES }))
             }
-            Look::Modules => {
-                let inner = &self.sagas.inner;
-                View::ModuleList(
-                    module_rows(&inner.modules, inner.local.as_deref()).await.map_err(|why| failed(why.into()))?,
-                )
-            }
+            Look::Modules => View::ModuleList(self.modules().await?),
             Look::Definitions => View::DefinitionList(self.definitions()),
             Look::Verify => View::Verdicts(self.sagas.audit(false).await),
             Look::Preview(order) => View::Preview(Box::new(self.foresee(by, *order).await?)),

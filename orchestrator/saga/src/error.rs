@@ -44,10 +44,12 @@ pub enum Error {
     },
     /// The owner has not said in time that it is written, because its store does not take it now. What was not at its commit
     /// by then is not begun any more: send the same again.
-    #[error("coordinator group {group} has not written it within {} s; whether it did is not known", OWNER_WITHIN.as_secs())]
+    #[error("coordinator group {group} has not written it{why}; whether it did is not known")]
     Unanswered {
         /// The group.
         group: u16,
+        /// Within which time, or what its store says.
+        why: String,
     },
     /// It was handed to the owner in another process, and what became of it was not heard. It is done, or will not be begun
     /// any more: send the same again, or look.

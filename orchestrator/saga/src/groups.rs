@@ -1,7 +1,8 @@
 //! Finds the owner of a saga's group, in this process or another one, and asks it.
 
+use crate::health::Health;
 use crate::orchestrator::Error;
-use crate::shell::Input;
+use crate::shell::{FACTS, Input};
 use crate::tasks::Tasks;
 use saga_core::bus::{Answerer, AnyBus, BusError, Line};
 use saga_core::control::Selector;
@@ -26,6 +27,8 @@ use tokio::sync::{mpsc, oneshot};
 pub const OWNER_WITHIN: Duration = Duration::from_secs(20);
 /// 2 s: whoever looks at a list would rather see what is known than wait for a takeover.
 pub const LIST_WITHIN: Duration = Duration::from_secs(2);
+/// 1 s: a store that takes nothing for so long is told, and not waited for.
+const REFUSED_WITHIN: Duration = Duration::from_secs(1);
 /// Between two questions to a group that is reading its histories.
 const READ_AGAIN: Duration = Duration::from_millis(10);
 /// Between two questions to a group that nobody owns.
@@ -121,11 +124,13 @@ pub(crate) struct Groups {
     bus: Arc<dyn AnyBus>,
     clock: Arc<dyn Clock>,
     tasks: Tasks,
+    health: Health,
 }
 
 impl Groups {
     pub(crate) fn new(count: u16, bus: Arc<dyn AnyBus>, clock: Arc<dyn Clock>, tasks: Tasks) -> Self {
-        Self { count, here: Mutex::default(), bus, clock, tasks }
+        let health = tasks.health().clone();
+        Self { count, here: Mutex::default(), bus, clock, tasks, health }
     }
     /// Of sagas that nobody coordinates: whoever asks is told so at once.
     pub(crate) fn nobody(bus: Arc<dyn AnyBus>, clock: Arc<dyn Clock>, tasks: Tasks) -> Self {
@@ -173,8 +178,8 @@ impl Groups {
                 Some(inputs) => tokio::select! {
                     heard = ask_here(&inputs, question.clone()) => heard,
                     // Waiting for a saga to move has no end of its own; everything else is written at once or not now.
-                    () = self.clock.pause(left), if !matches!(question, Question::Moved { .. }) => {
-                        return Err(Error::Unanswered { group });
+                    why = self.unwritten(left), if !matches!(question, Question::Moved { .. }) => {
+                        return Err(Error::Unanswered { group, why });
                     }
                 },
                 None => self.ask_there(group, &question, left).await?,
@@ -194,6 +199,19 @@ impl Groups {
                 (false, false) => return Err(Error::Unowned { group }),
             }
         }
+    }
+    /// Ends when what is asked is not written: when the time for it is over, and much sooner when the store says that it
+    /// takes nothing, in the store's words.
+    async fn unwritten(&self, left: Duration) -> String {
+        let until = self.clock.passed() + left;
+        while self.clock.passed() < until {
+            self.clock.pause(REFUSED_WITHIN.min(left)).await;
+            let refused = self.health.troubles().into_iter().find(|trouble| trouble.place == FACTS);
+            if let Some(trouble) = refused {
+                return format!("; the store says: {}", trouble.says);
+            }
+        }
+        format!(" within {} s", OWNER_WITHIN.as_secs())
     }
     /// Asks every group at once. Those that do not answer within [`LIST_WITHIN`] are named in the second list: they are
     /// changing hands, or their owner is away. Asking changes nothing.

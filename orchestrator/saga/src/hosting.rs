@@ -1,6 +1,6 @@
 //! Modules that run in this process, with or without a coordinator beside them, and what people may see of them.
 
-use crate::attention::aside;
+use crate::attention::{COUNTED_WITHIN, aside, behind};
 use crate::control::failed;
 use crate::health::Health;
 use crate::host::Host;
@@ -9,14 +9,15 @@ use crate::orchestrator::Error;
 use crate::tasks::Tasks;
 use crate::upkeep::{Caretaker, said_of};
 use async_trait::async_trait;
+use futures::future::{Either, select};
 use saga_core::bus::{AnyBus, Inbox};
 use saga_core::codes;
-use saga_core::control::{AwaitSaga, Control, ControlError, Look, Order, PAGE_MAX, Page, Receipt, Status, View};
+use saga_core::control::{Attention, AwaitSaga, Control, ControlError, Look, Order, Page, Receipt, Status, View};
 use saga_core::envelope::Actor;
 use saga_core::id::Position;
 use saga_core::machine::projector::{PARKED, PARKED_VERSION};
 use saga_core::ports::{Clock, FIND_LIMIT_MAX, Find, Ids, ReadError};
-use saga_core::view::{ModuleRow, ProjectionRow, SagaShow};
+use saga_core::view::{ModuleRow, ProjectionRow, SagaShow, Trouble};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,16 +73,24 @@ impl HostControl {
     }
 }
 
+impl HostControl {
+    async fn attention(&self) -> Result<Vec<Attention>, ReadError> {
+        let mut all = aside(&self.modules, false).await?;
+        all.extend(behind(&self.modules).await?);
+        Ok(all)
+    }
+}
+
 #[async_trait]
 impl Control for HostControl {
     async fn look(&self, _: &Actor, what: Look) -> Result<View, ControlError> {
         match what {
             Look::Modules => {
-                let rows = module_rows(&self.modules, self.local.as_deref()).await;
+                let rows = module_rows(&self.modules, self.local.as_deref(), &self.health).await;
                 Ok(View::ModuleList(rows.map_err(|why| failed(Error::from(why)))?))
             }
             Look::Status => Ok(View::Status(Status {
-                attention: aside(&self.modules, false).await.map_err(|why| failed(Error::from(why)))?,
+                attention: self.attention().await.map_err(|why| failed(Error::from(why)))?,
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 store: self.store.clone(),
                 bus: self
@@ -115,12 +124,88 @@ impl Control for HostControl {
 pub(crate) async fn module_rows(
     modules: &BTreeMap<&'static str, Host>,
     local: Option<&LocalBus>,
+    health: &Health,
 ) -> Result<Page<ModuleRow>, ReadError> {
-    let mut items = Vec::new();
+    let (mut items, troubles) = (Vec::new(), health.troubles());
     for host in modules.values() {
-        items.push(module_row(host, modules, local).await?);
+        let row = module_row(host, modules, local).await?;
+        items.push(ailing(row, &troubles));
     }
     Ok(Page::whole(items))
+}
+
+/// What ails a module is its state, in the words of whoever found it.
+fn ailing(row: ModuleRow, troubles: &[Trouble]) -> ModuleRow {
+    let own = troubles.iter().find(|trouble| names(trouble, &row.name));
+    match own {
+        Some(Trouble { place, says, .. }) => ModuleRow { state: format!("{}; {place}: {says}", row.state), ..row },
+        None => row,
+    }
+}
+
+/// Whether a trouble is about a module.
+pub(crate) fn names(trouble: &Trouble, module: &str) -> bool {
+    trouble.place.split([' ', ',', ':', '@', '.']).any(|word| word == module)
+}
+
+/// A row for a module that sagas ask and that runs elsewhere, as far as the bus of this process tells: in another process,
+/// in another language, or nowhere.
+pub(crate) async fn elsewhere(module: &str, bus: &dyn AnyBus, clock: &dyn Clock, troubles: &[Trouble]) -> ModuleRow {
+    let head = within(bus.tip(module), clock).await.and_then(Result::ok).map_or(0, |tip| tip.seq);
+    let inbox = Inbox::Commands(module.to_owned());
+    let waiting = within(bus.queued(&inbox), clock).await.and_then(Result::ok).unwrap_or(0);
+    let parked = within(bus.aside_count(module), clock).await.and_then(Result::ok).unwrap_or(0);
+    let owner = within(bus.owner_head(module), clock).await;
+    let state = match (owner, waiting, parked) {
+        (Some(Ok(_)), _, 0) => "elsewhere, and answers".to_owned(),
+        (Some(Ok(_)), _, parked) => format!("elsewhere, and answers, {parked} parked"),
+        (_, 0, _) => "elsewhere; nobody says how it is".to_owned(),
+        (_, waiting, _) => format!("elsewhere; nobody says how it is, and {waiting} commands wait for it"),
+    };
+    let row = ModuleRow {
+        name: module.to_owned(),
+        contract: "-".to_owned(),
+        commands: Vec::new(),
+        queries: Vec::new(),
+        projections: Vec::new(),
+        head: Position(head),
+        lag: waiting,
+        parked,
+        last_seen: None,
+        state,
+    };
+    ailing(row, troubles)
+}
+
+/// An answer of the bus, if there is one within a second.
+pub(crate) async fn within<T>(asked: impl Future<Output = T>, clock: &dyn Clock) -> Option<T> {
+    let (asked, patience) = (std::pin::pin!(asked), clock.pause(COUNTED_WITHIN));
+    match select(asked, patience).await {
+        Either::Left((answer, _)) => Some(answer),
+        Either::Right(_) => None,
+    }
+}
+
+/// The read models of a module, and how far each is behind.
+pub(crate) async fn projections(
+    host: &Host,
+    modules: &BTreeMap<&'static str, Host>,
+) -> Result<Vec<ProjectionRow>, ReadError> {
+    let mut projections = Vec::new();
+    for def in &host.module.projections {
+        let mut lag = 0;
+        for source in def.sources() {
+            // The end of a log in another process is on the bus; what is not known now counts as caught up.
+            let end = match modules.get(source) {
+                Some(theirs) => theirs.store.head().await?.0,
+                None => within(host.bus.tip(source), &*host.clock).await.and_then(Result::ok).map_or(0, |tip| tip.seq),
+            };
+            let at = host.store.checkpoint(&def.consumer(source)).await?;
+            lag += end.saturating_sub(at.0);
+        }
+        projections.push(ProjectionRow { name: def.name.clone(), version: def.version, lag });
+    }
+    Ok(projections)
 }
 
 async fn module_row(
@@ -132,21 +217,8 @@ async fn module_row(
     let head = host.store.head().await?;
     // What a module last did is the last thing in its log.
     let last = host.store.read_log(Position(head.0.saturating_sub(1)), 1).await?;
-    let mut projections = Vec::new();
-    for def in &module.projections {
-        let mut lag = 0;
-        for source in def.sources() {
-            // The end of a log in another process is on the bus; what is not known now counts as caught up.
-            let end = match modules.get(source) {
-                Some(theirs) => theirs.store.head().await?.0,
-                None => host.bus.tip(source).await.map_or(0, |tip| tip.seq),
-            };
-            let at = host.store.checkpoint(&def.consumer(source)).await?;
-            lag += end.saturating_sub(at.0);
-        }
-        projections.push(ProjectionRow { name: def.name.clone(), version: def.version, lag });
-    }
-    let aside = host.bus.aside(module.name, PAGE_MAX).await.map_or(0, |aside| aside.len());
+    let projections = projections(host, modules).await?;
+    let aside = within(host.bus.aside_count(module.name), &*host.clock).await.and_then(Result::ok).unwrap_or(0);
     let parked = Find {
         projection: PARKED.to_owned(),
         version: PARKED_VERSION,
@@ -156,7 +228,7 @@ async fn module_row(
         after: None,
         limit: FIND_LIMIT_MAX,
     };
-    let parked = host.store.find(&parked).await?.len();
+    let parked = host.store.find(&parked).await?.len() as u64;
     let inbox = Inbox::Commands(module.name.to_owned());
     Ok(ModuleRow {
         name: module.name.to_owned(),
@@ -166,7 +238,7 @@ async fn module_row(
         projections,
         head,
         lag: local.map_or(0, |local| local.waiting(&inbox)) as u64,
-        parked: (aside + parked) as u64,
+        parked: aside + parked,
         last_seen: last.first().map(|recorded| recorded.recorded_at),
         state: if aside + parked == 0 { "up".to_owned() } else { format!("up, {} parked", aside + parked) },
     })

@@ -40,6 +40,7 @@ mod consumers;
 mod control;
 mod coordination;
 mod error;
+mod evidence;
 mod feed;
 mod groups;
 mod health;
@@ -90,6 +91,8 @@ pub mod prelude {
     pub use saga_core::input::Misfit;
     pub use saga_core::policy::{AtMost, Deadline, OnUnknown, Retry};
     pub use saga_core::saga::{Plan, Saga};
-    pub use saga_core::step::{Gate, In, Item, Maybe, Out, Outs, Step, Stop, Undoing, Until, Using, refuse, retry};
+    pub use saga_core::step::{
+        Gate, In, Item, Maybe, Out, Outs, Step, Stop, Undoing, Until, Using, mend, refuse, retry,
+    };
     pub use serde::{Deserialize, Serialize};
 }

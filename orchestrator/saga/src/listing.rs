@@ -5,6 +5,7 @@ use crate::board::{Line, OPEN, Tail, newest_first, open_ones, tail};
 use crate::control::{LocalControl, failed};
 use crate::groups::LIST_WITHIN;
 use crate::orchestrator::Error;
+use crate::shell::FACTS;
 use saga_core::control::{ControlError, Page, Selector};
 use saga_core::execution::Execution;
 use saga_core::id::SagaId;
@@ -64,6 +65,9 @@ impl LocalControl {
         let truncated = next.is_some() || !notes.is_empty();
         let troubled = silent.is_empty().then_some(open.1);
         let next = next.map(|place| asked.cursor(place));
+        // It hides no row, and whoever looks for what they have just ordered should know.
+        let unwritten = inner.health.troubles().into_iter().find(|trouble| trouble.place == FACTS);
+        notes.extend(unwritten.map(|trouble| format!("nothing of any saga can be recorded now: {}", trouble.says)));
         Ok(Page { items, limit: asked.limit, next, total, troubled, truncated, notes })
     }
     /// Sagas whose history no coordinator has read yet.

@@ -96,6 +96,10 @@ impl Tasks {
         self.health.trouble(&place, says);
         Some(self.clock.passed().saturating_sub(began))
     }
+    /// The health of what runs.
+    pub(crate) fn health(&self) -> &Health {
+        &self.health
+    }
     fn track(&self, work: impl Future<Output = ()> + Send + 'static) {
         #[expect(clippy::disallowed_methods, reason = "this is the one place")]
         tokio::spawn(self.tracker.track_future(work));

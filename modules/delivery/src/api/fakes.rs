@@ -86,7 +86,7 @@ impl SocialPublisher for FakePublisher {
             let busy = state.busy.entry(key).or_default();
             *busy += 1;
             if *busy <= FLAKY_TIMES {
-                return Err(ProviderError::TryLater { after_ms: BUSY_MS });
+                return Err(ProviderError::TryLater { after_ms: BUSY_MS, says: "is busy".to_owned() });
             }
         }
         let external_id = format!("{platform}-{}", key.short());

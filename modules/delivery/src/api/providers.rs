@@ -25,9 +25,13 @@ pub enum ProviderError {
     /// No, for good.
     #[error("rejected: {code}")]
     Rejected { code: String },
-    /// Nothing was done; ask again later.
-    #[error("busy, try again in {after_ms} ms")]
-    TryLater { after_ms: u64 },
+    /// Nothing was done; it passes by itself, and is asked again later. `says` is what the provider said.
+    #[error("{says}")]
+    TryLater { after_ms: u64, says: String },
+    /// Nothing was done, and nothing will be until a person mends what it says: rights, room, a quota. It is asked again
+    /// all the same, and a person is told at once.
+    #[error("{says}")]
+    Mend { says: String },
     /// It may have been done.
     #[error("no answer")]
     Unknown,

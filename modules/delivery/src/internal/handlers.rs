@@ -124,7 +124,8 @@ fn halted(why: ProviderError, name: &str) -> Halted {
         ProviderError::Rejected { code } => {
             Halt::Refuse(PackageRefused::ArtifactRejected { name: name.to_owned(), provider_code: code })
         }
-        ProviderError::TryLater { after_ms } => Halt::Retry { after_ms, reason: format!("{name}: files are busy") },
+        ProviderError::TryLater { after_ms, says } => Halt::Retry { after_ms, reason: format!("{name}: {says}") },
+        ProviderError::Mend { says } => Halt::Mend { reason: format!("{name}: {says}") },
         ProviderError::Unknown => {
             Halt::Retry { after_ms: SILENT_RETRY_MS, reason: format!("{name}: files do not answer") }
         }

@@ -236,10 +236,15 @@ pub(super) fn decide_posted(
             let message = format!("{} said no", work.destination.platform);
             events.push(failed(work, code, FailureClass::Permanent, message, tries));
         }
-        Err(ProviderError::TryLater { after_ms }) => {
-            let message = format!("{} was busy", work.destination.platform);
+        Err(ProviderError::TryLater { after_ms, says }) => {
+            let message = format!("{}: {says}", work.destination.platform);
             events.push(failed(work, "TRY_LATER".to_owned(), FailureClass::Retryable, message, tries));
             events.extend(retry(work, tries, after_ms, now));
+        }
+        Err(ProviderError::Mend { says }) => {
+            let message = format!("{}: {says}", work.destination.platform);
+            events.push(failed(work, "MEND".to_owned(), FailureClass::Retryable, message, tries));
+            events.extend(retry(work, tries, 0, now));
         }
         Err(ProviderError::Unknown) => events.push(unknown(work, 0, now)),
     }

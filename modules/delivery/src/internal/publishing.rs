@@ -144,6 +144,10 @@ async fn post(cx: &Cx<Needs>, state: &Job, work: &Work) -> Result<Vec<JobEvent>,
             publisher.post(key, &post).await
         }
     };
+    if let Err(ProviderError::Mend { says }) = &answer {
+        // No try of the job: its tries are for a platform that can be reached.
+        return Err(mend(work, says));
+    }
     Ok(job::decide_posted(state, work, dry_run, answer, cx.now()))
 }
 
@@ -159,11 +163,17 @@ async fn ask(cx: &Cx<Needs>, state: &Job, work: &Work) -> Result<Vec<JobEvent>, 
 async fn status_of(cx: &Cx<Needs>, state: &Job, work: &Work) -> Result<PostStatus, Halted> {
     match publisher(cx, state.dry_run).status(state.effect(work.job_id), &work.destination).await {
         Ok(status) => Ok(status),
-        Err(ProviderError::TryLater { after_ms }) => {
-            Err(Halt::Retry { after_ms, reason: format!("{} is busy", work.destination.platform) })
+        Err(ProviderError::TryLater { after_ms, says }) => {
+            Err(Halt::Retry { after_ms, reason: format!("{}: {says}", work.destination.platform) })
         }
+        Err(ProviderError::Mend { says }) => Err(mend(work, &says)),
         Err(ProviderError::Rejected { .. } | ProviderError::Unknown) => Ok(PostStatus::Unknown),
     }
+}
+
+/// Nothing is posted, asked or taken back until a person has mended it.
+fn mend(work: &Work, says: &str) -> Halted {
+    Halt::Mend { reason: format!("{}: {says}", work.destination.platform) }
 }
 
 pub(super) async fn cancel(cx: Cx<Needs>, command: CancelPublish) -> Handled<CancelPublish> {
@@ -230,9 +240,10 @@ async fn take_back(
     match publisher(cx, state.dry_run).retract(state.effect(work.job_id), &publications).await {
         Ok(()) => Ok(job::retracted(work, state.dry_run, publications, Ok(()))),
         Err(ProviderError::Rejected { code }) => Ok(job::retracted(work, state.dry_run, publications, Err(code))),
-        Err(ProviderError::TryLater { after_ms }) => {
-            Err(Halt::Retry { after_ms, reason: format!("{} is busy", work.destination.platform) })
+        Err(ProviderError::TryLater { after_ms, says }) => {
+            Err(Halt::Retry { after_ms, reason: format!("{}: {says}", work.destination.platform) })
         }
+        Err(ProviderError::Mend { says }) => Err(mend(work, &says)),
         Err(ProviderError::Unknown) => {
             let reason = format!("{} does not answer", work.destination.platform);
             Err(Halt::Retry { after_ms: SILENT_RETRY_MS, reason })

@@ -109,7 +109,8 @@ fn halt(failure: ProviderError) -> Halt<CreateProjectRefused> {
         ProviderError::Rejected { code } => {
             Halt::Refuse(CreateProjectRefused::WorkspaceRejected { provider_code: code })
         }
-        ProviderError::TryLater { after_ms } => Halt::Retry { after_ms, reason: failure.to_string() },
+        ProviderError::TryLater { after_ms, says } => Halt::Retry { after_ms, reason: says },
+        ProviderError::Mend { says } => Halt::Mend { reason: says },
         ProviderError::Unknown => Halt::Retry { after_ms: UNKNOWN_RETRY_MS, reason: failure.to_string() },
     }
 }

@@ -34,10 +34,18 @@ pub enum ProviderError {
         code: String,
     },
     /// Not now.
-    #[error("the provider asks to try again in {after_ms} ms")]
+    #[error("{says}")]
     TryLater {
         /// Not before this many milliseconds.
         after_ms: u64,
+        /// What the provider said.
+        says: String,
+    },
+    /// Not until a person mends what it says: rights, room, a quota. A person is told at once.
+    #[error("{says}")]
+    Mend {
+        /// What the provider said.
+        says: String,
     },
     /// Nobody knows whether it was done; asking again with the same key is safe.
     #[error("the provider did not answer")]

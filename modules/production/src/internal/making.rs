@@ -21,7 +21,8 @@ const UNKNOWN_RETRY_MS: u64 = 1_000;
 fn provided<T, R>(answer: Result<T, ProviderError>, rejected: impl Fn(String) -> R) -> Result<T, Halt<R>> {
     answer.map_err(|error| match error {
         ProviderError::Rejected { code } => Halt::Refuse(rejected(code)),
-        ProviderError::TryLater { after_ms } => Halt::Retry { after_ms, reason: error.to_string() },
+        ProviderError::TryLater { after_ms, says } => Halt::Retry { after_ms, reason: says },
+        ProviderError::Mend { says } => Halt::Mend { reason: says },
         ProviderError::Unknown => Halt::Retry { after_ms: UNKNOWN_RETRY_MS, reason: error.to_string() },
     })
 }

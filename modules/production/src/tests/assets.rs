@@ -87,8 +87,14 @@ fn providers_can_refuse_and_be_busy() {
     assert_eq!(code(world.stage.send(&CreateAsset { content, ..create(None) }, mia())), "RENDER_REJECTED");
     let asset = world.asset(None);
     assert_eq!(code(world.stage.send(&edit(asset.asset_id, "unrenderable"), mia())), "RENDER_REJECTED");
-    world.renderer.fail_next(ProviderError::TryLater { after_ms: 5 });
-    assert_eq!(code(world.stage.send(&create(None), mia())), "RETRY");
+    for (weather, said) in [
+        (ProviderError::TryLater { after_ms: 5, says: "is busy".to_owned() }, "is busy"),
+        (ProviderError::Mend { says: "quota".to_owned() }, "MEND: quota"),
+    ] {
+        world.renderer.fail_next(weather);
+        let refused = world.stage.send(&create(None), mia()).unwrap_err();
+        assert_eq!((refused.code.as_str(), refused.reason.as_str()), ("RETRY", said));
+    }
     world.writer.fail_next(ProviderError::Rejected { code: "POLICY".to_owned() });
     assert_eq!(code(world.stage.send(&written(None), mia())), "WRITER_REJECTED");
     world.writer.fail_next(ProviderError::Rejected { code: "POLICY".to_owned() });

@@ -52,7 +52,8 @@ fn the_writer_can_refuse_and_can_be_busy() {
     let rejected = || ProviderError::Rejected { code: "POLICY".to_owned() };
     for (error, expected) in [
         (rejected(), "WRITER_REJECTED"),
-        (ProviderError::TryLater { after_ms: 700 }, "RETRY"),
+        (ProviderError::TryLater { after_ms: 700, says: "is busy".to_owned() }, "RETRY"),
+        (ProviderError::Mend { says: "the key has expired".to_owned() }, "RETRY"),
         (ProviderError::Unknown, "RETRY"),
     ] {
         world.writer.fail_next(error.clone());

@@ -265,8 +265,11 @@ pub enum ProviderError {
     #[error("rejected: {code}")]
     Rejected { code: String },
     /// Not now.
-    #[error("try again in {after_ms} ms")]
-    TryLater { after_ms: u64 },
+    #[error("{says}")]
+    TryLater { after_ms: u64, says: String },
+    /// Not until a person mends what it says: rights, room, a quota. A person is told at once.
+    #[error("{says}")]
+    Mend { says: String },
     /// It may have happened. Ask again with the same key.
     #[error("the outcome is unknown")]
     Unknown,

@@ -97,11 +97,11 @@ impl Writers {
 }
 
 fn halt(failure: ProviderError) -> Halt<GenerateRefused> {
-    let reason = failure.to_string();
     match failure {
         ProviderError::Rejected { code } => Halt::Refuse(GenerateRefused::WriterRejected { provider_code: code }),
-        ProviderError::TryLater { after_ms } => Halt::Retry { after_ms, reason },
-        ProviderError::Unknown => Halt::Retry { after_ms: UNKNOWN_RETRY_MS, reason },
+        ProviderError::TryLater { after_ms, says } => Halt::Retry { after_ms, reason: says },
+        ProviderError::Mend { says } => Halt::Mend { reason: says },
+        ProviderError::Unknown => Halt::Retry { after_ms: UNKNOWN_RETRY_MS, reason: failure.to_string() },
     }
 }
 

@@ -8,7 +8,7 @@ use saga_core::stage::Stage;
 use std::sync::Arc;
 
 fn later() -> ProviderError {
-    ProviderError::TryLater { after_ms: 7 }
+    ProviderError::TryLater { after_ms: 7, says: "is busy".to_owned() }
 }
 
 #[test]

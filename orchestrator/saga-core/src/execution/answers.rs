@@ -105,7 +105,7 @@ impl Deciding<'_> {
         let Some(run) = self.exec.runs.get(step) else { return };
         let probing = matches!(run.forward, Forward::Probing { .. });
         let policy = run.def.as_ref().map_or(OnUnknown::Compensate, |def| def.policy.on_unknown);
-        let message = format!("{} tries: {reason}", run.tries());
+        let message = limits::cut(&run.weather.told(run.tries(), reason));
         let park = |code: &str| SagaParked { step: step.to_owned(), code: code.to_owned(), message: message.clone() };
         match (run.role(), policy) {
             (Role::Pivot, _) => self.emit(park("PIVOT_UNKNOWN")),

@@ -38,7 +38,7 @@ impl Execution {
         format!("{round}-{}", &sha256_hex(judged.as_bytes())[..DIGITS])
     }
     /// Every opening that a gate has had, with its path.
-    fn openings<'a>(&'a self, gate: &'a str) -> impl Iterator<Item = (&'a String, &'a Run)> {
+    pub(super) fn openings<'a>(&'a self, gate: &'a str) -> impl Iterator<Item = (&'a String, &'a Run)> {
         self.runs.iter().filter(move |(_, run)| run.opening.is_some() && run.gate() == Some(gate))
     }
     /// Whether a gate has opened, anywhere: an answer that came early is used up then.

@@ -1,5 +1,6 @@
 //! What people see of a saga: its state, its rows, what it waits for, what may be ordered now.
 
+use super::weather::bare;
 use super::{Backward, Execution, Forward, Mode, Run};
 use crate::definition::{Node, Performer, Role, StepDef, shown};
 use crate::json::Payload;
@@ -102,8 +103,9 @@ impl Execution {
                     matches!(run.def.as_ref().map(|def| &def.performer), Some(Performer::Gate { timer: true, .. }));
                 let reason = if timer { WaitReason::WaitingTimer } else { WaitReason::WaitingSignal };
                 let (subject, opening) = (gate.clone(), run.opening.clone().filter(|_| !timer));
-                let example = gate_example(run);
-                Some(Waiting { subject, key: None, opening, example, ..of(reason, *since, Some(*deadline)) })
+                let first = opening.is_some() && self.openings(gate).count() == 1;
+                let (example, waiting) = (gate_example(run), of(reason, *since, Some(*deadline)));
+                Some(Waiting { subject, key: None, opening, example, first, ..waiting })
             }
             Forward::Parked { since, code, message } => {
                 let reason = match code.as_str() {
@@ -158,7 +160,7 @@ impl Execution {
         let (ended_at, reason) = match &self.mode {
             Mode::Ended { at, cause, .. } => (Some(*at), cause.clone()),
             Mode::Backward { code, message, .. } => (None, Some(format!("{code}: {message}"))),
-            Mode::Forward => (None, waiting.first().and_then(|waiting| waiting.last.clone())),
+            Mode::Forward => (None, waiting.iter().find_map(|waiting| waiting.last.clone())),
         };
         SagaRow {
             id: self.saga,
@@ -319,7 +321,7 @@ impl Run {
     }
 }
 
-fn step_state(run: &Run) -> StepState {
+pub(super) fn step_state(run: &Run) -> StepState {
     match &run.forward {
         Forward::Ready => StepState::Pending,
         Forward::Dispatched { .. } if run.attempt > run.forgiven + 1 => StepState::Retrying,
@@ -339,19 +341,21 @@ fn result_words(run: &Run) -> Option<String> {
     if let Some(Backward::Failed { code, message, .. }) = &run.backward {
         return Some(format!("undo failed: {code}: {message}"));
     }
+    if let (Some(Backward::Dispatched { .. } | Backward::RetryWait { .. }), Some(said)) =
+        (&run.backward, run.undo_weather.said())
+    {
+        return Some(said.to_owned());
+    }
     match &run.forward {
         Forward::Refused { code, message } if code == "REFUSED" => Some(message.clone()),
         Forward::Refused { code, message } | Forward::Parked { code, message, .. } => {
             Some(format!("{code}: {message}"))
         }
-        Forward::Unknown { reason } | Forward::RetryWait { reason, .. } => Some(reason.clone()),
+        Forward::Unknown { reason } | Forward::RetryWait { reason, .. } => Some(bare(reason).to_owned()),
+        Forward::Dispatched { .. } | Forward::Probing { .. } => run.weather.said().map(str::to_owned),
         Forward::Done if run.decided_by.is_some() => run.decided_by.as_ref().map(|who| format!("decided by {who}")),
         Forward::Done => run.output.as_ref().and_then(output_words),
-        Forward::Ready
-        | Forward::Dispatched { .. }
-        | Forward::Probing { .. }
-        | Forward::Waiting { .. }
-        | Forward::Skipped => None,
+        Forward::Ready | Forward::Waiting { .. } | Forward::Skipped => None,
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::decide::{Deciding, FACTS_MAX, is_step};
 use super::gates::GateAnswer;
+use super::look::step_state;
 use super::requests::Spoken;
 use super::undo::ordered;
-use super::{Backward, Execution, Forward, Mode};
+use super::{Backward, Execution, Forward, Mode, Run};
 use crate::codes::{self, Code};
 use crate::definition::Role;
 use crate::fact::{
@@ -41,7 +42,8 @@ impl Ordered {
                 OrderKind::Signal { gate, data, opening } => {
                     limits::name("the gate", gate)?;
                     limits::name("the opening", opening.as_deref().unwrap_or_default())?;
-                    limits::body("the data", data)
+                    limits::body("the data", data)?;
+                    limits::note_in(data)
                 }
                 OrderKind::Skip { step, result } => {
                     limits::name("the step", step)?;
@@ -250,8 +252,9 @@ impl Deciding<'_> {
             return self.no_such(wanted);
         }
         if found.is_empty() {
-            let what = step.map_or("nothing is parked or waiting for its next try".to_owned(), |step| {
-                format!("the step {step:?} is neither parked nor waiting for its next try")
+            let run = step.and_then(|step| Some((self.exec.runs.get(&step)?, step)));
+            let what = run.map_or("nothing is parked or waiting for its next try".to_owned(), |(run, step)| {
+                format!("the step {step:?} {}", how_it_stands(run))
             });
             return no(codes::WRONG_STATE, what);
         }
@@ -272,8 +275,7 @@ impl Deciding<'_> {
             return Err(OrderRefused { code: codes::WRONG_STATE, message, hint });
         }
         if !stands {
-            let message = format!("the step {step:?} is neither parked nor waiting for its next try");
-            return no(codes::WRONG_STATE, message);
+            return no(codes::WRONG_STATE, format!("the step {step:?} {}", how_it_stands(run)));
         }
         self.emit(StepSkipped { step, output, by });
         Ok(Accepted::Now)
@@ -290,5 +292,19 @@ impl Deciding<'_> {
         let known = self.exec.def.as_ref().is_some_and(|def| is_step(def, step));
         let what = if known { "has not begun" } else { "does not exist" };
         no(codes::NO_SUCH_STEP, format!("the step {step:?} {what}"))
+    }
+}
+
+/// Why a step can be neither retried nor skipped, in the words in which it is shown.
+fn how_it_stands(run: &Run) -> String {
+    let state = step_state(run).word();
+    match run.forward {
+        Forward::Dispatched { .. } | Forward::Probing { .. } => {
+            format!("is {state}: a try is under way, and its answer is awaited")
+        }
+        Forward::Parked { .. } => {
+            "is parked, and its undo is not; only what waits for a person can be ordered".to_owned()
+        }
+        _ => format!("is {state}: it is neither parked nor waiting for its next try"),
     }
 }

@@ -10,6 +10,7 @@ use crate::fact::{
     StepRetryScheduled,
 };
 use crate::id::Direction;
+use crate::limits;
 use crate::machine::participant::NOTHING_TO_UNDO;
 use crate::outcome::{Answer, Refused};
 use std::time::Duration;
@@ -161,7 +162,7 @@ impl Deciding<'_> {
         let Some(retry) = run.def.as_ref().map(|def| def.policy.undo_retry) else { return };
         let (attempt, tries) = (run.undo_attempt, run.undo_tries());
         if !retry.allows_after(tries) {
-            let message = format!("{tries} tries: {NO_ANSWER}");
+            let message = limits::cut(&run.undo_weather.told(tries, NO_ANSWER));
             return self.undo_failed(step, "UNDO_FAILED".to_owned(), message);
         }
         let pause = retry.pause(tries, self.exec.keys(step).1, self.exec.seed);

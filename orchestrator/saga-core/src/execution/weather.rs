@@ -4,6 +4,7 @@ use super::Run;
 use super::decide::Deciding;
 use crate::fact::{NO_ANSWER, StepRetryScheduled};
 use crate::id::StepKey;
+use crate::outcome::must_mend;
 use crate::policy::{Retry, STEP_DEADLINE_MS};
 use crate::time::Timestamp;
 use crate::waiting::{WaitReason, Waiting};
@@ -20,6 +21,8 @@ pub(super) struct Weather {
     since: Option<Timestamp>,
     /// What was heard last, in the words of whoever said it.
     last: Option<String>,
+    /// The last of that which was not silence.
+    said: Option<String>,
 }
 
 impl Weather {
@@ -32,6 +35,18 @@ impl Weather {
             self.tries = self.tries.saturating_add(1);
             self.in_a_row = self.in_a_row.saturating_add(1);
             self.since.get_or_insert(at);
+            self.said = Some(reason.to_owned());
+        }
+    }
+    /// What was said instead of an answer, if anything was, without the mark of what a person must mend.
+    pub(super) fn said(&self) -> Option<&str> {
+        self.said.as_deref().map(bare)
+    }
+    /// What became of the tries, in words.
+    pub(super) fn told(&self, tries: u32, reason: &str) -> String {
+        match self.said() {
+            Some(said) => format!("{tries} tries: {reason}; {} more were answered, the last with: {said}", self.tries),
+            None => format!("{tries} tries: {reason}"),
         }
     }
     fn pause(&self, retry: Retry, key: StepKey, seed: u64) -> Duration {
@@ -43,10 +58,16 @@ impl Run {
     /// What a person sees of the weather: since when, what was said, and when it is too long.
     pub(super) fn with_weather(&self, mut waiting: Waiting) -> Waiting {
         let weather = if waiting.undo { &self.undo_weather } else { &self.weather };
+        let parked = [WaitReason::PivotUnknown, WaitReason::RetriesExhausted, WaitReason::UndoFailed];
+        if parked.contains(&waiting.reason) {
+            waiting.said = weather.said().map(str::to_owned);
+        }
         if matches!(waiting.reason, WaitReason::NoReply | WaitReason::Backoff) {
+            waiting.said = weather.said().map(str::to_owned);
+            waiting.mend = weather.last.as_deref().is_some_and(|last| must_mend(last).is_some());
             let deadline_ms = self.def.as_ref().map_or(STEP_DEADLINE_MS, |def| def.policy.deadline_ms);
             waiting.overdue_at = weather.since.map(|since| since.plus(Duration::from_millis(deadline_ms)));
-            waiting.last = waiting.last.or_else(|| weather.last.clone());
+            waiting.last = waiting.last.or_else(|| weather.last.clone()).map(|last| bare(&last).to_owned());
         }
         waiting
     }
@@ -58,6 +79,11 @@ impl Run {
     pub(super) fn undo_tries(&self) -> u32 {
         self.undo_attempt.saturating_sub(self.undo_forgiven).saturating_sub(self.undo_weather.tries)
     }
+}
+
+/// A reason without the mark of what a person must mend.
+pub(super) fn bare(reason: &str) -> &str {
+    must_mend(reason).unwrap_or(reason)
 }
 
 /// What weather is called in the facts: never like silence, so that the two are told apart for ever.

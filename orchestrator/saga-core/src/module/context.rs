@@ -10,7 +10,7 @@ use crate::event::EventSet;
 use crate::id::{Direction, StepKey};
 use crate::json::{self, Payload};
 use crate::limits;
-use crate::outcome::{Answer, Refused};
+use crate::outcome::{self, Answer, Refused};
 use crate::ports::{Heads, Ids, SharedStore};
 use crate::projection::consumer_of;
 use crate::time::Timestamp;
@@ -174,6 +174,12 @@ pub enum Halt<R> {
         /// What the weather is.
         reason: String,
     },
+    /// The same, and it does not pass by itself: a person mends what it names. Nothing is recorded; the same key is asked
+    /// again and again, and a person is told at once.
+    Mend {
+        /// What has to be mended, in the words of whoever found it.
+        reason: String,
+    },
 }
 
 /// A deed that was decided: the reply and everything to commit with it.
@@ -278,6 +284,9 @@ pub(super) fn settle<C: Command>(handled: Handled<C>) -> Handling {
         }
         Err(Halt::Retry { after_ms, reason }) => {
             Handling::Retry { after_ms: after_ms.min(limits::AFTER_MS_MAX), reason: limits::cut(&reason) }
+        }
+        Err(Halt::Mend { reason }) => {
+            Handling::Retry { after_ms: RETRY_AFTER_MS, reason: limits::cut(&outcome::mend(&reason)) }
         }
     }
 }

@@ -155,18 +155,12 @@ const ANIMALS: [Animal; 10] = [
 fn row(animal: &Animal) -> SagaRow {
     let undoing = matches!(animal.state, SagaState::UndoFailed | SagaState::Compensating);
     let waiting = animal.waits.map(|(reason, subject, since, until)| Waiting {
-        reason,
-        step: animal.step.to_owned(),
-        undo: undoing,
-        subject: subject.to_owned(),
-        key: None,
-        since: ago(since),
         until: until.map(|seconds| ago(-seconds)),
         attempt: animal.attempt.map_or(0, |(now, _)| now),
         last: animal.state.needs_person().then(|| HOSTILE.to_owned()),
-        overdue_at: None,
         opening: (reason == WaitReason::WaitingSignal).then(|| OPENING.to_owned()),
         example: (reason == WaitReason::WaitingSignal).then(|| Payload::trusted(DECISION)),
+        ..Waiting::of(reason, subject.to_owned(), (animal.step.to_owned(), undoing), None, ago(since))
     });
     SagaRow {
         id: id_of(animal.tail),

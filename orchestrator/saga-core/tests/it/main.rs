@@ -7,6 +7,7 @@ mod checker;
 mod clock;
 mod definitions;
 mod everything;
+mod faces;
 mod failing;
 mod gates;
 mod laws;

@@ -58,13 +58,19 @@ async fn write_whole(folder: &Path, key: StepKey, name: &str, bytes: &[u8]) -> i
     Ok(path)
 }
 
-fn weather(why: &io::Error) -> ProviderError {
-    tracing::warn!(%why, "the file store does not work");
+/// What a file system says, as weather: in its own words, with the place; what only a person can mend is told apart from
+/// what passes by itself.
+fn weather(place: &Path, why: &io::Error) -> ProviderError {
+    use io::ErrorKind::{
+        AlreadyExists, FileTooLarge, InvalidFilename, IsADirectory, NotADirectory, NotFound, PermissionDenied,
+        QuotaExceeded, ReadOnlyFilesystem, StorageFull, Unsupported,
+    };
+    let says = format!("{}: {why}", place.display());
+    tracing::warn!(says, "the file store does not work");
     match why.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            ProviderError::Rejected { code: "FILES_NOT_WRITABLE".to_owned() }
-        }
-        _ => ProviderError::TryLater { after_ms: BUSY_MS },
+        PermissionDenied | ReadOnlyFilesystem | NotADirectory | IsADirectory | AlreadyExists | NotFound
+        | StorageFull | QuotaExceeded | FileTooLarge | InvalidFilename | Unsupported => ProviderError::Mend { says },
+        _ => ProviderError::TryLater { after_ms: BUSY_MS, says },
     }
 }
 
@@ -75,24 +81,27 @@ impl FileStore for LocalFiles {
             return Err(ProviderError::Rejected { code: "FILE_NAME".to_owned() });
         }
         let sha256 = sha256_hex(bytes);
-        let path = write_whole(&self.folder(&sha256), key, name, bytes).await.map_err(|why| weather(&why))?;
-        let path = fs::canonicalize(&path).await.map_err(|why| weather(&why))?;
+        let folder = self.folder(&sha256);
+        let weather = |why: io::Error| weather(&self.root, &why);
+        let path = write_whole(&folder, key, name, bytes).await.map_err(weather)?;
+        let path = fs::canonicalize(&path).await.map_err(weather)?;
         Ok(StoredFile { url: format!("file://{}", path.display()), sha256 })
     }
     async fn get(&self, sha256: &str) -> Result<Option<Vec<u8>>, ProviderError> {
         if !is_sha256(sha256) {
             return Ok(None);
         }
+        let weather = |why: io::Error| weather(&self.root, &why);
         let mut entries = match fs::read_dir(self.folder(sha256)).await {
             Ok(entries) => entries,
             Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(why) => return Err(weather(&why)),
+            Err(why) => return Err(weather(why)),
         };
-        while let Some(entry) = entries.next_entry().await.map_err(|why| weather(&why))? {
+        while let Some(entry) = entries.next_entry().await.map_err(weather)? {
             if entry.file_name().to_string_lossy().starts_with('.') {
                 continue;
             }
-            let bytes = fs::read(entry.path()).await.map_err(|why| weather(&why))?;
+            let bytes = fs::read(entry.path()).await.map_err(weather)?;
             // A damaged file is as good as none, and worse if it is handed out.
             if sha256_hex(&bytes) == sha256 {
                 return Ok(Some(bytes));
@@ -143,6 +152,35 @@ mod tests {
         std::fs::write(place.join("strategy_doc.pdf"), b"who").unwrap();
         assert_eq!(files.get(&stored.sha256).await, Ok(None));
         std::fs::remove_dir_all(root).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_stands_in_the_way_is_named_for_a_person_and_the_file_is_kept_when_it_is_gone() {
+        let root = folder("in-the-way");
+        std::fs::write(&root, b"a plain file").unwrap();
+        let files = LocalFiles::new(&root);
+        for _ in 0..2 {
+            let Err(ProviderError::Mend { says }) = files.put(key("a"), "a.zip", b"pack").await else { panic!() };
+            assert!(says.contains("Not a directory") && says.contains(&root.display().to_string()), "{says}");
+        }
+        std::fs::remove_file(&root).unwrap();
+        files.put(key("a"), "a.zip", b"pack").await.unwrap();
+        std::fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn weather_that_passes_is_told_apart_from_weather_that_a_person_mends() {
+        let mend = |code: i32| {
+            matches!(weather(Path::new("/x"), &io::Error::from_raw_os_error(code)), ProviderError::Mend { .. })
+        };
+        // EPERM, ENOENT, EACCES, EEXIST, ENOTDIR, EISDIR, EFBIG, ENOSPC, EROFS, ENAMETOOLONG, EDQUOT
+        for code in [1, 2, 13, 17, 20, 21, 27, 28, 30, 36, 122] {
+            assert!(mend(code), "{}", io::Error::from_raw_os_error(code));
+        }
+        // EINTR, EIO, EAGAIN, EBUSY, EMFILE, ESTALE, ETIMEDOUT
+        for code in [4, 5, 11, 16, 24, 116, 110] {
+            assert!(!mend(code), "{}", io::Error::from_raw_os_error(code));
+        }
     }
 
     #[tokio::test]

@@ -50,14 +50,17 @@ fn fold(job: &mut Job, events: &[JobEvent]) {
 
 const NOW: Timestamp = Timestamp(1_765_627_200_000_000);
 
+fn later(after_ms: u64) -> ProviderError {
+    ProviderError::TryLater { after_ms, says: "is busy".to_owned() }
+}
+
 #[test]
 fn every_answer_of_a_platform_is_a_legal_way() {
     let out = vec![Publication::example()];
-    let later = || Err(ProviderError::TryLater { after_ms: 1 });
     let cases = [
         (Ok(out.clone()), Published),
         (Err(ProviderError::Rejected { code: "NO".to_owned() }), Failed),
-        (later(), Queued),
+        (Err(later(1)), Queued),
         (Err(ProviderError::Unknown), OutcomeUnknown),
     ];
     for (answer, status) in cases {
@@ -73,14 +76,14 @@ fn a_busy_platform_is_tried_after_60_300_and_900_seconds_and_then_no_more() {
     let mut job = queued();
     let mut pauses = Vec::new();
     for _ in 0..4 {
-        let events = decide_posted(&job, &work(), false, Err(ProviderError::TryLater { after_ms: 1 }), NOW);
+        let events = decide_posted(&job, &work(), false, Err(later(1)), NOW);
         fold(&mut job, &events);
         pauses.push(job.due.map(|due| due.since(NOW).as_secs()));
     }
     assert_eq!(pauses, [Some(60), Some(300), Some(900), None]);
     assert_eq!((job.status, job.tries), (Some(Failed), 4));
     let mut patient = queued();
-    let events = decide_posted(&patient, &work(), false, Err(ProviderError::TryLater { after_ms: 90_000 }), NOW);
+    let events = decide_posted(&patient, &work(), false, Err(later(90_000)), NOW);
     fold(&mut patient, &events);
     assert_eq!(patient.due.map(|due| due.since(NOW).as_secs()), Some(90), "the platform asked for more");
 }

@@ -91,9 +91,14 @@ fn a_retraction_meets_every_state_and_mood() {
     let (mut stage, fakes) = live();
     let job_id = queued(&mut stage, "linkedin", "a");
     executed(&mut stage, job_id);
-    for weather in [ProviderError::TryLater { after_ms: 5 }, ProviderError::Unknown] {
+    for (weather, said) in [
+        (ProviderError::TryLater { after_ms: 5, says: "rate limit".to_owned() }, "linkedin: rate limit"),
+        (ProviderError::Mend { says: "token expired".to_owned() }, "MEND: linkedin: token expired"),
+        (ProviderError::Unknown, "linkedin does not answer"),
+    ] {
         fakes.publisher.fail_next(weather);
-        assert_eq!(code(stage.send(&retract(job_id), mia())), "RETRY");
+        let refused = stage.send(&retract(job_id), mia()).unwrap_err();
+        assert_eq!((refused.code.as_str(), refused.reason.as_str()), ("RETRY", said));
     }
     fakes.publisher.fail_next(ProviderError::Rejected { code: "GONE".to_owned() });
     stage.send(&retract(job_id), mia()).unwrap();

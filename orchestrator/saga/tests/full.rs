@@ -1,0 +1,239 @@
+//! What cannot be done now, in the words of whoever found it: a store that takes nothing, and what a person must mend.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share speaks by panicking")]
+
+use async_trait::async_trait;
+use saga::core::batch::{Batch, Cause, Commit};
+use saga::core::control::{AwaitSaga, Control, Look, Order, Selector, Status, View, What};
+use saga::core::envelope::{Actor, Recorded};
+use saga::core::export::{Export, Flaw, Inspect, Part, Row};
+use saga::core::id::{Position, RequestId, StepKey as Key, StreamId, Version};
+use saga::core::json::Payload;
+use saga::core::memory::MemoryStores;
+use saga::core::ports::{
+    Cached, Claim, Document, Documents, EventStore, Find, Lease, Leases, OpenError, ReadError, Recollection,
+    SharedStore, Stores, Tail,
+};
+use saga::core::uuid::Uuid;
+use saga::core::view::Why;
+use saga::prelude::*;
+use saga::{LocalControl, SystemClock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+const FULL: &str = "database or disk is full";
+const WORDS: &str = "/srv/files: Not a directory (os error 20)";
+
+/// Stores on a disk that may be full: what is there can be read.
+#[derive(Clone)]
+struct Disk {
+    stores: Arc<MemoryStores>,
+    full: Arc<AtomicBool>,
+}
+#[async_trait]
+impl Stores for Disk {
+    async fn open(&self, module: &str) -> Result<SharedStore, OpenError> {
+        Ok(Arc::new(OnDisk { store: self.stores.open(module).await?, full: Arc::clone(&self.full) }))
+    }
+    async fn has(&self, module: &str) -> Result<bool, OpenError> {
+        self.stores.has(module).await
+    }
+}
+struct OnDisk {
+    store: SharedStore,
+    full: Arc<AtomicBool>,
+}
+#[async_trait]
+impl EventStore for OnDisk {
+    async fn commit(&self, batch: Batch) -> Commit {
+        match self.full.load(Ordering::Acquire) {
+            true => Commit::Retryable(Cause(FULL.to_owned())),
+            false => self.store.commit(batch).await,
+        }
+    }
+    async fn read(&self, stream: &StreamId, after: Version, limit: usize) -> Result<Vec<Recorded>, ReadError> {
+        self.store.read(stream, after, limit).await
+    }
+    async fn read_log(&self, after: Position, limit: usize) -> Result<Vec<Recorded>, ReadError> {
+        self.store.read_log(after, limit).await
+    }
+    async fn answered(&self, saga: Uuid, deed: Key, undo: Key) -> Result<Recollection, ReadError> {
+        self.store.answered(saga, deed, undo).await
+    }
+}
+#[async_trait]
+impl Documents for OnDisk {
+    async fn get(&self, projection: &str, version: u16, key: &str) -> Result<Option<Document>, ReadError> {
+        self.store.get(projection, version, key).await
+    }
+    async fn find(&self, find: &Find) -> Result<Vec<Document>, ReadError> {
+        self.store.find(find).await
+    }
+    async fn keys_ending(&self, projection: &str, version: u16, ending: &str) -> Result<Vec<String>, ReadError> {
+        self.store.keys_ending(projection, version, ending).await
+    }
+    async fn checkpoint(&self, consumer: &str) -> Result<Position, ReadError> {
+        self.store.checkpoint(consumer).await
+    }
+    async fn cached(&self, what: &Cached) -> Result<Option<Payload>, ReadError> {
+        self.store.cached(what).await
+    }
+}
+#[async_trait]
+impl Tail for OnDisk {
+    async fn head(&self) -> Result<Position, ReadError> {
+        self.store.head().await
+    }
+    async fn grown(&self, after: Position) -> Position {
+        self.store.grown(after).await
+    }
+}
+#[async_trait]
+impl Leases for OnDisk {
+    async fn lease(&self, owner: Uuid, claim: &Claim, ttl: Duration) -> Result<Vec<Lease>, ReadError> {
+        self.store.lease(owner, claim, ttl).await
+    }
+}
+#[async_trait]
+impl Export for OnDisk {
+    async fn rows(&self, part: Part, after: Option<&Row>, limit: usize) -> Result<Vec<Row>, ReadError> {
+        self.store.rows(part, after, limit).await
+    }
+}
+#[async_trait]
+impl Inspect for OnDisk {
+    async fn flaws(&self) -> Result<Vec<Flaw>, ReadError> {
+        self.store.flaws().await
+    }
+}
+
+/// Needs what is in the way, or not.
+#[derive(Serialize, Deserialize)]
+struct Filed {
+    words: u32,
+}
+impl Saga for Filed {
+    const NAME: &'static str = "filed";
+    const VERSION: u16 = 1;
+    fn plan(plan: Plan) -> Definition {
+        plan.wait("approval", Gate::<bool>::named("yes"), Deadline::days(9)).pivot("file", file).end()
+    }
+}
+/// What stands in the way, until a person takes it away.
+struct InTheWay(AtomicBool);
+async fn file(In(job): In<Filed>, Using(way): Using<Arc<InTheWay>>) -> Step<u32> {
+    if way.0.load(Ordering::Acquire) { Err(mend(WORDS)) } else { Ok(job.words) }
+}
+
+struct Place {
+    disk: Disk,
+    way: Arc<InTheWay>,
+    control: LocalControl,
+    sagas: Sagas,
+}
+async fn place() -> Place {
+    let stores = Arc::new(MemoryStores::new(Arc::new(SystemClock)));
+    let disk = Disk { stores, full: Arc::default() };
+    let way = Arc::new(InTheWay(AtomicBool::new(false)));
+    let orchestrator = Orchestrator::on(Arc::new(disk.clone())).using(Arc::clone(&way)).register::<Filed>();
+    let sagas = orchestrator.start().await.unwrap();
+    Place { disk, way, control: LocalControl::new(sagas.clone(), "memory", "in process"), sagas }
+}
+impl Place {
+    async fn act(&self, number: u128, what: What) -> Result<(), saga::core::control::ControlError> {
+        let order = Order { request: RequestId(Uuid::from_u128(number)), reason: None, what, if_rev: None };
+        self.control.act(&dana(), order).await.map(drop)
+    }
+    async fn start(&self, key: &str) -> Result<(), saga::core::control::ControlError> {
+        let input = Payload::of(&Filed { words: 7 }).unwrap();
+        let what = What::Start { kind: "filed".into(), version: None, key: Some(key.into()), input };
+        self.act(key.len() as u128, what).await
+    }
+    async fn look(&self, what: Look) -> View {
+        self.control.look(&dana(), what).await.unwrap()
+    }
+    async fn why(&self, id: &str) -> Why {
+        let View::Why(why) = self.look(Look::Why { id: id.into() }).await else { panic!("no causes") };
+        *why
+    }
+    async fn status(&self) -> Status {
+        let View::Status(status) = self.look(Look::Status).await else { panic!("no status") };
+        status
+    }
+    async fn rest(&self, id: &str) {
+        let of = AwaitSaga { id: id.to_owned(), after: None };
+        self.control.outcome(&dana(), of, Duration::from_secs(60)).await.unwrap().unwrap();
+    }
+    async fn approve(&self, id: &str) -> Result<(), saga::core::control::ControlError> {
+        let data = Payload::of(&true).unwrap();
+        self.act(100, What::Signal { saga: id.into(), gate: "yes".into(), data, opening: None }).await
+    }
+}
+fn dana() -> Actor {
+    Actor::operator("dana")
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_by_every_face_and_a_start_does_not_wait_for_it() {
+    let place = place().await;
+    place.start("before").await.unwrap();
+    place.rest("filed/before").await;
+    place.disk.full.store(true, Ordering::Release);
+    let refused = place.start("while").await.unwrap_err();
+    assert_eq!(refused.code, "SG0003");
+    assert!(refused.message.contains(FULL) && refused.retryable, "{refused:?}");
+    let refused = place.approve("filed/before").await.unwrap_err();
+    assert!(refused.message.contains(FULL), "{refused:?}");
+    let View::SagaList(list) = place.look(Look::Sagas(Selector { all: true, ..Selector::default() })).await else {
+        panic!("no list")
+    };
+    assert!(list.items.iter().any(|row| row.key == "before"), "{list:?}");
+    assert!(list.notes.iter().any(|note| note.contains(FULL)), "{list:?}");
+    let told = place.why("filed/before").await.causes;
+    assert_eq!(told[0].code, "NOT_WRITTEN", "{told:?}");
+    assert!(told.iter().all(|cause| cause.code != "LEASE"), "{told:?}");
+    assert!(told[0].says.contains(FULL));
+    let status = place.status().await;
+    assert!(!status.ready && status.troubles.iter().any(|trouble| trouble.says.contains(FULL)), "{status:?}");
+    // What was not known is known when there is room again: the same start is one saga.
+    place.disk.full.store(false, Ordering::Release);
+    place.start("while").await.unwrap();
+    place.approve("filed/before").await.unwrap();
+    place.rest("filed/while").await;
+    place.sagas.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_person_must_mend_is_told_by_every_face_at_once_and_goes_on_when_it_is_mended() {
+    let place = place().await;
+    place.way.0.store(true, Ordering::Release);
+    place.start("a").await.unwrap();
+    place.rest("filed/a").await;
+    place.approve("filed/a").await.unwrap();
+    let told = loop {
+        let told = place.why("filed/a").await.causes;
+        if told.first().is_some_and(|cause| cause.code == "MEND") {
+            break told;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert!(told[0].says.contains(WORDS), "{told:?}");
+    let attention = place.status().await.attention;
+    assert_eq!(attention.len(), 1, "{attention:?}");
+    assert!(attention[0].urgent && attention[0].count == 1 && attention[0].says.contains(WORDS), "{attention:?}");
+    let selector = Selector { attention: true, ..Selector::default() };
+    let View::SagaList(list) = place.look(Look::Sagas(selector)).await else { panic!("no list") };
+    assert_eq!(list.items[0].reason.as_deref(), Some(WORDS));
+    let View::Saga(show) = place.look(Look::Saga { id: "filed/a".into(), data: false }).await else { panic!() };
+    assert_eq!(show.steps[1].result.as_deref(), Some(WORDS));
+    let history = Look::History { id: "filed/a".into(), after: 0, limit: 100 };
+    let View::History(history) = place.look(history).await else { panic!("no history") };
+    assert!(history.items.iter().any(|fact| fact.detail.contains(WORDS)), "{history:?}");
+    place.way.0.store(false, Ordering::Release);
+    let retry = What::Retry { saga: "filed/a".into(), step: None };
+    // It may have gone on by itself.
+    let _known = place.act(101, retry).await;
+    place.rest("filed/a").await;
+    assert_eq!(place.status().await.attention, []);
+    place.sagas.shutdown().await.unwrap();
+}
