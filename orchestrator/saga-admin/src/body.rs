@@ -49,8 +49,7 @@ impl<'a> Fields<'a> {
         let Some(raw) = self.take(name) else { return Ok(None) };
         serde_json::from_str(raw.get()).map_err(|error| {
             let (line, column) = self.place(raw, error.line(), error.column());
-            let says = error.to_string();
-            refused(says.split(" at line ").next().unwrap_or_default(), &format!("/{name}"), line, column)
+            refused(&json::words(raw.get(), &error), &format!("/{name}"), line, column)
         })
     }
     /// Takes a payload, checked against every rule of payloads. `null` is a payload; only an absent field is `None`.
@@ -108,6 +107,7 @@ impl<'de> Visitor<'de> for Pairs {
 /// The text of a body, or where it stops being UTF-8.
 fn utf8(bytes: &[u8]) -> Result<&str, ControlError> {
     std::str::from_utf8(bytes)
+        .map(json::without_mark)
         .map_err(|error| malformed(&format!("the body is not UTF-8 from byte {} on", error.valid_up_to())))
 }
 

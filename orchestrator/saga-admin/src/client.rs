@@ -107,13 +107,16 @@ impl AdminClient {
 /// The address of a server on this machine, and its port where the host is a name. A login, a path or a query in it would
 /// be somebody's trick or mistake.
 fn loopback(text: &str) -> Result<(String, Option<u16>), ControlError> {
+    let parsed = reqwest::Url::parse(text);
     let refused = || {
-        // A login is not repeated.
-        let shown = if text.contains('@') { "this".to_owned() } else { format!("{text:?}") };
+        // Only where it leads is repeated: a login stands before that, and a token behind it.
+        let place = parsed.as_ref().ok().filter(|_| !text.contains('@'));
+        let place = place.and_then(|url| Some(format!("{}://{}", url.scheme(), url.host_str()?)));
+        let shown = place.unwrap_or_else(|| "this".to_owned());
         ControlError::new(codes::USAGE, format!("{shown} is not an http address on this machine"))
-            .hint("for example http://127.0.0.1:7420; reach other machines through a tunnel")
+            .hint("for example http://127.0.0.1:7420, with nothing behind it; reach other machines through a tunnel")
     };
-    let url = reqwest::Url::parse(text).map_err(|_| refused())?;
+    let Ok(url) = &parsed else { return Err(refused()) };
     let bare = url.username().is_empty() && url.password().is_none() && !text.contains('@');
     let only = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     let host = url.host_str().unwrap_or_default();

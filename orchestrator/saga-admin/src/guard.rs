@@ -35,7 +35,7 @@ pub fn check(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Cont
     let has_body = length != "0" || headers.contains_key(header::TRANSFER_ENCODING);
     let kind = one(headers, &header::CONTENT_TYPE)?;
     if kind.map_or(has_body, |kind| !is_json(kind)) {
-        return Err(ControlError::new(codes::USAGE, "a body must be application/json")
+        return Err(ControlError::new(codes::NOT_JSON, "a body must be application/json, in UTF-8")
             .hint("curl -H 'content-type: application/json' …"));
     }
     Ok(())
@@ -52,9 +52,17 @@ fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>,
     first.map(text).transpose()
 }
 
+/// JSON is UTF-8; a type that says it is in something else says that its bytes mean something else.
 fn is_json(kind: &str) -> bool {
-    let essence = kind.split(';').next().unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case("application/json")
+    let mut parts = kind.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    let utf8 = |part: &str| match part.split_once('=') {
+        Some((name, value)) => {
+            name.trim().eq_ignore_ascii_case("charset") && value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        None => part.is_empty(),
+    };
+    essence.eq_ignore_ascii_case("application/json") && parts.all(utf8)
 }
 
 /// Whether an authority (`host` or `host:port`, and nothing else) names this machine's loopback.
@@ -122,6 +130,31 @@ fn not_allowed(message: String) -> ControlError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_is_json_in_utf_8_or_it_is_none() {
+        for good in [
+            "application/json",
+            "Application/JSON",
+            "application/json; charset=utf-8",
+            "application/json;charset=UTF-8",
+            "application/json ; charset=\"utf-8\";",
+        ] {
+            assert!(is_json(good), "{good}");
+        }
+        for bad in [
+            "",
+            "text/json",
+            "application/jsonevil",
+            "application/json;charset=latin1",
+            "application/json;charset=utf-16",
+            "application/json; charset=utf-8; charset=latin1",
+            "application/json; boundary=x",
+            "application/json; x",
+        ] {
+            assert!(!is_json(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn only_loopback_names_are_this_machine() {

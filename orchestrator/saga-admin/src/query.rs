@@ -36,12 +36,18 @@ pub fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The pairs of a query string.
+/// What a query string may say more than once.
+const REPEATABLE: &str = "state";
+
+/// The pairs of a query string. A name that comes twice is refused: of two values, each reader believes another one.
 pub fn pairs(query: &str) -> Result<Vec<(String, String)>, ControlError> {
-    let mut out = Vec::new();
+    let mut out: Vec<(String, String)> = Vec::new();
     for part in query.split('&').filter(|part| !part.is_empty()) {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
         match (decode(name), decode(value)) {
+            (Some(name), Some(_)) if name != REPEATABLE && out.iter().any(|(known, _)| *known == name) => {
+                return Err(refused(format!("{name:?} comes twice in the query string")).hint("say it once"));
+            }
             (Some(name), Some(value)) => out.push((name, value)),
             _ => return Err(refused(format!("{part:?} in the query string is not percent-encoded UTF-8"))),
         }
@@ -151,12 +157,19 @@ mod tests {
 
     #[test]
     fn an_unknown_word_is_refused_by_name() {
-        for (query, part) in [("stat=parked", "stat"), ("state=stuck", "stuck"), ("limit=x", "limit"), ("all=2", "all")]
-        {
+        for (query, part) in [
+            ("stat=parked", "stat"),
+            ("state=stuck", "stuck"),
+            ("limit=x", "limit"),
+            ("all=2", "all"),
+            ("limit=1&limit=2", "limit"),
+            ("all=true&al%6c=true", "all"),
+        ] {
             let error = selector(query).unwrap_err();
             assert_eq!(error.code, "SG0301");
             assert!(error.message.contains(part), "{}", error.message);
         }
         assert_eq!(selector("limit=999999").unwrap().limit, PAGE_MAX);
+        assert_eq!(selector("state=parked&state=running").unwrap().states.len(), 2);
     }
 }

@@ -181,6 +181,20 @@ where
     }
 }
 
+/// An address that takes no words behind a question mark: one that is ignored would look like an answer to it. The health
+/// routes take any: a word too many in a probe must not end a process that is well.
+struct Bare;
+
+impl<S: Send + Sync> FromRequestParts<S> for Bare {
+    type Rejection = Failed;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failed> {
+        match query::pairs(parts.uri.query().unwrap_or_default())?.first() {
+            Some((name, _)) => Err(query::unknown(name, "no words at all").into()),
+            None => Ok(Self),
+        }
+    }
+}
+
 /// A failure on its way out, with the request it answers.
 struct Failed(ControlError, Option<RequestId>);
 
@@ -260,23 +274,23 @@ async fn history(State(app): State<App>, At(id): At<String>, headers: HeaderMap,
     looked(&app, &headers, Look::History { id, after, limit }).await
 }
 
-async fn why(State(app): State<App>, At(id): At<String>, headers: HeaderMap) -> Answer {
+async fn why(State(app): State<App>, At(id): At<String>, headers: HeaderMap, _: Bare) -> Answer {
     looked(&app, &headers, Look::Why { id }).await
 }
 
-async fn modules(State(app): State<App>, headers: HeaderMap) -> Answer {
+async fn modules(State(app): State<App>, headers: HeaderMap, _: Bare) -> Answer {
     looked(&app, &headers, Look::Modules).await
 }
 
-async fn definitions(State(app): State<App>, headers: HeaderMap) -> Answer {
+async fn definitions(State(app): State<App>, headers: HeaderMap, _: Bare) -> Answer {
     looked(&app, &headers, Look::Definitions).await
 }
 
-async fn verify(State(app): State<App>, headers: HeaderMap) -> Answer {
+async fn verify(State(app): State<App>, headers: HeaderMap, _: Bare) -> Answer {
     looked(&app, &headers, Look::Verify).await
 }
 
-async fn status(State(app): State<App>, headers: HeaderMap) -> Answer {
+async fn status(State(app): State<App>, headers: HeaderMap, _: Bare) -> Answer {
     looked(&app, &headers, Look::Status).await
 }
 
@@ -324,8 +338,7 @@ async fn order(
     let mut preview = false;
     for (name, value) in query::pairs(query.as_deref().unwrap_or_default())? {
         match name.as_str() {
-            // Said twice, it is still no order.
-            "preview" => preview |= query::flag(&name, &value)?,
+            "preview" => preview = query::flag(&name, &value)?,
             _ => return Err(query::unknown(&name, "preview").into()),
         }
     }

@@ -226,6 +226,7 @@ pub fn code_of(error: &ControlError) -> Code {
 pub fn status_of(code: Code) -> u16 {
     match code.exit {
         _ if code == codes::NO_METHOD => 405,
+        _ if code == codes::NOT_JSON => 415,
         _ if code == codes::REVISION_CHANGED => 412,
         2 => 400,
         3 => 404,

@@ -134,18 +134,20 @@ async fn every_route_refuses_every_wrong_caller_with_everything_else_right() {
             "application/jsonevil",
             "application/json-patch+json",
             "text/plain; application/json",
+            "application/json;charset=latin1",
+            "application/json; charset=utf-16",
         ];
         for kind in kinds {
-            wrong.push((vec![good.clone(), format!("content-type: {kind}")], "400"));
+            wrong.push((vec![good.clone(), format!("content-type: {kind}")], "415"));
         }
         wrong.push((vec![good.clone(), JSON.to_owned(), "content-type: text/plain".to_owned()], "403"));
-        wrong.push((vec![good.clone()], "400"));
+        wrong.push((vec![good.clone()], "415"));
         for request in requests() {
             for (more, status) in &wrong {
                 let is_look = request.0 == "GET";
                 let more: Vec<&str> = more.iter().map(String::as_str).collect();
                 // What a look says of a body it has not is nobody's business, and an order without a body has no kind.
-                let about_body = *status == "400" || more.contains(&"content-type: text/plain");
+                let about_body = *status == "415" || more.contains(&"content-type: text/plain");
                 if about_body && (is_look || (request.2.is_empty() && more.len() == 1)) {
                     continue;
                 }
@@ -189,6 +191,59 @@ async fn every_other_method_and_path_is_told_apart() {
             assert!(answer.contains("content-type: application/json"), "{path}: {answer}");
         }
         assert!(zoo.ordered().is_empty() && zoo.asked().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_route_refuses_words_that_it_does_not_know_and_words_that_come_twice() {
+    served(None, |zoo, address| async move {
+        let host = format!("host: {address}");
+        // A word that each of them knows, said twice.
+        let known = |path: &str, method: &str| match path {
+            "/v1/sagas" if method == "GET" => Some("limit=1&limit=1"),
+            "/v1/sagas/9f3ac2d1" => Some("data=true&data=true"),
+            "/v1/sagas/9f3ac2d1/history" => Some("after=1&after=1"),
+            "/v1/sagas/9f3ac2d1/outcome" => Some("after=1&after=1"),
+            path if method == "POST" && path.starts_with("/v1/sagas/") => Some("preview=true&preview=false"),
+            _ => None,
+        };
+        for (method, path, body) in
+            requests().into_iter().filter(|(_, path, _)| !path.ends_with("ez") && !path.ends_with("yz"))
+        {
+            for words in ["nonsense=1", "nonsense", "%6eonsense=1"].into_iter().chain(known(&path, &method)) {
+                let request = (method.clone(), format!("{path}?{words}"), body.clone());
+                let answer = ask(&address, &lines(&request, &[&host, JSON]), &body).await;
+                assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("SG0301"), "{request:?}: {answer}");
+            }
+        }
+        for path in ["/livez?verbose", "/readyz?x=1&x=2"] {
+            let request = ("GET".to_owned(), path.to_owned(), String::new());
+            assert!(!ask(&address, &lines(&request, &[&host]), "").await.starts_with("HTTP/1.1 400"), "{path}");
+        }
+        assert!(zoo.ordered().is_empty() && zoo.asked().iter().all(|look| format!("{look:?}") == "Status"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_mark_before_the_json_is_no_part_of_it_and_a_number_is_refused_as_it_was_written() {
+    served(None, |zoo, address| async move {
+        let host = format!("host: {address}");
+        let note = ("POST".to_owned(), "/v1/sagas/9f3ac2d1/note".to_owned(), String::new());
+        let marked = "\u{feff}{\"text\":\"a\"}";
+        let answer = ask(&address, &lines(&note, &[&host, JSON]), marked).await;
+        assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+        assert_eq!(zoo.ordered().len(), 1);
+        let start = ("POST".to_owned(), "/v1/sagas".to_owned(), String::new());
+        for number in ["18446744073709551616", "-1", "65536", "1.5", "1e3", "9007199254740993.5"] {
+            let body = format!("{{\"type\":\"client-to-delivery\", \"version\": {number} ,\"input\":{{}}}}");
+            let answer = ask(&address, &lines(&start, &[&host, JSON]), &body).await;
+            assert!(
+                answer.starts_with("HTTP/1.1 400") && answer.contains(&format!("`{number}`")),
+                "{number}: {answer}"
+            );
+        }
     })
     .await;
 }

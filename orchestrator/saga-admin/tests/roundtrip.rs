@@ -211,7 +211,7 @@ async fn strangers_are_refused_and_every_answer_is_json() {
     let table = [
         ("GET /v1/status HTTP/1.1\r\nhost: evil.example:7420", "403", "SG0305"),
         ("GET /v1/status HTTP/1.1\r\norigin: http://evil.example", "403", "SG0305"),
-        ("POST /v1/sagas/x/pause HTTP/1.1\r\ncontent-type: text/plain", "400", "SG0301"),
+        ("POST /v1/sagas/x/pause HTTP/1.1\r\ncontent-type: text/plain", "415", "SG0318"),
         ("POST /v1/sagas/x/pause HTTP/1.1", "400", "x-request-id"),
         (
             "POST /v1/sagas/x/explode HTTP/1.1\r\nx-request-id: 0193a1c7-55e2-7c1f-b0aa-41d89f3ac2d1",

@@ -139,6 +139,8 @@ codes! {
     NO_ROUTE = "SG0316", 3, false, "the API has no such address";
     /// A method that an address does not take.
     NO_METHOD = "SG0317", 2, false, "the address does not take this method";
+    /// A body of another type.
+    NOT_JSON = "SG0318", 2, false, "the body is not JSON in UTF-8";
     /// A bug.
     INTERNAL = "SG0999", 1, false, "something that must not happen";
 }

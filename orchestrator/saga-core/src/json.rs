@@ -26,8 +26,10 @@ impl Payload {
         finite::is_finite(value).map_err(serde::ser::Error::custom)?;
         serde_json::to_string(value).map(|text| Self(text.into()))
     }
-    /// Takes a text from outside: well-formed, no duplicate keys, not too deep, not too large, no NUL.
+    /// Takes a text from outside: well-formed, no duplicate keys, not too deep, not too large, no NUL. A mark of the byte
+    /// order before it is no part of it.
     pub fn parse(text: &str) -> Result<Self, JsonFault> {
+        let text = without_mark(text);
         inspect(text)?;
         Ok(Self(text.into()))
     }
@@ -41,7 +43,7 @@ impl Payload {
     }
     /// Reads the text as a type.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_str(&self.0)
+        serde_json::from_str(&self.0).map_err(|error| exact(&self.0, error))
     }
     /// The text.
     pub fn as_str(&self) -> &str {
@@ -103,6 +105,48 @@ impl<'de> Deserialize<'de> for RawText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(RawText)
     }
+}
+
+/// A text without the mark of the byte order that some editors put first: no part of JSON, and taken at every door alike.
+pub fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+/// What a reader says of a text that it cannot read as its type, without the place, and with a number as it was written:
+/// readers know large ones rounded only.
+pub fn words(text: &str, error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let message = message.split(" at line ").next().unwrap_or_default();
+    let shown = ["floating point `", "integer `"].iter().find_map(|kind| {
+        let begin = message.find(kind)? + kind.len();
+        Some((begin, begin + message[begin..].find('`')?))
+    });
+    match (shown, number_before(text, error.line(), error.column())) {
+        (Some((begin, end)), Some(number)) => format!("{}{number}{}", &message[..begin], &message[end..]),
+        _ => message.to_owned(),
+    }
+}
+
+/// The same error with its number as it was written.
+fn exact(text: &str, error: serde_json::Error) -> serde_json::Error {
+    match error.is_data() && error.to_string().contains('`') {
+        true => {
+            let (line, column) = (error.line(), error.column());
+            serde::de::Error::custom(format!("{} at line {line} column {column}", words(text, &error)))
+        }
+        false => error,
+    }
+}
+
+/// The number that ends at a place, or stands around it.
+fn number_before(text: &str, line: usize, column: usize) -> Option<&str> {
+    let line = text.split('\n').nth(line.checked_sub(1)?)?;
+    let part = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+    let bytes = line.as_bytes();
+    let end = column.min(bytes.len());
+    let begin = end - bytes[..end].iter().rev().take_while(|byte| part(byte)).count();
+    let end = end + bytes[end..].iter().take_while(|byte| part(byte)).count();
+    line.get(begin..end).filter(|number| number.bytes().any(|byte| byte.is_ascii_digit()))
 }
 
 /// For optional fields in which `null` is a value: what is there is `Some`.
@@ -286,6 +330,30 @@ mod tests {
         let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
         assert!(inspect(&nested(JSON_DEPTH_MAX)).is_ok());
         assert!(inspect(&nested(JSON_DEPTH_MAX + 1)).is_err());
+    }
+
+    #[test]
+    fn a_number_that_does_not_fit_is_told_as_it_was_written() {
+        #[derive(Debug, serde::Deserialize)]
+        struct One {
+            #[expect(dead_code, reason = "only read")]
+            a: u32,
+        }
+        for number in ["18446744073709551616", "4294967296", "-1", "1.50", "1e3", "123456789012345678901234567890"] {
+            for text in [
+                format!("{{\"a\":{number}}}"),
+                format!("{{ \"a\" :\n {number} ,\"b\":2}}"),
+                format!("{{\"b\":7,\"a\":{number}}}"),
+            ] {
+                let error = serde_json::from_str::<One>(&text).unwrap_err();
+                let told = words(&text, &error);
+                assert!(told.contains(&format!("`{number}`")) && !told.contains(" at line "), "{text}: {told}");
+            }
+        }
+        let error = serde_json::from_str::<One>("{}").unwrap_err();
+        assert_eq!(words("{}", &error), "missing field `a`");
+        assert_eq!(Payload::parse("\u{feff}{\"a\":1}").unwrap().as_str(), "{\"a\":1}");
+        assert!(Payload::parse("\u{feff}\u{feff}1").is_err());
     }
 
     #[test]
