@@ -9,6 +9,8 @@ use url::{Host, Url};
 
 /// The options of a URL that name files, in every spelling that the client knows.
 const FILES: &[&str] = &["sslrootcert", "ssl-root-cert", "ssl-ca", "sslcert", "ssl-cert", "sslkey", "ssl-key"];
+/// Those of them that name a key.
+const KEYS: &[&str] = &["sslkey", "ssl-key"];
 /// The other options that the client knows. It writes all others into its log, with their values.
 const OPTIONS: &[&str] = &[
     "sslmode",
@@ -80,7 +82,9 @@ fn readable(key: &str, file: &str) -> Result<(), OpenError> {
     }
     let Err(why) = std::fs::read(file) else { return Ok(()) };
     let is_path = file.chars().count() <= PATH_CHARS_MAX && !file.contains(char::is_control) && !file.contains("-----");
-    let place = if is_path { format!("{key}={file}") } else { format!("{key}=…") };
+    // Where a key is asked for, a word that is no path may be what the key is locked with.
+    let may_be_secret = KEYS.contains(&key) && !file.contains('/');
+    let place = if is_path && !may_be_secret { format!("{key}={file}") } else { format!("{key}=…") };
     Err(OpenError::Refused { place, why: format!("{why}; name a PEM file that this user may read") })
 }
 
@@ -123,11 +127,15 @@ mod tests {
             "postgres://h/d?hostaddr=swordfish",
             "postgres://h/d?sslkey=%0A-----BEGIN%20swordfish",
             "postgres://h/d?sslkey=-----swordfish",
+            "postgres://h/d?sslkey=swordfish",
+            "postgres://h/d?ssl-key=swordfish",
         ] {
             let why = options_of(url).unwrap_err().to_string();
             assert!(!why.contains("swordfish") && why.len() > 40, "{url}: {why}");
         }
         let why = options_of("postgres://h/d?sslrootcert=/not/there").unwrap_err().to_string();
         assert!(why.contains("sslrootcert=/not/there"), "{why}");
+        let why = options_of("postgres://h/d?sslkey=/not/there.key").unwrap_err().to_string();
+        assert!(why.contains("sslkey=/not/there.key"), "{why}");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Order: the environment (`SAGACTL__STORE__URL`: a double underscore is the dot), then the file, then the defaults.
 
-use crate::hidden::{Address, without_values};
+use crate::hidden::{Address, is_folder, without_values};
 use saga_postgres::Credentials;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -237,7 +237,7 @@ impl Config {
     pub fn store_kind(&self) -> Result<StoreKind, String> {
         let Store { url, .. } = &self.store;
         match url.expose().split_once(':') {
-            Some(("sqlite", folder)) if !folder.is_empty() => Ok(StoreKind::Sqlite(PathBuf::from(folder))),
+            Some(("sqlite", folder)) if is_folder(folder) => Ok(StoreKind::Sqlite(PathBuf::from(folder))),
             Some(("postgres" | "postgresql", _)) => Ok(StoreKind::Postgres(url.clone())),
             _ => Err(format!("{} is neither sqlite:FOLDER nor postgres://HOST:PORT/DATABASE", url.shown())),
         }

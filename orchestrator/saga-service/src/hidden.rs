@@ -58,12 +58,20 @@ impl<'de> Deserialize<'de> for Address {
 }
 
 fn shown(text: &str) -> String {
-    if text == "local:" || text.starts_with("sqlite:") {
+    if text == "local:" {
         return text.to_owned();
+    }
+    if let Some(folder) = text.strip_prefix("sqlite:") {
+        return format!("sqlite:{}", if is_folder(folder) { folder } else { UNREADABLE });
     }
     // A comma inside a password makes a part that is no URL, and that is not shown.
     let servers: Option<Vec<String>> = text.split(',').map(|server| server_shown(server.trim())).collect();
     servers.map_or_else(|| UNREADABLE.to_owned(), |servers| servers.join(","))
+}
+
+/// Whether a text is a folder, as far as can be told, and nothing of an address or of a list of options.
+pub(crate) fn is_folder(text: &str) -> bool {
+    !text.is_empty() && !text.contains("://") && !text.contains(['@', '=', '?']) && !text.contains(char::is_control)
 }
 
 fn server_shown(text: &str) -> Option<String> {
@@ -157,6 +165,13 @@ pub(crate) mod tests {
             "tls://h/swordfish%3F",
             "mysql://u:swordfish@h/d",
             "local:swordfish",
+            "postgres://h/d?sslkey=swordfish",
+            "postgres://h/d?ssl-key=swordfish",
+            "sqlite:postgres://u:swordfish@h",
+            "sqlite://u:swordfish@h/d",
+            "sqlite:u:swordfish@h",
+            "sqlite:host=h password=swordfish",
+            "sqlite:./data?key=swordfish",
         ];
         forms.map(str::to_owned).to_vec()
     }
@@ -175,6 +190,7 @@ pub(crate) mod tests {
     fn the_place_is_shown_and_nothing_else() {
         for (text, wanted) in [
             ("sqlite:./data", "sqlite:./data"),
+            ("sqlite:/var/lib/ümlaut, with spaces:7", "sqlite:/var/lib/ümlaut, with spaces:7"),
             ("local:", "local:"),
             ("postgres://db/aicmo", "postgres://db/aicmo"),
             (
@@ -208,6 +224,11 @@ pub(crate) mod tests {
                 format!("x://u:{password}@{host}/d"),
                 format!("x://{host}/d?a=1&password={password}"),
                 format!("host={host} password={password}"),
+                format!("sqlite:postgres://u:{password}@{host}"),
+                format!("sqlite:{host}?password={password}"),
+                format!("postgres:u:{password}@{host}"),
+                format!("postgres://{host}/d?sslkey={password}"),
+                format!("nats://{password}@{host},nats://u:{password}@{host}"),
             ];
             for text in forms {
                 prop_assert!(!Address::new(text.clone()).shown().contains(&password), "{text}");

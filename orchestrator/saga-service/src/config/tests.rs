@@ -34,6 +34,7 @@ fn faults_name_their_place_and_the_next_step() {
         ("", vec![("SAGACTL__BUS__URLL", "x")], "did you mean url?"),
         ("[store]\nurl = 'mysql://x'", vec![], "store.url: mysql://x is neither"),
         ("[store]\nurl = 'postgres://x/y'", vec![], "bus.url: local: cannot connect"),
+        ("[store]\nurl = 'sqlite:postgres://u:w@h'", vec![], "is neither sqlite:FOLDER nor"),
         ("[coordinator]\ngroups = 0\nlease_ms = 5", vec![], "coordinator.lease_ms: 5 is not from 1000"),
         ("[admin]\nlisten = '0.0.0.0:1'", vec![], "not a loopback address"),
         ("[bus]\nurl = 'nats://a'\npassword_file = '/does/not/exist'", vec![], "bus.password_file"),
