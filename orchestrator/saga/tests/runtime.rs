@@ -148,7 +148,7 @@ async fn a_step_that_panics_parks_its_saga_only() {
     let View::Why(why) = control(&sagas).look(&dana(), Look::Why { id }).await.unwrap() else {
         panic!("the reason was asked for");
     };
-    assert_eq!(why.causes[0].says, "post broke: a bug in a function of the saga");
+    assert_eq!(why.causes[0].says, "post broke: a bug in a function of the saga: the function panicked: a bug");
     assert!(why.causes[0].evidence.iter().any(|line| line.ends_with("the function panicked: a bug")), "{why:?}");
     assert_eq!(sagas.run(Direct { words: 5 }).await.unwrap().0.row.state, SagaState::Completed);
     let View::Verdicts(verdicts) = control(&sagas).look(&dana(), Look::Verify).await.unwrap() else {

@@ -3,9 +3,10 @@
 use crate::cmd;
 use crate::failure::Failure;
 use crate::print::style::{ColorWhen, TimeForm};
-use crate::words::parse_duration;
+use crate::words::{self, parse_duration};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use saga_core::plain;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const AFTER: &str = "\
@@ -104,18 +105,48 @@ pub struct Global {
 }
 
 impl Global {
-    /// Who orders.
-    pub fn actor(&self) -> String {
-        let user = || ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
-        let name = self.actor.clone().or_else(user).filter(|name| !name.trim().is_empty());
-        name.unwrap_or_else(|| "operator".to_owned())
+    /// Who orders: whoever was named, or the user, if that is a name. A name that is none is refused: it would stand in
+    /// the histories for ever.
+    pub fn actor(&self) -> Result<String, Failure> {
+        if let Some(name) = &self.actor {
+            return plain::name(name).map(str::to_owned).map_err(|why| {
+                Failure::usage(format!("--as (or SAGACTL_ACTOR): {why}")).hint("leave it out to order as the user")
+            });
+        }
+        let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
+        let user = user.as_deref().and_then(|name| plain::name(name).ok()).unwrap_or("operator");
+        Ok(user.to_owned())
+    }
+    /// How this program is called, so that a command that is printed can be typed: as it was called itself, with the data
+    /// folder where that is not the usual one.
+    pub fn program(&self) -> String {
+        let called = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
+        let name = called.file_name().map(|name| name.to_string_lossy().into_owned());
+        let called = match called.to_str() {
+            // Only under its own name: whatever else links this library is no command.
+            Some(called) if name.as_deref() == Some("sagactl") => words::shell(called),
+            Some(_) | None => "sagactl".to_owned(),
+        };
+        match self.data == Path::new(DATA_FOLDER) {
+            true => called,
+            false => format!("{called} --data {}", words::shell(&self.data.to_string_lossy())),
+        }
+    }
+    /// A folder is no address: what is typed in the place of one may hold a login, and is not repeated.
+    pub fn checked(&self) -> Result<(), Failure> {
+        match self.data.to_str() {
+            Some(text) if text.contains("://") => Err(Failure::usage("--data takes a folder, and this is an address")
+                .hint("a process that answers    --url http://127.0.0.1:PORT")
+                .hint("a database                store.url in the file of --config")),
+            Some(_) | None => Ok(()),
+        }
     }
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// A one-minute story: sagas complete, are undone, get stuck and are explained
+    /// A one-minute story: sagas complete, are refused and undone, and are checked
     Demo(cmd::demo::DemoArgs),
     /// Run everything in one process, with a store that is kept
     Dev(cmd::dev::DevArgs),

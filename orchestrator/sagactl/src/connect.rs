@@ -34,8 +34,8 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    fn of(control: Arc<dyn Control>, global: &Global) -> Self {
-        Self { control, by: Actor::operator(global.actor()), notes: Vec::new() }
+    fn of(control: Arc<dyn Control>, global: &Global) -> Result<Self, Failure> {
+        Ok(Self { control, by: Actor::operator(global.actor()?), notes: Vec::new() })
     }
     /// Looks.
     pub async fn look(&self, what: Look) -> Result<View, Failure> {
@@ -59,19 +59,19 @@ impl Session {
 /// Finds who answers a look: a running process, or else a private copy of what the folder holds. Changes nothing.
 pub async fn session(global: &Global, out: &mut Out) -> Result<Session, Failure> {
     if let Some(client) = running(global, out).await? {
-        return Ok(Session::of(Arc::new(client), global));
+        return Session::of(Arc::new(client), global);
     }
     let look = local::look(&global.data).await?;
     let says = look.says();
     out.note(&says);
-    Ok(Session { notes: vec![says], ..Session::of(look, global) })
+    Ok(Session { notes: vec![says], ..Session::of(look, global)? })
 }
 
 /// Finds who does an order: a running process; or this one, for as long as the command runs and only if that is wanted.
 pub async fn ordering(global: &Global, order: &OrderArgs, out: &mut Out) -> Result<Session, Failure> {
     match running(global, out).await? {
-        Some(client) => Ok(Session::of(Arc::new(client), global)),
-        None if order.run => Ok(Session::of(local::run(&global.data).await?, global)),
+        Some(client) => Session::of(Arc::new(client), global),
+        None if order.run => Session::of(local::run(&global.data).await?, global),
         None => Err(local::look(&global.data).await?.refusal().into()),
     }
 }

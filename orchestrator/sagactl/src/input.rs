@@ -62,8 +62,6 @@ pub fn check(bytes: &[u8], name: &str) -> Result<Payload, Failure> {
         Failure::new(codes::INPUT_MALFORMED, format!("{name}: not UTF-8 at byte {at} (line {line})"))
             .hint("save the file as UTF-8")
     })?;
-    // A mark that some editors put first is no part of JSON.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     Payload::parse(text).map_err(|fault| {
         let failure = Failure::from(fault_error(&fault, name));
         match fault.kind {

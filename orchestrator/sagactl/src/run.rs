@@ -29,6 +29,7 @@ pub async fn main(argv: Vec<OsString>) -> Exit {
 /// Runs a command. What runs for long hears a signal by itself; everything else ends with it, and is closed like at any
 /// other end, so that neither copies nor locks stay behind.
 async fn interruptible(cli: &Cli, out: &mut Out) -> Result<Exit, Failure> {
+    cli.global.checked()?;
     let done = Box::pin(command(&cli.command, &cli.global, out));
     if cli.command.kind() == Kind::Run {
         return done.await;
@@ -97,7 +98,13 @@ fn log(verbose: u8) {
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("SAGACTL_LOG").unwrap_or_else(|_| level.into());
     let made =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).try_init();
+        // Nobody may read it any more: a log that cannot be written is no reason to end.
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_ansi(false)
+            .log_internal_errors(false)
+            .try_init();
     if made.is_err() {
         tracing::debug!("logging was set up already");
     }

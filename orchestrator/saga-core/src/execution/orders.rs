@@ -305,6 +305,12 @@ fn how_it_stands(run: &Run) -> String {
         Forward::Parked { .. } => {
             "is parked, and its undo is not; only what waits for a person can be ordered".to_owned()
         }
-        _ => format!("is {state}: it is neither parked nor waiting for its next try"),
+        Forward::Ready
+        | Forward::RetryWait { .. }
+        | Forward::Waiting { .. }
+        | Forward::Done
+        | Forward::Skipped
+        | Forward::Refused { .. }
+        | Forward::Unknown { .. } => format!("is {state}: it is neither parked nor waiting for its next try"),
     }
 }

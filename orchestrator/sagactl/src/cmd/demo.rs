@@ -5,6 +5,8 @@ use crate::cmd::dev::stopping;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::print::out::Out;
+use crate::print::style::Style;
+use crate::print::table::fit;
 use clap::Args;
 use saga_admin::owner::{self, Found, OwnerFile};
 use saga_admin::server::Server;
@@ -61,7 +63,7 @@ pub async fn run(args: &DemoArgs, global: &Global, out: &mut Out) -> Result<Exit
     });
     let story = async {
         let told = tokio::select! {
-            told = tell(&service, args, pause, out) => told,
+            told = tell(&service, args, (global, pause), out) => told,
             () = stopping()? => Ok(Exit(130)),
         };
         let _gone = stop.send(());
@@ -79,7 +81,12 @@ fn unusable(data: &std::path::Path, why: &std::io::Error) -> Failure {
         .hint("name another folder: --data DIR")
 }
 
-async fn tell(service: &Service, args: &DemoArgs, pause: Duration, out: &mut Out) -> Result<Exit, Failure> {
+async fn tell(
+    service: &Service,
+    args: &DemoArgs,
+    (global, pause): (&Global, Duration),
+    out: &mut Out,
+) -> Result<Exit, Failure> {
     out.data(&format!(
         "AICMO demo   {} briefs, 5 modules and their saga, embedded store, in-process bus, seed {}\n\n",
         BRIEFS.len(),
@@ -99,7 +106,7 @@ async fn tell(service: &Service, args: &DemoArgs, pause: Duration, out: &mut Out
             }
         }
         if out.paints() {
-            out.repaint(&board.text())?;
+            out.repaint(&board.text(&out.style.clone()))?;
         }
         if demo.is_over() {
             break;
@@ -107,14 +114,17 @@ async fn tell(service: &Service, args: &DemoArgs, pause: Duration, out: &mut Out
         told = demo.look().await.map_err(Failure::from)?;
     }
     if !out.paints() {
-        out.data(&format!("\n{}", board.text()))?;
+        out.data(&format!("\n{}", board.text(&out.style.clone())))?;
     }
     out.data(&undo(&demo, &ended).await)?;
     let verdicts = demo.verdicts().await.map_err(Failure::from)?;
     out.data(&checked(&verdicts))?;
-    out.data(&next(&ended))?;
+    out.data(&next(&ended, &global.program()))?;
     Ok(if verdicts.findings.is_empty() { Exit(0) } else { Exit(6) })
 }
+
+/// The signs of the last 24 steps: one that is undone has that many changes.
+const STEPS_SHOWN: usize = 24;
 
 /// The live table: a line a saga.
 #[derive(Default)]
@@ -152,11 +162,14 @@ impl Board {
             }
         }
     }
-    fn text(&self) -> String {
+    /// A line for each, no longer than the terminal is wide; elsewhere whole.
+    fn text(&self, style: &Style) -> String {
         let width = self.lines.keys().map(|key| key.chars().count()).max().unwrap_or(0);
         let lines = self.lines.iter().map(|(key, (state, steps))| {
-            let steps: String = steps.iter().rev().take(24).rev().map(String::as_str).collect();
-            format!("  {key:width$}  {steps:24}  {state}\n")
+            let steps: String = steps.iter().rev().take(STEPS_SHOWN).rev().map(String::as_str).collect();
+            let line = format!("  {key:width$}  {steps:STEPS_SHOWN$}  {state}");
+            let line = if style.terminal && style.cut { fit(&line, style.width, style) } else { line };
+            format!("{line}\n")
         });
         lines.collect()
     }
@@ -192,8 +205,31 @@ fn checked(verdicts: &Verdicts) -> String {
     text
 }
 
-fn next(ended: &BTreeMap<String, SagaShow>) -> String {
+fn next(ended: &BTreeMap<String, SagaShow>, program: &str) -> String {
     let interesting = ended.values().find(|show| show.row.state == SagaState::Compensated).or(ended.values().next());
     let id = interesting.map(|show| show.row.id.short()).unwrap_or_default();
-    format!("\nlook closer:\n  sagactl saga list --all\n  sagactl saga show {id}\n  sagactl saga history {id}\n")
+    let words = ["saga list --all".to_owned(), format!("saga show {id}"), format!("saga history {id}")];
+    let lines: String = words.iter().map(|words| format!("  {program} {words}\n")).collect();
+    format!("\nlook closer:\n{lines}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use saga_core::zoo::NOW;
+
+    #[test]
+    fn a_line_of_the_story_is_no_longer_than_the_terminal_and_whole_elsewhere() {
+        let mut board = Board::default();
+        let steps = vec!["✔".to_owned(); 40];
+        let state =
+            "↺ compensated   1234 ms  9f3ac2d1: the workspace was refused, for a reason that goes on and on and on";
+        board.lines.insert("a-client-with-a-rather-long-name".to_owned(), (state.to_owned(), steps));
+        for width in [60, 80, 120] {
+            let text = board.text(&Style::terminal(NOW, width));
+            assert!(text.lines().all(|line| crate::print::style::width(line) <= width), "{text}");
+            assert!(text.contains('…'));
+        }
+        assert!(board.text(&Style::pipe(NOW)).contains("on and on and on\n"));
+    }
 }

@@ -48,7 +48,7 @@ pub async fn run(args: &DevArgs, global: &Global, out: &mut Out) -> Result<Exit,
         .map_err(|why| Failure::new(codes::STORE_UNAVAILABLE, format!("{}: {why}", data.display())))?;
     let owner = OwnerFile::write(&data, &server.url())
         .map_err(|why| Failure::new(codes::STORE_UNAVAILABLE, format!("{}: {why}", data.display())))?;
-    banner(args, &data, &server.url(), &service, out).await?;
+    banner((args, global), &data, &server.url(), &service, out).await?;
     let stop = stopping()?;
     let served = server.run(service.control(), stop).await;
     out.note("stopping: what is at its commit is finished, the rest goes on at the next start");
@@ -81,14 +81,22 @@ pub(crate) fn stopping() -> Result<impl Future<Output = ()> + Send, Failure> {
     })
 }
 
-async fn banner(args: &DevArgs, data: &Path, url: &str, service: &Service, out: &mut Out) -> Result<(), Failure> {
+async fn banner(
+    (args, global): (&DevArgs, &Global),
+    data: &Path,
+    url: &str,
+    service: &Service,
+    out: &mut Out,
+) -> Result<(), Failure> {
     let status = service.control().look(&Actor::operator("dev"), Look::Status).await.map_err(Failure::from)?;
     let View::Status(status) = status else { return Ok(()) };
     let kept = if args.ephemeral { "removed at the end" } else { "one file per module, kept between runs" };
+    // Whoever types the next command need not name what it finds anyway.
+    let program = Global { data: DATA_FOLDER.into(), ..global.clone() }.program();
     let here = next_to(data, url);
     out.note(&format!(
         "sagactl {} dev\n  api      {url}/v1\n  bus      {}\n  store    {}/*.db   {kept}\n  modules  {}\n  sagas    {}\n\
-         next: sagactl{here} saga start client-to-delivery --example      sagactl{here} saga list",
+         next: {program}{here} saga start client-to-delivery --example      {program}{here} saga list",
         status.version,
         status.bus,
         data.display(),

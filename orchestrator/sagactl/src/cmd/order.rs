@@ -13,7 +13,7 @@ use crate::print::out::Out;
 use crate::words;
 use clap::Args;
 use saga_core::codes;
-use saga_core::control::{AwaitSaga, Order, Receipt, View, What};
+use saga_core::control::{AwaitSaga, Look, Order, Receipt, View, What};
 use saga_core::id::RequestId;
 use saga_core::view::{SagaShow, SagaState};
 use std::time::Duration;
@@ -166,18 +166,16 @@ pub async fn signal(args: &SignalArgs, global: &Global, out: &mut Out) -> Result
     finish(&session, sent, args.wait, SagaState::Completed, out).await
 }
 
-/// What every name of a first opening begins with.
-const FIRST: &str = "1-";
-
 /// The opening that waits now, so that the answer cannot decide a later one, if it is the gate's first. A later one may have
 /// opened after whoever answers looked: then it has to be named. Nothing waits: it may be an early answer.
 async fn opening_now(session: &Session, id: &str, gate: &str) -> Result<Option<String>, Failure> {
     let saga = looked(session, id).await?;
     let open = saga.row.waiting.iter().filter(|waiting| waiting.subject == gate || waiting.step == gate);
-    let open: Vec<_> = open.filter_map(|waiting| Some((waiting.opening.clone()?, waiting.step.clone()))).collect();
+    let named = open.filter_map(|waiting| Some((waiting.opening.clone()?, waiting.step.clone(), waiting.first)));
+    let open: Vec<_> = named.collect();
     match open.as_slice() {
         [] => Ok(None),
-        [(opening, _)] if opening.starts_with(FIRST) => Ok(Some(opening.clone())),
+        [(opening, _, true)] => Ok(Some(opening.clone())),
         several => {
             let says = match several {
                 [_] => format!("the gate {gate:?} was answered before and is open again: say which opening is meant"),
@@ -186,7 +184,7 @@ async fn opening_now(session: &Session, id: &str, gate: &str) -> Result<Option<S
             let failure = Failure::new(codes::OTHER_OPENING, says);
             Err(several
                 .iter()
-                .fold(failure, |failure, (opening, step)| failure.hint(format!("--for {opening}  ({step})"))))
+                .fold(failure, |failure, (opening, step, _)| failure.hint(format!("--for {opening}  ({step})"))))
         }
     }
 }
@@ -251,10 +249,27 @@ pub async fn resume(args: &ResumeArgs, global: &Global, out: &mut Out) -> Result
 pub async fn cancel(args: &CancelArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
     reason_given(&args.order)?;
     let session = connect::ordering(global, &args.order, out).await?;
-    let order = confirm(&session, &args.id, &args.order, !args.abandon, out).await?;
     let what = What::Cancel { saga: args.id.clone(), abandon: args.abandon };
+    if args.abandon {
+        stays(&session, &args.order, &what, out).await?;
+    }
+    let order = confirm(&session, &args.id, &args.order, !args.abandon, out).await?;
     let sent = send(&session, &order, what, "cancelling", out).await?;
     finish(&session, sent, args.wait, SagaState::Cancelled, out).await
+}
+
+/// Says what would be left as it is, whether or not somebody is asked.
+async fn stays(session: &Session, args: &OrderArgs, what: &What, out: &mut Out) -> Result<(), Failure> {
+    let request = args.request_id.map_or_else(clock::request_id, RequestId);
+    let order = Order { request, reason: args.reason.clone(), if_rev: args.if_match, what: what.clone() };
+    let view = session.look(Look::Preview(Box::new(order))).await?;
+    let View::Preview(foreseen) = &view else { return Err(super::saga::strange(&view)) };
+    let left: Vec<String> = foreseen.stays.iter().map(|path| out.note_style.clean(path)).collect();
+    out.note(&match left.as_slice() {
+        [] => "nothing has happened that would stay".to_owned(),
+        left => format!("stays as it is: {}", left.join(", ")),
+    });
+    Ok(())
 }
 
 /// Writes into the history.

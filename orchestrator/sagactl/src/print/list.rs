@@ -79,6 +79,9 @@ fn awaited(waiting: &Waiting, style: &Style) -> String {
     };
     let overdue = waiting.until.is_some_and(|until| until < style.now);
     match waiting.reason {
+        WaitReason::Backoff | WaitReason::NoReply if waiting.mend => {
+            format!("mend: {}", style.clean(waiting.said.as_deref().unwrap_or_default()))
+        }
         WaitReason::Backoff => when("in #", "at").unwrap_or_else(|| "soon".to_owned()),
         WaitReason::NoReply => "-".to_owned(),
         WaitReason::WaitingSignal => {

@@ -197,7 +197,7 @@ fn total(widths: &[usize]) -> usize {
 }
 
 /// Cuts a text to a width and shows that it was cut.
-fn fit(text: &str, wide: usize, style: &Style) -> String {
+pub(crate) fn fit(text: &str, wide: usize, style: &Style) -> String {
     if width(text) <= wide {
         return text.to_owned();
     }

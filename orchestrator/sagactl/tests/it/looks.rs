@@ -401,7 +401,9 @@ fn a_process_that_keeps_nothing_names_commands_that_work() {
     until(place.root.path(), "it says what comes next", || log().contains("saga list"));
     let log = log();
     let line = log.lines().find_map(|line| line.trim().strip_prefix("next: ")).unwrap();
-    let next: Vec<&str> = line.split("sagactl ").map(str::trim).filter(|command| !command.is_empty()).collect();
+    // The program is called there as it was called itself.
+    let program = concat!(env!("CARGO_BIN_EXE_sagactl"), " ");
+    let next: Vec<&str> = line.split(program).map(str::trim).filter(|command| !command.is_empty()).collect();
     assert_eq!(next.len(), 2, "{line}");
     for command in next {
         let (exit, said, errors) = place.run(&command.split(' ').collect::<Vec<_>>());

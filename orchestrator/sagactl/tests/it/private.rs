@@ -34,7 +34,7 @@ fn dev(folder: &Path, more: &[&str]) -> std::process::Child {
     command.spawn().unwrap()
 }
 fn has_begun(folder: &Path) -> bool {
-    fs::read_to_string(folder.join("log")).unwrap().contains("next: sagactl")
+    fs::read_to_string(folder.join("log")).unwrap().contains("\nnext: ")
 }
 
 #[test]
@@ -82,6 +82,9 @@ fn no_secret_of_a_configuration_is_shown_by_any_command() {
         "postgres://127.0.0.1:1/d?passw%6Frd=swordfish",
         "postgres://127.0.0.1:1/d?sslpassword=swordfish",
         "postgres://127.0.0.1:1/d?sslkey=-----BEGIN%20swordfish",
+        "postgres://127.0.0.1:1/d?sslkey=swordfish",
+        "sqlite:postgres://u:swordfish@h",
+        "sqlite:h?password=swordfish",
     ] {
         let text = format!("[store]\nurl = \"{url}\"\n[bus]\nurl = 'nats://127.0.0.1:1'\n");
         fs::write(folder.path().join("c.toml"), text).unwrap();
@@ -96,4 +99,47 @@ fn no_secret_of_a_configuration_is_shown_by_any_command() {
             assert!(!said.contains("swordfish") && !errors.contains("swordfish"), "{words:?}: {said}{errors}");
         }
     }
+}
+
+#[test]
+fn a_log_that_nobody_reads_ends_nothing() {
+    for verbose in ["-v", "-vvv"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (nobody, dead) = std::io::pipe().unwrap();
+        drop(nobody);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sagactl"));
+        command.args(["dev", verbose, "--listen", "127.0.0.1:0"]).current_dir(folder.path());
+        command.stdin(Stdio::null()).stdout(dead.try_clone().unwrap()).stderr(dead);
+        let mut dev = command.spawn().unwrap();
+        until(folder.path(), "dev has begun", || folder.path().join(".sagactl/owner.json").is_file());
+        let (exit, said, errors) = sagactl(folder.path(), &["definition", "list", "-o", "id"]);
+        assert!(exit == 0 && said.contains("client-to-delivery@"), "{said}{errors}");
+        ends_well(&mut dev);
+    }
+}
+
+#[test]
+fn nobody_orders_without_a_name_and_an_address_is_no_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    for words in [
+        vec!["--as", "", "--url", "http://127.0.0.1:9", "saga", "note", "9f3ac2d1", "a"],
+        vec!["--as", " ", "--url", "http://127.0.0.1:9", "saga", "list"],
+        vec!["--as", "coordinator", "--url", "http://127.0.0.1:9", "saga", "list"],
+        vec!["--as", "a\u{202e}b", "--url", "http://127.0.0.1:9", "saga", "list"],
+    ] {
+        let (exit, _, errors) = sagactl(folder.path(), &words);
+        assert!(exit == 2 && errors.contains("--as"), "{words:?}: {exit} {errors}");
+    }
+    for words in [
+        vec!["--data", "postgres://u:swordfish@127.0.0.1:9/d", "saga", "list"],
+        vec!["--data", "sqlite://u:swordfish@h", "events", "verify"],
+        vec!["--data", "sqlite://u:swordfish@h", "dev"],
+        vec!["--url", "http://u:swordfish@127.0.0.1:9", "saga", "list"],
+        vec!["--url", "http://127.0.0.1:9/?token=swordfish", "doctor"],
+    ] {
+        let (exit, said, errors) = sagactl(folder.path(), &words);
+        assert!(exit == 2 || exit == 4, "{words:?}: {exit} {errors}");
+        assert!(!said.contains("swordfish") && !errors.contains("swordfish"), "{words:?}: {errors}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is made");
 }

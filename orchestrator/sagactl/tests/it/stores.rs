@@ -25,8 +25,10 @@ fn the_demo_ends_well_and_its_data_can_be_looked_at() {
     for said in ["every one kept", "↺ capture-intake", "retrying", "look closer:", "compensated  07-"] {
         assert!(stdout.contains(said), "{said:?} is not in {stdout}");
     }
-    let closer: Vec<&str> = stdout.lines().filter_map(|line| line.trim().strip_prefix("sagactl ")).collect();
-    assert_eq!(closer.len(), 3);
+    // The program is called there as it was called itself, wherever it stands.
+    let program = concat!(env!("CARGO_BIN_EXE_sagactl"), " ");
+    let closer: Vec<&str> = stdout.lines().filter_map(|line| line.trim().strip_prefix(program)).collect();
+    assert_eq!(closer.len(), 3, "{stdout}");
     for command in closer {
         let words: Vec<&str> = command.split_whitespace().collect();
         let (exit, stdout, stderr) = sagactl(folder.path(), &words);
