@@ -17,6 +17,8 @@ mod foreign;
 #[cfg(test)]
 mod graph;
 #[cfg(test)]
+mod inputs;
+#[cfg(test)]
 mod language;
 #[cfg(test)]
 mod samples;

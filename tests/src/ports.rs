@@ -50,7 +50,7 @@ impl Port {
 }
 
 /// What may be asked: fields with a default may be left out.
-fn asked<T: JsonSchema>() -> Schema {
+pub(crate) fn asked<T: JsonSchema>() -> Schema {
     schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>()
 }
 /// What is answered: fields that are always written are required.

@@ -3,8 +3,10 @@
 //! Invariant: a published file is never changed and never removed; a shape that has to change gets a new version.
 
 use crate::compat;
-use crate::ports::{Answer, Port, ports};
+use crate::ports::{Answer, Port, asked, ports};
+use orchestration::api::dtos::{ClientToDelivery, PrintedProof, StrategyDecision};
 use saga_core::envelope::sha256_hex;
+use saga_core::saga::Saga;
 use schemars::Schema;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -36,7 +38,24 @@ pub fn generate() -> Documents {
         documents.insert(format!("{base}.example.json"), (entry.example)());
     }
     documents.extend(ports().iter().map(of_port));
+    documents.extend(sagas());
     documents
+}
+
+/// What sagas are begun with and what their gates are answered with, by those who look up what fits.
+fn sagas() -> [(String, Value); 3] {
+    let document = |name: String, schema: Schema| {
+        let path = format!("orchestration/{name}.v1.json");
+        let title = format!("{name} version 1");
+        let schema = titled(closed(schema), &path, &title);
+        (path, schema)
+    };
+    let input = |name: &str, schema| document(format!("{name}.input"), schema);
+    [
+        input(ClientToDelivery::NAME, asked::<ClientToDelivery>()),
+        input(PrintedProof::NAME, asked::<PrintedProof>()),
+        document("strategy-approved.decision".to_owned(), asked::<StrategyDecision>()),
+    ]
 }
 
 /// The document of a port, wherever it is kept.

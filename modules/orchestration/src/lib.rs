@@ -7,7 +7,7 @@
 /// What others may know.
 pub mod api {
     /// `major.minor` of this api.
-    pub const CONTRACT: &str = "1.0";
+    pub const CONTRACT: &str = "1.1";
     pub mod dtos;
     pub mod foreign;
     pub mod languages;

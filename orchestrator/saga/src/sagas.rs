@@ -170,7 +170,7 @@ impl Sagas {
         };
         let misfits = definition.misfits(&input);
         // A start that is said again is of a saga that was let in, perhaps under older rules: its owner knows.
-        if !misfits.is_empty() && !(key.is_some() && self.has_begun(saga).await?) {
+        if !misfits.is_empty() && (key.is_none() || !self.has_begun(saga).await?) {
             return Err(Error::Input(misfits));
         }
         let started = definition.begin(key.unwrap_or_else(|| saga.short()), input, by);

@@ -14,6 +14,16 @@ use std::num::NonZeroU32;
 #[serde(transparent)]
 pub struct ClientToDelivery(pub Map<String, Value>);
 
+#[cfg(feature = "schemas")]
+impl schemars::JsonSchema for ClientToDelivery {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ClientToDelivery".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        onboarding::api::dtos::form::schema::schema()
+    }
+}
+
 impl ClientToDelivery {
     /// The form as a type; answers that are not there are empty.
     pub fn form(&self) -> BriefForm {
@@ -26,6 +36,7 @@ pub const STRATEGY_APPROVED: Gate<StrategyDecision> = Gate::named("strategy-appr
 
 /// The decision: approve, or reject with a reason; a rejected strategy is written again, three times at most.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StrategyDecision {
     /// Yes or no.
@@ -40,6 +51,7 @@ pub struct StrategyDecision {
 
 /// The input of the saga `printed-proof`: what is printed, and where it goes. An empty address is the courier's to refuse.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PrintedProof {
     /// What stands on it.

@@ -3,6 +3,7 @@
 
 use super::{approve, modules};
 use crate::api::dtos::{ClientToDelivery, PrintedProof};
+use saga_core::definition::{Definition, Performer};
 use saga_core::json::Payload;
 use saga_core::laws::saga::Case;
 use saga_core::saga::{Saga, define};
@@ -27,6 +28,21 @@ fn examples_fit_their_own_doors() {
     for definition in [define::<ClientToDelivery>(), define::<PrintedProof>()] {
         assert_eq!(definition.misfits(definition.example.as_ref().unwrap()), [], "{}", definition.name);
     }
+}
+
+/// `show` and `why-stuck` print a whole command: the decision in it comes from here.
+#[test]
+fn every_gate_has_a_decision_that_fits() {
+    let gates = |definition: Definition| definition.steps().into_iter().map(|(_, step)| step.performer.clone());
+    let mut seen = 0;
+    for performer in gates(define::<ClientToDelivery>()).chain(gates(define::<PrintedProof>())) {
+        if let Performer::Gate { gate, check, example, timer: false, .. } = performer {
+            let example = Payload::parse(example.unwrap_or_else(|| panic!("{gate} has no example"))).unwrap();
+            assert_eq!(check(&example), Ok(()), "{gate}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 1);
 }
 
 /// Pointer, value, what is said of it, and the example.

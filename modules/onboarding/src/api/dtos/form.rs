@@ -4,6 +4,8 @@ use events::values::{Money, Text};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+#[cfg(feature = "schemas")]
+pub mod schema;
 pub mod values;
 
 /// `null` and absent are the same silence.
