@@ -60,6 +60,8 @@ pub struct Faults {
     pub queued: bool,
     /// Whoever is asked does it, dies before the answer is recorded, and is asked again: every command and every call.
     pub forgets: bool,
+    /// So many replies lie on the bus, and the coordinator has not come to them.
+    pub unheard: u64,
 }
 
 enum Work {
@@ -428,7 +430,7 @@ impl World {
                     // What the faults hold back still stands in the queue; everything else is delivered at once.
                     Out::AskQueue { module } => {
                         let commands = Some(if self.faults.queued { u64::MAX } else { 0 });
-                        inputs.push_back(In::Queued { module, commands });
+                        inputs.push_back(In::Queued { module, commands, unheard: self.faults.unheard });
                     }
                     Out::Tell { ticket, what } => {
                         self.told.insert(ticket, what);

@@ -110,7 +110,7 @@ impl Inner {
         desks.insert(key, Arc::clone(&desk));
         desk
     }
-    fn has_two_desks(&self, inbox: &Inbox) -> bool {
+    pub(crate) fn has_two_desks(&self, inbox: &Inbox) -> bool {
         matches!(inbox, Inbox::Replies(_)) && self.options.settings().shared_replies
     }
     pub(crate) async fn receive(&self, inbox: &Inbox, max: usize) -> Result<Vec<Delivery>, BusError> {

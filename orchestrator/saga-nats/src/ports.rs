@@ -37,9 +37,14 @@ impl Bus for Nats {
         self.inner.leave(inbox).await
     }
     async fn queued(&self, inbox: &Inbox) -> Result<u64, BusError> {
-        let wanted = crate::consume::wanted(&self.inner, inbox, Replies::default());
-        let Some(consumer) = wanted.consumer else { return Ok(0) };
-        Ok(self.inner.api.consumer(&wanted.stream, &consumer).await?.map_or(0, |info| info.queued))
+        let shared = self.inner.has_two_desks(inbox).then_some(Replies::Shared);
+        let mut queued = 0;
+        for replies in std::iter::once(Replies::Own).chain(shared) {
+            let wanted = crate::consume::wanted(&self.inner, inbox, replies);
+            let Some(consumer) = wanted.consumer else { continue };
+            queued += self.inner.api.consumer(&wanted.stream, &consumer).await?.map_or(0, |info| info.queued);
+        }
+        Ok(queued)
     }
     fn is_deaf(&self, _: &Inbox) -> bool {
         !self.inner.link.is_up()

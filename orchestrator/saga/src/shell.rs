@@ -362,7 +362,9 @@ impl Shell {
                 }
                 Out::Load { saga, after_failure } => self.load(saga, after_failure, storing),
                 Out::Perform { saga, act } => self.act(saga, act, sending),
-                Out::AskQueue { module } => sending.push(queue_of(Arc::clone(&self.bus), module).boxed()),
+                Out::AskQueue { module } => {
+                    sending.push(replies::queue_of(Arc::clone(&self.bus), module, self.group).boxed());
+                }
                 Out::Tell { ticket, what } => {
                     waiters.tell(ticket, what);
                 }
@@ -440,10 +442,4 @@ impl Shell {
         };
         sending.push(sent.boxed());
     }
-}
-
-/// How many commands of a module wait on the bus for somebody to take them.
-async fn queue_of(bus: Arc<dyn AnyBus>, module: String) -> Sent {
-    let commands = bus.queued(&Inbox::Commands(module.clone())).await;
-    Sent::Heard(In::Queued { module, commands: commands.ok() })
 }

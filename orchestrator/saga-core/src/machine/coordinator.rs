@@ -5,6 +5,7 @@
 mod fit;
 mod not_done;
 mod once;
+mod strays;
 mod tries;
 mod words;
 
@@ -15,18 +16,16 @@ use super::Machine;
 use crate::batch::EVENTS_PER_BATCH_MAX;
 use crate::codes::{self, Code};
 pub use crate::definition::Definitions;
-use crate::execution::{
-    Accepted, Act, Answering, Deed, Execution, Hearing, OrderRefused, Patience, Signal, Tries, head,
-};
+use crate::execution::{Accepted, Act, Deed, Execution, Hearing, OrderRefused, Patience, Signal, Tries};
 use crate::fact::SagaFact;
-use crate::id::{Direction, SagaId, Version};
+use crate::id::{SagaId, Version};
 use crate::journal::{Once, group_of};
-use crate::outcome::Answer;
 use crate::time::Timestamp;
 use crate::view::SagaRow;
 use once::{begun_again, once_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use strays::{count, stray};
 use tries::Room;
 
 /// 1,000,000 open sagas: some 10 GiB of state; more belong into more groups.
@@ -376,39 +375,6 @@ fn refused(code: Code, message: String) -> Told {
 fn tell(out: &mut Vec<Out>, ticket: Option<Ticket>, what: Told) {
     out.extend(ticket.map(|ticket| Out::Tell { ticket, what }));
 }
-/// Tells of strange messages that no fact keeps.
-fn count(saga: SagaId, counted: &mut u64, out: &mut Vec<Out>) {
-    let many = std::mem::take(counted);
-    if many > 0 {
-        out.push(Out::Counted { saga, many });
-    }
-}
-fn stray(saga: SagaId, signal: &Signal, ticket: Option<Ticket>, strays: &mut u32, out: &mut Vec<Out>) {
-    let what = match signal {
-        Signal::Answered { of: Answering { step, direction, .. }, answer } => {
-            let answer = match answer {
-                Answer::Done { .. } => "done",
-                Answer::Refused(_) => "refused",
-                Answer::Retry { .. } => "retry",
-            };
-            let undo = if *direction == Direction::Undo { " (undo)" } else { "" };
-            format!("{}{undo} answered {answer}", head(step))
-        }
-        Signal::Faulted { of, code, .. } => format!("{} broke: {}", head(&of.step), head(code)),
-        Signal::NothingKnown { of } => format!("{}: nothing known", head(&of.step)),
-        Signal::Ordered(_) => {
-            return tell(out, ticket, refused(codes::SAGA_NOT_FOUND, format!("there is no saga {saga}")));
-        }
-        Signal::Begun(_) | Signal::Unstorable { .. } | Signal::Due => return,
-    };
-    if *strays >= STRAYS_MAX {
-        out.push(Out::Counted { saga, many: 1 });
-        return tell(out, ticket, Told::Taken);
-    }
-    *strays += 1;
-    out.push(Out::Stray { saga, what, ticket });
-}
-
 impl Machine for Coordinator {
     type In = In;
     type Out = Out;
@@ -433,7 +399,7 @@ impl Machine for Coordinator {
             In::NotTaken { saga, step, direction, attempt, why } => {
                 self.not_taken(now, saga, (&step, direction, attempt), why);
             }
-            In::Queued { module, commands } => self.queued(now, &module, commands, out),
+            In::Queued { module, commands, unheard } => self.queued(now, &module, (commands, unheard), out),
             In::Jumped { by } => self.jumped(now, by, out),
             In::Deaf => self.hearing.deaf = true,
             In::Heard => self.heard(now),

@@ -67,7 +67,7 @@ impl Alone {
                         inputs.push_back(In::Taken { saga, step, direction, attempt });
                         acts.push(act);
                     }
-                    Out::AskQueue { module } => inputs.push_back(In::Queued { module, commands: Some(0) }),
+                    Out::AskQueue { module } => inputs.push_back(In::Queued { module, commands: Some(0), unheard: 0 }),
                     Out::Tell { .. }
                     | Out::Moved { .. }
                     | Out::Stray { .. }

@@ -134,7 +134,7 @@ impl Play {
                     }
                     Out::AskQueue { module } => {
                         let commands = if self.knows_queue { self.queue.len() as u64 } else { 0 };
-                        inputs.push_back(In::Queued { module, commands: Some(commands) });
+                        inputs.push_back(In::Queued { module, commands: Some(commands), unheard: 0 });
                     }
                     Out::Tell { what: Told::Refused(why), .. } => {
                         self.refused = Some(format!("{} {}", why.code.id, why.message));

@@ -83,6 +83,25 @@ fn patience_stands_still_while_no_reply_can_be_heard_and_begins_anew_afterwards(
 }
 
 #[test]
+fn nobody_is_silent_while_replies_lie_unheard() {
+    let mut case = ready(linear());
+    case.world.faults.silence = Some(("b".to_owned(), true));
+    case.world.faults.unheard = 1;
+    ready(case.world.run_for(6)).unwrap();
+    for _ in 0..10 {
+        case.world.let_pass(HOUR);
+        ready(case.world.run_for(1)).unwrap();
+    }
+    assert_eq!(tries(&case, "b"), 1, "the answer may be among them");
+    case.world.faults.unheard = 0;
+    case.world.let_pass(HOUR);
+    ready(case.world.run_for(1)).unwrap();
+    case.world.faults = Faults::default();
+    assert_eq!(ready(case.run()).unwrap(), SagaState::Completed);
+    assert_eq!(tries(&case, "b"), 2);
+}
+
+#[test]
 fn patience_begins_anew_after_a_takeover() {
     let mut case = ready(linear());
     case.world.faults.silence = Some(("b".to_owned(), true));

@@ -28,7 +28,7 @@ use tokio::runtime::{Builder, Runtime};
 const SAGAS: u64 = 300;
 const KILLS: u64 = 2;
 const GROUPS: u16 = 8;
-const LEASE: Duration = Duration::from_millis(1_500);
+const LEASE: Duration = Duration::from_secs(5);
 /// So many starts are asked for at once.
 const STARTERS: u64 = 32;
 /// Longer than all of it takes on a slow machine; nothing waits for its end unless it fails.
@@ -119,7 +119,7 @@ impl World {
     }
 }
 fn options(url: String) -> Options {
-    Options { urls: vec![url], ack_wait: Duration::from_secs(3), ..Options::default() }
+    Options { urls: vec![url], ack_wait: Duration::from_secs(10), ..Options::default() }
 }
 
 /// Whoever lives now; the other one is being killed, or has just begun.

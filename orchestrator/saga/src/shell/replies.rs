@@ -3,7 +3,7 @@
 use super::{Sending, Sent, Shell, Waiter, Waiters};
 use crate::groups::{Answered, Question};
 use futures::FutureExt;
-use saga_core::bus::{Delivery, Message, ReplyMessage, Says, Settle};
+use saga_core::bus::{AnyBus, Delivery, Inbox, Message, ReplyMessage, Says, Settle};
 use saga_core::execution::{Answering, Signal};
 use saga_core::id::SagaId;
 use saga_core::machine::Machine;
@@ -43,4 +43,12 @@ impl Shell {
         };
         sending.push(handed.boxed());
     }
+}
+
+/// How many commands of a module wait on the bus for somebody to take them, and how many replies for this group to hear.
+pub(super) async fn queue_of(bus: Arc<dyn AnyBus>, module: String, group: u16) -> Sent {
+    // In this order: what is answered between the two looks is found among the replies.
+    let commands = bus.queued(&Inbox::Commands(module.clone())).await.ok();
+    let unheard = bus.queued(&Inbox::Replies(group)).await.unwrap_or(0);
+    Sent::Heard(In::Queued { module, commands, unheard })
 }

@@ -224,13 +224,20 @@ impl Coordinator {
         }
     }
     /// The bus says how many commands of a module nobody has been handed: the last ones that it took. Where it cannot tell,
-    /// silence counts.
-    pub(super) fn queued(&mut self, now: Timestamp, module: &str, commands: Option<u64>, out: &mut Vec<Out>) {
+    /// silence counts. While replies lie there that were not heard, nobody is silent: this group is slow.
+    pub(super) fn queued(
+        &mut self,
+        now: Timestamp,
+        module: &str,
+        (commands, unheard): (Option<u64>, u64),
+        out: &mut Vec<Out>,
+    ) {
         let Some(room) = self.rooms.get_mut(module) else { return };
         let asking = std::mem::take(&mut room.asking);
         let most = usize::try_from(commands.unwrap_or(0)).unwrap_or(usize::MAX);
         let standing: BTreeSet<&Name> = room.taken.iter().rev().take(most).collect();
-        let (still, left): (Vec<_>, Vec<_>) = asking.into_iter().partition(|name| standing.contains(name));
+        let (still, left): (Vec<_>, Vec<_>) =
+            asking.into_iter().partition(|name| unheard > 0 || standing.contains(name));
         for (names, stays) in [(still, true), (left, false)] {
             for (saga, step, direction, attempt) in names {
                 let Some(entry) = self.sagas.get_mut(&saga) else { continue };

@@ -107,6 +107,8 @@ pub enum In {
         module: String,
         /// How many.
         commands: Option<u64>,
+        /// How many replies lie on the bus that this group has not heard yet: any of them may be the one that is missing.
+        unheard: u64,
     },
     /// Replies cannot be heard now: the patience of what was sent stands still.
     Deaf,
