@@ -170,6 +170,33 @@ fn nothing_but_anomalies_stands_behind_an_abandoned_saga() {
 }
 
 #[test]
+fn nor_behind_one_that_is_abandoned_on_its_way_back() {
+    let mut case = ready(linear());
+    ready(case.world.run()).unwrap();
+    case.world.faults.undo_silence = Some("b".to_owned());
+    case.world.order(case.saga, OrderKind::Cancel { abandon: false });
+    until(&mut case, "CompensationDispatched b");
+    let of = honest(&case, "b", Direction::Undo);
+    case.world.order(case.saga, OrderKind::Cancel { abandon: true });
+    for answer in [done("x"), refused()] {
+        tell(&mut case, of.clone(), answer);
+    }
+    ready(case.world.run()).unwrap();
+    let story = ready(case.world.story(case.saga)).unwrap();
+    let end = story.iter().position(|fact| fact == "SagaCancelled").unwrap();
+    assert_eq!(story[end + 1..], ["LateReplyRecorded b", "LateReplyRecorded b"], "{story:?}");
+}
+
+/// Only who was asked what became of a try may say that it knows nothing of it.
+#[test]
+fn nothing_known_is_no_answer_to_a_command() {
+    let (mut case, of) = asked();
+    case.world.tell(case.saga, Signal::NothingKnown { of });
+    assert_eq!(ready(case.run()).unwrap(), SagaState::Completed);
+    assert_eq!(kept(&case), ["too late"]);
+}
+
+#[test]
 fn the_same_value_in_another_text_is_the_same_answer() {
     let mut case = ready(linear());
     assert_eq!(ready(case.run()).unwrap(), SagaState::Completed);

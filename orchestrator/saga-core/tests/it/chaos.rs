@@ -2,7 +2,7 @@
 //! every saga ends, every promise holds, and what the coordinator has in memory is the fold of its log.
 
 use crate::everything::everything;
-use crate::linear::linear;
+use crate::linear::{linear, nothing_lies_there};
 use proptest::prelude::*;
 use saga_core::envelope::Actor;
 use saga_core::execution::{OrderKind, Ordered, Signal};
@@ -131,6 +131,9 @@ async fn play(mut case: Case, steps: &[&str], seed: u64, days: &[Weather]) -> Re
         let state = case.world.state(case.saga).await?;
         if state.is_end() {
             case.audited().await?;
+            if matches!(state, SagaState::Compensated | SagaState::Cancelled) {
+                nothing_lies_there(&case).await?;
+            }
             return Ok(state);
         }
         if state.needs_person() {

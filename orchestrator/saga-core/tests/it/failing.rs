@@ -4,7 +4,7 @@
 
 use crate::everything::everything;
 use crate::ledger::{Put, TakeBack, ledger};
-use crate::linear::linear;
+use crate::linear::{linear, nothing_lies_there};
 use async_trait::async_trait;
 use proptest::prelude::*;
 use saga_core::batch::{Batch, Commit};
@@ -41,6 +41,9 @@ async fn end(mut case: Case, faults: Faults) -> Result<(End, u64), String> {
     case.world.faults = Faults::default();
     case.audited().await?;
     case.world.agrees_with_its_log().await?;
+    if state == SagaState::Compensated {
+        nothing_lies_there(&case).await?;
+    }
     let mut stories: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
     for (module, log) in case.world.logs().iter().skip(1) {
         for event in log.read_log(Position::ZERO, usize::MAX).await.unwrap() {

@@ -1,14 +1,15 @@
 //! Where something begins and ends, to the microsecond and to the try: one before is not yet, one after is too many.
 #![expect(clippy::unwrap_used, reason = "what tests share speaks by panicking")]
 
-use crate::everything::{Slot, free, hold};
+use crate::everything::{Slot, everything, free, hold};
 use crate::ledger::{Put, ledger};
-use crate::linear::{Linear, linear};
+use crate::linear::{Approval, Linear, linear};
 use saga_core::definition::Definition;
 use saga_core::event::EventSet;
 use saga_core::execution::{Execution, OrderKind, Signal};
 use saga_core::fact::SagaFact;
 use saga_core::id::{Direction, Position, SagaId, StepKey};
+use saga_core::json::Payload;
 use saga_core::laws::saga::Case;
 use saga_core::outcome::{Answer, Refused};
 use saga_core::policy::{AtMost, Deadline, Retry};
@@ -136,7 +137,7 @@ fn jitter_follows_from_seed_key_and_try_and_from_nothing_else() {
     let due = |seed: u64| {
         let definition = Arc::new(define::<Linear>());
         let mut exec = Execution::new(SagaId(Uuid::from_u128(3)), Some(Arc::clone(&definition)), seed);
-        let input = saga_core::json::Payload::of(&Linear { note: 1 }).unwrap();
+        let input = Payload::of(&Linear { note: 1 }).unwrap();
         let started = definition.begin("k".to_owned(), input, None);
         exec.decide(Signal::Begun(started), STAGE_TIME);
         let decided = exec.decide(Signal::Due, STAGE_TIME.plus(Duration::from_secs(30)));
@@ -263,6 +264,21 @@ fn nothing_begins_after_a_branch_has_failed() {
             }
         }
     }
+}
+
+#[test]
+fn a_body_is_repeated_as_often_as_it_may_and_not_once_more() {
+    let mut case = ready(everything());
+    case.answer = |world, saga| {
+        let opening = ready(world.opening(saga, "approval")).unwrap();
+        let data = Payload::of(&Approval { yes: false }).unwrap();
+        world.order(saga, OrderKind::Signal { gate: "approval".to_owned(), data, opening });
+    };
+    assert_eq!(ready(case.run()).unwrap(), SagaState::Compensated);
+    let story = story(&case);
+    assert_eq!(story.iter().filter(|fact| fact.starts_with("RoundEnded")).count(), 3, "{story:#?}");
+    let tries = story.iter().filter(|fact| fact.starts_with("StepDispatched rounds#")).count();
+    assert_eq!(tries, 3, "{story:#?}");
 }
 
 /// While a saga is paused both branches are answered; what goes on afterwards sees the failure before it begins anything.

@@ -51,3 +51,14 @@ pub(crate) async fn linear() -> Case {
     let saga = world.start(&Linear { note: 7 }).unwrap();
     Case { world, saga, answer: approve }
 }
+/// S4 by what lies in the world, and not by what the engine thinks that it owes: whatever was put down was taken back.
+pub(crate) async fn nothing_lies_there(case: &saga_core::laws::saga::Case) -> Result<(), String> {
+    let mut lies = std::collections::BTreeMap::<_, i32>::new();
+    for (_, log) in case.world.logs().iter().skip(1) {
+        for event in log.read_log(saga_core::id::Position::ZERO, usize::MAX).await.unwrap() {
+            *lies.entry(event.stream).or_default() += if event.name == "PutDown" { 1 } else { -1 };
+        }
+    }
+    let left: Vec<_> = lies.into_iter().filter(|(_, many)| *many != 0).collect();
+    if left.is_empty() { Ok(()) } else { Err(format!("S4: compensated, and this still lies there: {left:?}")) }
+}
