@@ -59,6 +59,10 @@ macro_rules! uuid_newtype {
 macro_rules! __uuid_schema {
     ($name:ident, $doc:expr) => {
         impl $crate::schemars::JsonSchema for $name {
+            /// An id of which nothing is said is shown where it stands, as the UUID that it is.
+            fn inline_schema() -> bool {
+                $doc.is_empty()
+            }
             fn schema_name() -> ::std::borrow::Cow<'static, str> {
                 stringify!($name).into()
             }
