@@ -214,8 +214,8 @@ pub async fn survives_every<F: Future<Output = Case>>(nth: usize, make: impl Fn(
                 break;
             }
         }
-        for (every, fate) in [2, 3, 4].into_iter().flat_map(|every| Fate::ALL.map(|fate| (every, fate))) {
-            let fates = Fates::Every(every, fate);
+        for fate in Fate::ALL {
+            let fates = Fates::Every(2, fate);
             let facts = Faults { facts: fates, ..refused_at(refuse.clone()) };
             let deeds = Faults { deeds: fates, ..refused_at(refuse.clone()) };
             for faults in [Faults { late: true, ..facts.clone() }, facts, deeds] {
