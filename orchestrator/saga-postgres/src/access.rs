@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 pub(crate) use saga_core::bus::PREFIX;
 /// The role that reads every schema of a system and writes nothing is called `<prefix>_auditor`.
 const AUDITOR: &str = "auditor";
+/// The schema by which migrations take turns is called `<prefix>_migration`.
+const MIGRATION: &str = "migration";
 /// 63 bytes: what PostgreSQL keeps of a name, also of a connection's.
 const KEPT_BYTES_MAX: usize = 63;
 /// The longest name made here adds `_owner` to prefix and module.
@@ -102,6 +104,10 @@ impl fmt::Debug for Credentials {
 pub fn auditor(prefix: &str) -> String {
     format!("{prefix}_{AUDITOR}")
 }
+/// The name of the schema by which the migrations of a system take turns.
+pub(crate) fn turns(prefix: &str) -> String {
+    format!("{prefix}_{MIGRATION}")
+}
 /// Where the password of a role is kept.
 pub(crate) fn password_file(folder: &Path, role: &str) -> PathBuf {
     folder.join(format!("{role}.password"))
@@ -130,6 +136,11 @@ impl Names {
         }
         if module == AUDITOR {
             return Err(format!("{AUDITOR:?} is the name of the role that reads everything, and of no module"));
+        }
+        if module == MIGRATION {
+            return Err(format!(
+                "{MIGRATION:?} is the name of the schema that migrations take turns by, and of no module"
+            ));
         }
         let name = format!("{prefix}_{module}");
         if prefix.is_empty() || prefix.starts_with("pg") || !prefix.bytes().all(legal) || name.len() > NAME_BYTES_MAX {
@@ -167,9 +178,15 @@ mod tests {
     #[test]
     fn names_are_checked_before_they_reach_sql() {
         assert_eq!(Names::of("aicmo", "qc").map(|names| names.owner), Ok("aicmo_qc_owner".to_owned()));
-        for (prefix, module) in
-            [("aicmo", ""), ("aicmo", "a\"b"), ("", "qc"), ("pg_x", "qc"), ("aicmo", "QC"), ("aicmo", AUDITOR)]
-        {
+        for (prefix, module) in [
+            ("aicmo", ""),
+            ("aicmo", "a\"b"),
+            ("", "qc"),
+            ("pg_x", "qc"),
+            ("aicmo", "QC"),
+            ("aicmo", AUDITOR),
+            ("aicmo", MIGRATION),
+        ] {
             assert!(Names::of(prefix, module).is_err(), "{prefix} {module}");
         }
         assert!(Names::of("aicmo", &"x".repeat(60)).is_err());

@@ -31,7 +31,7 @@ mod tail;
 pub use access::{Credentials, auditor};
 pub use copy::{Copied, CopyError, copy};
 pub use floor::{Floor, checkpoint};
-pub use migrate::{MigrateError, Migrated, Migration, migrate};
+pub use migrate::{MigrateError, Migrated, Migration, migrate, roles_sql};
 pub use remove::remove;
 pub use store::PostgresStore;
 pub use stores::PostgresStores;

@@ -6,7 +6,7 @@
 mod password;
 mod scram;
 
-use crate::access::{Names, PREFIX, auditor, quoted};
+use crate::access::{Names, PREFIX, quoted, turns};
 use crate::address::options_of;
 use crate::fault::distrust;
 use password::Password;
@@ -130,6 +130,7 @@ pub async fn migrate(admin_url: &str, modules: &[&str], how: &Migration) -> Resu
     let mut done = Vec::with_capacity(modules.len());
     for module in modules {
         let names = Names::of(&how.prefix, module).map_err(MigrateError::Name)?;
+        turn(&mut connection, &how.prefix).await?;
         done.extend(one(&mut connection, module, &names, how, MIGRATIONS, usize::MAX).await?);
     }
     connection.close().await.ok();
@@ -141,6 +142,9 @@ pub async fn migrate(admin_url: &str, modules: &[&str], how: &Migration) -> Resu
 pub async fn migrate_killed_after(admin_url: &str, module: &str, how: &Migration, statements: usize) -> bool {
     let Ok(mut connection) = PgConnection::connect(admin_url).await else { return false };
     let Ok(names) = Names::of(&how.prefix, module) else { return false };
+    if turn(&mut connection, &how.prefix).await.is_err() {
+        return false;
+    }
     let killed = matches!(one(&mut connection, module, &names, how, MIGRATIONS, statements).await, Ok(None));
     connection.close_hard().await.ok();
     killed
@@ -151,6 +155,7 @@ pub async fn migrate_killed_after(admin_url: &str, module: &str, how: &Migration
 pub async fn migrate_as_of(admin_url: &str, module: &str, how: &Migration, known: usize) -> Option<Migrated> {
     let mut connection = PgConnection::connect(admin_url).await.ok()?;
     let names = Names::of(&how.prefix, module).ok()?;
+    turn(&mut connection, &how.prefix).await.ok()?;
     one(&mut connection, module, &names, how, MIGRATIONS.get(..known)?, usize::MAX).await.ok()?
 }
 
@@ -164,9 +169,9 @@ async fn one(
     statements_max: usize,
 ) -> Result<Option<Migrated>, MigrateError> {
     run(connection, "BEGIN").await?;
-    // Advisory locks are of one database, roles of all of them; what a migration in another database creates in this
+    // The lock is of one database, roles are of all of them; what a migration in another database creates in this
     // moment is met by the checks of each statement.
-    run(connection, "SELECT pg_advisory_xact_lock(7381240152)").await?;
+    run(connection, &format!("LOCK TABLE {}.turn IN ACCESS EXCLUSIVE MODE", quoted(&turns(&how.prefix)))).await?;
     let role: Option<i32> = ask(connection, "SELECT 1 FROM pg_roles WHERE rolname = $1", &names.role).await?;
     let there: Option<i32> =
         ask(connection, "SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = 'es_meta'", &names.schema)
@@ -183,10 +188,10 @@ async fn one(
         run(connection, "ROLLBACK").await?;
         return Err(MigrateError::Newer { schema: names.schema.clone(), found, known });
     }
-    let auditor = auditor(&how.prefix);
-    let audits: Option<i32> = ask(connection, "SELECT 1 FROM pg_roles WHERE rolname = $1", &auditor).await?;
+    let auditor = &names.auditor;
+    let audits: Option<i32> = ask(connection, "SELECT 1 FROM pg_roles WHERE rolname = $1", auditor).await?;
     let mut passwords = Vec::new();
-    for (role, known) in [(&names.role, role.is_some()), (&auditor, audits.is_some())] {
+    for (role, known) in [(&names.role, role.is_some()), (auditor, audits.is_some())] {
         let Some(folder) = &how.passwords else { continue };
         passwords.extend(Password::of(folder, role, known)?.map(|password| (role.as_str(), password)));
     }
@@ -202,6 +207,20 @@ async fn one(
         password.keep()?;
     }
     Ok(Some(Migrated { module: module.to_owned(), schema: names.schema.clone(), from, to: known }))
+}
+
+/// Makes what migrations take turns by: a table that only administrators can lock. An advisory lock could be held by anybody who
+/// logs in.
+async fn turn(connection: &mut PgConnection, prefix: &str) -> Result<(), MigrateError> {
+    let schema = quoted(&turns(prefix));
+    for what in [format!("CREATE SCHEMA {schema}"), format!("CREATE TABLE {schema}.turn ()")] {
+        // Somebody else makes it in this moment, or has.
+        let sql = format!(
+            "DO $$ BEGIN {what}; EXCEPTION WHEN duplicate_schema OR duplicate_table OR unique_violation THEN NULL; END $$"
+        );
+        run(connection, &sql).await?;
+    }
+    Ok(())
 }
 
 async fn run(connection: &mut PgConnection, sql: &str) -> Result<(), MigrateError> {
@@ -227,37 +246,63 @@ fn script(
     passwords: &[(&str, Password)],
 ) -> Vec<String> {
     let (schema, role, owner) = (quoted(&names.schema), quoted(&names.role), quoted(&names.owner));
-    let auditor = auditor(&how.prefix);
-    let mut script = vec![
+    let auditor = quoted(&names.auditor);
+    let mut script = roles(names);
+    script.extend([
+        format!("SET LOCAL ROLE {owner}"),
+        // Functions keep this search path for ever: temporary things of a caller are looked at last.
+        format!("SET LOCAL search_path = {schema}, pg_temp"),
+    ]);
+    let applied = usize::try_from(from.unwrap_or(0)).unwrap_or(usize::MAX);
+    for (number, migration) in (1..).zip(migrations).skip(applied) {
+        script.push((*migration).to_owned());
+        script.push(format!("UPDATE es_meta SET schema_version = {number} WHERE id = 1"));
+    }
+    script.extend(rights(&schema, &role, &auditor));
+    script.push("RESET ROLE".to_owned());
+    script.extend(database(names, how));
+    let tell =
+        |(role, password): &(&str, Password)| format!("ALTER ROLE {} PASSWORD '{}'", quoted(role), password.verifier());
+    script.extend(passwords.iter().map(tell));
+    script
+}
+/// The roles of a module, and its schema.
+fn roles(names: &Names) -> Vec<String> {
+    let (schema, owner) = (quoted(&names.schema), quoted(&names.owner));
+    vec![
         // The owner of the objects cannot log in, and the role that logs in owns nothing: not even by mistake can a module
         // change its tables, or write to the log by another way than the functions.
         create_role(&names.owner, "NOLOGIN NOINHERIT"),
         create_role(&names.role, "LOGIN NOINHERIT"),
         // One for all schemas of a system: whoever checks the logs needs no module's password, and can change nothing.
-        create_role(&auditor, "LOGIN NOINHERIT"),
+        create_role(&names.auditor, "LOGIN NOINHERIT"),
         // An administrator who is no superuser must belong to a role to create something for it.
         format!(
             "DO $$ BEGIN IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN \
              EXECUTE 'GRANT {owner} TO ' || quote_ident(current_user); END IF; END $$"
         ),
         format!("CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {owner}"),
-        format!("SET LOCAL ROLE {owner}"),
-        // Functions keep this search path for ever: temporary things of a caller are looked at last.
-        format!("SET LOCAL search_path = {schema}, pg_temp"),
-    ];
-    let applied = usize::try_from(from.unwrap_or(0)).unwrap_or(usize::MAX);
-    for (number, migration) in (1..).zip(migrations).skip(applied) {
-        script.push((*migration).to_owned());
-        script.push(format!("UPDATE es_meta SET schema_version = {number} WHERE id = 1"));
-    }
-    script.extend(rights(&schema, &role, &quoted(&auditor)));
-    script.push("RESET ROLE".to_owned());
-    script.extend(database(names, how, &quoted(&auditor)));
-    let tell =
-        |(role, password): &(&str, Password)| format!("ALTER ROLE {} PASSWORD '{}'", quoted(role), password.verifier());
-    script.extend(passwords.iter().map(tell));
-    script
+    ]
 }
+
+/// The roles and rights that [`migrate`] gives these modules in a database, as a script for whoever wants to read them, or to
+/// run them by hand before: `migrate` then makes the tables and the rights in them, and changes nothing of this. Without
+/// passwords.
+///
+/// # Errors
+/// The name of a module or the prefix cannot be one in a database.
+pub fn roles_sql(modules: &[&str], how: &Migration) -> Result<String, MigrateError> {
+    let mut script: Vec<String> = Vec::new();
+    for module in modules {
+        let names = Names::of(&how.prefix, module).map_err(MigrateError::Name)?;
+        let statements = roles(&names).into_iter().chain(database(&names, how));
+        // What is of the whole database stands there once.
+        let fresh: Vec<String> = statements.filter(|statement| !script.contains(statement)).collect();
+        script.extend(fresh);
+    }
+    Ok(script.iter().map(|statement| format!("{statement};\n")).collect())
+}
+
 fn create_role(name: &str, attributes: &str) -> String {
     let (quoted, literal) = (quoted(name), name.replace('\'', "''"));
     format!(
@@ -278,9 +323,17 @@ fn rights(schema: &str, role: &str, auditor: &str) -> Vec<String> {
         format!("GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {auditor}"),
     ]
 }
+/// What makes a large object: it would belong to the role that made it, outside of every schema. Only whoever owns these functions
+/// can take them away, which is the superuser.
+const LARGE_OBJECTS: &str = "DO $$ DECLARE f regprocedure; BEGIN \
+     IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN \
+     FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace \
+     AND proname IN ('lo_creat', 'lo_create', 'lo_from_bytea') LOOP \
+     EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f); END LOOP; END IF; END $$";
+
 /// The rights of a module and of the auditor in the database: they connect, and that is all.
-fn database(names: &Names, how: &Migration, auditor: &str) -> Vec<String> {
-    let role = quoted(&names.role);
+fn database(names: &Names, how: &Migration) -> Vec<String> {
+    let (role, auditor) = (quoted(&names.role), quoted(&names.auditor));
     let each = |sql: &str| format!("DO $$ BEGIN EXECUTE format('{sql}', current_database()); END $$");
     let mut script = vec![
         each("REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC"),
@@ -288,6 +341,7 @@ fn database(names: &Names, how: &Migration, auditor: &str) -> Vec<String> {
         // For people who log in by hand; our own connections say it themselves.
         each(&format!("ALTER ROLE {role} IN DATABASE %I SET search_path = {}", quoted(&names.schema))),
         "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned(),
+        LARGE_OBJECTS.to_owned(),
     ];
     script.extend(how.connections_max.map(|most| format!("ALTER ROLE {role} CONNECTION LIMIT {most}")));
     script

@@ -43,3 +43,14 @@ UNION ALL SELECT concat('role ', rolname, CASE WHEN rolcanlogin THEN ' logs in' 
   FROM roles
 UNION ALL SELECT concat('membership of ', pg_get_userbyid(member), ' in ', pg_get_userbyid(roleid))
   FROM pg_auth_members WHERE pg_get_userbyid(member) IN ($1, $2, $3) OR pg_get_userbyid(roleid) IN ($1, $3)
+UNION ALL SELECT concat('grant of ', lower(privilege_type), ' on the database to ',
+                        CASE grantee WHEN 0 THEN 'everybody' ELSE pg_get_userbyid(grantee)::text END,
+                        CASE WHEN is_grantable THEN ' to give away' END)
+  FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
+  WHERE datname = current_database() AND (grantee = 0 OR grantee IN (SELECT oid FROM roles))
+UNION ALL SELECT concat('grant of ', lower(privilege_type), ' on what is made later',
+                        CASE WHEN defaclnamespace = 0 THEN ' anywhere' END, ' (', defaclobjtype, ') to ',
+                        CASE grantee WHEN 0 THEN 'everybody' ELSE pg_get_userbyid(grantee)::text END)
+  FROM pg_default_acl, aclexplode(defaclacl)
+  WHERE grantee <> defaclrole AND (defaclnamespace IN (SELECT oid FROM n)
+    OR (defaclnamespace = 0 AND defaclrole IN (SELECT nspowner FROM n)))

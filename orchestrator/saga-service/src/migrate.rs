@@ -6,7 +6,7 @@ use crate::modules::{Replaced, modules};
 use saga::{FreshIds, JOURNAL, SystemClock};
 use saga_core::journal::regroup as regroup_sagas;
 use saga_core::ports::{Clock, Ids};
-use saga_postgres::{Copied, Migrated, Migration, migrate};
+use saga_postgres::{Copied, Migrated, Migration, migrate, roles_sql};
 use saga_sqlite::SqliteStores;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -28,6 +28,18 @@ pub async fn run(
     }
     let done = migrate(admin_url, &wanted, &how).await.map_err(|why| chain(&why))?;
     Ok(done.iter().map(line).collect())
+}
+
+/// What the script of roles says of itself.
+const HEAD: &str = "-- The roles of this system in PostgreSQL, their schemas, and what they may do in the database: what `sagactl store migrate`\n\
+-- makes before the tables. Made by `sagactl config postgres-roles`, not by hand. Run by a superuser in the database of the\n\
+-- installation, or not at all: store migrate does all of it. Roles have no password here; store migrate gives them one.\n";
+
+/// The roles and rights of every module as a script; an error says which name is wrong.
+pub fn roles(config: &Config) -> Result<String, String> {
+    let every: Vec<&str> = modules(Path::new(""), Replaced::default()).iter().map(|module| module.name).collect();
+    let how = Migration::default().with_prefix(config.database_prefix());
+    roles_sql(&every, &how).map(|script| format!("{HEAD}{script}")).map_err(|why| chain(&why))
 }
 
 fn line(done: &Migrated) -> String {

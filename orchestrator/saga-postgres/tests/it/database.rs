@@ -58,6 +58,13 @@ impl Database {
         let make = format!("CREATE DATABASE {name} TEMPLATE template");
         let mut admin = PgConnection::connect(&server.url("postgres")).await.unwrap();
         sqlx::raw_sql(AssertSqlSafe(make)).execute(&mut admin).await.unwrap();
+        // Rights in a database are the only thing that a copy of one does not have.
+        let roles: Vec<String> = MODULES.iter().chain(&["auditor"]).map(|module| format!("aicmo_{module}")).collect();
+        let rights = format!(
+            "REVOKE CONNECT, TEMPORARY ON DATABASE {name} FROM PUBLIC; GRANT CONNECT ON DATABASE {name} TO {}",
+            roles.join(", ")
+        );
+        sqlx::raw_sql(AssertSqlSafe(rights)).execute(&mut admin).await.unwrap();
         Self { server: Arc::clone(server), name }
     }
     /// On a server where nobody else has a transaction open, not even the server itself: the oldest open transaction is

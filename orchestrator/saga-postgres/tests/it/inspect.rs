@@ -50,6 +50,27 @@ async fn every_tamper_with_a_schema_is_a_flaw() {
         ("CREATE RULE r AS ON INSERT TO aicmo_m.es_inbox DO INSTEAD NOTHING", "rule es_inbox r"),
         ("ALTER TABLE aicmo_m.es_events OWNER TO aicmo_n", "relation es_events of kind r of aicmo_n"),
         ("ALTER TABLE aicmo_m.es_inbox ALTER COLUMN epoch DROP NOT NULL", "column es_inbox.epoch"),
+        (
+            "ALTER DEFAULT PRIVILEGES FOR ROLE aicmo_m_owner IN SCHEMA aicmo_m GRANT SELECT ON TABLES TO aicmo_n",
+            "grant of select on what is made later (r) to aicmo_n",
+        ),
+        (
+            "ALTER DEFAULT PRIVILEGES FOR ROLE aicmo_m_owner GRANT SELECT ON TABLES TO aicmo_n",
+            "grant of select on what is made later anywhere (r) to aicmo_n",
+        ),
+        (
+            "DO $$ BEGIN EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO PUBLIC', current_database()); END $$",
+            "grant of temporary on the database to everybody",
+        ),
+        (
+            "DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO aicmo_m', current_database()); END $$",
+            "grant of create on the database to MODULE",
+        ),
+        (
+            "DO $$ BEGIN EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM aicmo_auditor, aicmo_m', current_database()); \
+             EXECUTE format('GRANT CONNECT ON DATABASE %I TO PUBLIC', current_database()); END $$",
+            "grant of connect on the database to AUDITOR",
+        ),
     ];
     for (tamper, found) in table {
         let database = Database::new().await;

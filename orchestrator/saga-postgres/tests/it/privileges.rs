@@ -1,10 +1,11 @@
 //! No module can touch another module's things, nor go around the functions of its own, whatever it says to the server.
 
-use crate::database::{Database, MODULES, append, clock, passwords};
+use crate::database::{Database, MODULES, append, clock, migration, passwords, server};
 use saga_core::batch::Commit;
+use saga_core::export::Inspect;
 use saga_core::id::Position;
 use saga_core::ports::{EventStore, Tail};
-use saga_postgres::PostgresStores;
+use saga_postgres::{Credentials, Migration, PostgresStores, migrate, roles_sql};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use std::str::FromStr;
@@ -124,6 +125,13 @@ async fn a_module_writes_through_its_functions_only() {
         "ALTER ROLE aicmo_m SUPERUSER",
         "SET session_replication_role = replica",
         "COPY es_head TO '/tmp/x'",
+        "CREATE TEMPORARY TABLE t (a INT)",
+        "SELECT lo_create(0)",
+        "SELECT lo_creat(-1)",
+        "SELECT lo_from_bytea(0, 'x')",
+        "LOCK TABLE aicmo_migration.turn IN ACCESS SHARE MODE",
+        "SELECT * FROM aicmo_migration.turn",
+        "CREATE TABLE aicmo_migration.x (a INT)",
     ] {
         refused(&mut session, sql).await;
     }
@@ -225,4 +233,53 @@ async fn the_auditor_reads_every_schema_and_writes_nothing() {
     assert!(tried > 150, "{tried}");
     audits.close().await;
     stores.close().await;
+}
+
+#[tokio::test]
+async fn no_module_can_keep_a_migration_waiting() {
+    let database = Database::new().await;
+    let mut session = login(&database, "m").await;
+    // The lock that migrations of before took, which everybody who logs in may hold.
+    sqlx::raw_sql("SELECT pg_advisory_lock(7381240152)").execute(&mut session).await.unwrap();
+    let done = migrate(&database.server.url(&database.name), &["m", "n"], &migration(&database.server)).await.unwrap();
+    assert!(done.len() == 2 && done.iter().all(|done| done.from == Some(done.to)), "{done:?}");
+    session.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_announces_what_is_not_there_only_makes_others_look() {
+    // A server has no right by which announcing could be forbidden.
+    let database = Database::new().await;
+    let stores = database.stores();
+    let store = stores.open_store("n").await.unwrap();
+    let grown = store.grown(Position::ZERO);
+    let mut session = login(&database, "m").await;
+    sqlx::raw_sql("NOTIFY es_aicmo_n, '99'").execute(&mut session).await.unwrap();
+    let answer = store.commit(append("a", 0, [1])).await;
+    assert!(matches!(answer, Commit::Ok(_)), "{answer:?}");
+    assert_eq!(grown.await, Position(1), "it comes when there is something");
+    stores.close().await;
+}
+
+#[tokio::test]
+async fn the_roles_that_are_printed_are_those_that_are_made() {
+    let server = server().await;
+    let how = Migration::default().with_prefix("told").with_password_folder(passwords(server));
+    server.run("postgres", "CREATE DATABASE told");
+    let script = roles_sql(&["m", "n"], &how).unwrap();
+    // By hand first, and again afterwards: a migration between finds everything, and nothing is changed by the second time.
+    server.run("told", &script);
+    let done = migrate(&server.url("told"), &["m", "n"], &how).await.unwrap();
+    assert!(done.iter().all(|done| done.from.is_none()), "{done:?}");
+    let flaws = async || {
+        let credentials = Credentials::of_url(&server.url("told")).unwrap().with_prefix("told");
+        let credentials = credentials.with_password_folder(passwords(server)).as_auditor();
+        let stores = PostgresStores::new(credentials, clock());
+        let flaws = stores.open_store("m").await.unwrap().flaws().await.unwrap();
+        stores.close().await;
+        flaws
+    };
+    assert_eq!(flaws().await, Vec::new());
+    server.run("told", &script);
+    assert_eq!(flaws().await, Vec::new());
 }

@@ -54,6 +54,12 @@ pub enum ConfigCommand {
         #[arg(long, value_name = "FILE", default_value = "sagactl.toml")]
         config: PathBuf,
     },
+    /// Print the roles of a PostgreSQL database and what they may do, as store migrate makes them
+    PostgresRoles {
+        /// Take the prefix of names from this configuration
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// Print the accounts of a NATS server: one for each module, which reaches nothing of another's
     NatsAccounts {
         /// Take the prefix of subjects from this configuration
@@ -105,6 +111,11 @@ pub async fn verify_folder(data: &Path, at_rest: bool) -> Result<Verdicts, Failu
 pub fn config(command: &ConfigCommand, out: &mut Out) -> Result<Exit, Failure> {
     let file = match command {
         ConfigCommand::Check { config } => config,
+        ConfigCommand::PostgresRoles { config } => {
+            let config = config.as_ref().map_or_else(|| Ok(Config::default()), |file| load(file))?;
+            out.data(&saga_service::migrate::roles(&config).map_err(|why| Failure::new(codes::CONFIG, why))?)?;
+            return Ok(Exit::DONE);
+        }
         ConfigCommand::NatsAccounts { config, publisher, reader } => {
             let config = config.as_ref().map_or_else(|| Ok(Config::default()), |file| load(file))?;
             let others = Others { publishers: publisher.clone(), readers: reader.iter().cloned().collect() };

@@ -55,6 +55,15 @@ fn the_shipped_accounts_are_what_the_program_prints() {
     }
 }
 
+#[test]
+fn the_shipped_roles_are_what_the_program_prints() {
+    let folder = TempDir::new().unwrap();
+    let (exit, said, errors) = sagactl(folder.path(), &["config", "postgres-roles"]);
+    assert_eq!((exit, errors.as_str()), (0, ""));
+    let shipped = include_str!("../../../../deploy/postgres/roles.sql");
+    assert!(said == shipped, "sagactl config postgres-roles > deploy/postgres/roles.sql");
+}
+
 /// Every process of the system, each with its own log.
 struct System {
     folder: TempDir,
