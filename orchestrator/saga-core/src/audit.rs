@@ -53,6 +53,8 @@ pub struct Audit {
     settled: Option<BTreeMap<SagaId, usize>>,
     owed: Vec<agreement::Owed>,
     inboxes: BTreeMap<String, BTreeMap<StepKey, agreement::Deed>>,
+    /// Deeds whose row in an inbox cannot be read.
+    illegible: BTreeSet<StepKey>,
     absent: BTreeMap<String, agreement::Absent>,
     commands: BTreeMap<String, BTreeSet<&'static str>>,
     /// Whether the coordinator's own log is among what was read.
@@ -75,6 +77,7 @@ impl Audit {
             settled: None,
             owed: Vec::new(),
             inboxes: BTreeMap::new(),
+            illegible: BTreeSet::new(),
             absent: BTreeMap::new(),
             commands: BTreeMap::new(),
             judged_by_facts: true,

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Stands between a caller and a store. Writers can be changed; reads pass on as they are, or do not work. It promises what
-/// the store behind it promises, except for what it changes.
+/// Stands between a caller and a store. Writers can be changed, and what stands beside a log; other reads pass on as they are, or
+/// do not work. It promises what the store behind it promises, except for what it changes.
 #[async_trait]
 pub trait Between: Send + Sync {
     /// Who answers: asked once for each call.
@@ -27,6 +27,10 @@ pub trait Between: Send + Sync {
     /// As [`EventStore::commit`].
     async fn commit(&self, batch: Batch) -> Commit {
         self.store().commit(batch).await
+    }
+    /// As [`Export::rows`].
+    async fn rows(&self, part: Part, after: Option<&Row>, limit: usize) -> Result<Vec<Row>, ReadError> {
+        self.store().rows(part, after, limit).await
     }
     /// As [`Leases::lease`].
     async fn lease(&self, owner: Uuid, claim: &Claim, ttl: Duration) -> Result<Vec<Lease>, ReadError> {
@@ -122,7 +126,7 @@ impl<B: Between> Leases for Passing<B> {
 #[async_trait]
 impl<B: Between> Export for Passing<B> {
     async fn rows(&self, part: Part, after: Option<&Row>, limit: usize) -> Result<Vec<Row>, ReadError> {
-        self.0.store().rows(part, after, limit).await
+        self.0.rows(part, after, limit).await
     }
 }
 #[async_trait]

@@ -2,8 +2,11 @@
 //! compares; and what only a store itself can say of how it is kept.
 
 use crate::batch::{Blob, DocumentWrite, Fence, InboxEntry, Mark, Snapshot};
+use crate::envelope::sha256;
 use crate::ports::ReadError;
 use async_trait::async_trait;
+use std::collections::BTreeSet;
+use std::fmt;
 
 /// The parts of a store beside its log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,49 @@ pub enum Row {
     Snapshot(Snapshot),
     /// The newest epoch of a scope.
     Fence(Fence),
+    /// One that is there and cannot be read. Those behind it can.
+    Damaged(Damaged),
+}
+
+/// A row that nobody can have written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damaged {
+    /// Its key, in the order of its columns: where the next page begins.
+    pub key: Vec<Cell>,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// One value of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cell {
+    /// An id or a hash.
+    Bytes(Vec<u8>),
+    /// A name.
+    Text(String),
+    /// A version.
+    Number(i64),
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // An id as people know it.
+            Cell::Bytes(bytes) => match uuid::Uuid::from_slice(bytes) {
+                Ok(id) => write!(f, "{id}"),
+                Err(_) => bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
+            },
+            Cell::Text(text) => f.write_str(text),
+            Cell::Number(number) => write!(f, "{number}"),
+        }
+    }
+}
+
+impl fmt::Display for Damaged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<String> = self.key.iter().map(ToString::to_string).collect();
+        f.write_str(&words.join(" "))
+    }
 }
 
 impl Row {
@@ -57,7 +103,27 @@ impl Row {
             Row::Blob(blob) => blob.sha256.to_vec(),
             Row::Snapshot(snapshot) => snapshot.stream.as_str().as_bytes().to_vec(),
             Row::Fence(fence) => fence.scope.clone().into_bytes(),
+            Row::Damaged(damaged) => {
+                let bytes = |cell: &Cell| match cell {
+                    Cell::Bytes(bytes) => bytes.clone(),
+                    Cell::Text(text) => text.clone().into_bytes(),
+                    Cell::Number(number) => number.to_be_bytes().to_vec(),
+                };
+                damaged.key.iter().flat_map(bytes).collect()
+            }
         }
+    }
+}
+
+/// The rows at the ends of pages. In a damaged index the row behind the last one may be one that was read before: then there is
+/// no end, and whoever reads has to notice it.
+#[derive(Debug, Default)]
+pub struct Ends(BTreeSet<[u8; 32]>);
+
+impl Ends {
+    /// Whether a page ends with a row with which none has ended yet.
+    pub fn is_new(&mut self, row: &Row) -> bool {
+        self.0.insert(sha256(format!("{row:?}").as_bytes()))
     }
 }
 
@@ -82,6 +148,7 @@ pub trait Inspect: Send + Sync {
 /// everybody from writing.
 #[async_trait]
 pub trait Export: Send + Sync {
-    /// A page of a part in the order of its keys, strictly after a row of an earlier page, at most `limit`.
+    /// A page of a part in the order of its keys, strictly after a row of an earlier page, at most `limit`. A row that is no such
+    /// row is part of the page as [`Row::Damaged`]; only where not even its key can be read, the page is an error.
     async fn rows(&self, part: Part, after: Option<&Row>, limit: usize) -> Result<Vec<Row>, ReadError>;
 }

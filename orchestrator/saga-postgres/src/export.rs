@@ -4,12 +4,13 @@ use crate::decode::{self, BoxError, DOCUMENT_COLUMNS, INBOX_COLUMNS};
 use crate::store::PostgresStore;
 use async_trait::async_trait;
 use saga_core::batch::{Blob, DocumentWrite, Fence, InboxEntry, Mark, Snapshot};
-use saga_core::export::{Export, Part, Row};
+use saga_core::export::{Cell, Damaged, Export, Part, Row};
 use saga_core::id::{Direction, Epoch, Position, StreamId, Version};
 use saga_core::json::Payload;
 use saga_core::ports::ReadError;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Arguments as _, AssertSqlSafe, Row as _};
+use uuid::Uuid;
 
 #[async_trait]
 impl Export for PostgresStore {
@@ -21,7 +22,9 @@ impl Export for PostgresStore {
         bound.map_err(|why| ReadError::Unavailable(format!("{}: {why}", self.place)))?;
         let rows = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(&self.readers).await;
         let rows = rows.map_err(|error| self.failed(&error))?;
-        rows.iter().map(|row| decode::at(|| table.to_owned(), read(row))).collect()
+        rows.iter()
+            .map(|row| read(row).or_else(|why| decode::at(|| table.to_owned(), damaged(part, row, &why))))
+            .collect()
     }
 }
 
@@ -65,11 +68,36 @@ fn bind(arguments: &mut PgArguments, row: &Row) -> Result<(), BoxError> {
         Row::Blob(blob) => arguments.add(blob.sha256.as_slice()),
         Row::Snapshot(snapshot) => arguments.add(snapshot.stream.as_str()),
         Row::Fence(fence) => arguments.add(fence.scope.as_str()),
+        Row::Damaged(damaged) => damaged.key.iter().try_for_each(|cell| match cell {
+            // Ids are of a type of their own here.
+            Cell::Bytes(bytes) => match Uuid::from_slice(bytes) {
+                Ok(id) => arguments.add(id),
+                Err(_) => arguments.add(bytes.as_slice()),
+            },
+            Cell::Text(text) => arguments.add(text.as_str()),
+            Cell::Number(number) => arguments.add(i32::try_from(*number)?),
+        }),
     }
 }
 
 fn number(row: &PgRow, column: usize) -> Result<u64, BoxError> {
     Ok(u64::try_from(row.try_get::<i64, _>(column)?)?)
+}
+/// A row that cannot be read, by its key; an error when not even that can be.
+fn damaged(part: Part, row: &PgRow, why: &BoxError) -> Result<Row, BoxError> {
+    let id = |column: &str| Ok::<_, BoxError>(Cell::Bytes(row.try_get::<Uuid, _>(column)?.into_bytes().to_vec()));
+    let text = |column: &str| Ok::<_, BoxError>(Cell::Text(row.try_get(column)?));
+    let key = match part {
+        Part::Inbox => vec![id("saga")?, id("key")?],
+        Part::Marks => vec![text("consumer")?],
+        Part::Documents => {
+            vec![text("projection")?, Cell::Number(row.try_get::<i32, _>("version")?.into()), text("key")?]
+        }
+        Part::Blobs => vec![Cell::Bytes(row.try_get("sha256")?)],
+        Part::Snapshots => vec![text("stream")?],
+        Part::Fences => vec![text("scope")?],
+    };
+    Ok(Row::Damaged(Damaged { key, why: why.to_string() }))
 }
 fn inbox(row: &PgRow) -> Result<Row, BoxError> {
     let ((saga, key), remembered) = decode::remembered(row)?;

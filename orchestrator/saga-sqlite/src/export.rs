@@ -4,7 +4,7 @@ use crate::decode::{self, DOCUMENT_COLUMNS, INBOX_COLUMNS};
 use crate::store::SqliteStore;
 use async_trait::async_trait;
 use saga_core::batch::{Blob, DocumentWrite, Fence, InboxEntry, Mark, Snapshot};
-use saga_core::export::{Export, Part, Row};
+use saga_core::export::{Cell, Damaged, Export, Part, Row};
 use saga_core::id::{Direction, Epoch, Position, StreamId, Version};
 use saga_core::json::Payload;
 use saga_core::ports::ReadError;
@@ -23,7 +23,9 @@ impl Export for SqliteStore {
         bound.map_err(|why| ReadError::Unavailable(format!("{}: {why}", self.place)))?;
         let rows = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(&self.readers).await;
         let rows = rows.map_err(|error| self.failed(&error))?;
-        rows.iter().map(|row| decode::at(|| table.to_owned(), read(row))).collect()
+        rows.iter()
+            .map(|row| read(row).or_else(|why| decode::at(|| table.to_owned(), damaged(part, row, &why))))
+            .collect()
     }
 }
 
@@ -64,9 +66,28 @@ fn bind(arguments: &mut SqliteArguments, row: &Row) -> Result<(), BoxError> {
         Row::Blob(blob) => arguments.add(blob.sha256.as_slice()),
         Row::Snapshot(snapshot) => arguments.add(snapshot.stream.as_str()),
         Row::Fence(fence) => arguments.add(fence.scope.as_str()),
+        Row::Damaged(damaged) => damaged.key.iter().try_for_each(|cell| match cell {
+            Cell::Bytes(bytes) => arguments.add(bytes.as_slice()),
+            Cell::Text(text) => arguments.add(text.as_str()),
+            Cell::Number(number) => arguments.add(*number),
+        }),
     }
 }
 
+/// A row that cannot be read, by its key; an error when not even that can be.
+fn damaged(part: Part, row: &SqliteRow, why: &BoxError) -> Result<Row, BoxError> {
+    let bytes = |column: &str| Ok::<_, BoxError>(Cell::Bytes(row.try_get(column)?));
+    let text = |column: &str| Ok::<_, BoxError>(Cell::Text(row.try_get(column)?));
+    let key = match part {
+        Part::Inbox => vec![bytes("saga")?, bytes("key")?],
+        Part::Marks => vec![text("consumer")?],
+        Part::Documents => vec![text("projection")?, Cell::Number(row.try_get("version")?), text("key")?],
+        Part::Blobs => vec![bytes("sha256")?],
+        Part::Snapshots => vec![text("stream")?],
+        Part::Fences => vec![text("scope")?],
+    };
+    Ok(Row::Damaged(Damaged { key, why: why.to_string() }))
+}
 fn inbox(row: &SqliteRow) -> Result<Row, BoxError> {
     let ((saga, key), remembered) = decode::remembered(row)?;
     let direction = match row.try_get(5)? {

@@ -4,6 +4,7 @@ use super::Audit;
 use crate::batch::{Fence, InboxEntry};
 use crate::envelope::sha256;
 use crate::execution::Execution;
+use crate::export::{Cell, Damaged};
 use crate::fact::SagaFact;
 use crate::id::{Direction, Epoch, SagaId, StepKey};
 use crate::journal::group_of;
@@ -97,6 +98,12 @@ impl Audit {
             (entry.key, Deed { saga, direction, payload_hash, epoch: entry.epoch, output })
         }));
     }
+    /// A row that is there and cannot be read: whether it fits is not known, and that is told already.
+    pub(super) fn illegible(&mut self, row: &Damaged) {
+        if let [_, Cell::Bytes(key)] = row.key.as_slice() {
+            self.illegible.extend(Uuid::from_slice(key).ok().map(StepKey::from_uuid));
+        }
+    }
     /// The module's inbox was not read to its end.
     pub(super) fn forget(&mut self, module: &str) {
         self.inboxes.remove(module);
@@ -117,6 +124,7 @@ impl Audit {
     pub(super) fn agree(&mut self, keys: &BTreeMap<StepKey, (SagaId, String, Direction)>) {
         for owed in std::mem::take(&mut self.owed) {
             let says = match (self.inboxes.get(&owed.module), self.absent.get(&owed.module)) {
+                (Some(_), _) if self.illegible.contains(&owed.key) => continue,
                 (Some(inbox), _) => differs(&owed, inbox.get(&owed.key)),
                 (None, Some(Absent::Missing(place))) => {
                     self.lost.entry((owed.module, place.clone())).or_default().push(owed.place);
@@ -153,7 +161,8 @@ impl Audit {
         let mut wrong = Vec::new();
         for (module, log) in &self.logs {
             let Some(inbox) = self.inboxes.get(module) else { continue };
-            let missing = log.deeds.iter().filter(|(deed, _)| !inbox.contains_key(&StepKey::from_uuid(**deed)));
+            let remembers = |key: &StepKey| inbox.contains_key(key) || self.illegible.contains(key);
+            let missing = log.deeds.iter().filter(|(deed, _)| !remembers(&StepKey::from_uuid(**deed)));
             for (deed, (first, ..)) in missing.take(NAMED_MAX) {
                 let says = format!("the deed {deed} wrote this, and the inbox does not remember it");
                 wrong.push(("B2", format!("{module}:{first}"), says));

@@ -1,10 +1,15 @@
 //! B6: no cursor stands above the head of what it reads, where whatever came next would be skipped, nor on another event than
-//! the one that was read there. Pure.
+//! the one that was read there; and each belongs to somebody. Pure.
 
 use super::{Audit, LogState};
 use crate::batch::Mark;
+use crate::event::Owner as _;
+use crate::fact::Orchestration;
 use crate::id::{EventId, Position};
+use crate::journal::GROUPS;
 use crate::machine::projector::{anchor, anchor_of, is_anchor};
+use crate::module::Module;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Audit {
     /// Takes in where the cursors of a module stand, before the logs are read: which events are there is seen as they go by.
@@ -31,6 +36,24 @@ impl Audit {
             self.finding("B6", place, says);
         }
     }
+    /// Cursors of consumers that the module does not have. One of an older version of a projection was left by an older program.
+    pub(super) fn strangers(&mut self, module: &Module, marks: &[Mark]) {
+        let projections =
+            module.projections.iter().flat_map(|def| def.sources().into_iter().map(|from| def.consumer(from)));
+        let reactors = module.reactors.iter();
+        let reactors = reactors.flat_map(|def| def.sources().into_iter().map(|from| def.consumer(module.name, from)));
+        let known: BTreeSet<String> =
+            projections.chain(reactors).chain([RELAY.to_owned()]).flat_map(|name| [anchor_of(&name), name]).collect();
+        let versions: BTreeMap<&str, u16> =
+            module.projections.iter().map(|def| (def.name.as_str(), def.version)).collect();
+        for mark in marks.iter().filter(|mark| !known.contains(&mark.consumer)) {
+            let journals = module.name == Orchestration::MODULE && mark.consumer == GROUPS;
+            if !journals && !is_older(&mark.consumer, &versions) {
+                let says = "belongs to no consumer that this module has, or had".to_owned();
+                self.finding("B6", format!("{}, cursor {}", module.name, mark.consumer), says);
+            }
+        }
+    }
     fn beyond(&self, module: &str, mark: &Mark) -> Option<(String, String)> {
         let at = mark.position.0;
         let (source, head) = match mark.consumer.rsplit_once('@') {
@@ -53,6 +76,17 @@ impl Audit {
             format!("stands on another event of {source} at {} than the one that it has read there", mark.position);
         (kept != Position::ZERO && kept != anchor(there)).then(|| (format!("{module}, cursor {}", mark.consumer), says))
     }
+}
+
+/// Whether a cursor is of an earlier version of a projection that there is: `projection:<name>.v<version>@<source>`.
+fn is_older(consumer: &str, versions: &BTreeMap<&str, u16>) -> bool {
+    let consumer = consumer.strip_prefix("anchor:").unwrap_or(consumer);
+    let of = || {
+        let (name, _) = consumer.strip_prefix("projection:")?.rsplit_once('@')?;
+        let (name, version) = name.rsplit_once(".v")?;
+        Some(version.parse::<u16>().ok()? < *versions.get(name)?)
+    };
+    of().unwrap_or(false)
 }
 
 /// The consumer name of a module's relay.

@@ -7,9 +7,10 @@
 mod orders;
 
 use super::agreement::NAMED_MAX;
+use super::stores::NO_ORDER;
 use crate::catchup::PROJECTION_PAGE;
 use crate::envelope::Recorded;
-use crate::export::{Part, Row};
+use crate::export::{Damaged, Ends, Part, Row};
 use crate::id::{Position, StreamId};
 use crate::json::Payload;
 use crate::machine::projector::{PARKED, Parked, fold, keys};
@@ -115,7 +116,12 @@ pub(super) async fn compare(
     let mut groups: BTreeMap<Vec<&'static str>, Vec<Model<'_>>> = BTreeMap::new();
     for (owner, defs) in projections {
         let Some(store) = stores.get(owner) else { continue };
-        let models = models(owner, defs, store).await.map_err(|why| ((*owner).to_owned(), why))?;
+        let (models, illegible) = models(owner, defs, store).await.map_err(|why| ((*owner).to_owned(), why))?;
+        compared.findings.extend(illegible.into_iter().map(|damaged| Finding {
+            promise: "O4".to_owned(),
+            place: format!("{owner}, document {damaged}"),
+            says: format!("not read: {}", damaged.why),
+        }));
         for mut model in models {
             // A source of which nothing was ever taken in says nothing.
             let heard = |source: &&&'static str| model.after.get(**source).is_some_and(|at| *at > 0);
@@ -144,22 +150,28 @@ pub(super) async fn compare(
     Ok(compared)
 }
 
-/// The projections of one store with their documents.
+/// The projections of one store with their documents, and the documents that cannot be read.
 async fn models<'a>(
     owner: &'a str,
     defs: &'a [ProjectionDef],
     store: &SharedStore,
-) -> Result<Vec<Model<'a>>, ReadError> {
-    let mut models: Vec<Model<'a>> = Vec::new();
+) -> Result<(Vec<Model<'a>>, Vec<Damaged>), ReadError> {
+    let (mut models, mut illegible): (Vec<Model<'a>>, Vec<Damaged>) = (Vec::new(), Vec::new());
     for def in defs {
         let before = cursors(def, store).await?;
         let (after, documents, parked) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         models.push(Model { owner, def, before, after, documents, parked, folded: BTreeMap::new() });
     }
-    let mut last = None;
+    let (mut last, mut ends) = (None, Ends::default());
     loop {
         let page = store.rows(Part::Documents, last.as_ref(), ROWS).await?;
+        if page.last().is_some_and(|row| !ends.is_new(row)) {
+            return Err(ReadError::Corrupt { place: "es_documents".to_owned(), why: NO_ORDER.to_owned() });
+        }
         for row in &page {
+            if let Row::Damaged(damaged) = row {
+                illegible.push(damaged.clone());
+            }
             let Row::Document(write) = row else { continue };
             let Some(body) = write.body.clone() else { continue };
             if write.projection == PARKED {
@@ -184,7 +196,7 @@ async fn models<'a>(
     for model in &mut models {
         model.after = cursors(model.def, store).await?;
     }
-    Ok(models)
+    Ok((models, illegible))
 }
 
 async fn cursors(def: &ProjectionDef, store: &SharedStore) -> Result<BTreeMap<&'static str, u64>, ReadError> {

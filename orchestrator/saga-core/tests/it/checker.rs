@@ -4,6 +4,7 @@
 
 mod bus;
 mod sagas;
+mod stores;
 
 use crate::everything::everything;
 use crate::linear::linear;

@@ -155,6 +155,11 @@ async fn what_is_too_large_or_gone_is_fetched_from_the_producer(version: Version
     serves.spawn(async move { serving.serve(vec![answerer]).await });
     assert_eq!(read(&bus, 0, log.len()).await, log);
     assert_eq!(read(&bus, 7, 5).await, log[7..12]);
+    // Where nobody serves any more, whoever has the store reads it itself: a check of a system that is stopped.
+    serves.shutdown().await;
+    let alone = connect(&server).await;
+    alone.read_itself("law", store);
+    assert_eq!(read(&alone, 0, log.len()).await, log);
 }
 async fn grow_more(store: &saga_core::ports::SharedStore) {
     let event = NewEvent {

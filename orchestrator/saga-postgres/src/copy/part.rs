@@ -100,6 +100,7 @@ fn arguments(row: &Row) -> Result<PgArguments, sqlx::error::BoxDynError> {
             arguments.add(fence.scope.as_str())?;
             arguments.add(fence.epoch.0.cast_signed())?;
         }
+        Row::Damaged(damaged) => return Err(format!("the row {damaged} cannot be read: {}", damaged.why).into()),
     }
     Ok(arguments)
 }
