@@ -1,0 +1,43 @@
+-- The roles of this system in PostgreSQL, their schemas, and what they may do in the database: what `sagactl store migrate`
+-- makes before the tables. Made by `sagactl config postgres-roles`, not by hand. Run by a superuser in the database of the
+-- installation, or not at all: store migrate does all of it. Roles have no password here; store migrate gives them one.
+DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_onboarding_owner') THEN CREATE ROLE "aicmo_onboarding_owner" NOLOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_onboarding') THEN CREATE ROLE "aicmo_onboarding" LOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_auditor') THEN CREATE ROLE "aicmo_auditor" LOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ BEGIN IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN EXECUTE 'GRANT "aicmo_onboarding_owner" TO ' || quote_ident(current_user); END IF; END $$;
+CREATE SCHEMA IF NOT EXISTS "aicmo_onboarding" AUTHORIZATION "aicmo_onboarding_owner";
+DO $$ BEGIN EXECUTE format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$;
+DO $$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO "aicmo_onboarding", "aicmo_auditor"', current_database()); END $$;
+DO $$ BEGIN EXECUTE format('ALTER ROLE "aicmo_onboarding" IN DATABASE %I SET search_path = "aicmo_onboarding"', current_database()); END $$;
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+DO $$ DECLARE f regprocedure; BEGIN IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname IN ('lo_creat', 'lo_create', 'lo_from_bytea') LOOP EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f); END LOOP; END IF; END $$;
+DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_strategy_owner') THEN CREATE ROLE "aicmo_strategy_owner" NOLOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_strategy') THEN CREATE ROLE "aicmo_strategy" LOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ BEGIN IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN EXECUTE 'GRANT "aicmo_strategy_owner" TO ' || quote_ident(current_user); END IF; END $$;
+CREATE SCHEMA IF NOT EXISTS "aicmo_strategy" AUTHORIZATION "aicmo_strategy_owner";
+DO $$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO "aicmo_strategy", "aicmo_auditor"', current_database()); END $$;
+DO $$ BEGIN EXECUTE format('ALTER ROLE "aicmo_strategy" IN DATABASE %I SET search_path = "aicmo_strategy"', current_database()); END $$;
+DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_production_owner') THEN CREATE ROLE "aicmo_production_owner" NOLOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_production') THEN CREATE ROLE "aicmo_production" LOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ BEGIN IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN EXECUTE 'GRANT "aicmo_production_owner" TO ' || quote_ident(current_user); END IF; END $$;
+CREATE SCHEMA IF NOT EXISTS "aicmo_production" AUTHORIZATION "aicmo_production_owner";
+DO $$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO "aicmo_production", "aicmo_auditor"', current_database()); END $$;
+DO $$ BEGIN EXECUTE format('ALTER ROLE "aicmo_production" IN DATABASE %I SET search_path = "aicmo_production"', current_database()); END $$;
+DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_qc_owner') THEN CREATE ROLE "aicmo_qc_owner" NOLOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_qc') THEN CREATE ROLE "aicmo_qc" LOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ BEGIN IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN EXECUTE 'GRANT "aicmo_qc_owner" TO ' || quote_ident(current_user); END IF; END $$;
+CREATE SCHEMA IF NOT EXISTS "aicmo_qc" AUTHORIZATION "aicmo_qc_owner";
+DO $$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO "aicmo_qc", "aicmo_auditor"', current_database()); END $$;
+DO $$ BEGIN EXECUTE format('ALTER ROLE "aicmo_qc" IN DATABASE %I SET search_path = "aicmo_qc"', current_database()); END $$;
+DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_delivery_owner') THEN CREATE ROLE "aicmo_delivery_owner" NOLOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_delivery') THEN CREATE ROLE "aicmo_delivery" LOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ BEGIN IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN EXECUTE 'GRANT "aicmo_delivery_owner" TO ' || quote_ident(current_user); END IF; END $$;
+CREATE SCHEMA IF NOT EXISTS "aicmo_delivery" AUTHORIZATION "aicmo_delivery_owner";
+DO $$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO "aicmo_delivery", "aicmo_auditor"', current_database()); END $$;
+DO $$ BEGIN EXECUTE format('ALTER ROLE "aicmo_delivery" IN DATABASE %I SET search_path = "aicmo_delivery"', current_database()); END $$;
+DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_orchestration_owner') THEN CREATE ROLE "aicmo_orchestration_owner" NOLOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_orchestration') THEN CREATE ROLE "aicmo_orchestration" LOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ BEGIN IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN EXECUTE 'GRANT "aicmo_orchestration_owner" TO ' || quote_ident(current_user); END IF; END $$;
+CREATE SCHEMA IF NOT EXISTS "aicmo_orchestration" AUTHORIZATION "aicmo_orchestration_owner";
+DO $$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO "aicmo_orchestration", "aicmo_auditor"', current_database()); END $$;
+DO $$ BEGIN EXECUTE format('ALTER ROLE "aicmo_orchestration" IN DATABASE %I SET search_path = "aicmo_orchestration"', current_database()); END $$;

@@ -1,5 +1,5 @@
-//! A store knows whose it is: its module, its installation, when it was made. And the coordinator's store lists the stores of
-//! the installation, and how far each was known to reach. So one that is missing, another's or younger is told from a new one.
+//! A store knows whose it is: its module, its installation, when it was made. And each lists the other stores of its process,
+//! and how far each was known to reach. So one that is missing, another's or younger is told from a new one.
 //!
 //! What a store is, is the first deed that its inbox remembers: written once, by whoever opens it to work, with the
 //! store's own means, and never changed. The list is a read model of nobody's events: only a start and a clock write it.
@@ -11,14 +11,20 @@ use crate::json::Payload;
 use crate::outcome::Answer;
 use crate::ports::{FIND_LIMIT_MAX, Find, OpenError, ReadError, SharedStore};
 use crate::time::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// The list of stores, as documents of the coordinator's store.
+/// The list of the other stores, as documents of each store.
 pub const STORES: &str = "_stores";
 /// Its version.
 pub const STORES_VERSION: u16 = 1;
+
+/// What a person accepted as lost, as documents of every store.
+pub const ACCEPTED: &str = "_accepted";
+/// Its version.
+pub const ACCEPTED_VERSION: u16 = 1;
 
 /// The key under which an inbox remembers what its store is. No saga has this id.
 pub fn key() -> StepKey {
@@ -50,6 +56,17 @@ pub struct Listed {
     pub position: Position,
     /// The link at that position, as hex.
     pub chain: String,
+}
+
+/// A loss that a person has accepted: the store goes on as it is, and what the logs say of before is no reason not to start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Where each log of the installation ended then.
+    pub heads: BTreeMap<String, Position>,
 }
 
 /// What a store says it is; `None`: nobody has said it yet.
@@ -95,14 +112,28 @@ pub async fn adopt(store: &SharedStore, identity: &Identity) -> Result<Identity,
     }
 }
 
-/// The list of stores in the coordinator's store, by module.
+/// What a store knows of the others, by module.
 ///
 /// # Errors
 /// It cannot be read.
-pub async fn listed(journal: &SharedStore) -> Result<BTreeMap<String, Listed>, ReadError> {
+pub async fn listed(store: &SharedStore) -> Result<BTreeMap<String, Listed>, ReadError> {
+    documents(store, STORES, STORES_VERSION).await
+}
+/// The losses that were accepted, by the module whose store it was.
+///
+/// # Errors
+/// It cannot be read.
+pub async fn accepted(store: &SharedStore) -> Result<BTreeMap<String, Accepted>, ReadError> {
+    documents(store, ACCEPTED, ACCEPTED_VERSION).await
+}
+async fn documents<T: DeserializeOwned>(
+    store: &SharedStore,
+    projection: &str,
+    version: u16,
+) -> Result<BTreeMap<String, T>, ReadError> {
     let find = Find {
-        projection: STORES.to_owned(),
-        version: STORES_VERSION,
+        projection: projection.to_owned(),
+        version,
         filters: Vec::new(),
         order_by: None,
         descending: false,
@@ -110,7 +141,7 @@ pub async fn listed(journal: &SharedStore) -> Result<BTreeMap<String, Listed>, R
         limit: FIND_LIMIT_MAX,
     };
     let mut list = BTreeMap::new();
-    for document in journal.find(&find).await? {
+    for document in store.find(&find).await? {
         let corrupt = |why: serde_json::Error| ReadError::Corrupt {
             place: format!("the list of stores, {}", document.key),
             why: why.to_string(),
@@ -120,20 +151,27 @@ pub async fn listed(journal: &SharedStore) -> Result<BTreeMap<String, Listed>, R
     Ok(list)
 }
 
-/// Writes what is known of some stores into the list.
+/// Writes what is known of other stores into a store.
 ///
 /// # Errors
 /// It cannot be written now. The list is as it was, and nothing hangs on it.
-pub async fn list(journal: &SharedStore, stores: &BTreeMap<String, Listed>) -> Result<(), ReadError> {
-    let write = |(module, listed): (&String, &Listed)| DocumentWrite {
-        projection: STORES.to_owned(),
-        version: STORES_VERSION,
-        key: module.clone(),
-        body: Payload::of(listed).ok(),
-        index: Vec::new(),
-    };
-    let documents = stores.iter().map(write).collect();
-    match journal.commit(Batch { documents, ..Batch::default() }).await {
+pub async fn list(store: &SharedStore, stores: &BTreeMap<String, Listed>) -> Result<(), ReadError> {
+    let write = |(module, listed): (&String, &Listed)| document(STORES, STORES_VERSION, module, listed);
+    written(store, stores.iter().map(write).collect()).await
+}
+/// Writes into a store that the loss of a module's store was accepted.
+///
+/// # Errors
+/// It cannot be written now.
+pub async fn accept(store: &SharedStore, module: &str, accepted: &Accepted) -> Result<(), ReadError> {
+    written(store, vec![document(ACCEPTED, ACCEPTED_VERSION, module, accepted)]).await
+}
+fn document(projection: &str, version: u16, key: &str, body: &impl Serialize) -> DocumentWrite {
+    let (projection, key) = (projection.to_owned(), key.to_owned());
+    DocumentWrite { projection, version, key, body: Payload::of(body).ok(), index: Vec::new() }
+}
+async fn written(store: &SharedStore, documents: Vec<DocumentWrite>) -> Result<(), ReadError> {
+    match store.commit(Batch { documents, ..Batch::default() }).await {
         Commit::Ok(_) => Ok(()),
         other @ (Commit::Conflict(_)
         | Commit::Fenced { .. }

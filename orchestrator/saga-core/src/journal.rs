@@ -293,17 +293,25 @@ pub enum RegroupError {
     Store(#[from] ReadError),
 }
 
+/// What a coordinator has of a store at this moment, or may have until its lease runs out; `None`: nobody coordinates.
+///
+/// # Errors
+/// The store.
+pub async fn coordinated(store: &SharedStore, owner: Uuid) -> Result<Option<String>, ReadError> {
+    let leases = store.lease(owner, &Claim::default(), Duration::ZERO).await?;
+    let live = |lease: &Lease| {
+        !lease.left.is_zero() && (lease.scope.starts_with("seat:") || lease.scope.starts_with("group:"))
+    };
+    Ok(leases.into_iter().find(live).map(|lease| lease.scope))
+}
+
 /// Spreads the sagas of a store over another number of groups. No coordinator may run. Every new group begins above the
 /// newest epoch that any group has had, because modules refuse a saga's command with an epoch older than they have seen.
 /// Repeating it is harmless; when it breaks off, the number is the old one and epochs have only grown.
 pub async fn regroup(store: &SharedStore, owner: Uuid, groups: u16) -> Result<u16, RegroupError> {
     let before = agree_on_groups(store, groups).await?;
-    let leases = store.lease(owner, &Claim::default(), Duration::ZERO).await?;
-    let live = |lease: &&Lease| {
-        !lease.left.is_zero() && (lease.scope.starts_with("seat:") || lease.scope.starts_with("group:"))
-    };
-    if let Some(lease) = leases.iter().find(live) {
-        return Err(RegroupError::InUse(lease.scope.clone()));
+    if let Some(scope) = coordinated(store, owner).await? {
+        return Err(RegroupError::InUse(scope));
     }
     let want: Vec<String> = (0..before.max(groups)).map(group_scope).collect();
     let taken = store.lease(owner, &Claim { want: want.clone(), leave: Vec::new() }, Duration::ZERO).await?;

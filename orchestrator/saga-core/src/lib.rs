@@ -31,6 +31,7 @@ pub mod host;
 pub mod id;
 pub mod identity;
 pub mod input;
+pub mod installation;
 pub mod journal;
 pub mod json;
 #[cfg(feature = "laws")]

@@ -1,7 +1,9 @@
 //! The composition root: read it top to bottom and you know what runs in one process.
 
+pub mod accept;
 pub mod accounts;
 pub mod backends;
+pub mod backup;
 pub mod bench;
 pub mod config;
 pub mod demo;

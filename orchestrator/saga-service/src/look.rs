@@ -5,15 +5,16 @@ use crate::config::{Config, Files, Store};
 use crate::hidden::Address;
 use crate::modules::{Replaced, modules};
 use crate::service::{fault, guarded};
-use crate::verify::verify;
+use crate::verify::{has_stores, verify};
 use async_trait::async_trait;
-use saga::{JOURNAL, LocalControl, Orchestrator, SystemClock};
+use saga::{Error, JOURNAL, LocalControl, Orchestrator, SystemClock};
 use saga_core::codes;
 use saga_core::control::{AwaitSaga, Control, ControlError, Look, Order, Receipt, Status, View};
 use saga_core::envelope::Actor;
 use saga_core::id::Position;
+use saga_core::installation::{Found, Misfit, Survey};
 use saga_core::module::Module;
-use saga_core::ports::Clock;
+use saga_core::ports::{Clock, SharedStore, Stores as _};
 use saga_core::time::Timestamp;
 use saga_core::view::{ModuleRow, SagaShow, Trouble};
 use saga_sqlite::SqliteStores;
@@ -44,7 +45,7 @@ pub struct FolderLook {
 
 /// Whether there is anything in a folder to look at.
 pub fn has_data(data: &Path) -> bool {
-    file_of(data, JOURNAL).is_file()
+    has_stores(data)
 }
 
 fn file_of(data: &Path, module: &str) -> PathBuf {
@@ -120,6 +121,12 @@ impl FolderLook {
         Ok(LocalControl::new(sagas, format!("sqlite:{}", self.data.display()), "in-process, durable"))
     }
     async fn of_sagas(&self) -> Result<&LocalControl, ControlError> {
+        let file = file_of(&self.data, JOURNAL);
+        if !file.is_file() {
+            let message = format!("the coordinator's store {} is missing, and others are there", file.display());
+            return Err(ControlError::new(codes::STORE_STRANGE, message)
+                .hint(format!("what is missing of it: sagactl --data {} events verify", self.data.display())));
+        }
         self.sagas.get_or_try_init(async || self.open(|module| module.name == JOURNAL).await).await
     }
     /// Every module with a row: of its store, or why that cannot be looked at.
@@ -146,8 +153,13 @@ impl FolderLook {
         Ok(View::ModuleList(page))
     }
     async fn status(&self, by: &Actor) -> Result<View, ControlError> {
-        let view = self.of_sagas().await?.look(by, Look::Status).await?;
-        let View::Status(status) = view else { return Ok(view) };
+        let status = match self.of_sagas().await {
+            Ok(sagas) => sagas.look(by, Look::Status).await?,
+            // Without the coordinator's store there are no sagas to tell of; what is wrong is told below.
+            Err(error) if error.code == codes::STORE_STRANGE.id => View::Status(self.nothing()),
+            Err(error) => return Err(error),
+        };
+        let View::Status(status) = status else { return Ok(status) };
         let trouble = Trouble {
             place: self.data.display().to_string(),
             since: self.since.unwrap_or_default(),
@@ -155,7 +167,55 @@ impl FolderLook {
         };
         let there = self.modules().into_iter().filter(|module| file_of(&self.data, module.name).is_file());
         let modules = there.map(|module| module.name.to_owned()).collect();
-        Ok(View::Status(Status { ready: false, pid: 0, troubles: vec![trouble], modules, ..status }))
+        let troubles = [vec![trouble], self.misfits().await].concat();
+        Ok(View::Status(Status { ready: false, pid: 0, troubles, modules, ..status }))
+    }
+    fn nothing(&self) -> Status {
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            store: format!("sqlite:{}", self.data.display()),
+            bus: String::new(),
+            modules: Vec::new(),
+            sagas: Vec::new(),
+            ready: false,
+            pid: 0,
+            groups: Vec::new(),
+            attention: Vec::new(),
+            troubles: Vec::new(),
+            incidents: BTreeMap::new(),
+        }
+    }
+    /// Stores that are lost, another's, or older than what is known of them: what a start would be refused for.
+    async fn misfits(&self) -> Vec<Trouble> {
+        let (mut stores, mut absent, mut troubles) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let trouble = |module: &str, error: ControlError| Trouble {
+            place: module.to_owned(),
+            since: self.since.unwrap_or_default(),
+            says: format!("{}: {}", error.code, error.message),
+        };
+        let every = self.modules();
+        for module in &every {
+            let (name, file) = (module.name.to_owned(), file_of(&self.data, module.name));
+            let opened = match self.stores.has(module.name).await {
+                Ok(true) => self.stores.open_store(module.name).await.map(Some),
+                Ok(false) => Ok(None),
+                Err(why) => Err(why),
+            };
+            match opened {
+                Ok(Some(store)) => drop(stores.insert(name, store as SharedStore)),
+                Ok(None) => drop(absent.insert(name, file.display().to_string())),
+                Err(why) => troubles.push(trouble(module.name, fault(&Error::Open(why)))),
+            }
+        }
+        let sagas = every.iter().flat_map(|module| module.sagas.iter().cloned());
+        let definitions = sagas.map(|def| ((def.name.to_owned(), def.version), def)).collect();
+        let found = Found { stores: &stores, absent: &absent };
+        let survey = Survey::of(found, &definitions).await.with_ends(found, &definitions).await;
+        let unread = survey.unread.into_iter().map(|(module, _, why)| trouble(&module, fault(&Error::Read(why))));
+        troubles.extend(unread);
+        let misfit = |Misfit { module, why, .. }| trouble(&module, fault(&Error::Open(why)));
+        troubles.extend(survey.misfits.into_iter().map(misfit));
+        troubles
     }
     /// The same check as of a configuration that names this folder.
     async fn verdicts(&self) -> Result<View, ControlError> {

@@ -1,6 +1,6 @@
 //! Sets right where consumers stand after a store was restored, while nobody runs the modules: `sagactl store recover`.
 
-use crate::backends::Backends;
+use crate::accept::Installation;
 use crate::config::{Config, Files, Store};
 use crate::hidden::Address;
 use crate::modules::{Replaced, modules};
@@ -10,11 +10,11 @@ use saga_core::batch::Fence;
 use saga_core::catchup::CatchUpError;
 use saga_core::codes;
 use saga_core::control::ControlError;
-use saga_core::ports::{Claim, Clock, Ids, SharedStore, Stores};
+use saga_core::installation::{Fault, Misfit};
+use saga_core::ports::{Claim, Clock, Ids, SharedStore};
 use saga_core::recover::recover as recover_module;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -29,32 +29,57 @@ pub fn of_folder(data: &Path) -> Config {
     Config { store, files: Files { folder: data.to_owned() }, ..Config::default() }
 }
 
+/// What was set right, and what no setting of consumers puts right.
+pub struct Recovered {
+    /// What was done, a line each.
+    pub lines: Vec<String>,
+    /// Stores that still do not fit: a start is refused because of them.
+    pub left: Vec<String>,
+}
+
 /// Compares every consumer of every module with the logs of its sources; what stands where a log does not is set back and
-/// folded anew. Says what it did, a line each.
+/// folded anew. Stores stay what they are: one that is older than it was is named, and still has to be put back or accepted.
 ///
 /// # Errors
-/// A store that cannot be opened, a module that somebody runs, or what could not be written. Running it again goes on.
-pub async fn recover(config: &Config) -> Result<Vec<String>, ControlError> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let backends = Backends::stores_only(config, &clock).map_err(|why| fault(&Error::Open(why)))?;
-    let recovered = recover_all(config, &*backends.stores()).await;
-    backends.close().await;
+/// A store that is lost, another's or cannot be opened, a module that somebody runs, or what could not be written. Running it
+/// again goes on.
+pub async fn recover(config: &Config) -> Result<Recovered, ControlError> {
+    let installation = Installation::open(config).await?;
+    let recovered = match installation.misfits().find(|(misfit, _)| misfit.fault != Fault::Behind) {
+        // Nothing is made in its place by the way.
+        Some((Misfit { module, .. }, error)) => Err(error.hint(accept_hint(module))),
+        None => recover_all(config, &installation.stores, FreshIds.next(SystemClock.now())).await.map(|lines| {
+            let says = |(misfit, error): (&Misfit, ControlError)| {
+                format!(
+                    "{}: {}; put the newest copy back, or {}",
+                    error.code,
+                    error.message,
+                    accept_hint(&misfit.module)
+                )
+            };
+            Recovered { lines, left: installation.misfits().map(says).collect() }
+        }),
+    };
+    installation.close().await;
     recovered
 }
 
-async fn recover_all(config: &Config, stores: &dyn Stores) -> Result<Vec<String>, ControlError> {
+fn accept_hint(module: &str) -> String {
+    format!("accept on purpose what is lost    sagactl store accept {module}")
+}
+
+/// Sets right the consumers of these stores' modules, whose leads this owner takes and gives back.
+pub(crate) async fn recover_all(
+    config: &Config,
+    logs: &BTreeMap<String, SharedStore>,
+    owner: Uuid,
+) -> Result<Vec<String>, ControlError> {
     let every = modules(&config.files.folder, Replaced::default());
-    let mut logs: BTreeMap<String, SharedStore> = BTreeMap::new();
-    for module in &every {
-        let store = stores.open(module.name).await.map_err(|why| fault(&Error::Open(why)))?;
-        logs.insert(module.name.to_owned(), store);
-    }
     let (mut lines, mut compared, mut unseen) = (Vec::new(), 0, Vec::new());
-    let owner = FreshIds.next(SystemClock.now());
     for module in &every {
         let Some(own) = logs.get(module.name) else { continue };
         let fence = lead(module.name, own, owner).await?;
-        let recovered = recover_module(module, own, &logs, Some(&fence)).await;
+        let recovered = recover_module(module, own, logs, Some(&fence)).await;
         let given = Claim { want: Vec::new(), leave: vec![LEAD.to_owned()] };
         let _given_back_or_runs_out = own.lease(owner, &given, LEAD_FOR).await;
         let found = recovered.map_err(|why| failed(module.name, &why))?;
@@ -73,7 +98,7 @@ async fn recover_all(config: &Config, stores: &dyn Stores) -> Result<Vec<String>
 }
 
 /// Takes the lead of a module, so that nobody else folds or reacts meanwhile.
-async fn lead(module: &str, store: &SharedStore, owner: Uuid) -> Result<Fence, ControlError> {
+pub(crate) async fn lead(module: &str, store: &SharedStore, owner: Uuid) -> Result<Fence, ControlError> {
     let claim = Claim { want: vec![LEAD.to_owned()], leave: Vec::new() };
     let leases = store.lease(owner, &claim, LEAD_FOR).await.map_err(|why| fault(&Error::Read(why)))?;
     let lease = leases.into_iter().find(|lease| lease.scope == LEAD && lease.owner == owner);

@@ -5,6 +5,7 @@
 //! a private copy, and leaves the folder as it was.
 
 mod appender;
+mod backup;
 mod decode;
 mod documents;
 mod export;
@@ -22,7 +23,9 @@ mod script;
 mod seen;
 mod store;
 mod stores;
+mod whose;
 
+pub use backup::Copied;
 pub use floor::{Floor, durability};
 pub use store::SqliteStore;
 pub use stores::SqliteStores;

@@ -23,7 +23,7 @@ const TRIES_MAX: u32 = 40;
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
 /// What stands behind the file's name: the write-ahead log, and the journal of a file that was just being made.
-const LOG: &str = "-wal";
+pub(crate) const LOG: &str = "-wal";
 const JOURNAL: &str = "-journal";
 
 /// A folder of our own, with copies that nobody else can read. It goes away with this value.
@@ -52,7 +52,10 @@ pub(crate) async fn copy(file: &Path, folder: &Path) -> Result<PathBuf, OpenErro
                 return Err(OpenError::Unavailable { place, why: "there is no such file".to_owned() });
             }
             Err(why) => {
-                let why = format!("it cannot be copied to {}: {why}", folder.display());
+                let why = format!(
+                    "it cannot be copied to {}: {why}; TMPDIR names another place for copies that are looked at",
+                    folder.display()
+                );
                 return Err(OpenError::Unavailable { place, why });
             }
         }
@@ -141,7 +144,8 @@ fn header(log: &Path) -> io::Result<Option<[u8; HEADER_BYTES]>> {
     }
 }
 
-fn beside(file: &Path, ending: &str) -> PathBuf {
+/// What SQLite keeps beside a file under this ending.
+pub(crate) fn beside(file: &Path, ending: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)

@@ -1,6 +1,7 @@
 //! Forward-only migrations, run at start in one transaction; `PRAGMA user_version` counts them.
 
 use crate::fault::open_error;
+use crate::whose::{self, Whose};
 use saga_core::ports::OpenError;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
@@ -9,8 +10,8 @@ pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_first.
 
 /// Brings the tables to the newest version, and refuses a file that a newer program has written.
 pub(crate) async fn migrate(connection: &mut SqliteConnection, place: &str) -> Result<(), OpenError> {
-    let found = user_version(connection, place).await?;
-    let pending = usize::try_from(found).ok().and_then(|done| MIGRATIONS.get(done..)).unwrap_or_default();
+    let done = applied(connection, place).await?;
+    let pending = MIGRATIONS.get(done..).unwrap_or_default();
     if pending.is_empty() {
         return Ok(());
     }
@@ -25,15 +26,27 @@ pub(crate) async fn migrate(connection: &mut SqliteConnection, place: &str) -> R
     Ok(())
 }
 
-/// The version of the tables, refused when it is newer than this program.
-pub(crate) async fn user_version(connection: &mut SqliteConnection, place: &str) -> Result<i64, OpenError> {
+/// How many migrations a file has seen. A number that does not go with its tables is damage, and a file with tables of another
+/// program is not ours.
+pub(crate) async fn applied(connection: &mut SqliteConnection, place: &str) -> Result<usize, OpenError> {
+    let failed = |error: sqlx::Error| open_error(place, &error);
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    let found: i64 = sqlx::query_scalar("PRAGMA user_version")
-        .fetch_one(connection)
-        .await
-        .map_err(|error| open_error(place, &error))?;
-    if found > known {
-        return Err(OpenError::Newer { place: place.to_owned(), found, known });
+    let tables = whose::tables_in(connection).await.map_err(failed)?;
+    let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(connection).await.map_err(failed)?;
+    let whose = Whose::by(tables);
+    whose.refused(place)?;
+    let corrupt = |why: String| Err(OpenError::Corrupt { place: place.to_owned(), why });
+    match (usize::try_from(found), whose) {
+        (Ok(_), _) if found > known => Err(OpenError::Newer { place: place.to_owned(), found, known }),
+        (Ok(0), Whose::Nobodys) => Ok(0),
+        (Ok(0), _) => corrupt(format!(
+            "its tables are there, and the number that says which they are (PRAGMA user_version) is 0 instead of 1 to {known}: \
+             it was changed by something else"
+        )),
+        (Ok(_), Whose::Nobodys) => corrupt(format!("its version is {found}, and the tables of a store are not in it")),
+        (Ok(done), _) => Ok(done),
+        (Err(_), _) => corrupt(format!(
+            "the number that says which tables it has (PRAGMA user_version) is {found}, which no program has written"
+        )),
     }
-    Ok(found)
 }

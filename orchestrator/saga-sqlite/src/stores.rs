@@ -3,6 +3,7 @@
 use crate::appender::Appender;
 use crate::fault::unreadable;
 use crate::store::{Shared, SqliteStore};
+use crate::whose::Whose;
 use crate::{look, migrate, open, private};
 use async_trait::async_trait;
 use saga_core::appender::Ledger;
@@ -79,7 +80,10 @@ impl SqliteStores {
         }
         let file = self.file(module)?;
         let store = match self.mode {
-            Mode::Write => self.open_to_write(&file, place(&file)).await?,
+            Mode::Write => {
+                Whose::of(&file).await?.refused(&place(&file))?;
+                self.open_to_write(&file, place(&file)).await?
+            }
             Mode::Read => self.open_to_read(&file).await?,
             Mode::Look => self.open_to_write(&self.copy(&file).await?, place(&file)).await?,
         };
@@ -119,7 +123,10 @@ impl SqliteStores {
         }
     }
 
-    fn file(&self, module: &str) -> Result<PathBuf, OpenError> {
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+    pub(crate) fn file(&self, module: &str) -> Result<PathBuf, OpenError> {
         let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b);
         let file = self.folder.join(format!("{module}.db"));
         if module.is_empty() || !module.bytes().all(legal) {
@@ -135,7 +142,7 @@ impl SqliteStores {
         let folder = self.copies.get_or_try_init(made).await?;
         let copy = look::copy(file, folder.path()).await?;
         let mut connection = open::writer(&copy, &place(file), None).await?;
-        if migrate::user_version(&mut connection, &place(file)).await? == 0 {
+        if migrate::applied(&mut connection, &place(file)).await? == 0 {
             return Err(unavailable("it holds no store".to_owned()));
         }
         migrate::migrate(&mut connection, &place(file)).await?;
@@ -175,11 +182,9 @@ impl Stores for SqliteStores {
     }
     async fn has(&self, module: &str) -> Result<bool, OpenError> {
         let file = self.file(module)?;
-        match std::fs::metadata(&file) {
-            Ok(_) => Ok(true),
-            Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(why) => Err(OpenError::Unavailable { place: place(&file), why: why.to_string() }),
-        }
+        let whose = Whose::of(&file).await?;
+        // A file in which nothing was made yet is no store: opening makes one of it.
+        whose.refused(&place(&file)).map(|()| whose != Whose::Nobodys)
     }
 }
 

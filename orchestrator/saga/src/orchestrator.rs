@@ -213,8 +213,9 @@ impl Orchestrator {
         };
         let mut modules = BTreeMap::new();
         let names: Vec<&str> = self.modules.iter().map(|module| module.name).collect();
+        let with = (&*self.ids, &*self.clock);
         let belonging = match opening {
-            Opening::ToWork => Some(Belonging::open(&self.stores, &names, (&*self.ids, &*self.clock)).await?),
+            Opening::ToWork => Some(Belonging::open(&self.stores, &names, &self.definitions, with).await?),
             // Whoever looks is shown what is there, whosever it is.
             Opening::ToLook => None,
         };

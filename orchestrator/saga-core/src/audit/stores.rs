@@ -7,10 +7,11 @@ use super::{AGREEMENTS, Audit};
 use crate::batch::{InboxEntry, Mark};
 use crate::envelope::sha256;
 use crate::event::Owner as _;
-use crate::export::{Part, Row};
+use crate::export::{Ends, Part, Row};
 use crate::fact::Orchestration;
 use crate::id::Position;
-use crate::identity;
+use crate::identity::Accepted;
+use crate::installation::{Found, Misfit, Survey};
 use crate::journal::{GROUPS, LOG_PAGE};
 use crate::machine::coordinator::Definitions;
 use crate::module::Module;
@@ -21,6 +22,9 @@ use std::sync::Arc;
 
 /// 4 blobs at a time: each may have 16 MiB.
 const BLOBS: usize = 4;
+
+/// What is wrong with rows that come again.
+pub(super) const NO_ORDER: &str = "its rows are in no order: the index is damaged";
 
 /// What a check was given of a module's store.
 #[derive(Clone)]
@@ -71,6 +75,9 @@ pub async fn audit_stores(known: &Known<'_>, stores: &[(String, Opened)], at_res
     }
     for (module, marks) in &marks {
         reading.audit.cursors(module, marks);
+        if let Some(module) = known.modules.iter().find(|known| known.name == module) {
+            reading.audit.strangers(module, marks);
+        }
     }
     for module in &others {
         reading.inbox(module).await;
@@ -117,17 +124,17 @@ impl Reading<'_> {
         let Some(store) = self.stores.get(module).copied() else { return false };
         let limit = if part == Part::Blobs { BLOBS } else { ROWS };
         let mut last = None;
-        // In a damaged index the row after the last one may be one that was read before: then there is no end.
-        let mut ends = BTreeSet::new();
+        let mut ends = Ends::default();
         loop {
             match store.rows(part, last.as_ref(), limit).await {
                 Ok(page) => {
                     let Some(row) = page.last().cloned() else { return true };
-                    if !ends.insert(sha256(format!("{row:?}").as_bytes())) {
-                        self.unread(&format!("{module}, {what}"), "its rows are in no order: the index is damaged");
+                    if !ends.is_new(&row) {
+                        self.unread(&format!("{module}, {what}"), NO_ORDER);
                         return false;
                     }
                     last = Some(row);
+                    self.damaged(module, what, &page);
                     take(&mut self.audit, page);
                 }
                 Err(why) => {
@@ -137,44 +144,41 @@ impl Reading<'_> {
             }
         }
     }
+    /// Rows that cannot be read have a name each; those beside them are compared all the same.
+    fn damaged(&mut self, module: &str, what: &str, page: &[Row]) {
+        for row in page {
+            let Row::Damaged(damaged) = row else { continue };
+            self.audit.illegible(damaged);
+            self.unread(&format!("{module}, {what} {damaged}"), &damaged.why);
+        }
+    }
     /// L3: each store is the one that belongs here, and has what it was known to have.
     async fn belonging(&mut self, stores: &[(String, Opened)]) {
-        let journal = self.stores.get(Orchestration::MODULE).copied();
-        let (mut list, mut installation) = (BTreeMap::new(), None);
-        if let Some(journal) = journal {
-            match (identity::listed(journal).await, identity::of(journal).await) {
-                (Ok(listed), Ok(own)) => (list, installation) = (listed, own.map(|own| own.store)),
-                (Err(why), _) | (_, Err(why)) => self.failed(Orchestration::MODULE, "the list of stores", &why),
-            }
+        let place = |(module, opened): &(String, Opened)| match opened {
+            Opened::Missing(place) => Some((module.clone(), format!("{module}, {place}"))),
+            Opened::There(_) | Opened::Unread(_) | Opened::Foreign => None,
+        };
+        let absent: BTreeMap<String, String> = stores.iter().filter_map(place).collect();
+        let there = self.stores.iter().map(|(module, store)| ((*module).to_owned(), Arc::clone(store))).collect();
+        let found = Found { stores: &there, absent: &absent };
+        let definitions = Arc::clone(&self.audit.definitions);
+        let survey = Survey::of(found, &definitions).await;
+        for (module, what, why) in &survey.unread {
+            self.failed(module, what, why);
         }
-        for (module, listed) in &list {
-            let missing = match stores.iter().find(|(name, _)| name == module) {
-                Some((_, Opened::Missing(place))) => format!("{module}, {place}"),
-                Some((_, Opened::There(_) | Opened::Unread(_) | Opened::Foreign)) => continue,
-                None => module.clone(),
-            };
-            let (made, reached) = (listed.created_at, listed.position);
-            let says = format!("the store is missing; it was made at {made} and reached position {reached}");
-            self.audit.finding("L3", missing, says);
+        // Of a store that nobody lists either, only this check would know.
+        let known = survey.lists.values().flat_map(BTreeMap::keys).filter(|module| !there.contains_key(*module));
+        let known: BTreeSet<String> = known.filter(|module| !absent.contains_key(*module)).cloned().collect();
+        for module in known.into_iter().filter(|module| stores.iter().all(|(name, _)| name != module)) {
+            self.audit.finding("L3", module, "the store is missing".to_owned());
         }
-        let open: Vec<(&str, &SharedStore)> = self.stores.iter().map(|(module, store)| (*module, *store)).collect();
-        for (module, store) in open {
-            let found = match identity::of(store).await {
-                Ok(found) => found,
-                Err(why) => {
-                    self.failed(module, "what the store is", &why);
-                    continue;
-                }
-            };
-            let listed = list.get(module);
-            let mut judged = identity::judge(module, module, found.as_ref(), listed, installation);
-            if let (Ok(()), Some(listed)) = (&judged, listed) {
-                judged = identity::still(module, listed, store).await;
-            }
-            if let Err(why) = judged {
-                self.audit.finding("L3", module.to_owned(), why.to_string());
-            }
+        for Misfit { module, why, .. } in survey.misfits {
+            self.audit.finding("L3", absent.get(&module).cloned().unwrap_or(module), why.to_string());
         }
+        self.audit.notes.extend(survey.losses.iter().map(|(module, accepted)| {
+            let Accepted { by, at, .. } = accepted;
+            format!("the loss of the store of {module} was accepted by {by} at {at}: what was in it is still missed")
+        }));
     }
     async fn marks(&mut self) -> Vec<(String, Vec<Mark>)> {
         let modules: Vec<String> = self.stores.keys().map(|module| (*module).to_owned()).collect();

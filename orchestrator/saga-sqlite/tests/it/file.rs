@@ -3,7 +3,7 @@
 use crate::folder::{Folder, append, clock, stream};
 use saga_core::batch::Commit;
 use saga_core::id::{Position, Version};
-use saga_core::ports::{Clock, EventStore, OpenError, ReadError, Tail};
+use saga_core::ports::{Clock, EventStore, OpenError, ReadError, Stores, Tail};
 use saga_sqlite::SqliteStores;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row, SqliteConnection};
@@ -89,6 +89,54 @@ async fn a_file_of_a_newer_program_is_refused() {
     filled(&folder, 1).await;
     raw(&folder, "PRAGMA user_version = 99").await.unwrap();
     assert!(matches!(refusal(&folder).await, OpenError::Newer { found: 99, known: 1, .. }));
+}
+
+#[tokio::test]
+async fn a_number_of_tables_that_no_program_has_written_is_damage() {
+    for number in ["-1", "0"] {
+        let folder = Folder::new();
+        filled(&folder, 1).await;
+        raw(&folder, &format!("PRAGMA user_version = {number}")).await.unwrap();
+        let refusal = refusal(&folder).await;
+        assert!(
+            matches!(&refusal, OpenError::Corrupt { why, .. } if why.contains(" is ") && why.contains(number)),
+            "{refusal:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_another_program_is_refused_as_it_is_also_when_all_of_it_is_in_its_log() {
+    for mode in ["DELETE", "WAL"] {
+        let folder = Folder::new();
+        let mut theirs = connect(&folder.path().join("m.db")).await;
+        let script = format!(
+            "PRAGMA journal_mode = {mode}; CREATE TABLE accounts (name TEXT); CREATE TABLE es_head (id TEXT); PRAGMA user_version = 1"
+        );
+        theirs.execute(AssertSqlSafe(script)).await.unwrap();
+        let picture = || {
+            let paths = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path());
+            let files = paths.filter(|path| !path.to_string_lossy().ends_with("-shm"));
+            files
+                .map(|path| (path.clone(), std::fs::read(&path).unwrap()))
+                .collect::<std::collections::BTreeMap<_, _>>()
+        };
+        let before = picture();
+        let stores = SqliteStores::new(folder.path(), clock());
+        assert!(matches!(stores.has("m").await, Err(OpenError::Strange { .. })), "{mode}");
+        let refusal = refusal(&folder).await;
+        assert!(matches!(&refusal, OpenError::Strange { why, .. } if why.contains("accounts")), "{mode}: {refusal:?}");
+        assert!(before == picture(), "{mode}: nothing in it or beside it was changed");
+        theirs.close().await.unwrap();
+    }
+    // An empty file is nobody's, and what lies nowhere is not there.
+    let folder = Folder::new();
+    std::fs::write(folder.path().join("m.db"), "").unwrap();
+    let stores = SqliteStores::new(folder.path(), clock());
+    assert_eq!((stores.has("m").await, stores.has("n").await), (Ok(false), Ok(false)));
+    stores.open_store("m").await.unwrap();
+    // Also while all of it is in the log.
+    assert_eq!(stores.has("m").await, Ok(true));
 }
 
 #[tokio::test]

@@ -1,12 +1,18 @@
-//! `sagactl store`: makes what modules need in a PostgreSQL database, and moves their stores into it.
+//! `sagactl store`: makes what modules need in a PostgreSQL database, moves their stores into it, backs up files, and sets right
+//! what a restore left.
 
 use crate::args::Global;
 use crate::cmd::serve::load;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::input;
 use crate::print::out::Out;
+use crate::print::verdicts;
 use clap::Subcommand;
 use saga_core::codes;
+use saga_core::control::View;
+use saga_service::accept::Loss;
+use saga_service::backup::BackedUp;
 use saga_service::config::Config;
 use saga_service::migrate;
 use std::path::PathBuf;
@@ -38,8 +44,32 @@ pub enum StoreCommand {
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
         groups: u16,
     },
+    /// Copy all stores of a folder, as they are at one moment, into a new folder, also while a process runs them; with the files
+    /// beside them, and checked. Put in the place of the data folder, it goes on from that moment
+    Backup {
+        /// A folder that is not there yet
+        #[arg(value_name = "DIR")]
+        to: PathBuf,
+        /// The configuration of the stores (default: the folder that --data names)
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Go on without what was in a store that is lost (SG0018), or with one that is older than it was (SG0019), while nothing
+    /// runs. What is lost stays lost: it is for when there is no backup
+    Accept {
+        /// The module whose store it is
+        #[arg(value_name = "MODULE")]
+        module: String,
+        /// The configuration of the stores (default: the folder that --data names)
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Do not ask for the name of the module to be typed
+        #[arg(short, long)]
+        yes: bool,
+    },
     /// After a store was restored, while nothing runs: set consumers that stand beyond their source's log back, and make
-    /// their read models anew; says what it did, and changes nothing where all is well
+    /// their read models anew; says what it did, and changes nothing where all is well. A store that is older than it was
+    /// (SG0019) stays as it is, and is named
     Recover {
         /// The configuration of the stores (default: the folder that --data names)
         #[arg(long, value_name = "FILE")]
@@ -88,11 +118,24 @@ pub async fn run(command: &StoreCommand, global: &Global, out: &mut Out) -> Resu
             migrate::regroup(&load(config)?, *groups).await.map(|line| vec![line])
         }
         StoreCommand::Recover { config } => {
-            let config = match config {
-                Some(file) => load(file)?,
-                None => saga_service::recover::of_folder(&global.data),
-            };
-            return said(&saga_service::recover::recover(&config).await?, out);
+            let recovered = saga_service::recover::recover(&of_stores(config.as_ref(), global)?).await?;
+            said(&recovered.lines, out)?;
+            recovered.left.iter().for_each(|left| out.note(left));
+            return Ok(if recovered.left.is_empty() { Exit::DONE } else { Exit::FINDINGS });
+        }
+        StoreCommand::Backup { to, config } => {
+            let config = of_stores(config.as_ref(), global)?;
+            let BackedUp { lines, verdicts } = saga_service::backup::backup(&config, to).await?;
+            said(&lines, out)?;
+            let view = View::Verdicts(verdicts);
+            out.view(&view, |style| {
+                if let View::Verdicts(found) = &view { verdicts::render(found, style) } else { String::new() }
+            })?;
+            let View::Verdicts(found) = view else { return Ok(Exit::DONE) };
+            return Ok(if found.findings.is_empty() { Exit::DONE } else { Exit::FINDINGS });
+        }
+        StoreCommand::Accept { module, config, yes } => {
+            return accept(module, &of_stores(config.as_ref(), global)?, *yes, global, out).await;
         }
         StoreCommand::Copy { from, to, config, modules } => {
             migrate::copy(from, to, &configured(config.as_ref())?, modules).await
@@ -103,6 +146,35 @@ pub async fn run(command: &StoreCommand, global: &Global, out: &mut Out) -> Resu
             .hint("what was done stays; run it again, it goes on where it stopped")
     })?;
     said(&done, out)
+}
+
+/// The stores of a configuration, or of the data folder.
+fn of_stores(config: Option<&PathBuf>, global: &Global) -> Result<Config, Failure> {
+    config.map_or_else(|| Ok(saga_service::recover::of_folder(&global.data)), |file| load(file))
+}
+
+/// Shows what is lost, has the name of the module typed, and accepts it.
+async fn accept(module: &str, config: &Config, yes: bool, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
+    let loss = Loss::of(config, module).await?;
+    out.note(loss.says());
+    let typed = match yes {
+        true => Some(module.to_owned()),
+        false if out.can_ask() => {
+            input::ask(out, &format!("Type the module to go on without what is lost [{module}]: "))
+        }
+        false => {
+            loss.close().await;
+            return Err(Failure::usage("what is lost has to be accepted by name, and nobody can be asked here")
+                .hint("consent with --yes"));
+        }
+    };
+    if typed.as_deref() != Some(module) {
+        loss.close().await;
+        out.note("nothing was accepted");
+        return Err(Failure::said(Exit::INTERRUPTED));
+    }
+    let lines = loss.accept(config, &global.actor()).await?;
+    said(&lines, out)
 }
 
 fn said(done: &[String], out: &mut Out) -> Result<Exit, Failure> {

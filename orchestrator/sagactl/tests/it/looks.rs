@@ -31,6 +31,7 @@ fn value(of: &str, place: &Place) -> Option<String> {
         "admin_url" | "to" => "postgres://127.0.0.1:9/none".to_owned(),
         "from" => "sqlite:nowhere".to_owned(),
         "groups" => "4".to_owned(),
+        "module" => "qc".to_owned(),
         _ => return None,
     })
 }

@@ -11,6 +11,7 @@ mod pages;
 mod pipes;
 mod private;
 mod render;
+mod restored;
 mod secured;
 mod serve;
 mod served;

@@ -1,81 +1,17 @@
 //! Every tamper with a store that once went unnoticed: one a row, on a copy of a good folder, and what finds it.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests are tests")]
 
-use saga_core::view::Verdicts;
-use saga_service::Service;
-use saga_service::demo::{Demo, providers};
-use saga_service::verify::folder;
-use saga_sqlite::testing::tamper;
+use crate::folder::{NOBODYS, Tamper, apply, behind_the_triggers, check, copy, good, lines, script, tamper_with};
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
-use tempfile::TempDir;
 
-/// A folder in which ten sagas ended, some well and some taken back, and that nobody has open.
-async fn good() -> TempDir {
-    let data = tempfile::tempdir().unwrap();
-    let service = Service::open(data.path(), providers(Duration::from_millis(1)), 7).await.unwrap();
-    let (mut demo, _) = Demo::start(service.sagas().clone(), Duration::ZERO).await.unwrap();
-    while !demo.is_over() {
-        demo.look().await.unwrap();
-    }
-    let verdicts = demo.verdicts().await.unwrap();
-    assert_eq!(verdicts.findings, [], "beside its own work");
-    service.close().await;
-    data
-}
-fn copy(from: &Path) -> TempDir {
-    let to = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_file() {
-            fs::copy(&path, to.path().join(path.file_name().unwrap())).unwrap();
-        }
-    }
-    to
-}
-async fn check(data: &Path) -> Verdicts {
-    folder(data, true).await.unwrap()
-}
-fn lines(verdicts: &Verdicts) -> Vec<String> {
-    verdicts.findings.iter().map(|found| format!("{} {}: {}", found.promise, found.place, found.says)).collect()
-}
-
-/// The triggers as they were, so that nobody sees that they were away.
-const TRIGGERS: &str = "
-CREATE TRIGGER es_events_no_update BEFORE UPDATE ON es_events
-BEGIN SELECT RAISE(ABORT, 'events are never changed'); END;
-CREATE TRIGGER es_events_no_delete BEFORE DELETE ON es_events
-BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END;";
-
-/// What is done to the log while its triggers are away, with the note of its length put right afterwards.
-fn behind_the_triggers(script: &str) -> String {
-    format!(
-        "DROP TRIGGER es_events_no_update; DROP TRIGGER es_events_no_delete; {script}; {TRIGGERS}
-         UPDATE es_head SET position = coalesce((SELECT max(position) FROM es_events), 0),
-           chain = coalesce((SELECT chain FROM es_events ORDER BY position DESC LIMIT 1), zeroblob(32));"
-    )
-}
-
-const NOBODYS: &str = "DELETE FROM es_inbox WHERE saga = zeroblob(16)";
+/// One row of a saga's deeds, the first one; all others come behind it.
+const DAMAGED: &str = "UPDATE es_inbox SET outcome = 'refused', answer = 'x' WHERE saga = (SELECT min(saga) FROM es_inbox WHERE saga > zeroblob(16))";
 const REFUSED: &str =
     r#"UPDATE es_inbox SET outcome = 'refused', answer = '{"code":"NO","reason":"no"}' WHERE saga > zeroblob(16)"#;
 
-/// What is done to a folder.
-enum Tamper {
-    Gone(&'static str),
-    Emptied(&'static str),
-    Exchanged(&'static str, &'static str),
-    Script(&'static str, String),
-}
-
-fn script(module: &'static str, script: &str) -> Tamper {
-    Tamper::Script(module, script.to_owned())
-}
-
 #[tokio::test]
 async fn every_tamper_is_found() {
-    let good = good().await;
+    let (good, _) = good().await;
     assert_eq!(check(good.path()).await.findings, []);
     let cut = |module, count: u32| {
         let last = format!("DELETE FROM es_events WHERE position > (SELECT max(position) FROM es_events) - {count}");
@@ -131,6 +67,31 @@ async fn every_tamper_is_found() {
         ),
         ("a deed is another command's", script("qc", "UPDATE es_inbox SET payload_hash = zeroblob(32)"), "S11"),
         ("a forged deed", script("qc", forged), "S11 qc, inbox"),
+        (
+            "a forged deed behind a row that cannot be read",
+            script("qc", &format!("{forged}; {DAMAGED}")),
+            "S11 qc, inbox",
+        ),
+        ("one row that cannot be read", script("qc", DAMAGED), "O4 qc, inbox 0"),
+        (
+            "a cursor that nobody has",
+            script("qc", "INSERT INTO es_checkpoints VALUES ('projection:qc.forged.v1@strategy', 3)"),
+            "B6 qc, cursor projection:qc.forged.v1@strategy",
+        ),
+        (
+            "a cursor that no program would make",
+            script("delivery", "INSERT INTO es_checkpoints VALUES ('anything', 3)"),
+            "B6 delivery, cursor anything",
+        ),
+        ("the number of the tables is none", script("qc", "PRAGMA user_version = -1"), "O4 qc: not read: SG0005"),
+        ("the number of the tables is nothing", script("qc", "PRAGMA user_version = 0"), "O4 qc: not read: SG0005"),
+        ("a file of another program", Tamper::Foreign("qc"), "O4 qc: not read: SG0018"),
+        ("a store is gone, and nobody lists it", Tamper::Unlisted("production"), "L3 production, sqlite:"),
+        (
+            "the coordinator's is gone, and nobody lists it",
+            Tamper::Unlisted("orchestration"),
+            "L3 orchestration, sqlite:",
+        ),
         ("a document is another", script("strategy", "UPDATE es_documents SET body = '{}' WHERE i0 IS NOT NULL"), "R1"),
         ("a document is gone", script("onboarding", "DELETE FROM es_documents WHERE i0 IS NOT NULL"), "R1"),
         (
@@ -176,58 +137,9 @@ async fn content(folder: &Path, name: &str) -> Vec<u8> {
     tamper_with(&copy.path().join(name), &format!("VACUUM INTO '{}'", packed.display())).await;
     fs::read(packed).unwrap()
 }
-async fn apply(tamper: &Tamper, data: &Path) {
-    let file = |module: &str| data.join(format!("{module}.db"));
-    match tamper {
-        Tamper::Gone(module) => fs::remove_file(file(module)).unwrap(),
-        Tamper::Emptied(module) => fs::write(file(module), "").unwrap(),
-        Tamper::Exchanged(from, to) => drop(fs::copy(file(from), file(to)).unwrap()),
-        Tamper::Script(module, script) => tamper_with(&file(module), script).await,
-    }
-}
-async fn tamper_with(file: &Path, script: &str) {
-    tamper(file, script).await.expect(script);
-}
-
-#[tokio::test]
-async fn nothing_starts_over_a_store_that_does_not_belong_here() {
-    let (good, other) = (good().await, good().await);
-    let end = behind_the_triggers("DELETE FROM es_events WHERE position = (SELECT max(position) FROM es_events)");
-    let table: Vec<(&str, Tamper, &str)> = vec![
-        ("gone", Tamper::Gone("production"), "SG0018"),
-        ("the coordinator's is gone", Tamper::Gone("orchestration"), "SG0018"),
-        ("emptied", Tamper::Emptied("qc"), "SG0018"),
-        ("another module's", Tamper::Exchanged("strategy", "qc"), "SG0018"),
-        ("nobody's", script("qc", NOBODYS), "SG0018"),
-        ("cut", Tamper::Script("delivery", end), "SG0019"),
-    ];
-    for (what, tamper, code) in table {
-        let copy = copy(good.path());
-        apply(&tamper, copy.path()).await;
-        refused(what, copy.path(), code).await;
-    }
-    let copy = copy(good.path());
-    fs::copy(other.path().join("qc.db"), copy.path().join("qc.db")).unwrap();
-    refused("another installation's", copy.path(), "SG0018").await;
-    // What was wrong is put right, and it goes on.
-    fs::copy(good.path().join("qc.db"), copy.path().join("qc.db")).unwrap();
-    let opened = Service::open(copy.path(), providers(Duration::ZERO), 7).await;
-    opened.map_err(|why| why.message).unwrap().close().await;
-}
-async fn refused(what: &str, data: &Path, code: &str) {
-    let stores = || {
-        let paths = fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path());
-        paths.filter(|path| path.extension().is_some_and(|kind| kind == "db")).count()
-    };
-    let before = stores();
-    let refused = Service::open(data, providers(Duration::ZERO), 7).await.err().expect(what);
-    assert_eq!(refused.code, code, "{what}: {}", refused.message);
-    assert_eq!(stores(), before, "{what}: nothing was made");
-}
-
 #[tokio::test]
 async fn all_stores_are_read_to_the_end() {
-    let good = good().await;
+    let (good, _) = good().await;
     let copy = copy(good.path());
     for module in ["delivery", "onboarding"] {
         let file = copy.path().join(format!("{module}.db"));
@@ -245,7 +157,7 @@ async fn all_stores_are_read_to_the_end() {
 
 #[tokio::test]
 async fn a_flipped_byte_of_any_page_is_found() {
-    let good = good().await;
+    let (good, _) = good().await;
     let mut missed = Vec::new();
     for module in ["strategy", "orchestration"] {
         let name = format!("{module}.db");

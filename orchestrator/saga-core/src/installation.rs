@@ -1,0 +1,422 @@
+//! Whether stores belong to one installation and fit together: asked at every start before anything is made or written, by
+//! whoever looks at a folder, and by the check. One that is lost, another's, or older than what the others know of it is named.
+//!
+//! What is known of a store stands in every other one of its process: the list of stores. Where the lists are lost, too, what
+//! others have read of it and what was answered from it still say that it was there; and the ends of the logs say what was done
+//! since the lists were written.
+
+use crate::aggregate::STREAM_PAGE;
+use crate::batch::Mark;
+use crate::definition::Definition;
+use crate::envelope::Recorded;
+use crate::event::{EventSet as _, Owner as _};
+use crate::execution::Execution;
+use crate::export::{Part, Row};
+use crate::fact::{Orchestration, SagaFact};
+use crate::id::{Position, SagaId, StepKey, Version};
+use crate::identity::{self, Accepted, Identity, Listed};
+use crate::journal::{LOG_PAGE, saga_of, stream_of};
+use crate::machine::coordinator::Definitions;
+use crate::machine::projector::is_anchor;
+use crate::ports::{OpenError, ReadError, SharedStore};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// 1,000 events at the end of each log are compared with the other stores at a start: what a minute without a list may hold.
+const TAIL: usize = 1_000;
+/// 64 sagas of each such end: their histories are read in some tenths of a second.
+const SAGAS_MAX: usize = 64;
+/// 1,000 cursors a page.
+const MARKS: usize = 1_000;
+const JOURNAL: &str = Orchestration::MODULE;
+
+/// How a store does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It is not there, or empty, and was not always.
+    Lost,
+    /// It is another one.
+    Foreign,
+    /// Others know more of it than it has itself.
+    Behind,
+}
+
+/// A store that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    /// Whose it should be.
+    pub module: String,
+    /// In which way.
+    pub fault: Fault,
+    /// The same for people.
+    pub why: OpenError,
+}
+
+/// What was found of the stores of an installation.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// The installation, if the coordinator's store says it.
+    pub installation: Option<Uuid>,
+    /// What each store says it is.
+    pub identities: BTreeMap<String, Identity>,
+    /// The lists, by the module whose store has them.
+    pub lists: BTreeMap<String, BTreeMap<String, Listed>>,
+    /// Up to where each log is taken as it is, because a person accepted a loss.
+    pub accepted: BTreeMap<String, Position>,
+    /// The losses that were accepted, by module.
+    pub losses: BTreeMap<String, Accepted>,
+    /// What does not fit, the gravest of each store.
+    pub misfits: Vec<Misfit>,
+    /// What could not be read: of which module, what, and why.
+    pub unread: Vec<(String, &'static str, ReadError)>,
+}
+
+/// Stores that are there, and modules without one, each with the place where it would be.
+#[derive(Clone, Copy)]
+pub struct Found<'a> {
+    /// Opened, and whatever is in them.
+    pub stores: &'a BTreeMap<String, SharedStore>,
+    /// Not there.
+    pub absent: &'a BTreeMap<String, String>,
+}
+
+impl Survey {
+    /// Looks at every store, and at what they say of each other. Writes nothing.
+    pub async fn of(found: Found<'_>, definitions: &Definitions) -> Self {
+        let mut survey = Survey::default();
+        for (module, store) in found.stores {
+            survey.ask(module, store).await;
+        }
+        survey.installation = survey.identities.get(JOURNAL).map(|own| own.store);
+        for module in found.stores.keys() {
+            let judged = identity::judge(module, module, survey.identities.get(module), None, survey.installation);
+            survey.judged(module, Fault::Foreign, judged);
+        }
+        survey.listed(found).await;
+        survey.evidence(found, definitions).await;
+        survey
+    }
+    /// Compares the ends of the logs as well: what modules did lately was asked for, and what was answered is remembered.
+    pub async fn with_ends(mut self, found: Found<'_>, definitions: &Definitions) -> Self {
+        let ended = self.ends(found, definitions).await;
+        if let Err(why) = ended {
+            self.unread.push((JOURNAL.to_owned(), "the ends of the logs", why));
+        }
+        self
+    }
+    /// The first thing that forbids a start.
+    ///
+    /// # Errors
+    /// A store that does not fit, with what is wrong.
+    pub fn fits(&self) -> Result<(), OpenError> {
+        self.misfits.first().map_or(Ok(()), |misfit| Err(misfit.why.clone()))
+    }
+
+    fn misfits(&self, module: &str) -> bool {
+        self.misfits.iter().any(|misfit| misfit.module == module)
+    }
+    fn judged(&mut self, module: &str, fault: Fault, judged: Result<(), OpenError>) {
+        if let Err(why) = judged
+            && !self.misfits(module)
+        {
+            self.misfits.push(Misfit { module: module.to_owned(), fault, why });
+        }
+    }
+    fn lost(&mut self, module: &str, place: &str, why: String) {
+        self.judged(module, Fault::Lost, Err(OpenError::Strange { place: place.to_owned(), why }));
+    }
+    fn behind(&mut self, module: &str, why: String) {
+        self.judged(module, Fault::Behind, Err(OpenError::Behind { place: module.to_owned(), why }));
+    }
+    async fn ask(&mut self, module: &str, store: &SharedStore) {
+        match identity::of(store).await {
+            Ok(known) => self.identities.extend(known.map(|known| (module.to_owned(), known))),
+            Err(why) => self.unread.push((module.to_owned(), "what the store is", why)),
+        }
+        match (identity::listed(store).await, identity::accepted(store).await) {
+            (Ok(list), Ok(accepted)) => {
+                self.lists.insert(module.to_owned(), list);
+                for (module, position) in accepted.values().flat_map(|Accepted { heads, .. }| heads) {
+                    let known = self.accepted.entry(module.clone()).or_default();
+                    *known = (*position).max(*known);
+                }
+                self.losses.extend(accepted);
+            }
+            (Err(why), _) | (_, Err(why)) => self.unread.push((module.to_owned(), "the list of stores", why)),
+        }
+    }
+    /// What the lists say. A store that is another's has another's list.
+    async fn listed(&mut self, found: Found<'_>) {
+        let holders = self.lists.iter().filter(|(holder, _)| !self.misfits(holder));
+        // The coordinator's list first: it is the one that people know of.
+        let mut says: Vec<(bool, String, Listed)> = holders
+            .flat_map(|(holder, list)| {
+                list.iter().map(move |(module, listed)| (holder != JOURNAL, module.clone(), listed.clone()))
+            })
+            .collect();
+        says.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+        for (_, module, listed) in says {
+            let (made, reached) = (listed.created_at, listed.position);
+            if let Some(place) = found.absent.get(&module) {
+                self.lost(
+                    &module,
+                    place,
+                    format!("it is missing; it was made at {made} and reached position {reached}"),
+                );
+                continue;
+            }
+            let Some(store) = found.stores.get(&module) else { continue };
+            let known = self.identities.get(&module);
+            let fault = if known.is_none() { Fault::Lost } else { Fault::Foreign };
+            let judged = identity::judge(&module, &module, known, Some(&listed), self.installation);
+            self.judged(&module, fault, judged);
+            match identity::still(&module, &listed, store).await {
+                Err(OpenError::Unavailable { why, .. }) => {
+                    self.unread.push((module, "the end of its log", ReadError::Unavailable(why)));
+                }
+                judged => self.judged(&module, Fault::Behind, judged),
+            }
+        }
+    }
+    /// Stores that are not there, or know nothing of themselves and hold nothing, although others have read or asked them.
+    async fn evidence(&mut self, found: Found<'_>, definitions: &Definitions) {
+        let mut empty: BTreeMap<&str, (&str, &str)> =
+            found.absent.iter().map(|(module, place)| (module.as_str(), (place.as_str(), "missing"))).collect();
+        for (module, store) in found.stores.iter().filter(|(module, _)| !self.identities.contains_key(*module)) {
+            if matches!(is_blank(store).await, Ok(true)) {
+                empty.insert(module, (module, "empty"));
+            }
+        }
+        empty.retain(|module, _| !self.misfits(module));
+        if empty.is_empty() {
+            return;
+        }
+        if let Some((place, what)) = empty.remove(JOURNAL) {
+            for (module, store) in found.stores.iter().filter(|(module, _)| *module != JOURNAL) {
+                let belongs = self.identities.get(module).and_then(|known| known.installation);
+                let why = match (belongs, asked_by_a_saga(store).await) {
+                    (Some(theirs), _) => format!("the store of {module} belongs to the installation {theirs}"),
+                    (None, Ok(true)) => format!("the store of {module} remembers what sagas asked of it"),
+                    (None, Ok(false) | Err(_)) => continue,
+                };
+                self.lost(JOURNAL, place, format!("it is {what}, and {why}"));
+            }
+        }
+        for (holder, store) in found.stores {
+            let Ok(marks) = marks(store).await else { continue };
+            for Mark { consumer, position } in marks {
+                let source = consumer.rsplit_once('@').map(|(_, source)| source.to_owned()).unwrap_or_default();
+                let Some((place, what)) = empty.get(source.as_str()) else { continue };
+                self.lost(
+                    &source,
+                    place,
+                    format!("it is {what}, and {holder} has read {position} of its events ({consumer})"),
+                );
+            }
+        }
+        let left: BTreeSet<&str> = empty.keys().copied().filter(|module| !self.misfits(module)).collect();
+        let Some(journal) = found.stores.get(JOURNAL).filter(|_| !left.is_empty()) else { return };
+        match answered(journal, definitions, &left).await {
+            Ok(deeds) => deeds.into_iter().for_each(|(module, says)| {
+                if let Some((place, what)) = empty.get(module.as_str()) {
+                    self.lost(&module, place, format!("it is {what}, and the coordinator's log says that {says}"));
+                }
+            }),
+            Err(why) => self.unread.push((JOURNAL.to_owned(), "its log", why)),
+        }
+    }
+    async fn ends(&mut self, found: Found<'_>, definitions: &Definitions) -> Result<(), ReadError> {
+        let Some(journal) = found.stores.get(JOURNAL).filter(|_| !self.misfits(JOURNAL)) else { return Ok(()) };
+        // Deeds before facts, and facts before inboxes: others may be writing, and each is written before what is read next.
+        let mut sagas: BTreeMap<SagaId, Vec<Done>> = BTreeMap::new();
+        for (module, store) in found.stores.iter().filter(|(module, _)| *module != JOURNAL) {
+            self.lately(module, store, &mut sagas).await?;
+        }
+        let mut answered = BTreeSet::new();
+        for event in self.tail(JOURNAL, journal).await?.iter().rev() {
+            let answers = matches!(event.name.as_str(), "StepSucceeded" | "StepCompensated");
+            answered.extend(saga_of(&event.stream).filter(|_| answers && answered.len() < SAGAS_MAX));
+        }
+        for saga in answered {
+            sagas.entry(saga).or_default();
+        }
+        for (saga, deeds) in sagas {
+            let Some(story) = Story::of(journal, saga, definitions).await? else { continue };
+            if let Some(Done { module, step, at, .. }) = deeds.iter().find(|done| !story.dispatched.contains(&done.key))
+            {
+                let head = journal.head().await?;
+                self.behind(JOURNAL, format!(
+                    "it ends at {head} and knows nothing of {step} of saga {saga}, which {module} did at its position {at}"
+                ));
+                return Ok(());
+            }
+            self.remembered(found, saga, story).await?;
+        }
+        Ok(())
+    }
+    /// The last deeds of a module, by saga.
+    async fn lately(
+        &self,
+        module: &str,
+        store: &SharedStore,
+        sagas: &mut BTreeMap<SagaId, Vec<Done>>,
+    ) -> Result<(), ReadError> {
+        let mut its = BTreeSet::new();
+        for event in self.tail(module, store).await?.iter().rev() {
+            let Ok(meta) = event.metadata() else { continue };
+            let (Some(saga), Some(deed)) = (meta.saga, meta.deed) else { continue };
+            let id = SagaId(saga.id);
+            if its.len() < SAGAS_MAX || its.contains(&id) {
+                its.insert(id);
+                let (key, module) = (StepKey::from_uuid(deed), module.to_owned());
+                sagas.entry(id).or_default().push(Done { module, key, step: saga.step, at: event.position });
+            }
+        }
+        Ok(())
+    }
+    /// What a saga was answered stands in the inboxes.
+    async fn remembered(&mut self, found: Found<'_>, saga: SagaId, story: Story) -> Result<(), ReadError> {
+        let from = self.accepted.get(JOURNAL).copied().unwrap_or_default();
+        for Told { module, key, at, says } in story.told.into_iter().filter(|told| told.at > from) {
+            let Some(store) = found.stores.get(&module).filter(|_| !self.misfits(&module)) else { continue };
+            if store.answered(saga.0, key, key).await?.deed.is_none() {
+                self.behind(&module, format!(
+                    "the coordinator's log says at {at} that {says} of saga {saga}, and its inbox does not remember it"
+                ));
+            }
+        }
+        Ok(())
+    }
+    /// The last events of a log, behind what a person accepted.
+    async fn tail(&self, module: &str, store: &SharedStore) -> Result<Vec<Recorded>, ReadError> {
+        let from = store.head().await?.0.saturating_sub(TAIL as u64);
+        let accepted = self.accepted.get(module).copied().unwrap_or_default();
+        store.read_log(Position(from).max(accepted), TAIL).await
+    }
+}
+
+/// What a module did for a saga.
+struct Done {
+    module: String,
+    key: StepKey,
+    step: String,
+    at: Position,
+}
+/// An answer that the coordinator has recorded.
+struct Told {
+    module: String,
+    key: StepKey,
+    at: Position,
+    says: String,
+}
+/// What one saga asked, and what it was answered.
+#[derive(Default)]
+struct Story {
+    dispatched: BTreeSet<StepKey>,
+    told: Vec<Told>,
+}
+
+impl Story {
+    /// Folds a saga's facts; `None` when one of them cannot be read, which is told elsewhere.
+    async fn of(journal: &SharedStore, saga: SagaId, definitions: &Definitions) -> Result<Option<Self>, ReadError> {
+        let (mut story, mut at) = (Story::default(), Version::ZERO);
+        let Some(stream) = stream_of(saga) else { return Ok(None) };
+        let mut exec = None;
+        loop {
+            let page = journal.read(&stream, at, STREAM_PAGE).await?;
+            for recorded in &page {
+                let Ok(fact) = SagaFact::of(recorded) else { return Ok(None) };
+                let exec = exec.get_or_insert_with(|| Execution::new(saga, definition(definitions, &fact), 0));
+                exec.evolve(&fact, recorded.time);
+                story.take(exec, &fact, recorded.position);
+                at = recorded.version;
+            }
+            if page.len() < STREAM_PAGE {
+                return Ok(Some(story));
+            }
+        }
+    }
+    fn take(&mut self, exec: &Execution, fact: &SagaFact, at: Position) {
+        if let SagaFact::StepDispatched(fact) = fact {
+            self.dispatched.insert(exec.keys(&fact.step).0);
+        }
+        if let SagaFact::CompensationDispatched(fact) = fact {
+            self.dispatched.insert(exec.keys(&fact.step).1);
+        }
+        if let SagaFact::StepSucceeded(fact) = fact {
+            self.told.extend(exec.asked(&fact.step).map(|asked| {
+                let (module, key) = (asked.module.to_owned(), exec.keys(&fact.step).0);
+                Told { module, key, at, says: format!("{} succeeded", fact.step) }
+            }));
+        }
+        if let SagaFact::StepCompensated(fact) = fact {
+            self.told.extend(exec.asked(&fact.step).map(|asked| {
+                let (module, key) = (asked.undoer.to_owned(), exec.keys(&fact.step).1);
+                Told { module, key, at, says: format!("{} was undone", fact.step) }
+            }));
+        }
+    }
+}
+
+fn definition(definitions: &Definitions, first: &SagaFact) -> Option<Arc<Definition>> {
+    let started = first.as_start()?;
+    definitions.get(&(started.definition.clone(), started.version)).cloned()
+}
+
+/// Whether a store holds nothing that anybody did.
+async fn is_blank(store: &SharedStore) -> Result<bool, ReadError> {
+    Ok(store.head().await? == Position::ZERO && store.rows(Part::Inbox, None, 1).await?.is_empty())
+}
+/// Whether an inbox remembers a deed. What the store is stands first, and is none.
+async fn asked_by_a_saga(store: &SharedStore) -> Result<bool, ReadError> {
+    let rows = store.rows(Part::Inbox, None, 2).await?;
+    Ok(rows.iter().any(|row| matches!(row, Row::Inbox(entry) if !entry.saga.is_nil())))
+}
+/// How far the consumers of a store have come.
+async fn marks(store: &SharedStore) -> Result<Vec<Mark>, ReadError> {
+    let (mut all, mut last) = (Vec::new(), None);
+    loop {
+        let page = store.rows(Part::Marks, last.as_ref(), MARKS).await?;
+        let full = page.len() == MARKS;
+        last = page.last().cloned();
+        all.extend(page.into_iter().filter_map(|row| match row {
+            Row::Mark(mark) => (!is_anchor(&mark) && mark.position > Position::ZERO).then_some(mark),
+            Row::Inbox(_) | Row::Document(_) | Row::Blob(_) | Row::Snapshot(_) | Row::Fence(_) | Row::Damaged(_) => {
+                None
+            }
+        }));
+        if !full {
+            return Ok(all);
+        }
+    }
+}
+/// The first answer of each of these modules that the coordinator's log has. Reads all of it when there is none.
+async fn answered(
+    journal: &SharedStore,
+    definitions: &Definitions,
+    modules: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, String>, ReadError> {
+    let (mut found, mut at) = (BTreeMap::new(), Position::ZERO);
+    let asks = |definition: &Definition| {
+        let steps = definition.steps();
+        steps.iter().any(|(_, step)| step.performer.module().is_some_and(|module| modules.contains(module)))
+    };
+    while found.len() < modules.len() {
+        let page = journal.read_log(at, LOG_PAGE).await?;
+        let Some(last) = page.last() else { break };
+        at = last.position;
+        for event in page.iter().filter(|event| event.version == Version(1)) {
+            let (Some(saga), Ok(first)) = (saga_of(&event.stream), SagaFact::of(event)) else { continue };
+            if !definition(definitions, &first).is_some_and(|definition| asks(&definition)) {
+                continue;
+            }
+            let Some(story) = Story::of(journal, saga, definitions).await? else { continue };
+            for told in story.told.into_iter().filter(|told| modules.contains(told.module.as_str())) {
+                let Told { module, at, says, .. } = told;
+                found.entry(module).or_insert_with(|| format!("at position {at} {says} there, for saga {saga}"));
+            }
+        }
+    }
+    Ok(found)
+}

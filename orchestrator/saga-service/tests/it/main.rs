@@ -1,0 +1,7 @@
+//! Whole folders of stores: what is done to them, what is found, and what starts.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests")]
+
+mod backups;
+mod folder;
+mod starts;
+mod tampers;

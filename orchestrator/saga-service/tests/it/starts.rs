@@ -1,0 +1,164 @@
+//! What starts, and what does not: over stores that are lost, another's, or older than the others know.
+
+use crate::folder::{
+    NOBODYS, Tamper, apply, behind_the_triggers, check, copy, good, lines as lines_of, nobody_lists, script,
+};
+use saga_core::control::{Control, Look, View};
+use saga_core::envelope::Actor;
+use saga_service::Service;
+use saga_service::accept::Loss;
+use saga_service::demo::{Demo, providers};
+use saga_service::look::FolderLook;
+use saga_service::recover::{of_folder, recover};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The files of a folder with their content.
+fn picture(data: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let paths = fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.is_file()).map(|path| (path.clone(), fs::read(&path).unwrap())).collect()
+}
+/// A start is refused with this code, makes no store and writes nothing into what is another's; whoever looks is told the same.
+async fn refused(what: &str, data: &Path, code: &str) {
+    let look = FolderLook::at(data);
+    let view = look.look(&Actor::operator("test"), Look::Status).await.unwrap();
+    let View::Status(status) = view else { panic!("{what}: no status") };
+    let told = status.troubles.iter().any(|trouble| trouble.says.starts_with(code));
+    assert!(told && !status.ready, "{what}: {:?}", status.troubles);
+    look.close().await;
+    let before = picture(data);
+    let refused = Service::open(data, providers(Duration::ZERO), 7).await.err().expect(what);
+    assert_eq!(refused.code, code, "{what}: {}", refused.message);
+    let stores = |picture: &BTreeMap<PathBuf, Vec<u8>>| {
+        let stores = picture.keys().filter(|path| path.extension().is_some_and(|kind| kind == "db"));
+        stores.cloned().collect::<Vec<_>>()
+    };
+    let after = picture(data);
+    assert_eq!(stores(&before), stores(&after), "{what}: nothing was made");
+    if refused.message.contains("another program") {
+        let foreign = |picture: &BTreeMap<PathBuf, Vec<u8>>| {
+            picture
+                .iter()
+                .filter(|(path, _)| path.to_string_lossy().contains("qc."))
+                .map(|(path, bytes)| (path.clone(), bytes.clone()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(foreign(&before), foreign(&after), "{what}: it is as it was");
+    }
+}
+async fn opens(data: &Path) -> Service {
+    Service::open(data, providers(Duration::ZERO), 7).await.map_err(|why| why.message).unwrap()
+}
+#[tokio::test]
+async fn nothing_starts_over_a_store_that_does_not_belong_here() {
+    let ((good, early), (other, _)) = (good().await, good().await);
+    let end = behind_the_triggers("DELETE FROM es_events WHERE position = (SELECT max(position) FROM es_events)");
+    let table: Vec<(&str, Tamper, &str)> = vec![
+        ("gone", Tamper::Gone("production"), "SG0018"),
+        ("the coordinator's is gone", Tamper::Gone("orchestration"), "SG0018"),
+        ("gone, and nobody lists it, but others have read it", Tamper::Unlisted("production"), "SG0018"),
+        ("gone, and nobody lists it, but it was asked", Tamper::Unlisted("qc"), "SG0018"),
+        ("the coordinator's is gone, and nobody lists it", Tamper::Unlisted("orchestration"), "SG0018"),
+        ("emptied", Tamper::Emptied("qc"), "SG0018"),
+        ("another module's", Tamper::Exchanged("strategy", "qc"), "SG0018"),
+        ("another program's", Tamper::Foreign("qc"), "SG0018"),
+        ("nobody's", script("qc", NOBODYS), "SG0018"),
+        ("cut", Tamper::Script("delivery", end.clone()), "SG0019"),
+        ("the coordinator's is cut", Tamper::Script("orchestration", end), "SG0019"),
+        ("another number of its tables", script("qc", "PRAGMA user_version = -1"), "SG0005"),
+        ("no number of its tables", script("qc", "PRAGMA user_version = 0"), "SG0005"),
+    ];
+    for (what, tamper, code) in table {
+        let copy = copy(good.path());
+        apply(&tamper, copy.path()).await;
+        refused(what, copy.path(), code).await;
+    }
+    for module in ["orchestration", "onboarding", "strategy", "production", "qc", "delivery"] {
+        // Put back from an earlier moment: the others list how far it was; and where nobody lists it, the others have asked it
+        // or were asked by it since.
+        for listed in [true, false] {
+            let copy = copy(good.path());
+            let file = format!("{module}.db");
+            fs::copy(early.path().join(&file), copy.path().join(&file)).unwrap();
+            if !listed {
+                nobody_lists(copy.path(), module).await;
+            }
+            refused(&format!("an older {module}, listed: {listed}"), copy.path(), "SG0019").await;
+        }
+    }
+    let copy = copy(good.path());
+    fs::copy(other.path().join("qc.db"), copy.path().join("qc.db")).unwrap();
+    refused("another installation's", copy.path(), "SG0018").await;
+    // What was wrong is put right, and it goes on.
+    fs::copy(good.path().join("qc.db"), copy.path().join("qc.db")).unwrap();
+    opens(copy.path()).await.close().await;
+}
+
+#[tokio::test]
+async fn a_loss_is_accepted_by_name_only_and_stays_a_finding() {
+    let (good, early) = good().await;
+    let accept = async |data: &Path, module: &str| {
+        let config = of_folder(data);
+        match Loss::of(&config, module).await {
+            Ok(loss) => loss.accept(&config, "ann").await,
+            Err(why) => Err(why),
+        }
+    };
+    let older = |module: &str, data: &Path| {
+        let file = format!("{module}.db");
+        fs::copy(early.path().join(&file), data.join(&file)).unwrap();
+    };
+    for module in ["orchestration", "qc", "production"] {
+        for gone in [true, false] {
+            let (copy, what) = (copy(good.path()), format!("{module}, gone: {gone}"));
+            match gone {
+                true => apply(&Tamper::Gone(module), copy.path()).await,
+                false => older(module, copy.path()),
+            }
+            let other = if module == "qc" { "production" } else { "qc" };
+            let refused = accept(copy.path(), other).await.expect_err(&what);
+            assert_eq!(
+                (refused.code, refused.message.contains("nothing is lost")),
+                ("SG0205".to_owned(), true),
+                "{what}"
+            );
+            let recovered = recover(&of_folder(copy.path())).await;
+            match (gone, recovered) {
+                (true, Err(why)) => {
+                    assert!(
+                        why.code == "SG0018" && why.hint.iter().any(|hint| hint.contains("store accept")),
+                        "{why:?}"
+                    );
+                }
+                (false, Ok(found)) => {
+                    assert!(found.left.iter().any(|left| left.contains("SG0019")), "{what}: {:?}", found.left)
+                }
+                (_, other) => panic!("{what}: {:?}", other.map(|found| found.lines)),
+            }
+            let lines = accept(copy.path(), module).await.map_err(|why| why.message).expect(&what);
+            assert!(lines[0].contains("accepted by ann"), "{lines:?}");
+            // It starts, and sagas go on: those that were lost with the coordinator's store begin again.
+            let service = opens(copy.path()).await;
+            let (mut demo, _) = Demo::start(service.sagas().clone(), Duration::ZERO).await.unwrap();
+            while !demo.is_over() {
+                demo.look().await.unwrap();
+            }
+            service.close().await;
+            let verdicts = check(copy.path()).await;
+            assert!(verdicts.notes.iter().any(|note| note.contains("accepted by ann")), "{what}: {:?}", verdicts.notes);
+            if gone || module != "orchestration" {
+                assert!(lines_of(&verdicts).iter().any(|line| line.starts_with('S')), "{what}: it is missed for ever");
+            }
+            opens(copy.path()).await.close().await;
+        }
+    }
+    let copy = copy(good.path());
+    apply(&Tamper::Foreign("qc"), copy.path()).await;
+    let refused = accept(copy.path(), "qc").await.expect_err("another program's");
+    assert_eq!(refused.code, "SG0018", "{refused:?}");
+    apply(&Tamper::Exchanged("strategy", "qc"), copy.path()).await;
+    let refused = accept(copy.path(), "qc").await.expect_err("another module's");
+    assert!(refused.code == "SG0018" && refused.hint.iter().any(|hint| hint.contains("somewhere else")), "{refused:?}");
+}

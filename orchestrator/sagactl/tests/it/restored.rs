@@ -1,0 +1,202 @@
+//! Backups, restores and losses through the real binary: over files, and over PostgreSQL and NATS, where rows are tampered with as
+//! somebody with the administrator's rights could.
+
+use crate::serve::{ends_well, sagactl, start, until};
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+use test_servers::nats::{Nats, Version};
+use test_servers::postgres::Postgres;
+
+fn well(path: &Path, words: &[&str]) -> String {
+    let (exit, said, errors) = sagactl(path, words);
+    assert_eq!(exit, 0, "{words:?}: {said}{errors}");
+    said
+}
+fn refused(path: &Path, words: &[&str], exit: i32, part: &str) {
+    let (got, said, errors) = sagactl(path, words);
+    assert!(got == exit && errors.contains(part), "{words:?} is {got}: {said}{errors}");
+}
+
+#[test]
+fn a_backup_is_taken_beside_the_process_that_runs_the_folder() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path();
+    let mut owner = start(path, &["dev", "--data", "data", "--listen", "127.0.0.1:0"]);
+    until(path, "it is ready", || sagactl(path, &["doctor", "--probe", "ready", "--data", "data"]).0 == 0);
+    well(path, &["saga", "start", "client-to-delivery", "--example", "-k", "k", "--data", "data"]);
+    let said = well(path, &["store", "backup", "copy", "--data", "data"]);
+    assert!(said.contains("orchestration  ") && said.contains("every promise kept"), "{said}");
+    refused(path, &["store", "backup", "copy", "--data", "data"], 5, "SG0205");
+    ends_well(&mut owner);
+    well(path, &["events", "verify", "--data", "copy"]);
+    assert!(well(path, &["saga", "list", "--data", "copy"]).contains("client-to-delivery"));
+    // A store of it is lost: told, refused, and accepted by name only.
+    fs::remove_file(path.join("copy/qc.db")).unwrap();
+    let (exit, said, _) = sagactl(path, &["doctor", "--data", "copy"]);
+    assert!(exit == 6 && said.contains("SG0018") && said.contains("qc"), "{said}");
+    refused(path, &["dev", "--data", "copy", "--listen", "127.0.0.1:0"], 1, "SG0018");
+    refused(path, &["store", "recover", "--data", "copy"], 1, "store accept qc");
+    refused(path, &["store", "accept", "qc", "--data", "copy"], 2, "--yes");
+    refused(path, &["store", "accept", "strategy", "--yes", "--data", "copy"], 5, "nothing is lost");
+    assert!(!path.join("copy/qc.db").exists(), "nothing was made by the way");
+    well(path, &["store", "accept", "qc", "--yes", "--as", "ann", "--data", "copy"]);
+    let mut owner = start(path, &["dev", "--data", "copy", "--listen", "127.0.0.1:0"]);
+    until(path, "it is ready", || sagactl(path, &["doctor", "--probe", "ready", "--data", "copy"]).0 == 0);
+    ends_well(&mut owner);
+}
+
+/// A demo's stores in PostgreSQL, served once over a broker and at rest.
+struct Served {
+    folder: TempDir,
+    postgres: Postgres,
+    nats: Nats,
+}
+
+impl Served {
+    fn new() -> Self {
+        let (folder, postgres, nats) = (TempDir::new().unwrap(), Postgres::start(), Nats::start(Version::Debian));
+        let (path, admin) = (folder.path(), postgres.url("postgres"));
+        well(path, &["demo", "--fast", "--data", "data"]);
+        well(path, &["store", "migrate", "--admin-url", &admin, "--password-folder", "secrets"]);
+        well(path, &["store", "copy", "--from", "sqlite:data", "--to", &admin]);
+        let served = Self { folder, postgres, nats };
+        served.configure("postgres");
+        served.serve();
+        served
+    }
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+    fn configure(&self, database: &str) {
+        let (port, bus) = (self.postgres.port(), self.nats.url());
+        let text = format!(
+            "[store]\nurl = 'postgres://127.0.0.1:{port}/{database}'\npassword_folder = 'secrets'\n[bus]\nurl = '{bus}'\n\
+             [coordinator]\ngroups = 1\n[files]\nfolder = 'files'\n[admin]\nlisten = '127.0.0.1:0'\n"
+        );
+        fs::write(self.path().join("c.toml"), text).unwrap();
+    }
+    /// Runs everything until it is well, and everything has reached the broker.
+    fn serve(&self) {
+        let mut child = start(self.path(), &["serve", "--config", "c.toml"]);
+        let doctor = || sagactl(self.path(), &["doctor", "--data", "files"]);
+        until(self.path(), "it is well", || doctor().1.contains("ready, nothing is wrong"));
+        until(self.path(), "every promise is kept", || sagactl(self.path(), VERIFY).0 == 0);
+        ends_well(&mut child);
+    }
+    /// A database with everything that this one has, tampered with.
+    fn tampered(&self, name: &str, sql: &str) {
+        self.postgres.run("postgres", &format!("CREATE DATABASE {name} TEMPLATE \"good\""));
+        self.postgres.run(name, &fs::read_to_string(self.path().join("roles.sql")).unwrap());
+        self.postgres.run(name, &format!("SET session_replication_role = replica; {sql}"));
+        self.configure(name);
+    }
+}
+
+const VERIFY: &[&str] = &["events", "verify", "--at-rest", "--config", "c.toml"];
+const DEEDS: &str = "saga <> '00000000-0000-0000-0000-000000000000'";
+
+#[test]
+fn tampers_with_rows_are_found_in_postgresql_as_in_files() {
+    let served = Served::new();
+    let path = served.path();
+    fs::write(path.join("roles.sql"), well(path, &["config", "postgres-roles"])).unwrap();
+    served.postgres.run("template1", "CREATE DATABASE good TEMPLATE postgres");
+    let forged = "INSERT INTO aicmo_qc.es_inbox SELECT gen_random_uuid(), gen_random_uuid(), direction, payload_hash, epoch, outcome, \
+                  answer FROM aicmo_qc.es_inbox LIMIT 1";
+    let blot = format!(
+        "UPDATE aicmo_qc.es_inbox SET outcome = 'refused', answer = 'x' WHERE key = (SELECT key FROM aicmo_qc.es_inbox WHERE {DEEDS} ORDER BY saga, key \
+         LIMIT 1)"
+    );
+    let cut = |module: &str, beyond: &str| {
+        format!(
+            "DELETE FROM {module}.es_events WHERE position > {beyond}; UPDATE {module}.es_head SET (position, public_seq, chain) = \
+             (SELECT coalesce(max(position), 0), coalesce(max(public_seq), 0), coalesce((SELECT chain FROM {module}.es_events ORDER \
+             BY position DESC LIMIT 1), decode(repeat('00', 32), 'hex')) FROM {module}.es_events)"
+        )
+    };
+    let table: &[(&str, String, &[&str])] = &[
+        ("nothing", "SELECT 1".to_owned(), &["every promise kept"]),
+        ("rows of an inbox are gone", format!("DELETE FROM aicmo_qc.es_inbox WHERE {DEEDS}"), &["S11 broken"]),
+        (
+            "a forged row behind one that cannot be read",
+            format!("{forged}; {blot}"),
+            &["qc, inbox", "not read", "nobody is known to have"],
+        ),
+        (
+            "an answer is another",
+            format!("UPDATE aicmo_production.es_inbox SET answer = '{{}}' WHERE {DEEDS}"),
+            &["S11 broken"],
+        ),
+        (
+            "documents are others",
+            "UPDATE aicmo_strategy.es_documents SET body = '{}' WHERE i0 IS NOT NULL".to_owned(),
+            &["R1 broken"],
+        ),
+        (
+            "cursors are ahead",
+            "UPDATE aicmo_production.es_checkpoints SET position = position + 100".to_owned(),
+            &["B6 broken"],
+        ),
+        (
+            "a cursor of nobody",
+            "INSERT INTO aicmo_qc.es_checkpoints VALUES ('nobody', 1)".to_owned(),
+            &["qc, cursor nobody"],
+        ),
+        ("fences are gone", "DELETE FROM aicmo_orchestration.es_fences".to_owned(), &["F1 broken"]),
+        ("the end of a log is cut", cut("aicmo_strategy", "3"), &["B6 broken", "L3 broken"]),
+        ("a log is empty", cut("aicmo_delivery", "0"), &["L3 broken"]),
+        ("nobody says whose it is", format!("DELETE FROM aicmo_qc.es_inbox WHERE NOT {DEEDS}"), &["L3 broken"]),
+        ("a schema is gone", "DROP SCHEMA aicmo_production CASCADE".to_owned(), &["production", "missing"]),
+        (
+            "everybody may make temporary tables",
+            "DO $$ BEGIN EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO PUBLIC', current_database()); END $$"
+                .to_owned(),
+            &["grant of temporary on the database to everybody"],
+        ),
+    ];
+    for (number, (what, sql, parts)) in table.iter().enumerate() {
+        served.tampered(&format!("t{number}"), sql);
+        let (exit, said, errors) = sagactl(path, VERIFY);
+        assert_eq!(exit, if number == 0 { 0 } else { 6 }, "{what}: {said}{errors}");
+        for part in *parts {
+            assert!(said.contains(part), "{what}: {part} is not in {said}{errors}");
+        }
+    }
+}
+
+#[test]
+fn what_a_restore_left_is_set_right_over_postgresql_and_nats_and_over_files() {
+    let served = Served::new();
+    let path = served.path();
+    let recover = ["store", "recover", "--config", "c.toml"];
+    assert!(well(path, &recover).contains(", 0 of them set right"));
+    let ahead = "position + 100 WHERE consumer LIKE 'projection:%'";
+    served.postgres.run("postgres", &format!("UPDATE aicmo_production.es_checkpoints SET position = {ahead}"));
+    let (exit, said, _) = sagactl(path, VERIFY);
+    assert!(exit == 6 && said.contains("B6 broken"), "{said}");
+    let said = well(path, &recover);
+    assert!(said.contains("emptied and folded anew") && !said.contains(", 0 of them set right"), "{said}");
+    assert!(well(path, VERIFY).contains("every promise kept"));
+    served.serve();
+    // A schema was lost, and made anew by a migration: it starts only when that is accepted.
+    served.postgres.run("postgres", "DROP SCHEMA aicmo_qc CASCADE");
+    let admin = served.postgres.url("postgres");
+    well(path, &["store", "migrate", "--admin-url", &admin, "--password-folder", "secrets"]);
+    refused(path, &["serve", "--config", "c.toml"], 1, "SG0018");
+    refused(path, &recover, 1, "store accept qc");
+    let said = well(path, &["store", "accept", "qc", "--yes", "--as", "ann", "--config", "c.toml"]);
+    assert!(said.contains("accepted by ann"), "{said}");
+    // Over files, the same verbs.
+    let copy = path.join("files.db");
+    fs::create_dir(&copy).unwrap();
+    for entry in fs::read_dir(path.join("data")).unwrap() {
+        let file = entry.unwrap().path();
+        if file.is_file() {
+            fs::copy(&file, copy.join(file.file_name().unwrap())).unwrap();
+        }
+    }
+    assert!(well(path, &["store", "recover", "--data", "files.db"]).contains(", 0 of them set right"));
+    fs::remove_file(copy.join("production.db")).unwrap();
+    refused(path, &["store", "recover", "--data", "files.db"], 1, "store accept production");
+}
