@@ -173,7 +173,7 @@ async fn accept(module: &str, config: &Config, yes: bool, global: &Global, out: 
         out.note("nothing was accepted");
         return Err(Failure::said(Exit::INTERRUPTED));
     }
-    let lines = loss.accept(config, &global.actor()).await?;
+    let lines = loss.accept(config, &global.actor()?).await?;
     said(&lines, out)
 }
 
