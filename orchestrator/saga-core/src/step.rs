@@ -181,7 +181,6 @@ pub struct ArgError(pub String);
 /// A value that a function may take.
 #[diagnostic::on_unimplemented(
     message = "a step cannot take `{Self}`",
-    label = "no argument of a step",
     note = "take the input as `In<T>`, an earlier output as `Out<T>`, `Maybe<T>` or `Outs<T>`, the item of an `each` as `Item<T>`, the key of the deed as `StepKey` (in an undo: `Undoing`), and what was given with `using(..)` as `Using<T>`",
     note = "the `T` of `In`, `Out`, `Maybe`, `Outs` and `Item` is read from JSON: `#[derive(Deserialize)]`, and it is `Send`"
 )]
@@ -325,8 +324,7 @@ pub trait Action<Args>: Send + Sync + 'static {
 /// A pure function of up to six arguments: a command to send, a condition, a list.
 #[diagnostic::on_unimplemented(
     message = "this function cannot be used in a plan",
-    label = "not a function of `In<T>`, `Out<T>`, `Maybe<T>`, `Outs<T>`, `Item<T>`, `StepKey`, `SagaId` or `StartedAt`",
-    note = "a request, a condition or a list is computed at once: no `async`, at most six arguments, each one of those"
+    note = "a request, a condition or a list is computed at once: no `async`, at most six arguments, each one of `In<T>`, `Out<T>`, `Maybe<T>`, `Outs<T>`, `Item<T>`, `StepKey`, `SagaId`, `StartedAt`"
 )]
 pub trait Function<Args>: Send + Sync + 'static {
     /// What it returns.
