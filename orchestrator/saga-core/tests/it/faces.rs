@@ -1,5 +1,5 @@
 //! What faces say of a saga: the words of whoever answered, in every place, and no order that would be refused.
-#![expect(clippy::unwrap_used, reason = "what tests share speaks by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share speaks by panicking")]
 
 use crate::everything::everything;
 use crate::linear::linear;
