@@ -1,7 +1,6 @@
 //! A consumer that has read what its source's log does not have says so and reads nothing more, however it came about.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share speaks by panicking")]
 
-use async_trait::async_trait;
 use saga::core::batch::{Batch, Commit, StreamWrite};
 use saga::core::envelope::NewEvent;
 use saga::core::event::{Event, Genesis, Owner};
@@ -9,12 +8,12 @@ use saga::core::id::{EventId, Position, StreamId, Version};
 use saga::core::json::Payload;
 use saga::core::memory::MemoryStores;
 use saga::core::module::Module;
-use saga::core::ports::{Clock, Find, OpenError, SharedStore, Stores};
+use saga::core::ports::{Clock, Find, SharedStore, Stores};
 use saga::core::projection::Projection;
 use saga::core::recover::recover;
 use saga::core::uuid::Uuid;
 use saga::prelude::*;
-use saga::{Hosting, Orchestrator, SystemClock};
+use saga::{Hosting, LocalBus, Orchestrator, SystemClock};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,20 +42,6 @@ struct Kept {
 }
 const CONSUMER: &str = "projection:reader.kept.v1@ledger";
 
-/// The store of the ledger, which is exchanged, beside all the others, which stay.
-struct Exchanged {
-    ledger: Arc<MemoryStores>,
-    others: Arc<MemoryStores>,
-}
-#[async_trait]
-impl Stores for Exchanged {
-    async fn open(&self, module: &str) -> Result<SharedStore, OpenError> {
-        if module == "ledger" { self.ledger.open(module).await } else { self.others.open(module).await }
-    }
-    async fn has(&self, module: &str) -> Result<bool, OpenError> {
-        if module == "ledger" { self.ledger.has(module).await } else { self.others.has(module).await }
-    }
-}
 fn reader() -> Module {
     let kept = Projection::<Kept>::new("reader.kept", 1, &[])
         .on::<PutDown>(|event, _| Some(event.number.to_string()), |_, event, _| Some(Kept { number: event.number }));
@@ -79,10 +64,29 @@ async fn kept(store: &SharedStore) -> BTreeSet<u32> {
 fn memory() -> Arc<MemoryStores> {
     Arc::new(MemoryStores::new(Arc::new(SystemClock)))
 }
-async fn start(ledger: &Arc<MemoryStores>, others: &Arc<MemoryStores>) -> Hosting {
-    let stores = Exchanged { ledger: Arc::clone(ledger), others: Arc::clone(others) };
-    let host = Orchestrator::on(Arc::new(stores)).module(Module::new::<Ledger, ()>("1.0", ()).build()).module(reader());
-    host.host().await.unwrap()
+/// The process of the reader, and that of the ledger, whose stores can be exchanged without the other's being asked.
+struct Two {
+    reader: Hosting,
+    ledger: Hosting,
+}
+impl Two {
+    async fn shutdown(self) {
+        self.reader.shutdown().await;
+        self.ledger.shutdown().await;
+    }
+}
+async fn start(ledger: &Arc<MemoryStores>, others: &Arc<MemoryStores>) -> Two {
+    let bus = Arc::new(LocalBus::new(Arc::new(SystemClock)));
+    let log = ledger.open("ledger").await.unwrap();
+    let head = log.head().await.unwrap().0;
+    bus.carry("ledger", log, head);
+    bus.carry("reader", others.open("reader").await.unwrap(), 0);
+    let host = async |stores: &Arc<MemoryStores>, module| {
+        let stores = Arc::clone(stores) as Arc<dyn Stores>;
+        Orchestrator::on(stores).bus(bus.clone()).module(module).host().await.unwrap()
+    };
+    let writes = Module::new::<Ledger, ()>("1.0", ()).build();
+    Two { ledger: host(ledger, writes).await, reader: host(others, reader()).await }
 }
 /// As the module itself would have recorded it.
 async fn put_down(ledger: &MemoryStores, numbers: std::ops::RangeInclusive<u32>) {
@@ -104,7 +108,7 @@ async fn put_down(ledger: &MemoryStores, numbers: std::ops::RangeInclusive<u32>)
     }
 }
 /// Waits for what `look` gives.
-async fn until<T>(sagas: &Hosting, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+async fn until<T>(sagas: &Two, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let looking = async {
         loop {
             if let Some(seen) = look().await {
@@ -115,10 +119,10 @@ async fn until<T>(sagas: &Hosting, mut look: impl AsyncFnMut() -> Option<T>) -> 
     };
     match tokio::time::timeout(Duration::from_secs(30), looking).await {
         Ok(seen) => seen,
-        Err(_) => panic!("{:?}", sagas.health().troubles()),
+        Err(_) => panic!("{:?}", sagas.reader.health().troubles()),
     }
 }
-async fn read_to(sagas: &Hosting, others: &MemoryStores, wanted: u64) {
+async fn read_to(sagas: &Two, others: &MemoryStores, wanted: u64) {
     let store = others.open("reader").await.unwrap();
     until(sagas, async || (store.checkpoint(CONSUMER).await.unwrap() == Position(wanted)).then_some(())).await;
 }
@@ -136,7 +140,13 @@ async fn a_consumer_beyond_its_source_stops_and_says_so() {
         put_down(&exchanged, 101..=100 + begins_with).await;
         let sagas = start(&exchanged, &others).await;
         let says = until(&sagas, async || {
-            sagas.health().troubles().into_iter().find(|trouble| trouble.place == CONSUMER).map(|trouble| trouble.says)
+            sagas
+                .reader
+                .health()
+                .troubles()
+                .into_iter()
+                .find(|trouble| trouble.place == CONSUMER)
+                .map(|trouble| trouble.says)
         })
         .await;
         for words in ["up to 5", why, "sagactl store recover", "SG0313"] {
@@ -161,7 +171,7 @@ async fn a_consumer_beyond_its_source_stops_and_says_so() {
         let sagas = start(&exchanged, &others).await;
         put_down(&exchanged, 301..=301).await;
         read_to(&sagas, &others, u64::from(begins_with) + 10).await;
-        assert_eq!(sagas.health().troubles(), []);
+        assert_eq!(sagas.reader.health().troubles(), []);
         sagas.shutdown().await;
     }
 }
@@ -173,7 +183,7 @@ async fn a_consumer_goes_on_after_a_restart() {
         let sagas = start(&ledger, &others).await;
         put_down(&ledger, round * 10 + 1..=round * 10 + 5).await;
         read_to(&sagas, &others, u64::from(round + 1) * 5).await;
-        assert_eq!(sagas.health().troubles(), []);
+        assert_eq!(sagas.reader.health().troubles(), []);
         sagas.shutdown().await;
     }
 }

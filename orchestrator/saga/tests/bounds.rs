@@ -19,6 +19,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Asks for what no JSON can hold.
+const NOT_A_NUMBER: usize = 7;
+
 /// Gives so many bytes, or what no JSON can hold.
 #[derive(Serialize, Deserialize)]
 struct Sized {
@@ -42,7 +45,7 @@ struct Given {
 struct Pair(u32, u32);
 async fn give(In(job): In<Sized>) -> Step<Given> {
     let odd = if job.gives == 0 { BTreeMap::from([(Pair(1, 2), 3)]) } else { BTreeMap::new() };
-    let share = if job.gives == 1 { f64::NAN } else { 0.5 };
+    let share = if job.gives == NOT_A_NUMBER { f64::NAN } else { 0.5 };
     Ok(Given { text: "x".repeat(job.gives), share, odd })
 }
 async fn take(Undoing(_): Undoing) -> Step<()> {
@@ -79,7 +82,7 @@ async fn an_output_that_cannot_be_kept_parks_its_step_and_is_not_tried_for_ever(
     for (gives, says) in [
         (2 * 1024 * 1024, "at most 983040 are allowed"),
         (0, "it is not JSON: key must be a string"),
-        (1, "it is not JSON: the number NaN does not exist in JSON"),
+        (NOT_A_NUMBER, "it is not JSON: the number NaN does not exist in JSON"),
     ] {
         let saga = sagas.start(job(gives, 0)).await.unwrap().saga;
         let show = rest(&control, saga).await;

@@ -29,17 +29,21 @@ async fn free(Undoing(_): Undoing) -> Step<()> {
     Ok(())
 }
 
-/// The definition as it was before it had rules: the same plan, the same digest.
-#[derive(Serialize, Deserialize)]
-struct Older {
-    words: u32,
-    channel: String,
-}
-impl Saga for Older {
-    const NAME: &'static str = "letter";
-    const VERSION: u16 = 1;
-    fn plan(plan: Plan) -> Definition {
-        plan_of(plan)
+/// The definition as it was before it had rules: the same plan and the same name of what it begins with, the same digest.
+mod older {
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    pub(super) struct Letter {
+        words: u32,
+        channel: String,
+    }
+    impl Saga for Letter {
+        const NAME: &'static str = "letter";
+        const VERSION: u16 = 1;
+        fn plan(plan: Plan) -> Definition {
+            plan_of(plan)
+        }
     }
 }
 /// As it is now.
@@ -117,7 +121,7 @@ async fn every_wrong_place_is_told_at_once_and_nothing_is_begun() {
 #[tokio::test]
 async fn what_was_let_in_before_the_rule_goes_on_and_its_start_may_be_said_again() {
     let stores = stores();
-    let older = on::<Older>(&stores).await;
+    let older = on::<older::Letter>(&stores).await;
     assert_eq!(start(&older, 1, Some("k"), letter(5_000, "")).await, Ok(false));
     let waits = AwaitSaga { id: "letter/k".to_owned(), after: None };
     let control = LocalControl::new(older.clone(), "memory", "in process");
