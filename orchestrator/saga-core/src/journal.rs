@@ -40,7 +40,7 @@ struct BeganWith {
     deadline_ms: Option<u64>,
 }
 
-/// Facts as events. Their metadata is empty but for what a saga [began with](BeganWith): the stream is the correlation, the
+/// Facts as events. Their metadata is empty but for what a saga began with: the stream is the correlation, the
 /// facts name who ordered what.
 pub fn events_of(facts: &[SagaFact], ids: &dyn Ids, now: Timestamp) -> Result<Vec<NewEvent>, serde_json::Error> {
     facts
