@@ -6,15 +6,17 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 /// 256 connections at once: more people and scripts than ever look at one process.
 pub const CONNECTIONS_MAX: usize = 256;
-/// 8 more that only answer the health routes: whoever watches over processes is not locked out by the others.
+/// 8 more that only answer the health routes, the oldest of which makes room for a further one: whoever watches over
+/// processes is not locked out by the others, however many there are and whatever they do not ask.
 pub const HEALTH_CONNECTIONS_MAX: usize = 8;
 /// A quarter of the descriptors of the process at most: the others are for stores, brokers and files.
 const SHARE_OF_DESCRIPTORS: u64 = 4;
@@ -58,7 +60,7 @@ pub(crate) async fn serve(
     stopping: watch::Receiver<bool>,
 ) {
     let places = Arc::new(Semaphore::new(bounds.connections));
-    let reserve = Arc::new(Semaphore::new(bounds.health));
+    let mut reserve: VecDeque<AbortHandle> = VecDeque::new();
     let mut tasks = JoinSet::new();
     let mut told = stopping.clone();
     loop {
@@ -76,12 +78,18 @@ pub(crate) async fn serve(
                 continue;
             }
         };
-        let place = Arc::clone(&places).try_acquire_owned().map(|place| (place, all.clone()));
-        let place = place.or_else(|_| Arc::clone(&reserve).try_acquire_owned().map(|place| (place, health.clone())));
-        // One that has no place is closed at once: nothing of it waits here.
-        if let Ok((place, router)) = place {
-            tasks.spawn(connection(stream, router, place, bounds, stopping.clone()));
+        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+            tasks.spawn(connection(stream, all.clone(), Some(place), bounds, stopping.clone()));
+            continue;
         }
+        reserve.retain(|open| !open.is_finished());
+        // How things are is asked and answered within a moment: the oldest has asked, or never will.
+        if reserve.len() >= bounds.health
+            && let Some(oldest) = reserve.pop_front()
+        {
+            oldest.abort();
+        }
+        reserve.push_back(tasks.spawn(connection(stream, health.clone(), None, bounds, stopping.clone())));
     }
     drop(listener);
     let ended = async { while tasks.join_next().await.is_some() {} };
@@ -92,7 +100,7 @@ pub(crate) async fn serve(
 async fn connection(
     stream: TcpStream,
     router: Router,
-    place: OwnedSemaphorePermit,
+    place: Option<OwnedSemaphorePermit>,
     bounds: Bounds,
     mut stopping: watch::Receiver<bool>,
 ) {

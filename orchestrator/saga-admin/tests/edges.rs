@@ -304,6 +304,10 @@ async fn a_crowd_does_not_shut_out_those_who_ask_whether_it_is_alive() {
             assert_eq!(&first, b"HTTP/1.1 200");
             crowd.push(socket);
         }
+        // More than there are places of any kind, which ask nothing.
+        for _ in 0..bounds.health + 5 {
+            crowd.push(TcpStream::connect(&address).await.unwrap());
+        }
         let host = format!("host: {address}");
         let get = |path: &str| lines(&("GET".to_owned(), path.to_owned(), String::new()), &[&host]);
         assert!(ask(&address, &get("/livez"), "").await.starts_with("HTTP/1.1 200"));

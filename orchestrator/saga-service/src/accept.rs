@@ -86,7 +86,17 @@ impl Loss {
         let installation = Installation::open(config).await?;
         let found = installation.misfits().find(|(misfit, _)| misfit.module == module);
         let found = found.map(|(misfit, error)| (misfit.fault, error));
+        let strange = installation.survey.misfits.iter().filter(|other| other.fault == Fault::Foreign);
+        let strange: Vec<&str> = strange.map(|other| other.module.as_str()).collect();
         let error = match found {
+            // Which of them is the stranger is not known: what is taken as it is might be another installation's.
+            Some((Fault::Lost | Fault::Behind, _)) if !strange.is_empty() => {
+                let strange = strange.join(", ");
+                let says = format!("stores of two installations lie here: those of {strange}, and the others");
+                ControlError::new(codes::WRONG_STATE, says).hint(format!(
+                    "find out which do not belong here, {module} among them, and put the right ones in their place"
+                ))
+            }
             Some((fault @ (Fault::Lost | Fault::Behind), error)) => {
                 let says = format!("{}: {}", error.code, error.message);
                 return Ok(Self { installation, module: module.to_owned(), fault, says });

@@ -182,7 +182,9 @@ impl Sagas {
     }
     /// Orders something of a saga. Returns when the order is durable.
     pub async fn order(&self, saga: SagaId, ordered: Ordered) -> Result<Accepted, Error> {
-        match self.ask(saga, Question::Order { saga, ordered: Box::new(ordered), until: None }).await? {
+        // Here too, and not only by the owner: what is too large cannot be asked of another process.
+        let ordered = Box::new(ordered.bounded().map_err(Error::Refused)?);
+        match self.ask(saga, Question::Order { saga, ordered, until: None }).await? {
             Told::Accepted(accepted) => Ok(accepted),
             Told::Refused(refusal) => Err(Error::Refused(refusal)),
             Told::Started { .. } | Told::Taken => Err(Error::Stopped),

@@ -31,7 +31,10 @@ pub struct Ordered {
 
 impl Ordered {
     /// Holds what people wrote within the bounds of [`limits`]; a reason without a word is none.
-    fn bounded(mut self) -> Result<Self, OrderRefused> {
+    ///
+    /// # Errors
+    /// Something is larger than its bound: [`codes::INPUT_LIMIT`], with the bound.
+    pub fn bounded(mut self) -> Result<Self, OrderRefused> {
         self.by.reason = self.by.reason.filter(|reason| !reason.trim().is_empty());
         let fits = || {
             if let Some(reason) = &self.by.reason {

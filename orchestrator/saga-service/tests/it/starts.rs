@@ -98,7 +98,7 @@ async fn nothing_starts_over_a_store_that_does_not_belong_here() {
 
 #[tokio::test]
 async fn a_loss_is_accepted_by_name_only_and_stays_a_finding() {
-    let (good, early) = good().await;
+    let ((good, early), (strange, strange_early)) = (good().await, good().await);
     let accept = async |data: &Path, module: &str| {
         let config = of_folder(data);
         match Loss::of(&config, module).await {
@@ -153,6 +153,13 @@ async fn a_loss_is_accepted_by_name_only_and_stays_a_finding() {
             }
             opens(copy.path()).await.close().await;
         }
+    }
+    // Another installation's coordinator's store: as it ended, and as it was when the modules here know of more.
+    for strange in [&strange, &strange_early] {
+        let mixed = copy(good.path());
+        fs::copy(strange.path().join("orchestration.db"), mixed.path().join("orchestration.db")).unwrap();
+        let refused = accept(mixed.path(), "orchestration").await.expect_err("another installation's");
+        assert_eq!(refused.code, "SG0205", "{refused:?}");
     }
     let copy = copy(good.path());
     apply(&Tamper::Foreign("qc"), copy.path()).await;
