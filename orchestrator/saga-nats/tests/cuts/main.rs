@@ -18,6 +18,10 @@ use world::{DEADLINE, World, until};
 
 /// A run whose writes were fewer than those of the run that was counted is followed by another saga.
 const SAGAS_MAX: usize = 4;
+/// How often a neighbour comes between two writes of a saga is the machine's business: a busy one needs more sagas.
+const DISTURBED_SAGAS_MAX: usize = 100;
+/// A saga of three steps makes at least this many writes of every kind.
+const WRITES_MIN: u64 = 3;
 /// Leases are renewed by the clock, not by sagas: this many answers in a row are enough to meet each of their owners.
 const LEASES: u64 = 10;
 /// A connection that is there again at once costs less than the patience for an answer (5 s) or a heartbeat (5 s).
@@ -47,6 +51,9 @@ const COMMANDS: Kind = broker("aicmo.cmd.");
 const REPLIES: Kind = broker("aicmo.reply.");
 
 impl Kind {
+    const fn sagas_max(&self) -> usize {
+        if self.disturbed { DISTURBED_SAGAS_MAX } else { SAGAS_MAX }
+    }
     fn done(&self, world: &World) -> u64 {
         let done = (self.proxy)(world).done();
         done.iter().filter(|(what, _)| what.starts_with(self.prefix)).map(|(_, count)| count).sum()
@@ -98,12 +105,18 @@ async fn run_beside(world: &World, kind: Kind, refuse: bool, when: &str) {
     }
 }
 
-/// How many writes of this kind a saga makes when nothing is cut.
+/// How many writes of this kind a saga makes when nothing is cut; a disturbed one, and as many after it as are needed to
+/// see the fewest.
 async fn counted(world: &World, kind: Kind, refuse: bool) -> u64 {
     let before = kind.done(world);
     let when = format!("{} counted, refuse {refuse}", kind.prefix);
-    run_beside(world, kind, refuse, &when).await;
-    world.finds_nothing(&when).await;
+    for _ in 0..kind.sagas_max() {
+        run_beside(world, kind, refuse, &when).await;
+        world.finds_nothing(&when).await;
+        if !kind.disturbed || kind.done(world) - before >= WRITES_MIN {
+            break;
+        }
+    }
     kind.done(world) - before
 }
 
@@ -128,7 +141,7 @@ async fn cut_everywhere(world: &World, kind: Kind, refuse: bool, count: u64) {
             if proxy.cuts() > cuts {
                 break;
             }
-            assert!(sagas < SAGAS_MAX, "{when}: never reached");
+            assert!(sagas < kind.sagas_max(), "{when}: never reached");
             more += 1;
         }
         assert_eq!(proxy.cuts(), cuts + 1, "{when}");
@@ -142,7 +155,7 @@ async fn survives(refuse: bool) {
     counted(&world, APPENDS, refuse).await;
     for kind in [APPENDS, COMMITS, EVENTS, COMMANDS, REPLIES] {
         let count = counted(&world, kind, refuse).await;
-        assert!(count >= 3, "{kind:?}: only {count} writes were seen");
+        assert!(count >= WRITES_MIN, "{kind:?}: only {count} writes were seen");
         cut_everywhere(&world, kind, refuse, count).await;
     }
     cut_everywhere(&world, RENEWALS, refuse, LEASES).await;
