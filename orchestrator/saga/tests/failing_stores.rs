@@ -23,7 +23,7 @@ use saga::core::time::Timestamp;
 use saga::core::uuid::Uuid;
 use saga::core::view::SagaState;
 use saga::prelude::*;
-use saga::{Health, Orchestrator, SystemClock};
+use saga::{Error, Health, Orchestrator, SystemClock};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -384,6 +384,16 @@ async fn whatever_becomes_of_a_commit_events_are_folded_and_reacted_to_once() {
     }
 }
 
+/// Starts a saga as a client does: who is told that the store takes nothing now sends the same again.
+async fn begin(sagas: &Sagas, number: u32) -> SagaId {
+    loop {
+        match sagas.start_keyed(&number.to_string(), Sum { number }).await {
+            Err(Error::Unanswered { .. }) => {}
+            begun => return begun.unwrap().saga,
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sagas_on_stores_that_fail_end_as_they_would_have() {
     let fates = [Fate::Refused, Fate::Lost, Fate::Unsure, Fate::Moved].into_iter();
@@ -391,11 +401,8 @@ async fn sagas_on_stores_that_fail_end_as_they_would_have() {
         let world = World::new();
         let sagas = world.start().await;
         world.schedule.follow(fates);
-        let mut begun = Vec::new();
-        for number in 0..6 {
-            begun.push((number, sagas.start(Sum { number }).await.unwrap().saga));
-        }
-        for (number, saga) in begun {
+        let begun = futures::future::join_all((0..6).map(|number| begin(&sagas, number))).await;
+        for (number, saga) in (0..6).zip(begun) {
             sagas.wait(saga).await.unwrap();
             let wanted = if number % 2 == 0 { SagaState::Completed } else { SagaState::Compensated };
             assert_eq!(sagas.state(saga).await.unwrap(), Some(wanted), "{fates:?} {number}");
