@@ -75,6 +75,30 @@ impl Waiting {
     }
 }
 
+impl Waiting {
+    /// Whether nothing but a person ends it well: somebody decides, resumes, mends, deploys or looks.
+    pub fn ends_by_a_person(&self) -> bool {
+        match self.reason {
+            WaitReason::NoReply | WaitReason::Backoff => self.mend,
+            WaitReason::WaitingTimer => false,
+            WaitReason::WaitingSignal
+            | WaitReason::Paused
+            | WaitReason::RetriesExhausted
+            | WaitReason::RefusedAfterPivot
+            | WaitReason::PivotUnknown
+            | WaitReason::UndoFailed
+            | WaitReason::Fault
+            | WaitReason::NoDefinition
+            | WaitReason::Unreadable
+            | WaitReason::DigestMismatch => true,
+        }
+    }
+    /// Whether something is under way that may settle the saga without anybody: a step, or weather that passes.
+    pub(crate) fn goes_on(&self) -> bool {
+        matches!(self.reason, WaitReason::NoReply | WaitReason::Backoff) && !self.mend
+    }
+}
+
 /// The reason codes of waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

@@ -2,7 +2,7 @@
 
 use crate::outcome::MEND;
 use crate::time::Timestamp;
-use crate::view::{Cause, Likelihood, SagaRow};
+use crate::view::{Cause, Likelihood, SagaRow, SagaState};
 use crate::waiting::{WaitReason, Waiting};
 use std::time::Duration;
 
@@ -140,6 +140,16 @@ fn cause(saga: &str, waiting: &Waiting, now: Timestamp) -> Cause {
     evidence.extend(said.map(|said| format!("before that it said: {said}")));
     let code = if waiting.mend { MEND } else { waiting.reason.code() };
     Cause { code: code.to_owned(), likelihood, says, evidence, remedy }
+}
+
+impl SagaRow {
+    /// What it waits for that only a person ends, if nothing else of it goes on meanwhile: a decision, the end of a pause,
+    /// what only a person can mend, whatever parked it. A timer, weather that passes and a step under way go on by themselves.
+    pub fn for_a_person(&self) -> Option<&Waiting> {
+        let goes_on = self.waiting.iter().any(Waiting::goes_on);
+        let held = self.state.needs_person() || self.state == SagaState::Paused;
+        self.waiting.iter().find(|waiting| waiting.ends_by_a_person()).filter(|_| held || !goes_on)
+    }
 }
 
 /// What was said, behind a sentence.

@@ -169,6 +169,7 @@ impl Control for Zoo {
     async fn outcome(&self, _: &Actor, of: AwaitSaga, _: Duration) -> Result<Option<SagaShow>, ControlError> {
         let show = find(&of.id)?;
         let state = show.row.state;
-        Ok((state.is_end() || state.needs_person() || state == SagaState::Waiting).then_some(show))
+        let rests = state.is_end() || state.needs_person() || state == SagaState::Waiting;
+        Ok(of.after.map_or(rests, |after| state.is_end() || show.rev > after).then_some(show))
     }
 }

@@ -235,7 +235,7 @@ pub struct OrderArgs {
 /// For orders whose outcome can be awaited.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct WaitArgs {
-    /// Wait for what becomes of the saga, at most this long
+    /// Wait for what becomes of the saga, at most this long; it ends early where only a person can go on
     #[arg(long, value_name = "TIME", value_parser = parse_duration, num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "5m")]
     pub wait: Option<Duration>,

@@ -23,6 +23,8 @@ impl Exit {
     pub const PARKED: Exit = Exit(21);
     /// The saga was cancelled.
     pub const CANCELLED: Exit = Exit(22);
+    /// The saga waits for a person: a decision, the end of a pause, something to be mended.
+    pub const PERSON: Exit = Exit(23);
     /// Interrupted, or a prompt was declined.
     pub const INTERRUPTED: Exit = Exit(130);
 
@@ -43,7 +45,7 @@ impl Exit {
 }
 
 /// The table.
-pub const TABLE: [(u8, &str); 14] = [
+pub const TABLE: [(u8, &str); 15] = [
     (0, "done (an empty list is 0; a closed pipe is 0)"),
     (1, "failed"),
     (2, "usage: the command line or the input is wrong"),
@@ -57,6 +59,7 @@ pub const TABLE: [(u8, &str); 14] = [
     (20, "the saga ended compensated, and not as the order wished (--wait, watch --exit-status)"),
     (21, "the saga is parked, or its undo failed (likewise)"),
     (22, "the saga was cancelled (like 20: `cancel --wait` itself ends with 0)"),
+    (23, "the saga waits for a person: a decision, a pause, or something to be mended (--wait)"),
     (130, "interrupted, or a prompt was declined"),
 ];
 

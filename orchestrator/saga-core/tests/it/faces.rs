@@ -12,9 +12,11 @@ use saga_core::laws::saga::Case;
 use saga_core::outcome::Answer;
 use saga_core::ports::Clock;
 use saga_core::stage::ready;
-use saga_core::view::{Possible, StepState};
+use saga_core::view::{Possible, SagaRow, SagaState, StepState};
+use saga_core::waiting::{WaitReason, Waiting};
 use saga_core::why::causes;
 use saga_core::world::Faults;
+use saga_core::zoo;
 
 const WORDS: &str = "files: Not a directory (os error 20)";
 
@@ -181,4 +183,42 @@ fn what_is_offered_is_accepted_and_what_helps_is_offered_at_every_moment() {
         }
     }
     assert!(offered > 1_000, "{offered}");
+}
+
+/// Every reason of waiting, alone: what of it ends only by a person, and in which state.
+#[test]
+fn what_waits_for_a_person_is_told_from_what_goes_on_by_itself() {
+    let reasons = [
+        (WaitReason::NoReply, SagaState::Running, false),
+        (WaitReason::Backoff, SagaState::Retrying, false),
+        (WaitReason::WaitingTimer, SagaState::Waiting, false),
+        (WaitReason::WaitingSignal, SagaState::Waiting, true),
+        (WaitReason::Paused, SagaState::Paused, true),
+        (WaitReason::RetriesExhausted, SagaState::Parked, true),
+        (WaitReason::RefusedAfterPivot, SagaState::Parked, true),
+        (WaitReason::PivotUnknown, SagaState::Parked, true),
+        (WaitReason::UndoFailed, SagaState::UndoFailed, true),
+        (WaitReason::Fault, SagaState::Parked, true),
+        (WaitReason::NoDefinition, SagaState::Parked, true),
+        (WaitReason::Unreadable, SagaState::Parked, true),
+        (WaitReason::DigestMismatch, SagaState::Parked, true),
+    ];
+    let any = zoo::rows().remove(0);
+    let row = |state, waiting: &[Waiting]| SagaRow { state, waiting: waiting.to_vec(), ..any.clone() };
+    let of = |reason| Waiting::of(reason, "x".to_owned(), ("s".to_owned(), false), None, zoo::NOW);
+    let under_way = of(WaitReason::NoReply);
+    for (reason, state, person) in reasons {
+        let waiting = of(reason);
+        let alone = row(state, std::slice::from_ref(&waiting));
+        assert_eq!(alone.for_a_person().is_some(), person, "{reason:?}");
+        // Beside a step that is under way a decision is not yet all that is left; what holds the saga holds it all the same.
+        let held = person && state != SagaState::Waiting;
+        let beside = row(state, &[under_way.clone(), waiting.clone()]);
+        assert_eq!(beside.for_a_person().is_some(), held, "{reason:?} beside a step under way");
+        let timed = row(state, &[of(WaitReason::WaitingTimer), waiting.clone()]);
+        assert_eq!(timed.for_a_person().is_some(), person, "{reason:?} beside a timer");
+        let mend = row(SagaState::Retrying, &[Waiting { mend: true, ..waiting }]);
+        let mendable = person || matches!(reason, WaitReason::NoReply | WaitReason::Backoff);
+        assert_eq!(mend.for_a_person().is_some(), mendable, "{reason:?} that a person mends");
+    }
 }

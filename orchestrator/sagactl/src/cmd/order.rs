@@ -8,14 +8,15 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::input::{self, Source};
 use crate::print::json;
-use crate::print::list;
 use crate::print::out::Out;
 use crate::words;
 use clap::Args;
 use saga_core::codes;
 use saga_core::control::{AwaitSaga, Look, Order, Receipt, View, What};
 use saga_core::id::RequestId;
-use saga_core::view::{SagaShow, SagaState};
+use saga_core::view::{SagaRow, SagaShow, SagaState};
+use saga_core::waiting::WaitReason;
+use saga_core::why;
 use std::time::Duration;
 
 /// 250 ms between two looks at a saga that does not change: unnoticed by a person, and nothing to a server.
@@ -338,35 +339,30 @@ pub async fn finish(
         return Ok(Exit::DONE);
     };
     let request = sent.receipt.request;
-    let found = settle(session, &sent, patience, out).await.map_err(|failure| failure.of(request))?;
-    let state = found.row.state;
+    let found = settle(session, &sent, patience).await.map_err(|failure| failure.of(request))?;
+    let (state, person) = (found.row.state, found.row.for_a_person().is_some());
     let view = View::Saga(Box::new(found));
     let View::Saga(saga) = &view else { return Err(super::saga::strange(&view)) };
     out.view(&view, |style| ended(saga, style))?;
     if state == wished {
         return Ok(Exit::DONE);
     }
-    Ok(Exit::of_saga(state).unwrap_or(Exit::PENDING))
+    Ok(Exit::of_saga(state).unwrap_or(if person { Exit::PERSON } else { Exit::PENDING }))
 }
 
-/// Waits until the saga ends or needs a person. A gate is no end: somebody may answer it meanwhile.
-async fn settle(session: &Session, sent: &Sent, patience: Duration, out: &mut Out) -> Result<SagaShow, Failure> {
+/// Waits until the saga ends, or goes on only if a person does something. Whoever has to decide may be who waits here.
+async fn settle(session: &Session, sent: &Sent, patience: Duration) -> Result<SagaShow, Failure> {
     let id = sent.receipt.saga.to_string();
     let waited = async {
-        let mut told = false;
-        let mut after = None;
+        let mut after = Some(0);
         loop {
             let of = AwaitSaga { id: id.clone(), after };
             let Some(show) = session.control.outcome(&session.by, of, patience).await? else {
                 clock::pause(LOOK_EVERY).await;
                 continue;
             };
-            if Exit::of_saga(show.row.state).is_some() {
+            if Exit::of_saga(show.row.state).is_some() || show.row.for_a_person().is_some() {
                 return Ok(show);
-            }
-            if !told && show.row.state == SagaState::Waiting {
-                out.note(&format!("waits: {}", list::next(&show.row, &out.note_style)));
-                told = true;
             }
             if after == Some(show.rev) {
                 clock::pause(LOOK_EVERY).await;
@@ -393,8 +389,27 @@ fn ended(saga: &SagaShow, style: &crate::print::style::Style) -> String {
     let state = style.paint(crate::print::style::Ink::of_saga(row.state), &state);
     let reason = row.reason.as_deref().map(|reason| format!(": {}", style.clean(reason))).unwrap_or_default();
     let mut text = format!("{state}  {}@{} {}{reason}\n", style.clean(&row.kind), row.version, style.clean(&row.key));
+    if row.for_a_person().is_some() {
+        text.push_str(&person(row, style));
+    }
     if row.state.needs_person() {
         text.push_str(&format!("why: sagactl saga why-stuck {}\n", row.id.short()));
     }
     text
+}
+
+/// What a person is waited for, a line each, and the command that ends it.
+fn person(row: &SagaRow, style: &crate::print::style::Style) -> String {
+    let (causes, _) = why::causes(row, style.now);
+    let asked = row.waiting.iter().zip(causes).filter(|(waiting, _)| waiting.ends_by_a_person());
+    let lines = asked.map(|(waiting, cause)| {
+        let heading = match waiting.reason {
+            WaitReason::WaitingSignal => "waits for a decision",
+            WaitReason::Paused => "waits to be resumed",
+            _ if waiting.mend => "waits for a person to mend it",
+            _ => "waits for a person",
+        };
+        format!("{heading}: {}\n  {}\n", style.clean(&cause.says), style.clean(&cause.remedy))
+    });
+    lines.collect()
 }

@@ -48,6 +48,34 @@ fn waiting_returns_what_became_of_the_saga() {
     assert_eq!(exit, 0, "compensated is what was wished for");
 }
 
+/// A row for each state of the zoo that does not end and does not go on: what `--wait` says, at once, and its exit code.
+#[test]
+fn waiting_ends_where_only_a_person_can_go_on_and_says_what_is_asked() {
+    let served = Served::new();
+    let decide = "sagactl saga signal b3c95d08 client-decides --for 2-5c01e6b7 --data '{\"approved\":true,";
+    let table: [(&[&str], i32, &[&str]); 5] = [
+        (&["retry", "b3c95d08"], 23, &["waits for a decision: client-decides waits for", "\"client-decides\"", decide]),
+        (&["retry", "77aa10b2"], 23, &["waits to be resumed: it was paused by", "sagactl saga resume 77aa10b2"]),
+        (
+            &["retry", "9f3ac2d1"],
+            21,
+            &["waits for a person: assets[2]/render got no answer", "sagactl saga retry 9f3ac2d1"],
+        ),
+        (
+            &["retry", "27be04af"],
+            21,
+            &["waits for a person: the undo of channels[1]/post", "saga skip 27be04af --undo"],
+        ),
+        (&["retry", "e8127f4d"], 8, &[]),
+    ];
+    for (words, expected, parts) in table {
+        let wait = if expected == 8 { "--wait=300ms" } else { "--wait" };
+        let (exit, stdout, stderr) = run(served.sagactl(&[&["saga"], words, &[wait]].concat()));
+        assert_eq!(exit, expected, "{words:?}: {stdout}{stderr}");
+        assert!(parts.iter().all(|part| stdout.contains(part)), "{words:?}: {stdout}");
+    }
+}
+
 #[test]
 fn every_order_says_what_it_means() {
     let served = Served::new();
