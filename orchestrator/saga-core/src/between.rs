@@ -74,6 +74,13 @@ impl<B: Between + 'static, F: Fn(SharedStore) -> B + Send + Sync> Stores for Eac
     async fn has(&self, module: &str) -> Result<bool, OpenError> {
         self.stores.has(module).await
     }
+    async fn peek(&self, module: &str) -> Result<SharedStore, OpenError> {
+        let store = self.stores.peek(module).await?;
+        Ok(Arc::new(Passing((self.make)(store))))
+    }
+    async fn release(&self) {
+        self.stores.release().await;
+    }
 }
 
 #[async_trait]

@@ -200,6 +200,12 @@ pub trait Stores: Send + Sync {
     async fn open(&self, module: &str) -> Result<SharedStore, OpenError>;
     /// Whether there is one already, or whether opening would make it. Makes nothing.
     async fn has(&self, module: &str) -> Result<bool, OpenError>;
+    /// A store that is there, for whoever judges several of them before one is opened: verified like an opening, refused for
+    /// the same reasons, and only read. Nothing in it or beside it is written. Until it is opened or released no other
+    /// process begins to write it, where a store has one writer.
+    async fn peek(&self, module: &str) -> Result<SharedStore, OpenError>;
+    /// Lets go of stores that were peeked at and not opened, as if nobody had looked.
+    async fn release(&self);
 }
 
 /// Why a store was not opened. Each has an error page.

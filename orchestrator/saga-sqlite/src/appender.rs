@@ -2,6 +2,7 @@
 
 use crate::facts;
 use crate::fault::Fault;
+use crate::lock::Lock;
 use crate::open;
 use crate::script::Script;
 use crate::seen::Seen;
@@ -11,7 +12,6 @@ use saga_core::appender::{Facts, Ledger, Plan, Sight, Verdict, Written};
 use saga_core::batch::{Batch, Cause, Commit};
 use saga_core::ports::Clock;
 use sqlx::{AssertSqlSafe, Connection as _, Either, Executor as _, SqliteConnection};
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use tokio::sync::{mpsc, oneshot};
@@ -39,7 +39,7 @@ pub(crate) struct Appender {
     pub(crate) pages_max: Option<u32>,
     /// Held until this task ends, never read.
     #[expect(dead_code, reason = "the lock lives as long as the one who writes")]
-    pub(crate) lock: File,
+    pub(crate) lock: Lock,
 }
 
 /// Why a transaction was not acknowledged.

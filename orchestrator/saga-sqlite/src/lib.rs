@@ -14,15 +14,18 @@ mod fault;
 mod floor;
 mod inspect;
 mod leases;
+mod lock;
 mod look;
 mod migrate;
 mod open;
+mod peek;
 mod private;
 mod ring;
 mod script;
 mod seen;
 mod store;
 mod stores;
+mod wal;
 mod whose;
 
 pub use backup::Copied;

@@ -24,7 +24,7 @@ const TRIES_MAX: u32 = 40;
 const PAUSE: Duration = Duration::from_millis(50);
 /// What stands behind the file's name: the write-ahead log, and the journal of a file that was just being made.
 pub(crate) const LOG: &str = "-wal";
-const JOURNAL: &str = "-journal";
+pub(crate) const JOURNAL: &str = "-journal";
 
 /// A folder of our own, with copies that nobody else can read. It goes away with this value.
 pub(crate) fn folder() -> io::Result<TempDir> {

@@ -3,13 +3,16 @@
 use crate::decode::{self, EVENT};
 use crate::fault::{open_error, read_error, unreadable};
 use crate::seen::Seen;
+use crate::{look, migrate};
 use saga_core::appender::Head;
 use saga_core::envelope::{Recorded, chain};
 use saga_core::id::{Epoch, Position};
 use saga_core::ports::{OpenError, ReadError};
 use saga_core::time::Timestamp;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _, SqliteConnection, SqlitePool};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, SqliteConnection, SqlitePool};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -80,14 +83,31 @@ pub(crate) async fn writer(file: &Path, place: &str, pages_max: Option<u32>) -> 
     Ok(connection)
 }
 
+/// What of a file is read, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// Itself alone, which nobody writes: nothing is created beside it either.
+    File,
+    /// Together with the log beside it, as others may be writing both.
+    Shared,
+    /// Together with the log beside it, while nobody writes either: without locks, and with the index of the log in memory.
+    FileAndLog,
+}
+
 /// The connections that read. They cannot write, whatever they are told.
 pub(crate) fn readers(file: &Path) -> SqlitePool {
-    // A file that was closed cleanly has no log beside it, and then nothing may be created beside it either: whoever
-    // verifies a backup may have no right to write there.
-    let mut log = file.as_os_str().to_owned();
-    log.push("-wal");
-    let frozen = !Path::new(&log).exists();
-    let options = options(file).read_only(true).immutable(frozen).pragma("query_only", "ON");
+    // A file that was closed cleanly has no log beside it; whoever verifies a backup may have no right to write there.
+    let has_log = look::beside(file, look::LOG).exists();
+    readers_on(file, if has_log { Ground::Shared } else { Ground::File })
+}
+/// The same, for whoever knows better how the file can be read.
+pub(crate) fn readers_on(file: &Path, ground: Ground) -> SqlitePool {
+    let options = options(file).read_only(true).immutable(ground == Ground::File).pragma("query_only", "ON");
+    let options = match ground {
+        Ground::File | Ground::Shared => options,
+        // Exclusive is what keeps the index in memory, and without locks nothing is excluded.
+        Ground::FileAndLog => options.vfs("unix-none").locking_mode(SqliteLockingMode::Exclusive),
+    };
     // Connections are neither tested before use nor replaced with age: there is no network in between.
     SqlitePoolOptions::new()
         .max_connections(READERS_MAX)
@@ -95,6 +115,16 @@ pub(crate) fn readers(file: &Path) -> SqlitePool {
         .idle_timeout(None)
         .max_lifetime(None)
         .connect_lazy_with(options)
+}
+
+/// Brings a private copy of a store to the tables that this program knows, and leaves no log beside it.
+pub(crate) async fn prepared(copy: &Path, place: &str) -> Result<(), OpenError> {
+    let mut connection = writer(copy, place, None).await?;
+    if migrate::applied(&mut connection, place).await? == 0 {
+        return Err(OpenError::Unavailable { place: place.to_owned(), why: "it holds no store".to_owned() });
+    }
+    migrate::migrate(&mut connection, place).await?;
+    connection.close().await.map_err(|error| open_error(place, &error))
 }
 
 /// The end of the log and the fences, as the file has them.
@@ -247,15 +277,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("m.db");
         let mut connection = writer(&file, "m", None).await.unwrap();
-        let promised = [
-            ("journal_mode", "wal"),
-            ("synchronous", "2"),
-            ("foreign_keys", "1"),
-            ("busy_timeout", "5000"),
-            ("trusted_schema", "0"),
-            ("cell_size_check", "1"),
-        ];
-        for (setting, wanted) in promised {
+        let promised =
+            "journal_mode=wal synchronous=2 foreign_keys=1 busy_timeout=5000 trusted_schema=0 cell_size_check=1";
+        for (setting, wanted) in promised.split(' ').filter_map(|promise| promise.split_once('=')) {
             assert_eq!(ask(&mut connection, setting).await, wanted, "{setting}");
             assert!(SETTINGS.contains(&(setting, wanted)), "{setting} is not read back");
         }

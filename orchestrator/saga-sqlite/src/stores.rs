@@ -2,26 +2,19 @@
 
 use crate::appender::Appender;
 use crate::fault::unreadable;
+use crate::lock::{self, Lock};
+use crate::peek::Peek;
 use crate::store::{Shared, SqliteStore};
 use crate::whose::Whose;
 use crate::{look, migrate, open, private};
 use async_trait::async_trait;
 use saga_core::appender::Ledger;
 use saga_core::ports::{Clock, OpenError, SharedStore, Stores};
-use sqlx::Connection as _;
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::{Mutex, OnceCell};
-
-/// Ten tries within a tenth of a second: whoever asks whether a store is in use has its lock for a moment, and is no second
-/// writer.
-const LOCK_TRIES_MAX: u32 = 10;
-/// Between two tries.
-const LOCK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Opens `<folder>/<module>.db`. The same name gives the same store as long as this value lives.
 pub struct SqliteStores {
@@ -30,6 +23,8 @@ pub struct SqliteStores {
     mode: Mode,
     pages_max: Option<u32>,
     open: Mutex<BTreeMap<String, Arc<SqliteStore>>>,
+    /// What is looked at before it is opened.
+    peeks: Mutex<BTreeMap<String, Peek>>,
     /// Where the copies are, for whoever only looks.
     copies: OnceCell<TempDir>,
 }
@@ -48,7 +43,8 @@ impl SqliteStores {
     /// Stores in a folder, which is made when the first one is opened. The clock stamps what is recorded.
     pub fn new(folder: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
         let (folder, mode) = (folder.into(), Mode::Write);
-        Self { folder, clock, mode, pages_max: None, open: Mutex::default(), copies: OnceCell::new() }
+        let (open, peeks) = (Mutex::default(), Mutex::default());
+        Self { folder, clock, mode, pages_max: None, open, peeks, copies: OnceCell::new() }
     }
     /// Stores that are only read, for verification: each is copied to a private place when it is opened, also while another
     /// process writes it or where nobody may write, and is as it was at that moment. Nothing in the folder is touched. Every
@@ -64,8 +60,7 @@ impl SqliteStores {
     /// Whether a process has the store of a module open to write it, whether or not it answers anybody. Changes nothing; a
     /// process that opens the store in the same moment is not refused because of it.
     pub fn is_held(folder: &Path, module: &str) -> bool {
-        let lock = File::open(folder.join(format!("{module}.lock")));
-        lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+        Lock::is_held(&folder.join(format!("{module}.db")))
     }
     /// A quota: no file grows beyond this many pages of 4 KiB; then commits answer that the disk is full.
     #[must_use]
@@ -82,10 +77,14 @@ impl SqliteStores {
         let store = match self.mode {
             Mode::Write => {
                 Whose::of(&file).await?.refused(&place(&file))?;
-                self.open_to_write(&file, place(&file)).await?
+                let lock = match self.peeks.lock().await.remove(module) {
+                    Some(peek) => Some(peek.end().await),
+                    None => None,
+                };
+                self.open_to_write(&file, place(&file), lock).await?
             }
             Mode::Read => self.open_to_read(&file).await?,
-            Mode::Look => self.open_to_write(&self.copy(&file).await?, place(&file)).await?,
+            Mode::Look => self.open_to_write(&self.copy(&file).await?, place(&file), None).await?,
         };
         let store = Arc::new(store);
         open.insert(module.to_owned(), Arc::clone(&store));
@@ -121,8 +120,15 @@ impl SqliteStores {
         for store in open.into_values() {
             store.close().await;
         }
+        self.end_peeks().await;
     }
 
+    async fn end_peeks(&self) {
+        let peeks = std::mem::take(&mut *self.peeks.lock().await);
+        for peek in peeks.into_values() {
+            drop(peek.end().await);
+        }
+    }
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -141,16 +147,24 @@ impl SqliteStores {
         let made = async || look::folder().map_err(|why| unavailable(format!("no folder for a copy: {why}")));
         let folder = self.copies.get_or_try_init(made).await?;
         let copy = look::copy(file, folder.path()).await?;
-        let mut connection = open::writer(&copy, &place(file), None).await?;
-        if migrate::applied(&mut connection, &place(file)).await? == 0 {
-            return Err(unavailable("it holds no store".to_owned()));
-        }
-        migrate::migrate(&mut connection, &place(file)).await?;
-        connection.close().await.map_err(|error| crate::fault::open_error(&place(file), &error))?;
+        open::prepared(&copy, &place(file)).await?;
         Ok(copy)
     }
-    async fn open_to_write(&self, file: &Path, name: String) -> Result<SqliteStore, OpenError> {
-        let lock = lock(file).await?;
+    /// Under the lock that a look has left, or one that is taken now.
+    async fn open_to_write(&self, file: &Path, name: String, lock: Option<Lock>) -> Result<SqliteStore, OpenError> {
+        let unavailable =
+            |at: &Path, why: std::io::Error| OpenError::Unavailable { place: place(at), why: why.to_string() };
+        if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            private::folder(folder).map_err(|why| unavailable(folder, why))?;
+        }
+        let mut lock = match lock {
+            Some(lock) => lock,
+            None => Lock::take(file).await?,
+        };
+        for file in [&lock::path(file), file] {
+            private::file(file).map_err(|why| unavailable(file, why))?;
+        }
+        lock.keep();
         let mut connection = open::writer(file, &name, self.pages_max).await?;
         migrate::migrate(&mut connection, &name).await?;
         let (head, fences) = open::ledger(&mut connection, &name).await.map_err(|error| unreadable(&name, error))?;
@@ -186,31 +200,31 @@ impl Stores for SqliteStores {
         // A file in which nothing was made yet is no store: opening makes one of it.
         whose.refused(&place(&file)).map(|()| whose != Whose::Nobodys)
     }
+    async fn peek(&self, module: &str) -> Result<SharedStore, OpenError> {
+        if self.mode != Mode::Write {
+            return self.open(module).await;
+        }
+        if let Some(store) = self.open.lock().await.get(module) {
+            return Ok(Arc::clone(store) as SharedStore);
+        }
+        let file = self.file(module)?;
+        Whose::of(&file).await?.refused(&place(&file))?;
+        let mut peeks = self.peeks.lock().await;
+        // Whoever looks again sees what is there now.
+        let lock = match peeks.remove(module) {
+            Some(peek) => peek.end().await,
+            None => Lock::take(&file).await?,
+        };
+        let peek = Peek::at(&file, lock, Arc::clone(&self.clock)).await?;
+        let store = Arc::clone(&peek.store);
+        peeks.insert(module.to_owned(), peek);
+        Ok(store)
+    }
+    async fn release(&self) {
+        self.end_peeks().await;
+    }
 }
 
 fn place(file: &Path) -> String {
     file.display().to_string()
-}
-
-/// Takes the lock that keeps a second writer out. The system lets go of it when the process ends, however it ends.
-async fn lock(file: &Path) -> Result<File, OpenError> {
-    let unavailable =
-        |at: &Path, why: std::io::Error| OpenError::Unavailable { place: place(at), why: why.to_string() };
-    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        private::folder(folder).map_err(|why| unavailable(folder, why))?;
-    }
-    let path = file.with_extension("lock");
-    private::file(&path).map_err(|why| unavailable(&path, why))?;
-    let lock = File::options().append(true).open(&path).map_err(|why| unavailable(&path, why))?;
-    for _ in 1..LOCK_TRIES_MAX {
-        match lock.try_lock() {
-            Err(TryLockError::WouldBlock) => look::pause(LOCK_AGAIN).await,
-            Ok(()) | Err(TryLockError::Error(_)) => break,
-        }
-    }
-    match lock.try_lock() {
-        Ok(()) => private::file(file).map(|()| lock).map_err(|why| unavailable(file, why)),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { place: place(file) }),
-        Err(TryLockError::Error(why)) => Err(unavailable(&path, why)),
-    }
 }

@@ -36,24 +36,16 @@ impl Belonging {
         definitions: &[Arc<Definition>],
         (ids, clock): (&dyn Ids, &dyn Clock),
     ) -> Result<Self, Error> {
-        let (mut there, mut absent) = (BTreeMap::new(), BTreeMap::new());
-        for module in modules {
-            match stores.has(module).await? {
-                true => drop(there.insert((*module).to_owned(), stores.open(module).await?)),
-                false => drop(absent.insert((*module).to_owned(), (*module).to_owned())),
+        let survey = match judged(stores, modules, definitions).await {
+            Ok(survey) => survey,
+            Err(why) => {
+                stores.release().await;
+                return Err(why);
             }
-        }
-        let found = Found { stores: &there, absent: &absent };
-        let known = |def: &Arc<Definition>| ((def.name.to_owned(), def.version), Arc::clone(def));
-        let definitions: Definitions = definitions.iter().map(known).collect();
-        let survey = Survey::of(found, &definitions).await.with_ends(found, &definitions).await;
-        survey.fits()?;
-        if let Some((_, _, why)) = survey.unread.into_iter().next() {
-            return Err(why.into());
-        }
-        for module in absent.into_keys() {
-            let store = stores.open(&module).await?;
-            there.insert(module, store);
+        };
+        let mut there = BTreeMap::new();
+        for module in modules {
+            there.insert((*module).to_owned(), stores.open(module).await?);
         }
         let (mut open, mut installation) = (BTreeMap::new(), survey.installation);
         // The coordinator's first: the installation is called by the id of its store.
@@ -109,6 +101,26 @@ pub(crate) async fn keep_list(belonging: Arc<Belonging>, clock: Arc<dyn Clock>, 
         if ends {
             return;
         }
+    }
+}
+
+/// Looks at the stores of these modules before any is opened: nothing of theirs is written until all of them are found to fit.
+async fn judged(stores: &Arc<dyn Stores>, modules: &[&str], definitions: &[Arc<Definition>]) -> Result<Survey, Error> {
+    let (mut there, mut absent) = (BTreeMap::new(), BTreeMap::new());
+    for module in modules {
+        match stores.has(module).await? {
+            true => drop(there.insert((*module).to_owned(), stores.peek(module).await?)),
+            false => drop(absent.insert((*module).to_owned(), (*module).to_owned())),
+        }
+    }
+    let found = Found { stores: &there, absent: &absent };
+    let known = |def: &Arc<Definition>| ((def.name.to_owned(), def.version), Arc::clone(def));
+    let definitions: Definitions = definitions.iter().map(known).collect();
+    let mut survey = Survey::of(found, &definitions).await.with_ends(found, &definitions).await;
+    survey.fits()?;
+    match survey.unread.pop() {
+        Some((_, _, why)) => Err(why.into()),
+        None => Ok(survey),
     }
 }
 

@@ -200,6 +200,10 @@ impl Stores for World {
     async fn has(&self, module: &str) -> Result<bool, OpenError> {
         self.plain.has(module).await
     }
+    async fn peek(&self, module: &str) -> Result<SharedStore, OpenError> {
+        self.open(module).await
+    }
+    async fn release(&self) {}
 }
 impl World {
     fn new() -> Arc<Self> {

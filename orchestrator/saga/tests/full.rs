@@ -38,6 +38,10 @@ impl Stores for Disk {
     async fn has(&self, module: &str) -> Result<bool, OpenError> {
         self.stores.has(module).await
     }
+    async fn peek(&self, module: &str) -> Result<SharedStore, OpenError> {
+        self.open(module).await
+    }
+    async fn release(&self) {}
 }
 struct OnDisk {
     store: SharedStore,

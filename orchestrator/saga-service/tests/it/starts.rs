@@ -14,13 +14,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tempfile::TempDir;
 
 /// The files of a folder with their content.
 fn picture(data: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let paths = fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path());
     paths.filter(|path| path.is_file()).map(|path| (path.clone(), fs::read(&path).unwrap())).collect()
 }
-/// A start is refused with this code, makes no store and writes nothing into what is another's; whoever looks is told the same.
+/// A start is refused with this code, and changes no byte of any file; whoever looks is told the same.
 async fn refused(what: &str, data: &Path, code: &str) {
     let look = FolderLook::at(data);
     let view = look.look(&Actor::operator("test"), Look::Status).await.unwrap();
@@ -31,22 +32,22 @@ async fn refused(what: &str, data: &Path, code: &str) {
     let before = picture(data);
     let refused = Service::open(data, providers(Duration::ZERO), 7).await.err().expect(what);
     assert_eq!(refused.code, code, "{what}: {}", refused.message);
-    let stores = |picture: &BTreeMap<PathBuf, Vec<u8>>| {
-        let stores = picture.keys().filter(|path| path.extension().is_some_and(|kind| kind == "db"));
-        stores.cloned().collect::<Vec<_>>()
-    };
     let after = picture(data);
-    assert_eq!(stores(&before), stores(&after), "{what}: nothing was made");
-    if refused.message.contains("another program") {
-        let foreign = |picture: &BTreeMap<PathBuf, Vec<u8>>| {
-            picture
-                .iter()
-                .filter(|(path, _)| path.to_string_lossy().contains("qc."))
-                .map(|(path, bytes)| (path.clone(), bytes.clone()))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(foreign(&before), foreign(&after), "{what}: it is as it was");
-    }
+    let names = |picture: &BTreeMap<PathBuf, Vec<u8>>| picture.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&before), names(&after), "{what}: nothing was made, and nothing is gone");
+    let written: Vec<_> =
+        before.iter().filter(|(path, bytes)| after.get(*path) != Some(*bytes)).map(|(p, _)| p).collect();
+    assert!(written.is_empty(), "{what}: a refused start wrote {written:?}");
+}
+/// The files of a process that was killed: logs lie beside them, and what SQLite makes of these for itself.
+async fn killed(good: &Path) -> TempDir {
+    let runs = copy(good);
+    let service = opens(runs.path()).await;
+    let killed = copy(runs.path());
+    service.close().await;
+    let logs = picture(killed.path()).into_iter().filter(|(path, _)| path.to_string_lossy().ends_with(".db-wal"));
+    assert!(logs.filter(|(_, log)| !log.is_empty()).count() > 3, "what a start notes is in the logs");
+    killed
 }
 async fn opens(data: &Path) -> Service {
     Service::open(data, providers(Duration::ZERO), 7).await.map_err(|why| why.message).unwrap()
@@ -70,6 +71,7 @@ async fn nothing_starts_over_a_store_that_does_not_belong_here() {
         ("another number of its tables", script("qc", "PRAGMA user_version = -1"), "SG0005"),
         ("no number of its tables", script("qc", "PRAGMA user_version = 0"), "SG0005"),
     ];
+    let killed = killed(good.path()).await;
     for (what, tamper, code) in table {
         let copy = copy(good.path());
         apply(&tamper, copy.path()).await;
@@ -87,7 +89,24 @@ async fn nothing_starts_over_a_store_that_does_not_belong_here() {
             }
             refused(&format!("an older {module}, listed: {listed}"), copy.path(), "SG0019").await;
         }
+        // Beside the stores of a process that was killed, and where the locks were not copied along.
+        for locked in [true, false] {
+            let copy = copy(killed.path());
+            for ending in ["db-wal", "db-shm"] {
+                fs::remove_file(copy.path().join(format!("{module}.{ending}"))).ok();
+            }
+            fs::copy(early.path().join(format!("{module}.db")), copy.path().join(format!("{module}.db"))).unwrap();
+            for lock in picture(copy.path())
+                .into_keys()
+                .filter(|path| !locked && path.extension().is_some_and(|kind| kind == "lock"))
+            {
+                fs::remove_file(lock).unwrap();
+            }
+            refused(&format!("an older {module} among killed ones, locks: {locked}"), copy.path(), "SG0019").await;
+        }
     }
+    // A killed one goes on.
+    opens(killed.path()).await.close().await;
     let copy = copy(good.path());
     fs::copy(other.path().join("qc.db"), copy.path().join("qc.db")).unwrap();
     refused("another installation's", copy.path(), "SG0018").await;

@@ -6,3 +6,4 @@ mod file;
 mod folder;
 mod laws;
 mod model;
+mod peek;
