@@ -26,7 +26,8 @@ impl Fault {
         match code.map(|code| code & 0xff) {
             Some(5 | 6) => Fault::Busy,
             Some(10) => Fault::Io,
-            Some(11 | 26) => Fault::Corrupt,
+            // Our statements are constants: one that the file has no place or no format for (1) says that the file is damaged.
+            Some(1 | 11 | 26) => Fault::Corrupt,
             Some(13) => Fault::Full,
             Some(19) => Fault::Constraint,
             Some(_) | None => Fault::Other,

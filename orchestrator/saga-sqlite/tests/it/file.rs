@@ -34,6 +34,9 @@ async fn refusal(folder: &Folder) -> OpenError {
     }
 }
 
+/// Bytes of the header of a file and of its first page.
+const HEADER: usize = 108;
+
 #[tokio::test]
 async fn a_second_writer_is_refused_until_the_first_has_closed() {
     let folder = Folder::new();
@@ -185,6 +188,35 @@ async fn a_flipped_byte_near_the_end_is_named_at_start() {
         OpenError::Corrupt { why, .. } => assert_eq!(why, "es_events position 23 is not what was written"),
         other => panic!("{other}"),
     }
+}
+
+/// The header of the file and that of its first page: some bytes mean nothing to us, and one that does is damage, not weather
+/// that passes when it is tried again.
+#[tokio::test]
+async fn no_flipped_byte_of_a_files_header_is_weather() {
+    let folder = Folder::new();
+    filled(&folder, 3).await;
+    let good = std::fs::read(folder.path().join("m.db")).unwrap();
+    let mut named = 0;
+    for (at, mask) in (0..HEADER).flat_map(|at| [(at, 0x01), (at, 0xff)]) {
+        let folder = Folder::new();
+        let mut bytes = good.clone();
+        bytes[at] ^= mask;
+        std::fs::write(folder.path().join("m.db"), bytes).unwrap();
+        for stores in [SqliteStores::look(folder.path(), clock()), SqliteStores::new(folder.path(), clock())] {
+            match stores.open_store("m").await {
+                Ok(store) => match store.read_log(Position::ZERO, 10).await {
+                    Ok(_) => {}
+                    Err(ReadError::Corrupt { .. }) => named += 1,
+                    Err(other) => panic!("byte {at}, {mask:#x}: {other}"),
+                },
+                Err(OpenError::Unavailable { why, .. }) => panic!("byte {at}, {mask:#x}: {why}"),
+                Err(_) => named += 1,
+            }
+            stores.close().await;
+        }
+    }
+    assert!(named > HEADER, "{named} were named");
 }
 
 #[tokio::test]
