@@ -3,7 +3,7 @@
 use crate::cmd;
 use crate::failure::Failure;
 use crate::print::style::{ColorWhen, TimeForm};
-use crate::words::{self, parse_duration};
+use crate::words::{self, PROGRAM, parse_duration};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use saga_core::plain;
 use std::path::{Path, PathBuf};
@@ -124,10 +124,11 @@ impl Global {
         let name = called.file_name().map(|name| name.to_string_lossy().into_owned());
         let called = match called.to_str() {
             // Only under its own name: whatever else links this library is no command.
-            Some(called) if name.as_deref() == Some("sagactl") => words::shell(called),
-            Some(_) | None => "sagactl".to_owned(),
+            Some(called) if name.as_deref() == Some(PROGRAM) => words::shell(called),
+            Some(_) | None => PROGRAM.to_owned(),
         };
-        match self.data == Path::new(DATA_FOLDER) {
+        // What was typed in the place of a folder and is none may hold a login.
+        match self.data == Path::new(DATA_FOLDER) || self.checked().is_err() {
             true => called,
             false => format!("{called} --data {}", words::shell(&self.data.to_string_lossy())),
         }

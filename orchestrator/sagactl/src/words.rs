@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The name under which every command is told, by whichever process.
+pub const PROGRAM: &str = "sagactl";
+
 /// Reads `500ms`, `10s`, `5m`, `2h`, `1d`, or several of them: `1h30m`. A bare number is seconds.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is not a duration like 500ms, 10s, 5m, 2h or 1d");
@@ -46,6 +49,25 @@ pub fn duration(duration: Duration) -> String {
         3_600..=86_399 => pair(s / 3_600, 'h', (s % 3_600) / 60, 'm'),
         _ => pair(s / 86_400, 'd', (s % 86_400) / 3_600, 'h'),
     }
+}
+
+/// Writes the commands within a text as this program is called: `sagactl saga list` is `./target/debug/sagactl saga list` for
+/// whoever has it on no path. What is no command, such as a name with a version, stays.
+pub fn called(text: &str, program: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(PROGRAM) {
+        let (before, found) = rest.split_at(at);
+        let (name, after) = found.split_at(PROGRAM.len());
+        let begins = !before.ends_with(|last: char| last.is_alphanumeric() || "/\\._-'\"".contains(last));
+        let mut next = after.chars();
+        let goes_on = next.next() == Some(' ') && next.next().is_some_and(|c| c.is_ascii_lowercase() || c == '-');
+        out.push_str(before);
+        out.push_str(if begins && goes_on { program } else { name });
+        rest = after;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// An age: like [`duration`], in whole seconds.
@@ -97,6 +119,26 @@ mod tests {
         }
         for bad in ["", "m", "5", "5x", "-1s", "1.5s", "5 m"].iter().filter(|bad| **bad != "5") {
             assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn commands_are_told_as_the_program_is_called() {
+        let table = [
+            ("sagactl saga list", "./bin/sagactl saga list"),
+            (
+                "why: sagactl saga why-stuck x, then sagactl --url u doctor",
+                "why: ./bin/sagactl saga why-stuck x, then ./bin/sagactl --url u doctor",
+            ),
+            ("(sagactl doctor)", "(./bin/sagactl doctor)"),
+            ("sagactl 0.1.0 serve", "sagactl 0.1.0 serve"),
+            ("target/sagactl saga list", "target/sagactl saga list"),
+            ("my-sagactl saga list, the sagactl", "my-sagactl saga list, the sagactl"),
+            ("sagactl ", "sagactl "),
+        ];
+        for (text, told) in table {
+            assert_eq!(called(text, "./bin/sagactl"), told);
+            assert_eq!(called(text, PROGRAM), text);
         }
     }
 

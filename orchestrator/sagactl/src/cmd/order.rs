@@ -393,7 +393,7 @@ fn ended(saga: &SagaShow, style: &crate::print::style::Style) -> String {
         text.push_str(&person(row, style));
     }
     if row.state.needs_person() {
-        text.push_str(&format!("why: sagactl saga why-stuck {}\n", row.id.short()));
+        text.push_str(&format!("why: {} saga why-stuck {}\n", style.program, row.id.short()));
     }
     text
 }

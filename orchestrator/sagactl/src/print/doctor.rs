@@ -25,7 +25,7 @@ pub fn render(status: &Status, style: &Style) -> String {
     let mut text = String::new();
     for Attention { count, says, next, urgent } in &status.attention {
         let sign = if *urgent { bad.as_str() } else { warning };
-        text.push_str(&format!("  {sign} {count} {}: {}\n", style.clean(says), style.clean(next)));
+        text.push_str(&format!("  {sign} {count} {}: {}\n", style.clean(says), style.typed(next)));
     }
     text.push_str(&match status.pid {
         0 => format!("  {bad} no process answers; this is version {}\n", style.clean(&status.version)),

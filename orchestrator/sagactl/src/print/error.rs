@@ -20,9 +20,9 @@ pub fn human(error: &ControlError, style: &Style) -> String {
     }
     for (index, hint) in error.hint.iter().enumerate() {
         let label = if index == 0 { style.paint(Ink::Dim, "hint") } else { "    ".to_owned() };
-        text.push_str(&format!("  {label}  {}\n", style.clean(hint)));
+        text.push_str(&format!("  {label}  {}\n", style.typed(hint)));
     }
-    text.push_str(&format!("  {}  sagactl help {}\n", style.paint(Ink::Dim, "more"), error.code));
+    text.push_str(&format!("  {}  {} help {}\n", style.paint(Ink::Dim, "more"), style.program, error.code));
     text
 }
 

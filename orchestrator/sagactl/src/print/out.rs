@@ -4,6 +4,7 @@ use crate::args::{Format, Global};
 use crate::failure::Failure;
 use crate::print::style::{ColorWhen, Style, clean, guarded, width};
 use crate::print::{error, json};
+use crate::words::called;
 use saga_core::codes;
 use saga_core::control::View;
 use std::io::{self, IsTerminal, Write};
@@ -47,6 +48,7 @@ impl Out {
             wide: global.output == Format::Wide,
             time: global.time,
             now: crate::clock::now(),
+            program: global.program(),
         };
         let asks = !global.no_input && io::stdin().is_terminal() && err;
         Self::new(Box::new(io::stdout()), Box::new(io::stderr()), (style(out), style(err)), global, asks)
@@ -173,7 +175,8 @@ impl Out {
             self.notes.write_all(guarded(&text, self.note_style.colour).as_bytes()).and_then(|()| self.notes.flush());
     }
     fn say(&mut self, text: &str) {
-        let text = guarded(text, self.note_style.colour);
+        let text = called(text, &self.note_style.program);
+        let text = guarded(&text, self.note_style.colour);
         let _ = writeln!(self.notes, "{text}").and_then(|()| self.notes.flush());
     }
 }

@@ -16,7 +16,7 @@ pub fn render(show: &SagaShow, style: &Style) -> String {
     text.push_str(&possible(show, style));
     if show.anomalies > 0 {
         let kept = words::plural(show.anomalies, "unexpected message was kept", "unexpected messages were kept");
-        text.push_str(&format!("\n{kept}: sagactl saga history {}\n", show.row.id.short()));
+        text.push_str(&format!("\n{kept}: {} saga history {}\n", style.program, show.row.id.short()));
     }
     text.push_str(&data(show, style));
     text
@@ -195,7 +195,7 @@ pub fn command(show: &SagaShow, possible: &Possible, style: &Style) -> String {
     let verb = style.clean(&possible.verb);
     // `skip --undo` is one verb: what follows the first word is its flag.
     let (word, flag) = verb.split_once(' ').unwrap_or((&verb, ""));
-    let mut text = format!("sagactl saga {word} {id}");
+    let mut text = format!("{} saga {word} {id}", style.program);
     if let Some(at) = &possible.at {
         let place = words::shell(&style.clean(at));
         text.push_str(&match (word, flag) {

@@ -133,6 +133,8 @@ pub struct Style {
     pub time: Option<TimeForm>,
     /// The moment at which it is looked at.
     pub now: Timestamp,
+    /// How this program is called by whoever reads it.
+    pub program: String,
 }
 
 impl Style {
@@ -148,6 +150,7 @@ impl Style {
             wide: false,
             time: None,
             now,
+            program: words::PROGRAM.to_owned(),
         }
     }
     /// For a terminal of this width, with colour.
@@ -174,6 +177,10 @@ impl Style {
     pub fn clean(&self, text: &str) -> String {
         let mark = if self.ascii { '?' } else { '\u{fffd}' };
         clean(text, mark)
+    }
+    /// A text from outside with commands in it: cleaned, and as this program is called here, so that they can be typed.
+    pub fn typed(&self, text: &str) -> String {
+        words::called(&self.clean(text), &self.program)
     }
     /// How long ago, or when.
     pub fn age(&self, at: Timestamp) -> String {

@@ -38,7 +38,7 @@ pub fn render(why: &Why, style: &Style) -> String {
         for evidence in &cause.evidence {
             text.push_str(&format!("     {}\n", style.clean(evidence)));
         }
-        text.push_str(&format!("   {}   {}\n", style.paint(Ink::Dim, "remedy"), style.clean(&cause.remedy)));
+        text.push_str(&format!("   {}   {}\n", style.paint(Ink::Dim, "remedy"), style.typed(&cause.remedy)));
     }
     let out = why.checked.saturating_sub(why.causes.len());
     text.push_str(&format!("\nchecked {} causes, {out} ruled out\n", why.checked));
