@@ -50,7 +50,7 @@ fn limit(bytes: Option<u64>) {
 }
 
 /// A deed with its events: two streams' worth of frames and a row of the inbox.
-fn deed(number: u128, expected: u64) -> (Batch, Arrival) {
+pub(crate) fn deed(number: u128, expected: u64) -> (Batch, Arrival) {
     let saga = Uuid::from_u128(0x5a6a_0000 + number / 4);
     let key = |direction| StepKey::derive(saga, &number.to_string(), direction);
     let (deed, undo) = (key(Direction::Do), key(Direction::Undo));
@@ -60,7 +60,7 @@ fn deed(number: u128, expected: u64) -> (Batch, Arrival) {
 }
 
 /// What the store says from memory is what a look at the file says, from every place.
-async fn is_what_the_file_has(store: &SqliteStore, folder: &Path, deeds: &[Arrival]) -> Vec<Recorded> {
+pub(crate) async fn is_what_the_file_has(store: &SqliteStore, folder: &Path, deeds: &[Arrival]) -> Vec<Recorded> {
     let looking = SqliteStores::read_only(folder, clock());
     let file = looking.open_store("m").await.unwrap();
     let log = file.read_log(Position::ZERO, usize::MAX).await.unwrap();

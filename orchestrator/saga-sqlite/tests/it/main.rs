@@ -4,6 +4,7 @@
 mod disk;
 mod file;
 mod folder;
+mod fsync;
 mod laws;
 mod model;
 mod peek;
