@@ -5,22 +5,24 @@
 //! others have read of it and what was answered from it still say that it was there; and the ends of the logs say what was done
 //! since the lists were written.
 
-use crate::aggregate::STREAM_PAGE;
+mod story;
+mod vote;
+
+use self::story::{Story, Told, definition};
+use self::vote::elected;
 use crate::batch::Mark;
 use crate::definition::Definition;
 use crate::envelope::Recorded;
 use crate::event::{EventSet as _, Owner as _};
-use crate::execution::Execution;
 use crate::export::{Part, Row};
 use crate::fact::{Orchestration, SagaFact};
 use crate::id::{Position, SagaId, StepKey, Version};
 use crate::identity::{self, Accepted, Identity, Listed};
-use crate::journal::{LOG_PAGE, saga_of, stream_of};
+use crate::journal::{LOG_PAGE, saga_of};
 use crate::machine::coordinator::Definitions;
 use crate::machine::projector::is_anchor;
 use crate::ports::{OpenError, ReadError, SharedStore};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use uuid::Uuid;
 
 /// 1,000 events at the end of each log are compared with the other stores at a start: what a minute without a list may hold.
@@ -56,7 +58,7 @@ pub struct Misfit {
 /// What was found of the stores of an installation.
 #[derive(Debug, Default)]
 pub struct Survey {
-    /// The installation, if the coordinator's store says it.
+    /// The installation that most of the stores say they belong to, if any of them says so.
     pub installation: Option<Uuid>,
     /// What each store says it is.
     pub identities: BTreeMap<String, Identity>,
@@ -84,14 +86,18 @@ pub struct Found<'a> {
 impl Survey {
     /// Looks at every store, and at what they say of each other. Writes nothing.
     pub async fn of(found: Found<'_>, definitions: &Definitions) -> Self {
-        let mut survey = Survey::default();
+        let (mut survey, mut accepted) = (Survey::default(), Vec::new());
         for (module, store) in found.stores {
-            survey.ask(module, store).await;
+            accepted.extend(survey.ask(module, store).await.map(|losses| (module, losses)));
         }
-        survey.installation = survey.identities.get(JOURNAL).map(|own| own.store);
+        survey.elect();
         for module in found.stores.keys() {
             let judged = identity::judge(module, module, survey.identities.get(module), None, survey.installation);
             survey.judged(module, Fault::Foreign, judged);
+        }
+        // What was accepted of another installation says nothing of this one.
+        for (_, losses) in accepted.into_iter().filter(|(module, _)| !survey.is_foreign(module)).collect::<Vec<_>>() {
+            survey.accept(losses);
         }
         survey.listed(found).await;
         survey.evidence(found, definitions).await;
@@ -129,7 +135,33 @@ impl Survey {
     fn behind(&mut self, module: &str, why: String) {
         self.judged(module, Fault::Behind, Err(OpenError::Behind { place: module.to_owned(), why }));
     }
-    async fn ask(&mut self, module: &str, store: &SharedStore) {
+    /// Finds out whose the stores are, and tells a coordinator's store that is not.
+    fn elect(&mut self) {
+        let own = self.identities.get(JOURNAL).map(|own| own.store);
+        let others = self.identities.iter().filter(|(module, _)| *module != JOURNAL);
+        let theirs = others.filter_map(|(module, known)| Some((module.as_str(), known.installation?)));
+        self.installation = elected(own, theirs.clone().map(|(_, theirs)| theirs));
+        if let (Some(own), Some(elected)) = (own, self.installation)
+            && own != elected
+        {
+            let of_it = theirs.filter(|(_, theirs)| *theirs == elected).map(|(module, _)| module);
+            let of_it = of_it.collect::<Vec<_>>().join(", ");
+            let why = format!("it is of the installation {own}, and those of {of_it} are of {elected}");
+            self.judged(JOURNAL, Fault::Foreign, Err(OpenError::Strange { place: JOURNAL.to_owned(), why }));
+        }
+    }
+    fn is_foreign(&self, module: &str) -> bool {
+        self.misfits.iter().any(|misfit| misfit.module == module && misfit.fault == Fault::Foreign)
+    }
+    fn accept(&mut self, losses: BTreeMap<String, Accepted>) {
+        for (module, position) in losses.values().flat_map(|Accepted { heads, .. }| heads) {
+            let known = self.accepted.entry(module.clone()).or_default();
+            *known = (*position).max(*known);
+        }
+        self.losses.extend(losses);
+    }
+    /// What a store says of itself and of others; given back: the losses that were accepted, as it says them.
+    async fn ask(&mut self, module: &str, store: &SharedStore) -> Option<BTreeMap<String, Accepted>> {
         match identity::of(store).await {
             Ok(known) => self.identities.extend(known.map(|known| (module.to_owned(), known))),
             Err(why) => self.unread.push((module.to_owned(), "what the store is", why)),
@@ -137,13 +169,12 @@ impl Survey {
         match (identity::listed(store).await, identity::accepted(store).await) {
             (Ok(list), Ok(accepted)) => {
                 self.lists.insert(module.to_owned(), list);
-                for (module, position) in accepted.values().flat_map(|Accepted { heads, .. }| heads) {
-                    let known = self.accepted.entry(module.clone()).or_default();
-                    *known = (*position).max(*known);
-                }
-                self.losses.extend(accepted);
+                Some(accepted)
             }
-            (Err(why), _) | (_, Err(why)) => self.unread.push((module.to_owned(), "the list of stores", why)),
+            (Err(why), _) | (_, Err(why)) => {
+                self.unread.push((module.to_owned(), "the list of stores", why));
+                None
+            }
         }
     }
     /// What the lists say. A store that is another's has another's list.
@@ -193,7 +224,8 @@ impl Survey {
             return;
         }
         if let Some((place, what)) = empty.remove(JOURNAL) {
-            for (module, store) in found.stores.iter().filter(|(module, _)| *module != JOURNAL) {
+            let others = found.stores.iter().filter(|(module, _)| *module != JOURNAL && !self.is_foreign(module));
+            for (module, store) in others.collect::<Vec<_>>() {
                 let belongs = self.identities.get(module).and_then(|known| known.installation);
                 let why = match (belongs, asked_by_a_saga(store).await) {
                     (Some(theirs), _) => format!("the store of {module} belongs to the installation {theirs}"),
@@ -204,6 +236,9 @@ impl Survey {
             }
         }
         for (holder, store) in found.stores {
+            if self.is_foreign(holder) {
+                continue;
+            }
             let Ok(marks) = marks(store).await else { continue };
             for Mark { consumer, position } in marks {
                 let source = consumer.rsplit_once('@').map(|(_, source)| source.to_owned()).unwrap_or_default();
@@ -230,7 +265,9 @@ impl Survey {
         let Some(journal) = found.stores.get(JOURNAL).filter(|_| !self.misfits(JOURNAL)) else { return Ok(()) };
         // Deeds before facts, and facts before inboxes: others may be writing, and each is written before what is read next.
         let mut sagas: BTreeMap<SagaId, Vec<Done>> = BTreeMap::new();
-        for (module, store) in found.stores.iter().filter(|(module, _)| *module != JOURNAL) {
+        // What was done for another installation's sagas is unknown to this one's log, and no fault of it.
+        for (module, store) in found.stores.iter().filter(|(module, _)| *module != JOURNAL && !self.is_foreign(module))
+        {
             self.lately(module, store, &mut sagas).await?;
         }
         let mut answered = BTreeSet::new();
@@ -303,67 +340,6 @@ struct Done {
     step: String,
     at: Position,
 }
-/// An answer that the coordinator has recorded.
-struct Told {
-    module: String,
-    key: StepKey,
-    at: Position,
-    says: String,
-}
-/// What one saga asked, and what it was answered.
-#[derive(Default)]
-struct Story {
-    dispatched: BTreeSet<StepKey>,
-    told: Vec<Told>,
-}
-
-impl Story {
-    /// Folds a saga's facts; `None` when one of them cannot be read, which is told elsewhere.
-    async fn of(journal: &SharedStore, saga: SagaId, definitions: &Definitions) -> Result<Option<Self>, ReadError> {
-        let (mut story, mut at) = (Story::default(), Version::ZERO);
-        let Some(stream) = stream_of(saga) else { return Ok(None) };
-        let mut exec = None;
-        loop {
-            let page = journal.read(&stream, at, STREAM_PAGE).await?;
-            for recorded in &page {
-                let Ok(fact) = SagaFact::of(recorded) else { return Ok(None) };
-                let exec = exec.get_or_insert_with(|| Execution::new(saga, definition(definitions, &fact), 0));
-                exec.evolve(&fact, recorded.time);
-                story.take(exec, &fact, recorded.position);
-                at = recorded.version;
-            }
-            if page.len() < STREAM_PAGE {
-                return Ok(Some(story));
-            }
-        }
-    }
-    fn take(&mut self, exec: &Execution, fact: &SagaFact, at: Position) {
-        if let SagaFact::StepDispatched(fact) = fact {
-            self.dispatched.insert(exec.keys(&fact.step).0);
-        }
-        if let SagaFact::CompensationDispatched(fact) = fact {
-            self.dispatched.insert(exec.keys(&fact.step).1);
-        }
-        if let SagaFact::StepSucceeded(fact) = fact {
-            self.told.extend(exec.asked(&fact.step).map(|asked| {
-                let (module, key) = (asked.module.to_owned(), exec.keys(&fact.step).0);
-                Told { module, key, at, says: format!("{} succeeded", fact.step) }
-            }));
-        }
-        if let SagaFact::StepCompensated(fact) = fact {
-            self.told.extend(exec.asked(&fact.step).map(|asked| {
-                let (module, key) = (asked.undoer.to_owned(), exec.keys(&fact.step).1);
-                Told { module, key, at, says: format!("{} was undone", fact.step) }
-            }));
-        }
-    }
-}
-
-fn definition(definitions: &Definitions, first: &SagaFact) -> Option<Arc<Definition>> {
-    let started = first.as_start()?;
-    definitions.get(&(started.definition.clone(), started.version)).cloned()
-}
-
 /// Whether a store holds nothing that anybody did.
 async fn is_blank(store: &SharedStore) -> Result<bool, ReadError> {
     Ok(store.head().await? == Position::ZERO && store.rows(Part::Inbox, None, 1).await?.is_empty())

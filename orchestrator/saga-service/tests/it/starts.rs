@@ -3,16 +3,22 @@
 use crate::folder::{
     NOBODYS, Tamper, apply, behind_the_triggers, check, copy, good, lines as lines_of, nobody_lists, script,
 };
+use saga::SystemClock;
+use saga_core::batch::{Batch, Commit, Mark};
 use saga_core::control::{Control, Look, View};
 use saga_core::envelope::Actor;
+use saga_core::id::Position;
+use saga_core::ports::EventStore as _;
 use saga_service::Service;
 use saga_service::accept::Loss;
 use saga_service::demo::{Demo, providers};
 use saga_service::look::FolderLook;
 use saga_service::recover::{of_folder, recover};
+use saga_sqlite::SqliteStores;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -42,11 +48,17 @@ async fn refused(what: &str, data: &Path, code: &str) {
 /// The files of a process that was killed: logs lie beside them, and what SQLite makes of these for itself.
 async fn killed(good: &Path) -> TempDir {
     let runs = copy(good);
-    let service = opens(runs.path()).await;
+    let stores = SqliteStores::new(runs.path(), Arc::new(SystemClock));
+    for module in stores.modules().unwrap() {
+        let store = stores.open_store(&module).await.unwrap();
+        let marks = vec![Mark { consumer: "killed".to_owned(), position: Position(1) }];
+        let written = store.commit(Batch { marks, ..Batch::default() }).await;
+        assert!(matches!(written, Commit::Ok(_)), "{written:?}");
+    }
     let killed = copy(runs.path());
-    service.close().await;
+    stores.close().await;
     let logs = picture(killed.path()).into_iter().filter(|(path, _)| path.to_string_lossy().ends_with(".db-wal"));
-    assert!(logs.filter(|(_, log)| !log.is_empty()).count() > 3, "what a start notes is in the logs");
+    assert_eq!(logs.filter(|(_, log)| !log.is_empty()).count(), 6, "each has a log");
     killed
 }
 async fn opens(data: &Path) -> Service {
@@ -178,7 +190,15 @@ async fn a_loss_is_accepted_by_name_only_and_stays_a_finding() {
         let mixed = copy(good.path());
         fs::copy(strange.path().join("orchestration.db"), mixed.path().join("orchestration.db")).unwrap();
         let refused = accept(mixed.path(), "orchestration").await.expect_err("another installation's");
-        assert_eq!(refused.code, "SG0205", "{refused:?}");
+        assert!(
+            refused.code == "SG0018" && refused.hint.iter().any(|hint| hint.contains("somewhere else")),
+            "it is the one stranger here: {refused:?}"
+        );
+        let refused = accept(mixed.path(), "qc").await.expect_err("nothing is lost of it");
+        assert!(
+            refused.code == "SG0205" && refused.hint.iter().any(|hint| hint.ends_with("the store of orchestration")),
+            "{refused:?}"
+        );
     }
     let copy = copy(good.path());
     apply(&Tamper::Foreign("qc"), copy.path()).await;
@@ -187,4 +207,50 @@ async fn a_loss_is_accepted_by_name_only_and_stays_a_finding() {
     apply(&Tamper::Exchanged("strategy", "qc"), copy.path()).await;
     let refused = accept(copy.path(), "qc").await.expect_err("another module's");
     assert!(refused.code == "SG0018" && refused.hint.iter().any(|hint| hint.contains("somewhere else")), "{refused:?}");
+}
+
+#[tokio::test]
+async fn one_stranger_is_told_as_one_and_before_all_that_follows_from_it() {
+    let ((good, _), (other, other_early)) = (good().await, good().await);
+    for (stranger, from) in
+        [("orchestration", &other), ("orchestration", &other_early), ("qc", &other), ("qc", &other_early)]
+    {
+        let copy = copy(good.path());
+        let file = format!("{stranger}.db");
+        fs::copy(from.path().join(&file), copy.path().join(&file)).unwrap();
+        let look = FolderLook::at(copy.path());
+        let View::Status(status) = look.look(&Actor::operator("test"), Look::Status).await.unwrap() else { panic!() };
+        look.close().await;
+        let told: Vec<_> = status.troubles.iter().filter(|trouble| trouble.says.starts_with("SG00")).collect();
+        assert!(
+            matches!(&*told, [trouble] if trouble.place == stranger && trouble.says.starts_with("SG0018")),
+            "{stranger}: {told:#?}"
+        );
+        refused(&format!("another installation's {stranger}"), copy.path(), "SG0018").await;
+        let verdicts = check(copy.path()).await;
+        let cause = &verdicts.findings[0];
+        assert!(cause.promise == "L3" && cause.place == stranger, "{stranger}: {:#?}", lines_of(&verdicts));
+        let strangers = verdicts.findings.iter().filter(|found| found.says.contains("another installation"));
+        assert!(strangers.chain([cause]).all(|found| found.place == stranger), "{:#?}", lines_of(&verdicts));
+    }
+}
+
+#[tokio::test]
+async fn where_all_is_well_nothing_is_recovered_and_where_nothing_is_that_is_no_well() {
+    let (good, _) = good().await;
+    for data in [copy(good.path()), killed(good.path()).await] {
+        let before = picture(data.path());
+        let recovered = recover(&of_folder(data.path())).await.map_err(|why| why.message).unwrap();
+        assert!(recovered.lines.iter().any(|line| line.starts_with("nothing to recover: ")), "{:?}", recovered.lines);
+        assert_eq!(recovered.left, Vec::<String>::new());
+        assert!(before == picture(data.path()), "a folder that is well was written");
+    }
+    let empty = tempfile::tempdir().unwrap();
+    for data in [empty.path().to_owned(), empty.path().join("nowhere")] {
+        let refused = recover(&of_folder(&data)).await.err().expect("there is nothing");
+        assert!(refused.code == "SG0003" && refused.message.contains("no stores in"), "{refused:?}");
+        let refused = Loss::of(&of_folder(&data), "qc").await.err().expect("there is nothing");
+        assert!(refused.code == "SG0003" && refused.message.contains("no stores in"), "{refused:?}");
+    }
+    assert_eq!(fs::read_dir(empty.path()).unwrap().count(), 0, "nothing was made");
 }
