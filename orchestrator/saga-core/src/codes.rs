@@ -141,6 +141,8 @@ codes! {
     NO_METHOD = "SG0317", 2, false, "the address does not take this method";
     /// A body of another type.
     NOT_JSON = "SG0318", 2, false, "the body is not JSON in UTF-8";
+    /// A backup where it would be part of what it is a copy of, or that is no folder.
+    BACKUP_PLACE = "SG0319", 2, false, "a backup cannot be made in this place";
     /// A bug.
     INTERNAL = "SG0999", 1, false, "something that must not happen";
 }

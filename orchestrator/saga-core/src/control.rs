@@ -202,6 +202,9 @@ pub struct Status {
     /// What went wrong since the start and was repaired, by kind.
     #[serde(default)]
     pub incidents: BTreeMap<String, u64>,
+    /// Modules whose stores other processes have: at its start this one compared only its own with each other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_compared: Vec<String>,
 }
 
 /// An order, with who is accountable for it beside it.

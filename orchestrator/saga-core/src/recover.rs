@@ -71,6 +71,31 @@ pub async fn recover(
     Ok(found)
 }
 
+/// What [`recover`] would find: consumers that stand where a log does not, a sentence each. Writes nothing.
+///
+/// # Errors
+/// What could not be read.
+pub async fn astray(
+    module: &Module,
+    own: &SharedStore,
+    logs: &BTreeMap<String, SharedStore>,
+) -> Result<Recovered, ReadError> {
+    let mut found = Recovered::default();
+    let projections = module
+        .projections
+        .iter()
+        .flat_map(|def| def.sources().into_iter().map(|source| (source, def.consumer(source))).collect::<Vec<_>>());
+    let reactors = module.reactors.iter().flat_map(|reactor| {
+        let consumer = |source| (source, reactor.consumer(module.name, source));
+        reactor.sources().into_iter().map(consumer).collect::<Vec<_>>()
+    });
+    for (source, consumer) in projections.chain(reactors) {
+        let Some(log) = log_of(module, source, own, logs, &mut found) else { continue };
+        found.changed.extend(place(own, log, &consumer, source == module.name).await?);
+    }
+    Ok(found)
+}
+
 fn log_of<'a>(
     module: &Module,
     source: &str,

@@ -24,7 +24,7 @@ use std::sync::Arc;
 /// 1,000 rows of an inbox at a time.
 const ROWS: usize = 1_000;
 
-/// The stores of an installation that nobody runs, with what does not fit among them.
+/// The stores of an installation that nobody runs, looked at, with what does not fit among them.
 pub(crate) struct Installation {
     backends: Backends,
     pub(crate) stores: BTreeMap<String, SharedStore>,
@@ -32,8 +32,8 @@ pub(crate) struct Installation {
 }
 
 impl Installation {
-    /// Opens every store that is there, and makes none.
-    pub(crate) async fn open(config: &Config) -> Result<Self, ControlError> {
+    /// Looks at every store that is there, and writes none.
+    pub(crate) async fn look(config: &Config) -> Result<Self, ControlError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let failed = |why| fault(&Error::Open(why));
         let backends = Backends::stores_only(config, &clock).map_err(failed)?;
@@ -42,9 +42,12 @@ impl Installation {
         let every = modules(&config.files.folder, Replaced::default());
         for module in &every {
             match opener.has(module.name).await.map_err(failed)? {
-                true => drop(stores.insert(module.name.to_owned(), opener.open(module.name).await.map_err(failed)?)),
+                true => drop(stores.insert(module.name.to_owned(), opener.peek(module.name).await.map_err(failed)?)),
                 false => drop(absent.insert(module.name.to_owned(), config.store_place())),
             }
+        }
+        if stores.is_empty() {
+            return Err(no_stores(&config.store_place()));
         }
         let definitions: Definitions = every
             .iter()
@@ -58,6 +61,14 @@ impl Installation {
             Some((_, _, why)) => Err(fault(&Error::Read(why))),
         }
     }
+    /// Opens what was looked at, to be written.
+    pub(crate) async fn open(&self) -> Result<BTreeMap<String, SharedStore>, ControlError> {
+        let (opener, mut stores) = (self.backends.stores(), BTreeMap::new());
+        for module in self.stores.keys() {
+            stores.insert(module.clone(), opener.open(module).await.map_err(|why| fault(&Error::Open(why)))?);
+        }
+        Ok(stores)
+    }
     /// What does not fit, as a start would say it.
     pub(crate) fn misfits(&self) -> impl Iterator<Item = (&Misfit, ControlError)> {
         self.survey.misfits.iter().map(|misfit| (misfit, fault(&Error::Open(misfit.why.clone()))))
@@ -66,6 +77,12 @@ impl Installation {
     pub(crate) async fn close(&self) {
         self.backends.close().await;
     }
+}
+
+/// There is nothing at a place where stores were expected: most likely it is another place.
+pub(crate) fn no_stores(place: &str) -> ControlError {
+    ControlError::new(codes::STORE_UNAVAILABLE, format!("there are no stores in {place}"))
+        .hint("name another folder: --data DIR")
 }
 
 /// A loss that can be accepted, before it is.
@@ -83,7 +100,7 @@ impl Loss {
     /// Nothing is lost of it, or what lies in its place is another store, which is put away first; or the stores are in use
     /// or cannot be read.
     pub async fn of(config: &Config, module: &str) -> Result<Self, ControlError> {
-        let installation = Installation::open(config).await?;
+        let installation = Installation::look(config).await?;
         let found = installation.misfits().find(|(misfit, _)| misfit.module == module);
         let found = found.map(|(misfit, error)| (misfit.fault, error));
         let strange = installation.survey.misfits.iter().filter(|other| other.fault == Fault::Foreign);
@@ -138,7 +155,7 @@ impl Loss {
     async fn write(&self, config: &Config, by: &str) -> Result<Vec<String>, ControlError> {
         let (module, failed) = (&self.module, |why: ReadError| fault(&Error::Read(why)));
         let opener = self.installation.backends.stores();
-        let mut stores = self.installation.stores.clone();
+        let mut stores = self.installation.open().await?;
         let owner = FreshIds.next(SystemClock.now());
         for (name, store) in &stores {
             lead(name, store, owner).await?;

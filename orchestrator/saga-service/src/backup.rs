@@ -1,5 +1,7 @@
 //! Backs up an embedded installation, also while it runs: `sagactl store backup`.
 
+use crate::accept::no_stores;
+use crate::artifacts::FILES;
 use crate::config::{Config, StoreKind};
 use crate::service::fault;
 use crate::verify;
@@ -11,11 +13,8 @@ use saga_sqlite::SqliteStores;
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
-
-/// Where the files of providers lie in a data folder.
-const FILES: &str = "files";
 
 /// What was backed up, and what the check of it found.
 pub struct BackedUp {
@@ -29,8 +28,9 @@ pub struct BackedUp {
 /// the copy. The folder appears whole or not at all, and nobody else may read it.
 ///
 /// # Errors
-/// There is something at that place, the stores are not files, or what could not be read or written.
+/// There is something at that place, it is within what is backed up or no folder at all, the stores are not files, or what could not be read or written.
 pub async fn backup(config: &Config, to: &Path) -> Result<BackedUp, ControlError> {
+    is_no_address(to)?;
     let kind = config.store_kind().map_err(|why| ControlError::new(codes::CONFIG, why))?;
     let StoreKind::Sqlite(folder) = kind else {
         let message = "the stores are in PostgreSQL, whose own backup has all of them at one moment";
@@ -38,6 +38,7 @@ pub async fn backup(config: &Config, to: &Path) -> Result<BackedUp, ControlError
             ControlError::new(codes::WRONG_STATE, message).hint("pg_basebackup, or pg_dump of the whole database")
         );
     };
+    is_a_folder_elsewhere(to, [&folder, &config.files.folder.join(FILES)])?;
     let failed = |why: io::Error| {
         ControlError::new(codes::STORE_UNAVAILABLE, format!("no backup in {}: {why}", to.display()))
             .hint("name a new folder on a disk with room")
@@ -55,8 +56,7 @@ pub async fn backup(config: &Config, to: &Path) -> Result<BackedUp, ControlError
     let stores = SqliteStores::new(&folder, Arc::new(SystemClock));
     let copied = stores.backup(unfinished.path()).await.map_err(|why| fault(&Error::Open(why)))?;
     if copied.is_empty() {
-        let message = format!("there are no stores in {}", folder.display());
-        return Err(ControlError::new(codes::STORE_UNAVAILABLE, message).hint("name another folder: --data DIR"));
+        return Err(no_stores(&folder.display().to_string()));
     }
     let mut lines: Vec<String> =
         copied.iter().map(|store| format!("{}  {} events", store.module, store.head)).collect();
@@ -71,6 +71,54 @@ pub async fn backup(config: &Config, to: &Path) -> Result<BackedUp, ControlError
     let _moved = unfinished.keep();
     fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)?;
     Ok(BackedUp { lines, verdicts })
+}
+
+/// Refuses what is written like an address: it would become a folder of that name.
+fn is_no_address(to: &Path) -> Result<(), ControlError> {
+    let text = to.to_string_lossy();
+    let Some((scheme, _)) = text.split_once(':') else { return Ok(()) };
+    if scheme.len() < 2 || !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+.-".contains(&byte)) {
+        return Ok(());
+    }
+    // What stands in it may be a password.
+    let message = format!("a backup is a folder, and {scheme}:… is an address");
+    Err(ControlError::new(codes::BACKUP_PLACE, message)
+        .hint("name a folder that is not there yet    sagactl store backup DIR")
+        .hint("to move stores into PostgreSQL         sagactl store copy --from sqlite:DIR --to postgres://…")
+        .hint(format!("for a folder of that name             ./{scheme}:…")))
+}
+
+/// Refuses a place within what is backed up, whichever way it is written: a copy there would be part of itself, and be lost with
+/// what it is a copy of.
+fn is_a_folder_elsewhere(to: &Path, sources: [&Path; 2]) -> Result<(), ControlError> {
+    let place = real(to);
+    let within = sources.into_iter().map(real).find(|source| place.starts_with(source));
+    within.map_or(Ok(()), |source| {
+        let message = format!("{} lies within what is backed up, {}", to.display(), source.display());
+        Err(ControlError::new(codes::BACKUP_PLACE, message).hint("name a new folder beside it, or on another disk"))
+    })
+}
+
+/// The place that a path leads to, also when its end is not there yet.
+fn real(path: &Path) -> PathBuf {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let (mut there, mut rest) = (whole.as_path(), Vec::new());
+    loop {
+        match (fs::canonicalize(there), there.parent(), there.components().next_back()) {
+            (Ok(found), ..) => return rest.into_iter().rev().fold(found, into),
+            (Err(_), Some(parent), Some(last)) => {
+                rest.push(last);
+                there = parent;
+            }
+            (Err(_), ..) => return whole,
+        }
+    }
+}
+fn into(place: PathBuf, name: Component<'_>) -> PathBuf {
+    match name {
+        Component::ParentDir => place.parent().map(Path::to_owned).unwrap_or(place),
+        name => place.join(name),
+    }
 }
 
 /// Whether nothing is there, or an empty folder.

@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod accounts;
+mod artifacts;
 pub mod backends;
 pub mod backup;
 pub mod bench;

@@ -183,6 +183,7 @@ impl FolderLook {
             attention: Vec::new(),
             troubles: Vec::new(),
             incidents: BTreeMap::new(),
+            not_compared: Vec::new(),
         }
     }
     /// Stores that are lost, another's, or older than what is known of them: what a start would be refused for.

@@ -11,8 +11,9 @@ use saga_core::catchup::CatchUpError;
 use saga_core::codes;
 use saga_core::control::ControlError;
 use saga_core::installation::{Fault, Misfit};
+use saga_core::module::Module;
 use saga_core::ports::{Claim, Clock, Ids, SharedStore};
-use saga_core::recover::recover as recover_module;
+use saga_core::recover::{astray, recover as recover_module};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -38,17 +39,17 @@ pub struct Recovered {
 }
 
 /// Compares every consumer of every module with the logs of its sources; what stands where a log does not is set back and
-/// folded anew. Stores stay what they are: one that is older than it was is named, and still has to be put back or accepted.
+/// folded anew. Where all is well, no file is touched. Stores stay what they are: one that is older than it was is named, and still has to be put back or accepted.
 ///
 /// # Errors
-/// A store that is lost, another's or cannot be opened, a module that somebody runs, or what could not be written. Running it
+/// There is no store at all, or one that is lost, another's or cannot be opened, a module that somebody runs, or what could not be written. Running it
 /// again goes on.
 pub async fn recover(config: &Config) -> Result<Recovered, ControlError> {
-    let installation = Installation::open(config).await?;
+    let installation = Installation::look(config).await?;
     let recovered = match installation.misfits().find(|(misfit, _)| misfit.fault != Fault::Behind) {
         // Nothing is made in its place by the way.
         Some((Misfit { module, .. }, error)) => Err(error.hint(accept_hint(module))),
-        None => recover_all(config, &installation.stores, FreshIds.next(SystemClock.now())).await.map(|lines| {
+        None => what_is_astray(config, &installation).await.map(|lines| {
             let says = |(misfit, error): (&Misfit, ControlError)| {
                 format!(
                     "{}: {}; put the newest copy back, or {}",
@@ -64,6 +65,34 @@ pub async fn recover(config: &Config) -> Result<Recovered, ControlError> {
     recovered
 }
 
+/// Sets right what a look finds astray; where all is well, nothing is opened to be written.
+async fn what_is_astray(config: &Config, installation: &Installation) -> Result<Vec<String>, ControlError> {
+    let every = modules(&config.files.folder, Replaced::default());
+    let (mut lines, mut compared) = (Vec::new(), 0);
+    for module in &every {
+        let Some(own) = installation.stores.get(module.name) else { continue };
+        let found = astray(module, own, &installation.stores).await;
+        let found = found.map_err(|why| failed(module.name, &why.into()))?;
+        if !found.changed.is_empty() {
+            return recover_all(config, &installation.open().await?, FreshIds.next(SystemClock.now())).await;
+        }
+        compared += found.compared;
+        lines.extend(unseen(module, found.unseen));
+    }
+    lines.push(format!("nothing to recover: {}", counted(compared, 0)));
+    Ok(lines)
+}
+
+fn unseen(module: &Module, sources: Vec<String>) -> impl Iterator<Item = String> {
+    let name = module.name;
+    sources
+        .into_iter()
+        .map(move |source| format!("{name}: the log of {source} is not here, so what follows it was not compared"))
+}
+fn counted(compared: usize, changed: usize) -> String {
+    format!("{compared} places of consumers were compared with their sources' logs, {changed} of them set right")
+}
+
 fn accept_hint(module: &str) -> String {
     format!("accept on purpose what is lost    sagactl store accept {module}")
 }
@@ -75,7 +104,7 @@ pub(crate) async fn recover_all(
     owner: Uuid,
 ) -> Result<Vec<String>, ControlError> {
     let every = modules(&config.files.folder, Replaced::default());
-    let (mut lines, mut compared, mut unseen) = (Vec::new(), 0, Vec::new());
+    let (mut lines, mut compared, mut not_compared) = (Vec::new(), 0, Vec::new());
     for module in &every {
         let Some(own) = logs.get(module.name) else { continue };
         let fence = lead(module.name, own, owner).await?;
@@ -85,15 +114,11 @@ pub(crate) async fn recover_all(
         let found = recovered.map_err(|why| failed(module.name, &why))?;
         lines.extend(found.changed.iter().map(|says| format!("{}: {says}", module.name)));
         compared += found.compared;
-        unseen.extend(found.unseen.into_iter().map(|source| {
-            format!("{}: the log of {source} is not here, so what follows it was not compared", module.name)
-        }));
+        not_compared.extend(unseen(module, found.unseen));
     }
     let changed = lines.len();
-    lines.extend(unseen);
-    lines.push(format!(
-        "{compared} places of consumers were compared with their sources' logs, {changed} of them set right"
-    ));
+    lines.extend(not_compared);
+    lines.push(counted(compared, changed));
     Ok(lines)
 }
 

@@ -46,6 +46,7 @@ impl Starting {
             attention: Vec::new(),
             troubles: self.waits.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect(),
             incidents: BTreeMap::new(),
+            not_compared: Vec::new(),
         }
     }
     fn not_yet<T>(&self) -> Result<T, ControlError> {

@@ -1,6 +1,8 @@
 //! Reads every store of a configuration, and what the bus has of it, and checks every promise. Writes nothing to any store
 //! and makes nothing on the bus: a stream that is missing is a finding with its name, and so is a store that was not read.
 
+use crate::accept::no_stores;
+use crate::artifacts;
 use crate::backends::{Backends, Weather};
 use crate::config::{Config, StoreKind};
 use crate::hidden::Address;
@@ -71,6 +73,7 @@ pub async fn verify(config: &Config, at_rest: bool) -> Result<Verdicts, ControlE
     verdicts.notes.extend(strange.map(|(name, _)| {
         format!("{name} is no module of this program: its read models, and deeds of no saga, are not compared")
     }));
+    artifacts::compare(config, &stores, &mut verdicts).await;
     compare_bus(config, &backends, &stores, &foreign, &mut verdicts).await?;
     backends.close().await;
     Ok(verdicts)
@@ -86,8 +89,7 @@ async fn open(
     let there: BTreeSet<String> =
         backends.modules().await.map_err(|why| unreadable(config, why))?.into_iter().collect();
     if there.is_empty() {
-        let message = format!("there are no stores in {}", config.store_place());
-        return Err(ControlError::new(codes::STORE_UNAVAILABLE, message).hint("name another folder: --data DIR"));
+        return Err(no_stores(&config.store_place()));
     }
     let opener = backends.stores();
     let names: BTreeSet<String> = named(known).into_iter().chain(there.iter().cloned()).collect();

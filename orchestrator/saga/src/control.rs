@@ -167,6 +167,7 @@ impl LocalControl {
             attention,
             troubles,
             incidents: self.sagas.health().incidents(),
+            not_compared: self.sagas.elsewhere(),
         })
     }
 }

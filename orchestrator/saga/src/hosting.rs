@@ -5,7 +5,7 @@ use crate::control::failed;
 use crate::health::Health;
 use crate::host::Host;
 use crate::local_bus::LocalBus;
-use crate::orchestrator::Error;
+use crate::orchestrator::{Error, JOURNAL};
 use crate::tasks::Tasks;
 use crate::upkeep::{Caretaker, said_of};
 use async_trait::async_trait;
@@ -67,6 +67,15 @@ pub struct HostControl {
 }
 
 impl HostControl {
+    /// The coordinator's store, and those of modules whose events are taken in: other processes have them.
+    fn not_compared(&self) -> Vec<String> {
+        let projections = self.modules.values().flat_map(|host| &host.module.projections);
+        let heard = projections.flat_map(|def| def.sources());
+        let reactors = self.modules.values().flat_map(|host| &host.module.reactors);
+        let every = heard.chain(reactors.flat_map(|reactor| reactor.sources())).chain([JOURNAL]);
+        let elsewhere: BTreeSet<&str> = every.filter(|name| !self.modules.contains_key(name)).collect();
+        elsewhere.into_iter().map(str::to_owned).collect()
+    }
     fn elsewhere<T>() -> Result<T, ControlError> {
         Err(ControlError::new(codes::NOT_HERE, "this process hosts modules and coordinates no sagas")
             .hint("ask a coordinator: --url http://ADDRESS of a process that was started with --coordinator"))
@@ -105,6 +114,7 @@ impl Control for HostControl {
                 groups: Vec::new(),
                 troubles: self.health.troubles(),
                 incidents: self.health.incidents(),
+                not_compared: self.not_compared(),
             })),
             Look::Sagas(_) | Look::Saga { .. } | Look::History { .. } | Look::Why { .. } | Look::Definitions => {
                 Self::elsewhere()

@@ -300,14 +300,24 @@ impl Sagas {
         let mut stores: Vec<(String, Opened)> = logs.map(|(module, store)| (module, Opened::There(store))).collect();
         let others = named(&known).into_iter().filter(|name| !inner.modules.contains_key(name.as_str()));
         stores.extend(others.map(|name| {
-            // Within one process there is nobody else; what is not here is written in another language, or not yet.
-            let foreign = inner.local.is_some() || inner.foreign.contains(&name);
             let elsewhere =
                 || Opened::Unread("another process has it; sagactl events verify --config reads it".to_owned());
-            let opened = if foreign { Opened::Foreign } else { elsewhere() };
+            let opened = if self.is_foreign(&name) { Opened::Foreign } else { elsewhere() };
             (name, opened)
         }));
         audit_stores(&known, &stores, at_rest).await
+    }
+    /// The modules whose stores other processes have.
+    pub(crate) fn elsewhere(&self) -> Vec<String> {
+        let inner = &self.inner;
+        let modules: Vec<_> = inner.modules.values().map(|host| Arc::clone(&host.module)).collect();
+        let every = named(&Known { definitions: Arc::clone(&inner.definitions), modules: &modules });
+        let others = every.into_iter().filter(|name| !inner.modules.contains_key(name.as_str()));
+        others.filter(|name| !self.is_foreign(name)).collect()
+    }
+    /// Within one process there is nobody else; what is not here is written in another language, or not yet.
+    fn is_foreign(&self, module: &str) -> bool {
+        self.inner.local.is_some() || self.inner.foreign.contains(module)
     }
     /// The modules that a saga asks and that nobody can serve, because the bus ends with this process.
     fn missing(&self, definition: &Definition) -> Vec<String> {

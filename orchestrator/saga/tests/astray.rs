@@ -2,7 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share speaks by panicking")]
 
 use saga::core::batch::{Batch, Commit, StreamWrite};
-use saga::core::envelope::NewEvent;
+use saga::core::control::{Control as _, Look, View};
+use saga::core::envelope::{Actor, NewEvent};
 use saga::core::event::{Event, Genesis, Owner};
 use saga::core::id::{EventId, Position, StreamId, Version};
 use saga::core::json::Payload;
@@ -186,4 +187,17 @@ async fn a_consumer_goes_on_after_a_restart() {
         assert_eq!(sagas.reader.health().troubles(), []);
         sagas.shutdown().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_says_which_stores_it_could_not_compare_with_its_own() {
+    let (ledger, others) = (memory(), memory());
+    let two = start(&ledger, &others).await;
+    let expected = [(&two.reader, &["ledger", "orchestration"][..]), (&two.ledger, &["orchestration"])];
+    for (hosting, elsewhere) in expected {
+        let status = hosting.control("memory", "local").look(&Actor::operator("test"), Look::Status).await.unwrap();
+        let View::Status(status) = status else { panic!("{status:?}") };
+        assert_eq!(status.not_compared, elsewhere);
+    }
+    two.shutdown().await;
 }

@@ -172,6 +172,14 @@ impl Reading<'_> {
         for module in known.into_iter().filter(|module| stores.iter().all(|(name, _)| name != module)) {
             self.audit.finding("L3", module, "the store is missing".to_owned());
         }
+        let listed: BTreeSet<&String> = survey.lists.values().flat_map(BTreeMap::keys).collect();
+        let misfits: BTreeSet<&String> = survey.misfits.iter().map(|misfit| &misfit.module).collect();
+        let unknown = absent.keys().filter(|module| !listed.contains(module) && !misfits.contains(module));
+        self.audit.notes.extend(unknown.map(|module| {
+            format!(
+                "not compared: {module}, whose store is not here and that no other store knows of; a process elsewhere may have it"
+            )
+        }));
         for Misfit { module, why, .. } in survey.misfits {
             self.audit.finding("L3", absent.get(&module).cloned().unwrap_or(module), why.to_string());
         }

@@ -436,5 +436,6 @@ pub(super) fn status() -> Status {
         ],
         troubles: Vec::new(),
         incidents: Default::default(),
+        not_compared: Vec::new(),
     }
 }

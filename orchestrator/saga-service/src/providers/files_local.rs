@@ -25,6 +25,13 @@ impl LocalFiles {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
+    /// Whether there is anything under this digest, whatever its bytes.
+    pub async fn has_any(&self, sha256: &str) -> bool {
+        match fs::read_dir(self.folder(sha256)).await {
+            Ok(mut entries) => matches!(entries.next_entry().await, Ok(Some(_))),
+            Err(_) => false,
+        }
+    }
     fn folder(&self, sha256: &str) -> PathBuf {
         self.root.join(&sha256[..2]).join(sha256)
     }

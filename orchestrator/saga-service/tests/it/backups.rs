@@ -7,6 +7,7 @@ use saga_service::backup::backup;
 use saga_service::demo::{Demo, providers};
 use saga_service::recover::of_folder;
 use saga_sqlite::SqliteStores;
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -65,7 +66,7 @@ async fn every_backup_keeps_every_promise_and_goes_on() {
     // The restores of some of them, from the first to the last.
     taken = taken.into_iter().step_by(every.div_ceil(RESTORES_MAX)).collect();
     // A folder that is taken is left as it is; so is one that cannot be made.
-    for taken in [taken[0].as_path(), &data.path().join("qc.db")] {
+    for taken in [taken[0].as_path(), &taken[0].join("qc.db")] {
         let refused = backup(&of_folder(data.path()), taken).await.err().unwrap();
         assert_eq!(refused.code, "SG0205", "{}", refused.message);
     }
@@ -104,5 +105,41 @@ async fn files_that_were_copied_one_after_another_are_found_and_do_not_start() {
             let refused = Service::open(folder.path(), providers(Duration::ZERO), 7).await.err();
             assert_eq!(refused.map(|why| why.code), Some("SG0019".to_owned()), "{module}: {found:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_backup_lies_outside_of_what_it_is_a_copy_of_and_is_a_folder() {
+    let (data, _) = good().await;
+    let (place, name) = (data.path(), data.path().file_name().unwrap());
+    std::os::unix::fs::symlink(place, place.with_extension("link")).unwrap();
+    let table = [
+        place.to_owned(),
+        place.join("backup"),
+        place.join("not/there/yet"),
+        place.join("files/backup"),
+        place.join("..").join(name).join("backup"),
+        place.join("nowhere/../backup"),
+        place.with_extension("link").join("backup"),
+        "postgres://ann:secret@127.0.0.1/stores".into(),
+        "postgresql://127.0.0.1/stores".into(),
+        "sqlite:stores".into(),
+    ];
+    let content =
+        |folder: &Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<BTreeSet<_>>();
+    let before = (content(place), content(Path::new(".")));
+    for to in table {
+        let refused =
+            backup(&of_folder(place), &to).await.err().unwrap_or_else(|| panic!("{} was taken", to.display()));
+        assert!(refused.code == "SG0319" && !refused.hint.is_empty(), "{}: {refused:?}", to.display());
+        assert!(!refused.message.contains("secret"), "{refused:?}");
+        assert_eq!((content(place), content(Path::new("."))), before, "{}", to.display());
+    }
+    fs::remove_file(place.with_extension("link")).unwrap();
+    // Beside it is well, whatever it is called.
+    let beside = tempfile::tempdir().unwrap();
+    for to in ["a:b", "copy"] {
+        let taken = backup(&of_folder(place), &beside.path().join(to)).await.map_err(|why| why.message).unwrap();
+        assert_eq!(lines(&taken.verdicts), Vec::<String>::new());
     }
 }

@@ -1,8 +1,11 @@
 //! Every tamper with a store that once went unnoticed: one a row, on a copy of a good folder, and what finds it.
 
 use crate::folder::{NOBODYS, Tamper, apply, behind_the_triggers, check, copy, good, lines, script, tamper_with};
+use saga::SystemClock;
+use saga_sqlite::SqliteStores;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 /// One row of a saga's deeds, the first one; all others come behind it.
 const DAMAGED: &str = "UPDATE es_inbox SET outcome = 'refused', answer = 'x' WHERE saga = (SELECT min(saga) FROM es_inbox WHERE saga > zeroblob(16))";
@@ -178,4 +181,51 @@ async fn a_flipped_byte_of_any_page_is_found() {
         }
     }
     assert_eq!(missed, Vec::<String>::new());
+}
+
+/// The files below a folder, in the order of their names.
+fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
+    }
+    files.sort();
+    files
+}
+#[tokio::test]
+async fn files_that_events_name_are_missed_by_their_digests() {
+    let (good, _) = good().await;
+    let verdicts = check(good.path()).await;
+    assert!(verdicts.promises.iter().any(|promise| promise == "O5") && verdicts.findings.is_empty());
+    let files = files_below(&good.path().join("files"));
+    let digest = |path: &Path| path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
+    let (missing, changed) = (&files[0], &files[files.len() / 2]);
+    fs::remove_file(missing).unwrap();
+    fs::write(changed, "something else").unwrap();
+    let found = lines(&check(good.path()).await);
+    assert_eq!(found.len(), 2, "{found:#?}");
+    for (path, says) in [(missing, "it is missing"), (changed, "other bytes")] {
+        let told =
+            |line: &&String| line.starts_with("O5 delivery:") && line.contains(&digest(path)) && line.contains(says);
+        assert!(found.iter().any(|line| told(&line)), "{}: {found:#?}", path.display());
+    }
+    fs::remove_dir_all(good.path().join("files")).unwrap();
+    let found = lines(&check(good.path()).await);
+    assert!(found.len() == files.len() && found.iter().all(|line| line.starts_with("O5 ")), "all of them: {found:#?}");
+}
+
+#[tokio::test]
+async fn stores_that_may_be_elsewhere_are_said_not_to_be_compared() {
+    let data = tempfile::tempdir().unwrap();
+    let stores = SqliteStores::new(data.path(), Arc::new(SystemClock));
+    stores.open_store("qc").await.unwrap();
+    stores.close().await;
+    let notes = check(data.path()).await.notes;
+    for module in ["onboarding", "strategy", "production", "delivery"] {
+        let told =
+            notes.iter().any(|note| note.starts_with(&format!("not compared: {module}, whose store is not here")));
+        assert!(told, "{module}: {notes:#?}");
+    }
+    assert!(notes.iter().all(|note| !note.starts_with("not compared: qc")), "{notes:#?}");
 }

@@ -40,6 +40,13 @@ pub fn render(status: &Status, style: &Style) -> String {
         let groups = if groups.is_empty() { "none: another process has them all" } else { &groups };
         text.push_str(&format!("  {sign} groups  {groups}\n"));
     }
+    if !status.not_compared.is_empty() {
+        let (sign, modules) = (style.sign("·", "-"), style.clean(&status.not_compared.join(" ")));
+        text.push_str(&format!(
+            "  {sign} not compared: {modules}; other processes have these stores, and sagactl events verify --config FILE compares \
+             all that it reaches\n"
+        ));
+    }
     for (name, count) in &status.incidents {
         let meaning = INCIDENTS.iter().find(|(known, _)| known == name).map_or("", |(_, meaning)| meaning);
         text.push_str(&format!("  {warning} {count} x {}: {meaning}\n", style.clean(name)));
@@ -57,4 +64,23 @@ pub fn render(status: &Status, style: &Style) -> String {
         _ => format!("{}\n", words::plural(problems, "problem", "problems")),
     });
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use saga_core::time::Timestamp;
+
+    #[test]
+    fn stores_of_other_processes_are_named_as_not_compared() {
+        let render = |not_compared: &[&str]| {
+            let status = serde_json::json!({
+                "version": "1", "store": "sqlite:data", "bus": "local", "modules": ["qc"], "sagas": [], "ready": true, "pid": 7,
+                "not_compared": not_compared,
+            });
+            render(&serde_json::from_value(status).unwrap(), &Style::pipe(Timestamp(0)))
+        };
+        assert!(render(&["ledger", "orchestration"]).contains("not compared: ledger orchestration; other processes"));
+        assert!(!render(&[]).contains("not compared"));
+    }
 }

@@ -1,0 +1,101 @@
+//! Files that events name stand outside of the stores: each must still be there, with the bytes that it is named by.
+
+use crate::config::{Config, StoreKind};
+use crate::providers::files_local::LocalFiles;
+use delivery::api::ports::FileStore as _;
+use events::delivery::{Artifact, PackageEvent};
+use saga_core::audit::Opened;
+use saga_core::envelope::sha256_hex;
+use saga_core::event::EventSet as _;
+use saga_core::id::Position;
+use saga_core::journal::LOG_PAGE;
+use saga_core::ports::SharedStore;
+use saga_core::view::{Finding, Verdicts};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// O5: what an event names outside of the stores is there as it was.
+const PROMISE: &str = "O5";
+/// The module whose events name files.
+const MODULE: &str = "delivery";
+/// Where its files lie in the folder of files.
+pub(crate) const FILES: &str = "files";
+/// 256 MiB: no file that is delivered is larger, and nothing larger is read into memory.
+const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Looks for every file that the log of deliveries names: by its digest among the files of this configuration, or else at its
+/// address. Reads only.
+pub(crate) async fn compare(config: &Config, stores: &[(String, Opened)], verdicts: &mut Verdicts) {
+    let Some(log) = stores.iter().find_map(|(name, opened)| match opened {
+        Opened::There(store) if name == MODULE => Some(store),
+        Opened::There(_) | Opened::Missing(_) | Opened::Unread(_) | Opened::Foreign => None,
+    }) else {
+        return;
+    };
+    let folder = config.files.folder.join(FILES);
+    let (files, mut seen, mut away) = (LocalFiles::new(&folder), BTreeSet::new(), 0_u64);
+    // Beside SQLite files everything is on this machine; elsewhere a folder that is not here may be on another one.
+    let is_here = folder.is_dir() || matches!(config.store_kind(), Ok(StoreKind::Sqlite(_)));
+    let mut at = Position::ZERO;
+    // What of the log cannot be read is told by the check of the log.
+    while let Some((page, last)) = page(log, at).await {
+        at = last;
+        for (position, artifact) in page {
+            if !seen.insert(artifact.sha256.clone()) {
+                continue;
+            }
+            let Some(says) = wrong(&files, &artifact).await else { continue };
+            if !is_here {
+                away += 1;
+                continue;
+            }
+            let place = format!("{MODULE}:{position}, file {} {}", artifact.name, artifact.sha256);
+            let says = format!("{says}; looked for in {} and at {}", folder.display(), artifact.url);
+            verdicts.findings.push(Finding { promise: PROMISE.to_owned(), place, says });
+        }
+    }
+    if away > 0 {
+        let says =
+            format!("not compared: {away} files that events name; their folder {} is not here", folder.display());
+        verdicts.notes.push(says);
+    }
+    verdicts.promises.push(PROMISE.to_owned());
+}
+
+/// The files that the next page of a log names, and where that page ends; `None` behind the last one.
+async fn page(log: &SharedStore, at: Position) -> Option<(Vec<(Position, Artifact)>, Position)> {
+    let page = log.read_log(at, LOG_PAGE).await.ok()?;
+    let last = page.last()?.position;
+    let named = page.iter().filter_map(|event| match PackageEvent::of(event) {
+        Ok(PackageEvent::PackageCreated(package)) => Some((event.position, package.artifacts)),
+        Ok(_) | Err(_) => None,
+    });
+    Some((named.flat_map(|(at, files)| files.into_iter().map(move |file| (at, file))).collect(), last))
+}
+
+/// What is wrong with a file; `None`: its bytes are there.
+async fn wrong(files: &LocalFiles, artifact: &Artifact) -> Option<String> {
+    let kept = files.get(&artifact.sha256).await;
+    if matches!(kept, Ok(Some(_))) {
+        return None;
+    }
+    let changed = files.has_any(&artifact.sha256).await;
+    match (at_address(artifact).await, kept) {
+        (Ok(true), _) => None,
+        (Ok(false), _) => Some("it has other bytes than those that it is named by".to_owned()),
+        (Err(_), _) if changed => Some("it has other bytes than those that it is named by".to_owned()),
+        (Err(_), Err(why)) => Some(format!("it cannot be read: {why:?}")),
+        (Err(why), Ok(_)) => Some(format!("it is missing: {why}")),
+    }
+}
+
+/// Whether the file at an address has the bytes that it is named by.
+async fn at_address(artifact: &Artifact) -> Result<bool, String> {
+    let path = artifact.url.strip_prefix("file://").ok_or("its address is of another machine")?;
+    let found = tokio::fs::metadata(Path::new(path)).await.map_err(|why| why.to_string())?;
+    if !found.is_file() || found.len() > FILE_BYTES_MAX {
+        return Err("what lies at its address is no file that was delivered".to_owned());
+    }
+    let bytes = tokio::fs::read(path).await.map_err(|why| why.to_string())?;
+    Ok(sha256_hex(&bytes) == artifact.sha256)
+}
