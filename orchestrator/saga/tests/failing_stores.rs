@@ -106,7 +106,6 @@ async fn strike(cx: Cx<()>, cmd: Strike) -> Handled<Strike> {
     let events = story.state.lies.then(|| Struck { number: 0 }.into());
     Ok(cx.done(()).append(&story, events))
 }
-
 /// Everything that was ever heard, in the order in which it was folded: a fold that is done twice shows.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Heard {
@@ -146,7 +145,6 @@ fn reader() -> Module {
         .reactor(notes)
         .build()
 }
-
 #[derive(Serialize, Deserialize)]
 struct Sum {
     number: u32,
@@ -167,7 +165,6 @@ async fn even(In(sum): In<Sum>) -> Step<bool> {
 async fn free(Undoing(_): Undoing) -> Step<()> {
     Ok(())
 }
-
 /// Pauses are fifty times as short.
 struct Hasty;
 const HASTE: u32 = 50;
