@@ -35,6 +35,9 @@ pub struct Waiting {
     /// It does not pass by itself: a person mends what `said` names.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mend: bool,
+    /// It stands behind the point of no return: the saga can be completed and not be undone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub passed: bool,
     /// Of a gate: whether it has opened for the first time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub first: bool,
@@ -68,6 +71,7 @@ impl Waiting {
             overdue_at: None,
             said: None,
             mend: false,
+            passed: false,
             first: false,
             opening: None,
             example: None,

@@ -12,7 +12,16 @@ pub const CAUSES: usize = 14;
 /// The causes that hold, the most telling first, and how many were looked at.
 pub fn causes(saga: &SagaRow, now: Timestamp) -> (Vec<Cause>, usize) {
     let short = saga.id.short();
-    (saga.waiting.iter().map(|waiting| cause(&short, waiting, now)).collect(), CAUSES)
+    let paused = saga.waiting.iter().any(|waiting| waiting.reason == WaitReason::Paused);
+    let told = saga.waiting.iter().map(|waiting| {
+        let told = cause(&short, waiting, now);
+        // Of a paused saga nothing is taken but that it goes on, or ends.
+        match paused && waiting.reason != WaitReason::Paused {
+            true => Cause { remedy: format!("it is paused; to go on: sagactl saga resume {short}"), ..told },
+            false => told,
+        }
+    });
+    (told.collect(), CAUSES)
 }
 
 fn cause(saga: &str, waiting: &Waiting, now: Timestamp) -> Cause {
@@ -72,9 +81,14 @@ fn cause(saga: &str, waiting: &Waiting, now: Timestamp) -> Cause {
                     format!("{step} got no answer from {subject} in the end ({attempt} tries); before, it said: {said}")
                 }
             },
-            format!(
-                "when {subject} is healthy: sagactl saga retry {saga}; otherwise: sagactl saga cancel {saga} --reason …"
-            ),
+            match waiting.passed {
+                true => format!(
+                    "when {subject} is healthy: sagactl saga retry {saga}; behind the point of no return nothing is undone"
+                ),
+                false => format!(
+                    "when {subject} is healthy: sagactl saga retry {saga}; otherwise: sagactl saga cancel {saga} --reason …"
+                ),
+            },
         ),
         WaitReason::RefusedAfterPivot => (
             Likelihood::Certain,

@@ -114,7 +114,8 @@ impl Execution {
                     "RETRIES_EXHAUSTED" => WaitReason::RetriesExhausted,
                     _ => WaitReason::Fault,
                 };
-                Some(Waiting { last: Some(message.clone()), ..of(reason, *since, None) })
+                let passed = run.role() == Role::Then;
+                Some(Waiting { last: Some(message.clone()), passed, ..of(reason, *since, None) })
             }
             Forward::Ready
             | Forward::Waiting { .. }

@@ -2,7 +2,7 @@
 
 use super::recorded::is_kept;
 use super::{SILENCES_MAX, World};
-use crate::batch::Batch;
+use crate::batch::{Batch, Commit, Conflict};
 use crate::between::{Forgets, Passing};
 use crate::execution::{Act, Deed as ActDeed};
 use crate::fates::Fates;
@@ -52,7 +52,7 @@ impl World {
                     return Err(format!("nobody serves {}", command.module));
                 };
                 if refused {
-                    return Ok(Some(refuse(store, &delivered).await));
+                    return Ok(refuse(store, &delivered).await);
                 }
                 self.project().await?;
                 let logs = self.modules.iter().map(|(name, (_, log))| ((*name).to_owned(), Arc::clone(log)));
@@ -108,10 +108,18 @@ impl World {
     }
 }
 
-/// The module says no: recorded in its inbox, like every refusal.
-async fn refuse(store: &SharedStore, delivered: &Delivered) -> Answer {
+/// The module says no: recorded in its inbox, like every refusal. What it answered before it answers again, and where the
+/// undo came first it is silent.
+async fn refuse(store: &SharedStore, delivered: &Delivered) -> Option<Answer> {
     let answer = Answer::Refused(Refused::new("INJECTED", "injected"));
     let row = entry(&delivered.arrival(), answer.clone());
-    let _recorded = store.commit(Batch { inbox: Some(row), ..Batch::default() }).await;
-    answer
+    match store.commit(Batch { inbox: Some(row), ..Batch::default() }).await {
+        Commit::Ok(_) => Some(answer),
+        Commit::Conflict(Conflict::Answered { answer, .. }) => Some(answer),
+        Commit::Conflict(Conflict::Stream { .. } | Conflict::Undone)
+        | Commit::Retryable(_)
+        | Commit::Unknown(_)
+        | Commit::Rejected(_)
+        | Commit::Fenced { .. } => None,
+    }
 }

@@ -13,6 +13,7 @@ use saga_core::laws::saga::Case;
 use saga_core::ports::Clock;
 use saga_core::stage::ready;
 use saga_core::view::SagaState;
+use saga_core::why::causes;
 use saga_core::world::Faults;
 
 #[derive(Debug, Clone)]
@@ -72,7 +73,18 @@ fn order(number: usize) -> OrderKind {
 /// What a face offers is an order that would be accepted in that moment.
 async fn offers_only_what_is_accepted(case: &Case) -> Result<(), String> {
     let exec = case.world.saga(case.saga).await?;
-    for possible in exec.show(false).possible {
+    let show = exec.show(false);
+    for cause in causes(&show.row, case.world.clock.now()).0 {
+        for advised in cause.remedy.split("sagactl saga ").skip(1) {
+            let verb = advised.split(' ').next().unwrap_or_default();
+            let flag = if advised.contains("--undo") { " --undo" } else { "" };
+            let (verb, looks) = (format!("{verb}{flag}"), ["history", "show", "watch"].contains(&verb));
+            if !looks && !show.possible.iter().any(|possible| possible.verb == verb) {
+                return Err(format!("{cause:?} advises {verb:?}, and what is possible is {:?}", show.possible));
+            }
+        }
+    }
+    for possible in show.possible {
         let step = || possible.at.clone().unwrap_or_default();
         let result = || Some(Payload::trusted(r#"{"yes":true}"#));
         let kind = match possible.verb.as_str() {
@@ -160,6 +172,21 @@ const EVERYTHING: &[&str] = &[
     "commit",
     "tell",
 ];
+
+/// A deed that was done and whose answer was lost is not refused when it is asked for again: whoever refuses remembers.
+#[test]
+fn what_was_done_before_is_not_refused_afterwards() {
+    let days = [
+        vec![Weather::Late, Weather::Pass { turns: 4 }, Weather::Crash, Weather::Refuse(1), Weather::Pass { turns: 2 }],
+        vec![Weather::Silence(0, true), Weather::Pass { turns: 4 }, Weather::Refuse(0), Weather::Pass { turns: 4 }],
+    ];
+    for days in days {
+        for seed in 0..16 {
+            let ended = ready(async { play(linear().await, LINEAR, seed, &days).await });
+            assert!(ended.is_ok(), "{days:?}, seed {seed}: {ended:?}");
+        }
+    }
+}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
