@@ -83,9 +83,10 @@ fn is_no_address(to: &Path) -> Result<(), ControlError> {
     // What stands in it may be a password.
     let message = format!("a backup is a folder, and {scheme}:… is an address");
     Err(ControlError::new(codes::BACKUP_PLACE, message)
-        .hint("name a folder that is not there yet    sagactl store backup DIR")
-        .hint("to move stores into PostgreSQL         sagactl store copy --from sqlite:DIR --to postgres://…")
-        .hint(format!("for a folder of that name             ./{scheme}:…")))
+        .hint("name a folder that is not there yet           sagactl store backup DIR")
+        .hint("stores in PostgreSQL have backups of its own  pg_basebackup, or pg_dump of the whole database")
+        .hint("to move stores into PostgreSQL                sagactl store copy --from sqlite:DIR --to postgres://…")
+        .hint(format!("for a folder of that name                     ./{scheme}:…")))
 }
 
 /// Refuses a place within what is backed up, whichever way it is written: a copy there would be part of itself, and be lost with
