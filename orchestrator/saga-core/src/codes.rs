@@ -143,6 +143,8 @@ codes! {
     NOT_JSON = "SG0318", 2, false, "the body is not JSON in UTF-8";
     /// A backup where it would be part of what it is a copy of, or that is no folder.
     BACKUP_PLACE = "SG0319", 2, false, "a backup cannot be made in this place";
+    /// A role of the database may do more than it was given.
+    RIGHTS = "SG0321", 6, false, "somebody may do more in the database than was given";
     /// A bug.
     INTERNAL = "SG0999", 1, false, "something that must not happen";
 }

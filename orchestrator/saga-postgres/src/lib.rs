@@ -43,7 +43,14 @@ pub mod testing {
 
     /// A schema as the lines that a check compares.
     pub async fn picture(store: &crate::PostgresStore) -> Result<Vec<String>, sqlx::Error> {
-        Ok(crate::inspect::picture(&store.readers, &store.names).await?.into_iter().collect())
+        let mut connection = store.readers.acquire().await?;
+        Ok(crate::inspect::picture(&mut connection, &store.names).await?.into_iter().collect())
+    }
+    /// What is wrong with the ground of a module, as one connection sees it: a line each.
+    pub async fn flaws(connection: &mut sqlx::PgConnection, module: &str) -> Result<Vec<String>, sqlx::Error> {
+        let names = crate::access::Names::of(crate::access::PREFIX, module).map_err(sqlx::Error::Protocol)?;
+        let flaws = crate::inspect::flaws(connection, &names).await?;
+        Ok(flaws.into_iter().map(|flaw| format!("{}: {}", flaw.place, flaw.says)).collect())
     }
     /// Whether a store tells other processes that its log has grown.
     pub fn announces(store: &crate::PostgresStore) -> bool {

@@ -3,13 +3,16 @@
 //!
 //! Everything of a module is one transaction: however it ends, there is the old state or the new one.
 
+mod back;
 mod password;
 mod scram;
 
 use crate::access::{Names, PREFIX, quoted, turns};
 use crate::address::options_of;
 use crate::fault::distrust;
-use password::Password;
+use crate::inspect;
+use password::{Kept, Password};
+use saga_core::export::Flaw;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use std::path::PathBuf;
@@ -66,6 +69,9 @@ pub struct Migrated {
     pub from: Option<i64>,
     /// The version of the tables now.
     pub to: i64,
+    /// What somebody may do beyond what was given here, or what else is not as it was made, and this administrator could not mend.
+    /// It does not keep a module from working; `events verify` finds it until it is taken back.
+    pub left: Vec<Flaw>,
 }
 
 /// Why a module was not migrated. The modules before it were, and this one is as it was.
@@ -127,6 +133,8 @@ pub async fn migrate(admin_url: &str, modules: &[&str], how: &Migration) -> Resu
             None => server("connecting as the administrator", Err(error))?,
         },
     };
+    // Questions to the catalogues are short, and compiling them is not.
+    run(&mut connection, "SET jit = off").await?;
     let mut done = Vec::with_capacity(modules.len());
     for module in modules {
         let names = Names::of(&how.prefix, module).map_err(MigrateError::Name)?;
@@ -191,9 +199,10 @@ async fn one(
     let auditor = &names.auditor;
     let audits: Option<i32> = ask(connection, "SELECT 1 FROM pg_roles WHERE rolname = $1", auditor).await?;
     let mut passwords = Vec::new();
-    for (role, known) in [(&names.role, role.is_some()), (auditor, audits.is_some())] {
+    for (role, there) in [(&names.role, role.is_some()), (auditor, audits.is_some())] {
         let Some(folder) = &how.passwords else { continue };
-        passwords.extend(Password::of(folder, role, known)?.map(|password| (role.as_str(), password)));
+        let kept = if there { kept(connection, role).await? } else { Kept::Nothing };
+        passwords.extend(Password::of(folder, role, &kept)?.map(|password| (role.as_str(), password)));
     }
     let script = script(names, from, how, migrations, &passwords);
     for statement in script.iter().take(statements_max) {
@@ -206,7 +215,21 @@ async fn one(
     for (_, password) in passwords {
         password.keep()?;
     }
-    Ok(Some(Migrated { module: module.to_owned(), schema: names.schema.clone(), from, to: known }))
+    let left = match migrations.len() == MIGRATIONS.len() {
+        true => server("looking at what everybody may do", inspect::flaws(connection, names).await)?,
+        false => Vec::new(),
+    };
+    Ok(Some(Migrated { module: module.to_owned(), schema: names.schema.clone(), from, to: known, left }))
+}
+
+/// What the server keeps of a role's password; a role may have changed its own.
+async fn kept(connection: &mut PgConnection, role: &str) -> Result<Kept, MigrateError> {
+    let may = "SELECT has_column_privilege('pg_catalog.pg_authid', 'rolpassword', 'SELECT') AND $1 <> ''";
+    if ask::<bool>(connection, may, role).await? != Some(true) {
+        return Ok(Kept::Unseen);
+    }
+    let sql = "SELECT coalesce(rolpassword, '') FROM pg_catalog.pg_authid WHERE rolname = $1";
+    Ok(ask::<String>(connection, sql, role).await?.map_or(Kept::Nothing, Kept::Verifier))
 }
 
 /// Makes what migrations take turns by: a table that only administrators can lock. An advisory lock could be held by anybody who
@@ -249,6 +272,7 @@ fn script(
     let auditor = quoted(&names.auditor);
     let mut script = roles(names);
     script.extend([
+        back::of_roles(names, &how.prefix),
         format!("SET LOCAL ROLE {owner}"),
         // Functions keep this search path for ever: temporary things of a caller are looked at last.
         format!("SET LOCAL search_path = {schema}, pg_temp"),
@@ -258,6 +282,7 @@ fn script(
         script.push((*migration).to_owned());
         script.push(format!("UPDATE es_meta SET schema_version = {number} WHERE id = 1"));
     }
+    script.push(back::of_schema(names));
     script.extend(rights(&schema, &role, &auditor));
     script.push("RESET ROLE".to_owned());
     script.extend(database(names, how));
@@ -312,15 +337,11 @@ fn create_role(name: &str, attributes: &str) -> String {
 }
 /// The rights in a module's schema: the module reads everything, and writes through the functions; the auditor reads.
 fn rights(schema: &str, role: &str, auditor: &str) -> Vec<String> {
+    let within = |names: &[&str]| names.iter().map(|name| format!("{schema}.{name}")).collect::<Vec<_>>().join(", ");
     vec![
-        format!("REVOKE ALL ON SCHEMA {schema} FROM PUBLIC, {role}, {auditor}"),
-        format!("REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM PUBLIC, {role}, {auditor}"),
-        format!("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {schema} FROM PUBLIC, {role}, {auditor}"),
-        format!("GRANT USAGE ON SCHEMA {schema} TO {role}"),
-        format!("GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}"),
-        format!("GRANT EXECUTE ON FUNCTION {schema}.es_append, {schema}.es_lock, {schema}.es_lease TO {role}"),
-        format!("GRANT USAGE ON SCHEMA {schema} TO {auditor}"),
-        format!("GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {auditor}"),
+        format!("GRANT USAGE ON SCHEMA {schema} TO {role}, {auditor}"),
+        format!("GRANT SELECT ON {} TO {role}, {auditor}", within(back::TABLES)),
+        format!("GRANT EXECUTE ON FUNCTION {} TO {role}", within(back::FUNCTIONS)),
     ]
 }
 /// What makes a large object: it would belong to the role that made it, outside of every schema. Only whoever owns these functions
@@ -336,11 +357,13 @@ fn database(names: &Names, how: &Migration) -> Vec<String> {
     let (role, auditor) = (quoted(&names.role), quoted(&names.auditor));
     let each = |sql: &str| format!("DO $$ BEGIN EXECUTE format('{sql}', current_database()); END $$");
     let mut script = vec![
-        each("REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC"),
+        each(&format!("REVOKE ALL ON DATABASE %I FROM PUBLIC, {role}, {auditor}")),
         each(&format!("GRANT CONNECT ON DATABASE %I TO {role}, {auditor}")),
         // For people who log in by hand; our own connections say it themselves.
         each(&format!("ALTER ROLE {role} IN DATABASE %I SET search_path = {}", quoted(&names.schema))),
-        "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned(),
+        // Some administrators have taken it away altogether.
+        "DO $$ BEGIN REVOKE CREATE ON SCHEMA public FROM PUBLIC; EXCEPTION WHEN invalid_schema_name THEN NULL; END $$"
+            .to_owned(),
         LARGE_OBJECTS.to_owned(),
     ];
     script.extend(how.connections_max.map(|most| format!("ALTER ROLE {role} CONNECTION LIMIT {most}")));
@@ -363,7 +386,7 @@ mod tests {
     fn the_server_is_told_a_verifier_and_never_a_password() {
         let folder = tempfile::tempdir().unwrap();
         let names = Names::of(PREFIX, "qc").unwrap();
-        let password = Password::of(folder.path(), &names.role, false).unwrap().unwrap();
+        let password = Password::of(folder.path(), &names.role, &Kept::Nothing).unwrap().unwrap();
         let secret = std::fs::read_to_string(folder.path().join("aicmo_qc.password.new")).unwrap();
         let script = script(&names, None, &Migration::default(), MIGRATIONS, &[(&names.role, password)]);
         let told = script.iter().find(|statement| statement.starts_with("ALTER ROLE \"aicmo_qc\" PASSWORD")).unwrap();

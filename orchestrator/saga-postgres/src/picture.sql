@@ -26,8 +26,8 @@ UNION ALL SELECT concat('constraint ', relname, ' ', conname, ' ', pg_get_constr
 UNION ALL SELECT concat(pg_get_indexdef(indexrelid), CASE WHEN NOT indisvalid THEN ' invalid' END)
   FROM relations c JOIN pg_index i ON i.indrelid = c.oid
 UNION ALL SELECT concat('trigger ', relname, ' ', tgname, ' of type ', tgtype, ' enabled ', tgenabled, ' ',
-                        tgfoid::regproc::text)
-  FROM relations c JOIN pg_trigger t ON t.tgrelid = c.oid WHERE NOT tgisinternal
+                        CASE WHEN pronamespace <> relnamespace THEN pronamespace::regnamespace || '.' END, proname)
+  FROM relations c JOIN pg_trigger t ON t.tgrelid = c.oid JOIN pg_proc p ON p.oid = tgfoid WHERE NOT tgisinternal
 UNION ALL SELECT concat('rule ', relname, ' ', rulename) FROM relations c JOIN pg_rewrite r ON r.ev_class = c.oid
   WHERE relkind <> 'v'
 UNION ALL SELECT concat('function ', proname, ' of ', pg_get_userbyid(proowner),
@@ -41,8 +41,9 @@ UNION ALL SELECT concat('role ', rolname, CASE WHEN rolcanlogin THEN ' logs in' 
                         CASE WHEN rolcreaterole THEN ' creates roles' END, CASE WHEN rolcreatedb THEN ' creates databases' END,
                         CASE WHEN rolreplication THEN ' replicates' END, CASE WHEN rolbypassrls THEN ' bypasses rows' END)
   FROM roles
-UNION ALL SELECT concat('membership of ', pg_get_userbyid(member), ' in ', pg_get_userbyid(roleid))
-  FROM pg_auth_members WHERE pg_get_userbyid(member) IN ($1, $2, $3) OR pg_get_userbyid(roleid) IN ($1, $3)
+UNION ALL SELECT concat(type, ' ', identity) FROM pg_depend d, n, pg_identify_object(d.classid, d.objid, 0)
+  WHERE refclassid = 'pg_namespace'::regclass AND refobjid = n.oid
+    AND classid NOT IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_default_acl'::regclass)
 UNION ALL SELECT concat('grant of ', lower(privilege_type), ' on the database to ',
                         CASE grantee WHEN 0 THEN 'everybody' ELSE pg_get_userbyid(grantee)::text END,
                         CASE WHEN is_grantable THEN ' to give away' END)

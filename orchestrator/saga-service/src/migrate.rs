@@ -4,22 +4,32 @@ use crate::backends::Backends;
 use crate::config::Config;
 use crate::modules::{Replaced, modules};
 use saga::{FreshIds, JOURNAL, SystemClock};
+use saga_core::export::Flaw;
 use saga_core::journal::regroup as regroup_sagas;
 use saga_core::ports::{Clock, Ids};
 use saga_postgres::{Copied, Migrated, Migration, migrate, roles_sql};
 use saga_sqlite::SqliteStores;
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Migrates these modules, or all of them; a line for each that was done. The error says what was tried and what the
-/// server said, never a password.
+/// What a migration did, and what it could not mend.
+#[derive(Debug)]
+pub struct Done {
+    /// A line for each module.
+    pub lines: Vec<String>,
+    /// What is not as migrations make it, and belongs to others: a line each, once.
+    pub left: Vec<String>,
+}
+
+/// Migrates these modules, or all of them. The error says what was tried and what the server said, never a password.
 pub async fn run(
     admin_url: &str,
     config: &Config,
     names: &[String],
     passwords: Option<PathBuf>,
-) -> Result<Vec<String>, String> {
+) -> Result<Done, String> {
     let every: Vec<&str> = modules(Path::new(""), Replaced::default()).iter().map(|module| module.name).collect();
     let wanted: Vec<&str> = if names.is_empty() { every } else { names.iter().map(String::as_str).collect() };
     let mut how = Migration::default().with_prefix(config.database_prefix());
@@ -27,7 +37,16 @@ pub async fn run(
         how = how.with_password_folder(folder);
     }
     let done = migrate(admin_url, &wanted, &how).await.map_err(|why| chain(&why))?;
-    Ok(done.iter().map(line).collect())
+    // What everybody may do is the same for every module.
+    let left: BTreeSet<String> = done.iter().flat_map(left).collect();
+    Ok(Done { lines: done.iter().map(line).collect(), left: left.into_iter().collect() })
+}
+fn left(done: &Migrated) -> impl Iterator<Item = String> {
+    done.left.iter().map(|Flaw { place, says }| {
+        let own = ["MODULE", "OWNER"].iter().any(|name| place.contains(name)) || !place.ends_with("everybody");
+        let whose = if own { format!("{}, ", done.schema) } else { String::new() };
+        format!("{whose}{place}: {says}")
+    })
 }
 
 /// What the script of roles says of itself.

@@ -1,7 +1,7 @@
 //! The password of a role on its way into a file and the server, so that a kill in between locks nobody out.
 
 use super::MigrateError;
-use super::scram::{SALT_BYTES, verifier};
+use super::scram::{SALT_BYTES, is_of, verifier};
 use crate::access::password_file;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -19,9 +19,20 @@ pub(super) struct Password {
     file: PathBuf,
 }
 
+/// What a server has of a role's password.
+pub(super) enum Kept {
+    /// There is no such role yet.
+    Nothing,
+    /// It does not show us.
+    Unseen,
+    /// This, or an empty text for none.
+    Verifier(String),
+}
+
 impl Password {
-    /// The password to tell the server, or `None` when it knows the one in the file.
-    pub(super) fn of(folder: &Path, role: &str, known: bool) -> Result<Option<Self>, MigrateError> {
+    /// The password to tell the server, or `None` when it knows the one in the file. Whether it does is compared, for a role
+    /// may change its own; where that cannot be seen it is told again, which harms nobody.
+    pub(super) fn of(folder: &Path, role: &str, kept: &Kept) -> Result<Option<Self>, MigrateError> {
         let file = password_file(folder, role);
         let fresh = file.with_extension("password.new");
         // One that was left by a migration which was killed: whether the server has it is not known, so it is told again.
@@ -29,8 +40,8 @@ impl Password {
             return Self::told(&text, fresh, file).map(Some);
         }
         match at(&file, read(&file))? {
-            Some(_) if known => Ok(None),
-            // The role is new in this server: it gets what is known already.
+            Some(text) if matches!(kept, Kept::Verifier(kept) if is_of(kept, &text)) => Ok(None),
+            // The role is new in this server, or has another: it gets what is known already.
             Some(text) => Self::told(&text, fresh, file).map(Some),
             None => {
                 let text = at(&file, random::<RANDOM_BYTES>())?.map(|byte| format!("{byte:02x}")).concat();

@@ -23,6 +23,13 @@ pub(super) fn verifier(password: &str, salt: &[u8; SALT_BYTES]) -> Option<String
     Some(format!("SCRAM-SHA-256${ROUNDS}:{}${}:{}", text(salt), text(&stored), text(&server)))
 }
 
+/// Whether a verifier is that of a password, as it would be made here. Pure.
+pub(super) fn is_of(kept: &str, password: &str) -> bool {
+    let salt = kept.split([':', '$']).nth(2).and_then(|salt| STANDARD.decode(salt).ok());
+    let salt = salt.and_then(|salt| <[u8; SALT_BYTES]>::try_from(salt).ok());
+    salt.and_then(|salt| verifier(password, &salt)).is_some_and(|verifier| verifier == kept)
+}
+
 fn salted(password: &[u8], salt: &[u8]) -> Option<[u8; HASH_BYTES]> {
     let mut round = hmac(password, &[salt, &1_u32.to_be_bytes()])?;
     let mut salted = round;
@@ -55,5 +62,11 @@ mod tests {
         let proof = hmac(&STANDARD.decode(server).unwrap(), &[said.as_bytes()]).unwrap();
         assert_eq!(STANDARD.encode(proof), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
         assert!(verifier.starts_with("SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$"), "{verifier}");
+        assert!(is_of(&verifier, "pencil") && !is_of(&verifier, "pencils"));
+        for other in
+            ["", "md5d41d8cd98f00b204e9800998ecf8427e", &verifier.replace("4096", "8192"), "SCRAM-SHA-256$4096:x$y:z"]
+        {
+            assert!(!is_of(other, "pencil"), "{other}");
+        }
     }
 }

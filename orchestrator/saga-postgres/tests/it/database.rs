@@ -73,6 +73,12 @@ impl Database {
         let server = Arc::new(Postgres::with_settings(&[("autovacuum", "off")]));
         Self { server, name: "postgres".to_owned() }
     }
+    /// With all modules, on a server where nobody else gives rights away: roles are of all its databases.
+    pub(crate) async fn of_its_own() -> Self {
+        let (server, name) = (Arc::new(Postgres::start()), "d".to_owned());
+        prepare(&server, &name).await;
+        Self { server, name }
+    }
     pub(crate) fn credentials(&self) -> Credentials {
         Credentials::of_url(&self.server.url(&self.name)).unwrap().with_password_folder(passwords(&self.server))
     }

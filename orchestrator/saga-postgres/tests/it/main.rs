@@ -14,3 +14,4 @@ mod logins;
 mod migrations;
 mod model;
 mod privileges;
+mod rights;

@@ -104,6 +104,31 @@ async fn a_migration_killed_anywhere_is_simply_run_again() {
     stores.close().await;
 }
 
+/// A role may change its own password, which nobody can forbid: then it is told the one in its file again.
+#[tokio::test]
+async fn one_run_heals_a_password_that_a_role_has_changed() {
+    let server = Postgres::start();
+    server.run("postgres", "CREATE ROLE boss LOGIN CREATEROLE PASSWORD 'secret'; ");
+    server.run("postgres", "CREATE DATABASE d OWNER boss");
+    let how = migration(&server);
+    let url = server.url("d").replace("postgres@", "boss:secret@");
+    migrate(&url, &["m"], &how).await.unwrap();
+    let credentials = Credentials::of_url(&url).unwrap().with_password_folder(passwords(&server));
+    for admin in [&url, &server.url("d")] {
+        for (role, credentials) in
+            [("aicmo_m", credentials.clone()), ("aicmo_auditor", credentials.clone().as_auditor())]
+        {
+            server.run("d", &format!("SET SESSION AUTHORIZATION {role}; ALTER ROLE CURRENT_USER PASSWORD 'mine'"));
+            let locked_out = refusal(&PostgresStores::new(credentials.clone(), clock())).await.to_string();
+            assert!(locked_out.contains("password authentication failed"), "{locked_out}");
+            migrate(admin, &["m"], &how).await.unwrap();
+            let stores = PostgresStores::new(credentials, clock());
+            assert_eq!(stores.open_store("m").await.unwrap().head().await, Ok(Position::ZERO), "{role}");
+            stores.close().await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn two_administrators_at_once_do_no_harm() {
     let server = server().await;

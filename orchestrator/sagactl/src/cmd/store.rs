@@ -112,7 +112,16 @@ pub async fn run(command: &StoreCommand, global: &Global, out: &mut Out) -> Resu
                 let folder = &config.store.password_folder;
                 (!folder.is_empty()).then(|| PathBuf::from(folder))
             });
-            migrate::run(admin_url, &config, modules, folder).await
+            migrate::run(admin_url, &config, modules, folder).await.map(|done| {
+                done.left.iter().for_each(|left| out.note(left));
+                if !done.left.is_empty() {
+                    out.note(&format!(
+                        "this was not given here, and is not ours to take back: sagactl help {}",
+                        codes::RIGHTS.id
+                    ));
+                }
+                done.lines
+            })
         }
         StoreCommand::Regroup { config, groups } => {
             migrate::regroup(&load(config)?, *groups).await.map(|line| vec![line])
