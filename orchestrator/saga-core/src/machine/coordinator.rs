@@ -7,6 +7,7 @@ mod not_done;
 mod once;
 mod strays;
 mod tries;
+mod window;
 mod words;
 
 pub use tries::{COMMANDS_IN_FLIGHT_MAX, COMMANDS_WAITING_MAX};
@@ -96,7 +97,8 @@ impl Coordinator {
             unreadable: BTreeMap::new(),
         }
     }
-    /// At most so many commands of one module are under way at a time (at least one); the others wait here.
+    /// At most so many commands of one module are under way at a time (at least one), and fewer while some of them expire;
+    /// the others wait here.
     #[must_use]
     pub fn at_once(mut self, commands: usize) -> Self {
         self.room = commands.max(1);
@@ -173,6 +175,7 @@ impl Coordinator {
             return self.foreign(saga, signal, ticket, out);
         }
         let (known, signal) = (self.sagas.contains_key(&saga), self.understood(signal));
+        self.notice_lateness(saga, &signal);
         if !known && matches!(signal, Signal::Begun(_)) && self.sagas.len() >= OPEN_SAGAS_MAX {
             let message = format!("{OPEN_SAGAS_MAX} sagas are open");
             return tell(out, ticket, refused(codes::OVERLOADED, message));

@@ -246,6 +246,24 @@ fn all_sagas_complete_under_more_load_than_a_module_bears_however_many_coordinat
     }
 }
 
+/// Sixteen groups know nothing of each other: together they may send a module many times what it serves before it expires.
+/// A command that expires is not lost, but its messages and facts are for nothing.
+#[test]
+fn however_many_groups_send_little_expires_and_everything_completes() {
+    for (owners, within, deaths) in [(16, Duration::ZERO, 0), (64, PACED, 4)] {
+        let mut play = Play::new(owners, COMMANDS_IN_FLIGHT_MAX, true);
+        // Five a second: what is not begun within thirty seconds expires.
+        play.idle = 1;
+        let Play { ended, sent, .. } = play.run(CROWD, within, deaths);
+        let at = format!("{owners} coordinators, {within:?}, {deaths} deaths: {ended:?}, sent {sent}");
+        assert_eq!(ended, BTreeMap::from([("SagaCompleted", CROWD)]), "{at}");
+        // What each sends at first, and a successor again, is sent before anything can be known of the line.
+        assert!(sent <= 2 * CROWD + CROWD * 3 / 2, "{at}");
+    }
+}
+/// Four times what is begun before it expires.
+const CROWD: u64 = 600;
+
 #[test]
 fn without_a_bound_and_without_a_look_at_the_line_the_same_load_is_asked_for_again_and_again() {
     let Play { longest, sent, .. } = Play::new(1, usize::MAX, false).run(SAGAS, PACED, 0);

@@ -1,8 +1,11 @@
 //! The tries under way: how many commands of a module are at once, which wait for room, and when the silence of one counts.
 
+use super::window::Window;
 use super::{Coordinator, Out};
-use crate::execution::{Act, Deed, Seen, Stand, Tries, Try};
+use crate::execution::{Act, Deed, Seen, Signal, Stand, Tries, Try};
+use crate::host::EXPIRED;
 use crate::id::{Direction, SagaId};
+use crate::outcome::Answer;
 use crate::time::{Jump, Timestamp};
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -25,8 +28,9 @@ const TAKEN_KEPT: usize = 4_096;
 type Name = (SagaId, String, Direction, u32);
 
 /// The commands of one module.
-#[derive(Default)]
 pub(super) struct Room {
+    /// How many may be.
+    window: Window,
     /// How many are handed over and not answered.
     out: usize,
     /// First come, first served.
@@ -35,6 +39,13 @@ pub(super) struct Room {
     taken: VecDeque<Name>,
     /// Whose queue is asked after.
     asking: BTreeSet<Name>,
+}
+
+impl Room {
+    fn of(most: usize) -> Self {
+        let (waiting, taken, asking) = (VecDeque::new(), VecDeque::new(), BTreeSet::new());
+        Self { window: Window::of(most), out: 0, waiting, taken, asking }
+    }
 }
 
 /// When something that the bus did not take is handed over again.
@@ -75,11 +86,11 @@ impl Coordinator {
             }
             let room = match self.rooms.get_mut(module) {
                 Some(room) => room,
-                None => self.rooms.entry(module.clone()).or_default(),
+                None => self.rooms.entry(module.clone()).or_insert_with(|| Room::of(self.room)),
             };
             if held {
                 // It goes where the one before went.
-            } else if room.out < self.room {
+            } else if room.window.has_room(room.out) {
                 room.out += 1;
             } else {
                 room.waiting.push_back((saga, act.step.clone(), act.direction, attempt));
@@ -112,14 +123,25 @@ impl Coordinator {
             let Some(module) = module.filter(|_| stand != Stand::Waits) else { continue };
             if let Some(room) = self.rooms.get_mut(&module) {
                 room.out = room.out.saturating_sub(1);
+                room.window.left();
             }
             self.let_in(now, &module, out);
+        }
+    }
+    /// An answer that says that its command came too late to be begun makes the room of its module smaller.
+    pub(super) fn notice_lateness(&mut self, saga: SagaId, signal: &Signal) {
+        let Signal::Answered { of, answer: Answer::Retry { reason, .. } } = signal else { return };
+        let Some(entry) = self.sagas.get(&saga).filter(|_| reason.starts_with(EXPIRED)) else { return };
+        let known = entry.tries.of(of.direction).get(&of.step).filter(|known| known.attempt == of.attempt);
+        let Some(module) = known.and_then(|known| known.module.as_ref()) else { return };
+        if let Some(room) = self.rooms.get_mut(module) {
+            room.window.expired(room.out);
         }
     }
     fn let_in(&mut self, now: Timestamp, module: &str, out: &mut Vec<Out>) {
         loop {
             let Some(room) = self.rooms.get_mut(module) else { return };
-            if room.out >= self.room {
+            if !room.window.has_room(room.out) {
                 return;
             }
             let Some((saga, step, direction, attempt)) = room.waiting.pop_front() else { return };
