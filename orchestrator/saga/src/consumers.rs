@@ -9,7 +9,7 @@ use saga_core::catchup::{Kept, PROJECTION_PAGE, blocked, cut, fold_page, standin
 use saga_core::envelope::Recorded;
 use saga_core::host::{Served, serve};
 use saga_core::id::{Direction, Position, StreamId};
-use saga_core::machine::projector::{Parked, anchor, anchor_of, marks, public_place};
+use saga_core::machine::projector::{BEHIND, Parked, anchor, anchor_of, marks, public_place};
 use saga_core::module::Reactor;
 use saga_core::outcome::{Answer, Refused};
 use saga_core::panics::{caught, words};
@@ -118,7 +118,7 @@ impl Host {
     /// Turns one source's events into commands of this module, for ever.
     pub(crate) async fn react(&self, reactor: Reactor, source: &'static str) {
         let consumer = reactor.consumer(self.module.name, source);
-        let Some((mut at, _)) = self.begin(&consumer, source).await else { return };
+        let Some((mut at, mut streams)) = self.begin(&consumer, source).await else { return };
         let mut feed = Feed::of(source);
         loop {
             let page = tokio::select! {
@@ -132,63 +132,59 @@ impl Host {
                     continue;
                 }
             };
-            match self.all_reacted(&reactor, source, &page, &mut at).await {
+            match self.all_reacted(&reactor, source, &page, (&mut at, &mut streams)).await {
                 Ok(()) => self.health.well(&consumer),
                 Err(why) => {
                     self.health.trouble(&consumer, why);
                     self.pause().await;
+                    // Perhaps it was written: which stories wait is what the store says now.
+                    let Some((stands, parked)) = self.stands(&consumer, source).await else { return };
+                    (at, streams) = (at.max(stands), parked);
                 }
             }
         }
     }
-    /// Reacts to one event after the other; `at` follows those whose reactions are done, and whose place is kept.
+    /// Reacts to one event after the other; `at` follows those whose reactions are done, and whose place is kept. Where a
+    /// reaction breaks, what comes later in the same story waits behind it: `streams` are those of which something lies aside.
     async fn all_reacted(
         &self,
         reactor: &Reactor,
         source: &str,
         page: &[Recorded],
-        at: &mut Position,
+        (at, streams): (&mut Position, &mut BTreeSet<StreamId>),
     ) -> Result<(), String> {
         for recorded in page {
-            let parked = self.reactions(reactor, source, recorded).await?;
             let listens = |(module, event, _): &(&str, &str, _)| *module == source && *event == recorded.name;
             // Events that do not concern it move its checkpoint with the next one that does.
             if reactor.reactions.iter().any(listens) {
+                let broken = match streams.contains(&recorded.stream) {
+                    true => Some(BEHIND.to_owned()),
+                    false => self.reactions(reactor, source, recorded).await?,
+                };
+                let consumer = reactor.consumer(self.module.name, source);
+                let parked = broken.map(|reason| Parked::of(consumer, source, recorded, reason));
                 let marks = marks(reactor.consumer(self.module.name, source), source == self.module.name, recorded);
                 let documents = parked.iter().map(Parked::write).collect();
                 let batch = Batch { marks, documents, fence: self.fence.clone(), ..Batch::default() };
                 written(self.store.commit(batch).await).map_err(|why| why.to_string())?;
+                streams.extend(parked.map(|parked| parked.stream));
             }
             *at = public_place(recorded);
         }
         Ok(())
     }
-    async fn reactions(&self, reactor: &Reactor, source: &str, recorded: &Recorded) -> Result<Vec<Parked>, String> {
-        let at = At::of(source, recorded);
-        let (mut parked, mut number) = (Vec::new(), 0);
+    /// Does what follows from an event, in order, up to what breaks: the words of that, or `None`.
+    async fn reactions(&self, reactor: &Reactor, source: &str, recorded: &Recorded) -> Result<Option<String>, String> {
+        let (at, mut number) = (At::of(source, recorded), 0);
         for (module, event, react) in &reactor.reactions {
             if *module != source || *event != recorded.name {
                 continue;
             }
-            let aside = |reason: String| Parked {
-                consumer: reactor.consumer(self.module.name, source),
-                module: source.to_owned(),
-                position: recorded.position,
-                stream: recorded.stream.clone(),
-                event: format!("{}@{}", recorded.name, recorded.schema_version),
-                reason,
-            };
             let reactions = caught(|| react(recorded, &at));
             let reactions = match reactions.map(|reactions| reactions.map_err(|why| why.to_string())) {
                 Ok(Ok(reactions)) => reactions,
-                Ok(Err(why)) => {
-                    parked.push(aside(why));
-                    continue;
-                }
-                Err(panicked) => {
-                    parked.push(aside(format!("the reactor panicked: {panicked}")));
-                    continue;
-                }
+                Ok(Err(why)) => return Ok(Some(why)),
+                Err(panicked) => return Ok(Some(format!("the reactor panicked: {panicked}"))),
             };
             for reaction in reactions {
                 let request = request_of(recorded, reactor.name, number);
@@ -204,11 +200,11 @@ impl Host {
                 match served {
                     Served::Answered(Answer::Done { .. } | Answer::Refused(_)) | Served::Stale { .. } => {}
                     Served::Answered(Answer::Retry { reason, .. }) => return Err(reason),
-                    Served::Park(why) => parked.push(aside(format!("{}: {}", why.code, why.reason))),
+                    Served::Park(why) => return Ok(Some(format!("{}: {}", why.code, why.reason))),
                 }
             }
         }
-        Ok(parked)
+        Ok(None)
     }
 }
 

@@ -14,6 +14,9 @@ pub const PARKED: &str = "_parked";
 /// Its version.
 pub const PARKED_VERSION: u16 = 1;
 
+/// Why what comes later in a story lies aside: it waits behind what broke, in order.
+pub const BEHIND: &str = "an earlier event of this stream is parked";
+
 /// Something that was put aside once, with its place and reason. It is a pointer: the bytes stay in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parked {
@@ -32,6 +35,17 @@ pub struct Parked {
 }
 
 impl Parked {
+    /// An event of a module's log, and why a consumer could not take it.
+    pub fn of(consumer: String, module: &str, recorded: &Recorded, reason: String) -> Self {
+        Self {
+            consumer,
+            module: module.to_owned(),
+            position: recorded.position,
+            stream: recorded.stream.clone(),
+            event: format!("{}@{}", recorded.name, recorded.schema_version),
+            reason,
+        }
+    }
     /// The document that keeps it.
     pub fn write(&self) -> DocumentWrite {
         DocumentWrite {
@@ -124,7 +138,7 @@ pub fn fold(
             continue;
         }
         let outcome = if blocked.contains(&recorded.stream) {
-            Err("an earlier event of this stream is parked".to_owned())
+            Err(BEHIND.to_owned())
         } else {
             folds.iter().try_for_each(|fold| -> Result<(), String> {
                 let Some(key) = key_of(fold, recorded, &at)? else { return Ok(()) };
@@ -140,17 +154,7 @@ pub fn fold(
         };
         if let Err(reason) = outcome {
             blocked.insert(recorded.stream.clone());
-            batch.documents.push(
-                Parked {
-                    consumer: consumer.clone(),
-                    module: module.to_owned(),
-                    position: recorded.position,
-                    stream: recorded.stream.clone(),
-                    event: format!("{}@{}", recorded.name, recorded.schema_version),
-                    reason,
-                }
-                .write(),
-            );
+            batch.documents.push(Parked::of(consumer.clone(), module, recorded, reason).write());
         }
     }
     batch.documents.extend(changed.iter().map(|key| def.write(key, documents.get(key).cloned())));
