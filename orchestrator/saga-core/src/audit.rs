@@ -1,15 +1,16 @@
 //! The checker: histories in, violations out. One function per promise; used by `events verify`, by the laws and by chaos tests.
 
 mod agreement;
+mod carried;
 mod cursors;
 mod models;
 mod rounds;
 mod stores;
 
+pub use carried::{BUS_PROMISES, Carried, audit_bus, compare_bus, missing};
 pub use cursors::RELAY;
 pub use stores::{Known, Opened, audit_logs, audit_stores, named};
 
-use crate::bus::{BusError, EventBus, Tip};
 use crate::definition::Fit;
 use crate::envelope::{Recorded, chain};
 use crate::event::EventSet;
@@ -20,7 +21,7 @@ use crate::journal::{fact_of, saga_of};
 use crate::machine::coordinator::Definitions;
 use crate::time::Timestamp;
 use crate::view::{Finding, SagaState, Verdicts};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -377,67 +378,4 @@ impl Story {
         }
         wrong
     }
-}
-
-/// 500 events are asked of the bus at a time.
-const BUS_PAGE: usize = 500;
-/// The promises that are checked between a log and the bus.
-pub const BUS_PROMISES: &[&str] = &["L4", "L5", "L6"];
-
-/// What should carry events of `module` is not on the bus: nothing reaches anybody (L4).
-pub fn missing(module: &str, what: &str, next: &str) -> Finding {
-    let (place, says) = (format!("{module}, {what}"), format!("missing on the bus; {next}"));
-    Finding { promise: "L4".to_owned(), place, says }
-}
-
-/// Compares a module's log with what the bus has of it: every public event reached the bus (L4), nothing is on the bus that
-/// the log does not know (L5), and it stands in the order of the log (L6). Nothing may be written meanwhile.
-pub async fn audit_bus(
-    module: &str,
-    store: &crate::ports::SharedStore,
-    bus: &dyn EventBus,
-) -> Result<Vec<Finding>, String> {
-    let text = |why: crate::ports::ReadError| why.to_string();
-    let mut findings = Vec::new();
-    let mut finding = |promise: &str, seq: u64, says: &str| {
-        let (place, says) = (format!("{module} sequence {seq}"), says.to_owned());
-        findings.push(Finding { promise: promise.to_owned(), place, says });
-    };
-    let (mut at, mut head) = (Position::ZERO, 0);
-    let (tip, absent) = match bus.tip(module).await {
-        Ok(tip) => (tip, None),
-        // A module that was never started has nothing to carry.
-        Err(BusError::Missing { what, next }) => (Tip::default(), Some(missing(module, &what, &next))),
-        Err(why) => return Err(why.to_string()),
-    };
-    let mut theirs = VecDeque::new();
-    loop {
-        let page = store.read_log(at, crate::journal::LOG_PAGE).await.map_err(text)?;
-        let Some(last) = page.last() else { break };
-        at = last.position;
-        for ours in page.iter().filter(|recorded| recorded.public_seq.is_some()) {
-            if theirs.is_empty() && head < tip.seq {
-                theirs.extend(bus.events(module, head, BUS_PAGE).await.map_err(|why| why.to_string())?);
-            }
-            head = ours.public_seq.unwrap_or(head);
-            if head > tip.seq {
-                continue;
-            }
-            match theirs.pop_front() {
-                Some(found) if found.id == ours.id && found.data == ours.data && found.chain == ours.chain => {}
-                Some(found) if found.id == ours.id => finding("L5", head, "the bus has the event with another content"),
-                Some(_) | None => finding("L6", head, "the bus has another event in this place"),
-            }
-        }
-    }
-    if let Some(absent) = absent.filter(|_| head > 0) {
-        return Ok(vec![absent]);
-    }
-    if tip.seq < head {
-        finding("L4", tip.seq + 1, &format!("the bus ends here, the log at {head}"));
-    }
-    if tip.seq > head {
-        finding("L5", tip.seq, &format!("the log ends at {head}"));
-    }
-    Ok(findings)
 }

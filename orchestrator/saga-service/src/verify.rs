@@ -9,7 +9,7 @@ use crate::hidden::Address;
 use crate::modules::{Replaced, foreign, modules};
 use crate::service::fault;
 use saga::{Error, JOURNAL, SystemClock, board};
-use saga_core::audit::{BUS_PROMISES, Known, Opened, audit_bus, audit_stores, missing, named};
+use saga_core::audit::{BUS_PROMISES, Carried, Known, Opened, audit_stores, compare_bus, missing, named};
 use saga_core::bus::{Ailment, Upkeep};
 use saga_core::codes;
 use saga_core::control::ControlError;
@@ -74,7 +74,7 @@ pub async fn verify(config: &Config, at_rest: bool) -> Result<Verdicts, ControlE
         format!("{name} is no module of this program: its read models, and deeds of no saga, are not compared")
     }));
     artifacts::compare(config, &stores, &mut verdicts).await;
-    compare_bus(config, &backends, &stores, &foreign, &mut verdicts).await?;
+    compare(config, &backends, (&stores, at_rest), &foreign, &mut verdicts).await?;
     backends.close().await;
     Ok(verdicts)
 }
@@ -114,10 +114,10 @@ async fn open(
 }
 
 /// Compares each module's stream with its log.
-async fn compare_bus(
+async fn compare(
     config: &Config,
     backends: &Backends,
-    stores: &[(String, Opened)],
+    (stores, at_rest): (&[(String, Opened)], bool),
     foreign: &BTreeSet<String>,
     verdicts: &mut Verdicts,
 ) -> Result<(), ControlError> {
@@ -134,13 +134,15 @@ async fn compare_bus(
         let bus = buses(module);
         // Whoever reads events waits for them, and for the broker, as long as it takes.
         let found = tokio::select! {
-            found = audit_bus(module, store, &*bus) => found,
+            found = compare_bus(module, store, &*bus, at_rest) => found,
             why = gone(&*bus, &*clock) => Err(why),
         };
-        verdicts.findings.extend(found.unwrap_or_else(|why| {
+        let Carried { findings, under_way } = found.unwrap_or_else(|why| {
             let (promise, place) = ("O4".to_owned(), format!("{module}, the bus"));
-            vec![Finding { promise, place, says: format!("not read: {why}") }]
-        }));
+            Carried { findings: vec![Finding { promise, place, says: format!("not read: {why}") }], under_way: None }
+        });
+        verdicts.findings.extend(findings);
+        verdicts.notes.extend(under_way);
     }
     let others: Vec<&str> = foreign.iter().map(String::as_str).collect();
     let lost = backends.missing_streams(&others).await;

@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share speaks by panicking")]
 
 use async_trait::async_trait;
-use saga_core::audit::{audit_bus, missing};
-use saga_core::batch::{Batch, Commit, StreamWrite};
+use saga_core::audit::{RELAY, audit_bus, compare_bus, missing};
+use saga_core::batch::{Batch, Commit, Mark, StreamWrite};
 use saga_core::bus::{BusError, EventBus, Standing, Tip};
 use saga_core::envelope::{NewEvent, Recorded};
 use saga_core::id::{EventId, Position, StreamId, Version};
@@ -98,6 +98,35 @@ async fn a_bus_that_ends_early_or_late_is_found() {
     let mut longer = public.clone();
     longer.push(Recorded { id: EventId(Uuid::from_u128(9_999)), ..public[0].clone() });
     assert_eq!(compared(&store, Some(longer)).await, named("L5", public.len() + 1));
+}
+
+/// The log is the outbox: what its relay was never told to be on the bus is under way. What it was told is lost.
+#[tokio::test]
+async fn what_is_under_way_is_told_and_what_was_acknowledged_is_missed() {
+    for (acknowledged, kept, at_rest, lost) in [
+        (0, 0, false, false),
+        (0, 12, false, false),
+        (12, 12, false, false),
+        (12, 19, false, false),
+        (13, 12, false, true),
+        (20, 19, false, true),
+        (12, 12, true, true),
+        (20, 20, true, false),
+    ] {
+        // Twenty of these are public.
+        let (store, public) = log(30).await;
+        let last = public.iter().take(acknowledged).next_back();
+        let marks = last.map(|event| Mark { consumer: RELAY.to_owned(), position: event.position });
+        let written = store.commit(Batch { marks: marks.into_iter().collect(), ..Batch::default() }).await;
+        assert!(matches!(written, Commit::Ok(_)), "{written:?}");
+        let found = compare_bus("test", &store, &Carried(Some(public[..kept].to_vec())), at_rest).await.unwrap();
+        let place = format!("{acknowledged} acknowledged, {kept} there, at rest {at_rest}: {found:?}");
+        assert_eq!(found.findings.len(), usize::from(lost), "{place}");
+        assert!(found.findings.iter().all(|finding| finding.promise == "L4"), "{place}");
+        assert_eq!(found.under_way.is_some(), kept < 20 && !lost, "{place}");
+        let words = "test is not at rest";
+        assert!(found.under_way.is_none_or(|says| says.starts_with(words)), "{place}");
+    }
 }
 
 #[tokio::test]
