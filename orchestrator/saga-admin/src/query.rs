@@ -36,17 +36,18 @@ pub fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// What a query string may say more than once.
-const REPEATABLE: &str = "state";
-
-/// The pairs of a query string. A name that comes twice is refused: of two values, each reader believes another one.
+/// The pairs of a query string. A name that comes twice is refused: of two values, each reader believes another one. So is
+/// one with nothing behind its `=`: it would read like a condition and be none. A name alone is a flag that is set.
 pub fn pairs(query: &str) -> Result<Vec<(String, String)>, ControlError> {
     let mut out: Vec<(String, String)> = Vec::new();
     for part in query.split('&').filter(|part| !part.is_empty()) {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
         match (decode(name), decode(value)) {
-            (Some(name), Some(_)) if name != REPEATABLE && out.iter().any(|(known, _)| *known == name) => {
+            (Some(name), Some(_)) if out.iter().any(|(known, _)| *known == name) => {
                 return Err(refused(format!("{name:?} comes twice in the query string")).hint("say it once"));
+            }
+            (Some(name), Some(value)) if value.trim().is_empty() && part.contains('=') => {
+                return Err(refused(format!("{name:?} has no value in the query string")).hint("leave it out"));
             }
             (Some(name), Some(value)) => out.push((name, value)),
             _ => return Err(refused(format!("{part:?} in the query string is not percent-encoded UTF-8"))),
@@ -60,8 +61,8 @@ pub fn of_selector(selector: &Selector) -> String {
     let Selector { states, kind, key, attention, all, since, limit, cursor } = selector;
     let mut out = Vec::new();
     let mut put = |name: &str, value: &str| out.push(format!("{name}={}", encode(value)));
-    for state in states {
-        put("state", state.word());
+    if !states.is_empty() {
+        put("state", &states.iter().map(|state| state.word()).collect::<Vec<_>>().join(","));
     }
     for (name, value) in [("type", kind), ("key", key), ("cursor", cursor)] {
         if let Some(value) = value {
@@ -82,15 +83,15 @@ pub fn of_selector(selector: &Selector) -> String {
     out.join("&")
 }
 
-/// Reads a selector. `state` may be repeated or hold several words with commas; a limit is capped at [`PAGE_MAX`].
+/// Reads a selector. `state` may hold several words with commas between them; a limit is capped at [`PAGE_MAX`].
 pub fn selector(query: &str) -> Result<Selector, ControlError> {
     let mut selector = Selector::default();
     for (name, value) in pairs(query)? {
         match name.as_str() {
-            "state" => selector.states.extend(states(&value)?),
-            "type" => selector.kind = Some(value),
-            "key" => selector.key = Some(value),
-            "cursor" => selector.cursor = Some(value),
+            "state" => selector.states = states(&given(&name, value)?)?,
+            "type" => selector.kind = Some(given(&name, value)?),
+            "key" => selector.key = Some(given(&name, value)?),
+            "cursor" => selector.cursor = Some(given(&name, value)?),
             "attention" => selector.attention = flag(&name, &value)?,
             "all" => selector.all = flag(&name, &value)?,
             "since" => {
@@ -98,16 +99,30 @@ pub fn selector(query: &str) -> Result<Selector, ControlError> {
                     refused(format!("since={value:?} is not an RFC 3339 time")).hint("for example 2026-11-21T18:00:00Z")
                 })?);
             }
-            "limit" => selector.limit = usize::try_from(number(&name, &value)?).unwrap_or(PAGE_MAX).min(PAGE_MAX),
+            "limit" => selector.limit = limit(&name, &value)?,
             _ => return Err(unknown(&name, "state type key attention all since limit cursor")),
         }
     }
     Ok(selector)
 }
 
+/// A value that has to be there.
+fn given(name: &str, value: String) -> Result<String, ControlError> {
+    if value.is_empty() { Err(refused(format!("{name:?} needs a value")).hint("or leave it out")) } else { Ok(value) }
+}
+
+/// Reads how many rows are wanted, capped at [`PAGE_MAX`]. None at all is not a question, and is not "all" either.
+pub fn limit(name: &str, value: &str) -> Result<usize, ControlError> {
+    match number(name, value)? {
+        0 => Err(refused(format!("{name}=0 asks for nothing"))
+            .hint(format!("1 to {PAGE_MAX}, or leave it out for a whole page"))),
+        rows => Ok(usize::try_from(rows).unwrap_or(PAGE_MAX).min(PAGE_MAX)),
+    }
+}
+
 /// The states named in `text`, with commas between them.
 pub fn states(text: &str) -> Result<Vec<SagaState>, ControlError> {
-    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+    let words = text.split(',').map(str::trim);
     words
         .map(|word| {
             SagaState::parse(word).ok_or_else(|| {
@@ -164,12 +179,22 @@ mod tests {
             ("all=2", "all"),
             ("limit=1&limit=2", "limit"),
             ("all=true&al%6c=true", "all"),
+            ("state=parked&state=running", "state"),
+            ("state=parked,,running", "\"\""),
+            ("state=", "state"),
+            ("state", "state"),
+            ("type=", "type"),
+            ("key=%20", "key"),
+            ("cursor=", "cursor"),
+            ("all=", "all"),
+            ("limit=0", "limit"),
+            ("since", "since"),
         ] {
             let error = selector(query).unwrap_err();
             assert_eq!(error.code, "SG0301");
             assert!(error.message.contains(part), "{}", error.message);
         }
         assert_eq!(selector("limit=999999").unwrap().limit, PAGE_MAX);
-        assert_eq!(selector("state=parked&state=running").unwrap().states.len(), 2);
+        assert_eq!(selector("state=parked,running&all").unwrap().states.len(), 2);
     }
 }

@@ -181,8 +181,8 @@ where
     }
 }
 
-/// An address that takes no words behind a question mark: one that is ignored would look like an answer to it. The health
-/// routes take any: a word too many in a probe must not end a process that is well.
+/// An address that takes no words behind a question mark: one that is ignored would look like an answer to it. That holds for
+/// the health routes too: a probe that asks for what they do not tell is seen at its first answer.
 struct Bare;
 
 impl<S: Send + Sync> FromRequestParts<S> for Bare {
@@ -264,10 +264,9 @@ async fn saga(State(app): State<App>, At(id): At<String>, headers: HeaderMap, Ra
 async fn history(State(app): State<App>, At(id): At<String>, headers: HeaderMap, RawQuery(query): RawQuery) -> Answer {
     let (mut after, mut limit) = (0, PAGE_MAX);
     for (name, value) in query::pairs(query.as_deref().unwrap_or_default())? {
-        let number = || query::number(&name, &value);
         match name.as_str() {
-            "after" => after = number()?,
-            "limit" => limit = usize::try_from(number()?).unwrap_or(PAGE_MAX).min(PAGE_MAX),
+            "after" => after = query::number(&name, &value)?,
+            "limit" => limit = query::limit(&name, &value)?,
             _ => return Err(query::unknown(&name, "after limit").into()),
         }
     }
@@ -374,11 +373,11 @@ fn too_large() -> ControlError {
         .hint("put large content into a file and send where it is")
 }
 
-async fn livez() -> Response {
+async fn livez(_: Bare) -> Response {
     json(200, "{\"live\":true}".to_owned())
 }
 
-async fn readyz(State(app): State<App>) -> Answer {
+async fn readyz(State(app): State<App>, _: Bare) -> Answer {
     let view = app.control.look(&Actor::system("readyz"), Look::Status).await?;
     let ready = matches!(&view, View::Status(status) if status.ready);
     let text = wire::encode(&view).map_err(|error| internal(&error))?;
