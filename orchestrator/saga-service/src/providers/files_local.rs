@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use delivery::api::ports::{FileStore, ProviderError, StoredFile};
+use rustix::io::Errno;
 use saga_core::envelope::sha256_hex;
 use saga_core::id::StepKey;
 use std::io;
@@ -69,17 +70,44 @@ async fn write_whole(folder: &Path, key: StepKey, name: &str, bytes: &[u8]) -> i
 /// what passes by itself.
 fn weather(place: &Path, why: &io::Error) -> ProviderError {
     use io::ErrorKind::{
-        AlreadyExists, FileTooLarge, InvalidFilename, IsADirectory, NotADirectory, NotFound, PermissionDenied,
-        QuotaExceeded, ReadOnlyFilesystem, StorageFull, Unsupported,
+        AlreadyExists, CrossesDevices, DirectoryNotEmpty, FileTooLarge, InvalidFilename, InvalidInput, IsADirectory,
+        NotADirectory, NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull, TooManyLinks,
+        Unsupported,
     };
     let says = format!("{}: {why}", place.display());
     tracing::warn!(says, "the file store does not work");
-    match why.kind() {
+    let person = match why.kind() {
         PermissionDenied | ReadOnlyFilesystem | NotADirectory | IsADirectory | AlreadyExists | NotFound
-        | StorageFull | QuotaExceeded | FileTooLarge | InvalidFilename | Unsupported => ProviderError::Mend { says },
-        _ => ProviderError::TryLater { after_ms: BUSY_MS, says },
-    }
+        | StorageFull | QuotaExceeded | FileTooLarge | InvalidFilename | Unsupported | InvalidInput
+        | CrossesDevices | TooManyLinks | DirectoryNotEmpty => true,
+        // What the standard library has no name for.
+        _ => Errno::from_io_error(why).is_some_and(|errno| MENDED.contains(&errno)),
+    };
+    if person { ProviderError::Mend { says } } else { ProviderError::TryLater { after_ms: BUSY_MS, says } }
 }
+
+/// What does not pass, however often it is tried: links in a circle, devices, media and mounts that are gone, keys of an
+/// encrypted folder, file systems that want a repair.
+const MENDED: [Errno; 18] = [
+    Errno::LOOP,
+    Errno::NXIO,
+    Errno::NODEV,
+    Errno::NOTBLK,
+    Errno::MULTIHOP,
+    Errno::NOLINK,
+    Errno::BADMSG,
+    Errno::OVERFLOW,
+    Errno::ILSEQ,
+    Errno::NOTCONN,
+    Errno::UCLEAN,
+    Errno::NOMEDIUM,
+    Errno::MEDIUMTYPE,
+    Errno::NOKEY,
+    Errno::KEYEXPIRED,
+    Errno::KEYREVOKED,
+    Errno::KEYREJECTED,
+    Errno::HWPOISON,
+];
 
 #[async_trait]
 impl FileStore for LocalFiles {
@@ -180,12 +208,21 @@ mod tests {
         let mend = |code: i32| {
             matches!(weather(Path::new("/x"), &io::Error::from_raw_os_error(code)), ProviderError::Mend { .. })
         };
-        // EPERM, ENOENT, EACCES, EEXIST, ENOTDIR, EISDIR, EFBIG, ENOSPC, EROFS, ENAMETOOLONG, EDQUOT
-        for code in [1, 2, 13, 17, 20, 21, 27, 28, 30, 36, 122] {
+        // What a file system can say, with the numbers of Linux: EPERM, ENOENT, ENXIO, EACCES, ENOTBLK, EEXIST, EXDEV,
+        // ENODEV, ENOTDIR, EISDIR, EINVAL, EFBIG, ENOSPC, EROFS, EMLINK, ENAMETOOLONG, ENOSYS, ENOTEMPTY, ELOOP, ENOLINK,
+        // EMULTIHOP, EBADMSG, EOVERFLOW, EILSEQ, EOPNOTSUPP, ENOTCONN, EUCLEAN, EDQUOT, ENOMEDIUM, EMEDIUMTYPE, ENOKEY,
+        // EKEYEXPIRED, EKEYREVOKED, EKEYREJECTED, EHWPOISON.
+        for code in [
+            1, 2, 6, 13, 15, 17, 18, 19, 20, 21, 22, 27, 28, 30, 31, 36, 38, 39, 40, 67, 72, 74, 75, 84, 95, 107, 117,
+            122, 123, 124, 126, 127, 128, 129, 133,
+        ] {
             assert!(mend(code), "{}", io::Error::from_raw_os_error(code));
         }
-        // EINTR, EIO, EAGAIN, EBUSY, EMFILE, ESTALE, ETIMEDOUT
-        for code in [4, 5, 11, 16, 24, 116, 110] {
+        // EINTR, EIO, EAGAIN, ENOMEM, EBUSY, ENFILE, EMFILE, ETXTBSY, EPIPE, EDEADLK, ENOLCK, ETIME, ECOMM, ENETDOWN,
+        // ENETUNREACH, ECONNRESET, ENOBUFS, ETIMEDOUT, ECONNREFUSED, EHOSTDOWN, EHOSTUNREACH, ESTALE, EREMOTEIO, ECANCELED.
+        for code in
+            [4, 5, 11, 12, 16, 23, 24, 26, 32, 35, 37, 62, 70, 100, 101, 104, 105, 110, 111, 112, 113, 116, 121, 125]
+        {
             assert!(!mend(code), "{}", io::Error::from_raw_os_error(code));
         }
     }
