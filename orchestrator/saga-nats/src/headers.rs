@@ -295,8 +295,6 @@ fn known(attribute: &str) -> Option<(&'static str, HeaderName)> {
 
 fn json_body(body: &[u8]) -> Result<Payload, DecodeError> {
     let text = std::str::from_utf8(body).map_err(|why| DecodeError::Body(why.to_string()))?;
-    // A mark that some editors put first is no part of JSON.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.is_empty() {
         return Ok(Payload::null());
     }

@@ -6,7 +6,7 @@ use crate::consume::Starving;
 use crate::dlq::Poison;
 use crate::headers::is_readable;
 use crate::message::ORCHESTRATION;
-use crate::subject::{REPLIES, command_consumer};
+use crate::subject::{COMMANDS, REPLIES, command_consumer};
 use crate::topology::Wanted;
 use crate::{Inner, Nats, lock};
 use async_trait::async_trait;
@@ -15,10 +15,12 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use tokio::time::Instant;
 
-/// 100 replies that nobody hears are put aside at a look; the next one goes on.
+/// 100 messages of a queue that nobody hears are put aside at a look; the next one goes on.
 const UNHEARD_AT_ONCE: usize = 100;
-/// Why.
+/// Why a reply is.
 const UNHEARD: &str = "no coordinator group of this installation hears its subject";
+/// Why a command is. One for a module that is not there yet waits for it; one that names no command waits for nobody.
+const NAMELESS: &str = "its subject names a module and no command: no module hears it";
 /// Whether a consumer with this filter, exact or with one word left open at its end, hears a subject.
 fn lets_through(filter: &str, subject: &str) -> bool {
     match filter.strip_suffix('*') {
@@ -99,7 +101,7 @@ impl Upkeep for Nats {
             }
         }
         if let Err(why) = inner.unheard().await {
-            tracing::warn!(%why, "replies that no group hears cannot be put aside now");
+            tracing::warn!(%why, "what nobody hears cannot be put aside now");
         }
         *lock(&inner.kept.wrong) = wrong;
         if created {
@@ -109,7 +111,8 @@ impl Upkeep for Nats {
 }
 
 impl Inner {
-    /// Puts replies aside that no coordinator group of this installation hears: they would lie in their queue for ever.
+    /// Puts aside what nobody will ever hear, and would lie in its queue for ever: replies to coordinator groups that are
+    /// none of this installation, and commands without a name.
     async fn unheard(&self) -> Result<(), BusError> {
         let heard: Vec<String> = {
             let wanted = lock(&self.kept.wanted);
@@ -120,27 +123,40 @@ impl Inner {
         if heard.is_empty() {
             return Ok(());
         }
+        let in_vain = |subject: &str| !heard.iter().any(|filter| lets_through(filter, subject));
+        self.put_aside(REPLIES, &self.subjects.all("reply"), UNHEARD, in_vain).await?;
+        let no_name = format!("{}*", self.subjects.all("cmd").trim_end_matches('>'));
+        self.put_aside(COMMANDS, &no_name, NAMELESS, |subject| lets_through(&no_name, subject)).await
+    }
+    /// Moves what lies in a queue under these subjects to the dead letters of the coordinators, where it is in vain.
+    async fn put_aside(
+        &self,
+        queue: &str,
+        subjects: &str,
+        reason: &str,
+        in_vain: impl Fn(&str) -> bool,
+    ) -> Result<(), BusError> {
         let mut left = UNHEARD_AT_ONCE;
-        for subject in self.api.subjects(REPLIES, &self.subjects.all("reply")).await? {
+        for subject in self.api.subjects(queue, subjects).await? {
             let mut seq = 1;
-            while !heard.iter().any(|filter| lets_through(filter, &subject))
-                && let Some(stored) = self.api.next(REPLIES, seq, &subject).await?
+            while in_vain(&subject)
+                && let Some(stored) = self.api.next(queue, seq, &subject).await?
             {
                 let raw: &[u8] = if is_readable(&stored.raw) { &[] } else { &stored.raw };
                 let poison = Poison {
                     module: ORCHESTRATION,
-                    stream: REPLIES,
+                    stream: queue,
                     consumer: "unheard",
                     subject: &stored.subject,
                     seq: stored.seq,
                     times: 1,
-                    reason: UNHEARD,
+                    reason,
                     headers: raw.is_empty().then_some(&stored.headers),
                     raw,
                     body: stored.body.into(),
                 };
                 self.park(&poison).await?;
-                self.api.delete_message(REPLIES, stored.seq).await?;
+                self.api.delete_message(queue, stored.seq).await?;
                 (seq, left) = (stored.seq + 1, left - 1);
                 if left == 0 {
                     return Ok(());
@@ -155,6 +171,6 @@ impl Inner {
             Inbox::Commands(module) => command_consumer(module) == *consumer,
             Inbox::Replies(_) | Inbox::Outside => false,
         };
-        wanted.stream == crate::subject::COMMANDS && !lock(&self.desks).keys().any(received)
+        wanted.stream == COMMANDS && !lock(&self.desks).keys().any(received)
     }
 }

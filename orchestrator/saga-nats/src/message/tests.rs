@@ -155,6 +155,9 @@ fn an_event_from_outside_is_what_cloudevents_says_and_not_too_long() {
         decode(&subjects(), &Inbox::Outside, "aicmo.in.shop.t", None, body.as_bytes())
     };
     assert!(matches!(start(",\"data\":{}"), Ok((Message::Outside(_), _))), "a mark of byte order is no part of JSON");
+    let twice = "\u{feff}\u{feff}{\"specversion\":\"1.0\",\"id\":\"7\",\"source\":\"/shop\",\"type\":\"t\"}";
+    let twice = decode(&subjects(), &Inbox::Outside, "aicmo.in.shop.t", None, twice.as_bytes());
+    assert!(twice.is_err(), "one mark is taken, a second is a character that no JSON text begins with");
     assert!(
         start(",\"time\":\"2026-11-30T11:00:00Z\",\"datacontenttype\":\"application/json; charset=utf-8\"").is_ok()
     );

@@ -75,6 +75,26 @@ async fn a_reply_that_no_group_hears_is_put_aside(version: Version) {
         assert!(headers.contains("dlq-reason: no%20coordinator%20group%20of%20this%20installation"), "{headers}");
     }
 }
+async fn a_command_without_a_name_is_put_aside(version: Version) {
+    let server = Server::start(version);
+    let bus = connect(&server).await;
+    let admin = Admin::connect(&server).await;
+    // The last one waits: its module may be there tomorrow.
+    for subject in ["aicmo.cmd.law", "aicmo.cmd.nobody", "aicmo.cmd.nobody.Do.v1"] {
+        admin.client().request(subject, "{}".into()).await.unwrap();
+    }
+    for _ in 0..2 {
+        bus.tend().await;
+        assert_eq!(bus.aside_count("orchestration").await, Ok(2));
+        let info = admin.api("STREAM.INFO.CMD", Value::Null).await.unwrap();
+        assert_eq!(info["state"]["messages"], 1, "what may be heard stays: {info}");
+    }
+    for seq in 1..=2 {
+        let letter = admin.api("STREAM.MSG.GET.DLQ", json!({ "seq": seq })).await.unwrap();
+        let headers = base64_text(&letter["message"]["hdrs"]);
+        assert!(headers.contains("dlq-reason: its%20subject%20names%20a%20module%20and%20no%20command"), "{headers}");
+    }
+}
 pub(crate) fn base64_text(value: &Value) -> String {
     use base64::Engine;
     let bytes = base64::engine::general_purpose::STANDARD.decode(value.as_str().unwrap()).unwrap();
@@ -176,7 +196,7 @@ async fn grow_more(store: &saga_core::ports::SharedStore) {
     assert!(matches!(store.commit(Batch { writes: vec![write], ..Batch::default() }).await, Commit::Ok(_)));
 }
 
-on_both! { a_reply_that_no_group_hears_is_put_aside,
+on_both! { a_reply_that_no_group_hears_is_put_aside, a_command_without_a_name_is_put_aside,
     an_unreadable_command_is_put_aside_whole, what_a_handler_parks_is_there_for_a_person,
     a_foreign_event_is_put_aside_once_and_the_log_is_read_in_its_place, what_is_too_large_or_gone_is_fetched_from_the_producer,
 }
