@@ -7,7 +7,7 @@ use crate::{body, guard};
 use async_trait::async_trait;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use saga_core::codes;
-use saga_core::control::{AwaitSaga, Control, ControlError, Look, Order, Receipt, View};
+use saga_core::control::{AwaitSaga, Control, ControlError, Look, ORDER_ANSWERED_WITHIN, Order, Receipt, View};
 use saga_core::envelope::Actor;
 use saga_core::view::SagaShow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -19,21 +19,45 @@ const POLL_GRACE: Duration = Duration::from_secs(5);
 /// 10 minutes: checking every promise reads every log.
 const VERIFY_WITHIN: Duration = Duration::from_secs(600);
 
+/// How long requests may take. The default waits for an order until the server must have answered, and half as long for what
+/// is only looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Within {
+    /// For a look.
+    pub look: Duration,
+    /// For an order.
+    pub order: Duration,
+}
+
+impl Default for Within {
+    fn default() -> Self {
+        Self { look: Duration::from_secs(10), order: ORDER_ANSWERED_WITHIN + POLL_GRACE }
+    }
+}
+impl From<Duration> for Within {
+    fn from(all: Duration) -> Self {
+        Self { look: all, order: all }
+    }
+}
+
 /// Asks a server.
 #[derive(Debug, Clone)]
 pub struct AdminClient {
     http: reqwest::Client,
     url: String,
-    timeout: Duration,
+    within: Within,
 }
 
 impl AdminClient {
-    /// A client for `url` (`http://127.0.0.1:7420`); each request may take `timeout`, a long poll its own time and more.
+    /// A client for `url` (`http://127.0.0.1:7420`); each request may take its time, a long poll its own time and more.
     /// No proxy is used, and only loopback addresses are: names and payloads would travel in the clear.
-    pub fn new(url: &str, timeout: Duration) -> Result<Self, ControlError> {
+    pub fn new(url: &str, within: impl Into<Within>) -> Result<Self, ControlError> {
+        let within = within.into();
         let (url, address) = loopback(url)?;
-        let mut http =
-            reqwest::Client::builder().no_proxy().connect_timeout(timeout).redirect(reqwest::redirect::Policy::none());
+        let mut http = reqwest::Client::builder()
+            .no_proxy()
+            .connect_timeout(within.look)
+            .redirect(reqwest::redirect::Policy::none());
         if let Some(port) = address {
             // Nobody is asked where this name leads.
             let here = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
@@ -42,7 +66,7 @@ impl AdminClient {
         let http = http
             .build()
             .map_err(|error| ControlError::new(codes::INTERNAL, format!("no client for {url}: {error}")))?;
-        Ok(Self { http, url, timeout })
+        Ok(Self { http, url, within })
     }
     /// Where it asks.
     pub fn url(&self) -> &str {
@@ -50,7 +74,7 @@ impl AdminClient {
     }
     /// Whether somebody answers there at all.
     pub async fn is_alive(&self) -> bool {
-        let request = self.http.get(format!("{}/livez", self.url)).timeout(self.timeout);
+        let request = self.http.get(format!("{}/livez", self.url)).timeout(self.within.look);
         matches!(request.send().await, Ok(response) if response.status() == StatusCode::OK)
     }
     async fn send(
@@ -64,13 +88,13 @@ impl AdminClient {
         let mut request: RequestBuilder =
             self.http.request(method, format!("{}{path}", self.url)).header(ACTOR_HEADER, name);
         request = match more {
-            More::Nothing => request.timeout(self.timeout),
+            More::Nothing => request.timeout(self.within.look),
             More::Poll(wait) => request.timeout(wait + POLL_GRACE),
             More::Order { request: id, if_rev, body } => {
                 let tag = if_rev.map(|rev| format!("\"{rev}\""));
                 tag.into_iter()
                     .fold(request, |request, tag| request.header("if-match", tag))
-                    .timeout(self.timeout)
+                    .timeout(self.within.order)
                     .header(REQUEST_HEADER, id)
                     .header("content-type", "application/json")
                     .body(body)
@@ -91,7 +115,7 @@ impl AdminClient {
         if error.is_timeout() && !error.is_connect() {
             return ControlError::new(codes::UNREACHABLE, format!("no answer from {} in time", self.url))
                 .hint("an order may have been accepted: repeat it with the same request id")
-                .hint("a longer time: --timeout 30s");
+                .hint("a longer time: --timeout 1m");
         }
         let says = root(error);
         ControlError::new(codes::UNREACHABLE, format!("nobody answers at {}: {says}", self.url))
@@ -209,6 +233,13 @@ impl Control for AdminClient {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_order_is_waited_for_until_the_server_must_have_answered() {
+        assert!(Within::default().order > ORDER_ANSWERED_WITHIN, "or nobody hears that the outcome is not known");
+        let asked = Duration::from_secs(3);
+        assert_eq!(Within::from(asked), Within { look: asked, order: asked }, "whoever names a time means it");
+    }
 
     #[test]
     fn an_address_is_parsed_and_not_looked_at() {

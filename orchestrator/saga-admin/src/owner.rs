@@ -1,6 +1,6 @@
 //! Who owns a data folder: `owner.json` names the process and its address while it runs, so that a client finds it.
 
-use crate::client::AdminClient;
+use crate::client::{AdminClient, Within};
 use saga_core::codes;
 use saga_core::control::ControlError;
 use serde::{Deserialize, Serialize};
@@ -72,8 +72,8 @@ pub enum Found {
     Alive(Owner, AdminClient),
 }
 
-/// Looks for the owner of `data`; `timeout` is for the requests of the client that it may return.
-pub async fn find(data: &Path, timeout: Duration) -> Result<Found, ControlError> {
+/// Looks for the owner of `data`; `within` is for the requests of the client that it may return.
+pub async fn find(data: &Path, within: impl Into<Within>) -> Result<Found, ControlError> {
     let path = data.join(OWNER_FILE);
     let owner = match read(&path) {
         Ok(Some(owner)) => owner,
@@ -87,7 +87,7 @@ pub async fn find(data: &Path, timeout: Duration) -> Result<Found, ControlError>
     if !probe.is_alive().await {
         return Ok(Found::Stale(owner));
     }
-    let client = AdminClient::new(&owner.url, timeout)?;
+    let client = AdminClient::new(&owner.url, within)?;
     Ok(Found::Alive(owner, client))
 }
 

@@ -14,6 +14,10 @@ use std::time::Duration;
 /// 1,000 rows a page.
 pub const PAGE_MAX: usize = 1_000;
 
+/// 20 s: whoever is asked for an order answers within this time, if only that what became of it is not known (SG0220). Whoever
+/// asks waits longer than that, or never hears it.
+pub const ORDER_ANSWERED_WITHIN: Duration = Duration::from_secs(20);
+
 /// One interface for every face; closed enums, so that a new verb is a new variant and the compiler lists who must learn it.
 #[async_trait]
 pub trait Control: Send + Sync {

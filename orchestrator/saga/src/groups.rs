@@ -5,7 +5,7 @@ use crate::orchestrator::Error;
 use crate::shell::{FACTS, Input};
 use crate::tasks::Tasks;
 use saga_core::bus::{Answerer, AnyBus, BusError, Line};
-use saga_core::control::Selector;
+use saga_core::control::{ORDER_ANSWERED_WITHIN, Selector};
 use saga_core::execution::{Ordered, Signal};
 use saga_core::fact::SagaStarted;
 use saga_core::id::{SagaId, Version};
@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// A group without an owner gets one within its lease time and two seconds; whoever asks waits a little longer.
-pub const OWNER_WITHIN: Duration = Duration::from_secs(20);
+pub const OWNER_WITHIN: Duration = ORDER_ANSWERED_WITHIN;
 /// 2 s: whoever looks at a list would rather see what is known than wait for a takeover.
 pub const LIST_WITHIN: Duration = Duration::from_secs(2);
 /// 1 s: a store that takes nothing for so long is told, and not waited for.

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::print::style::{ColorWhen, TimeForm};
 use crate::words::{self, PROGRAM, parse_duration};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use saga_admin::client::Within;
 use saga_core::plain;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -78,9 +79,9 @@ pub struct Global {
     /// Who orders, for the audit (default: the user's name)
     #[arg(long = "as", global = true, env = "SAGACTL_ACTOR", value_name = "NAME", hide = true)]
     pub actor: Option<String>,
-    /// Give up on a request after this time
-    #[arg(long, global = true, value_parser = parse_duration, default_value = "10s", value_name = "TIME", hide = true)]
-    pub timeout: Duration,
+    /// Give up on a request after this time (default: a look 10s, an order 25s, in which it is answered)
+    #[arg(long, global = true, value_parser = parse_duration, value_name = "TIME", hide = true)]
+    pub timeout: Option<Duration>,
     /// Write times as ages, RFC 3339 or seconds (machine formats: always RFC 3339 in UTC)
     #[arg(long, global = true, value_enum, value_name = "FORM", hide = true)]
     pub time: Option<TimeForm>,
@@ -105,6 +106,10 @@ pub struct Global {
 }
 
 impl Global {
+    /// How long requests may take.
+    pub fn within(&self) -> Within {
+        self.timeout.map(Within::from).unwrap_or_default()
+    }
     /// Who orders: whoever was named, or the user, if that is a name. A name that is none is refused: it would stand in
     /// the histories for ever.
     pub fn actor(&self) -> Result<String, Failure> {

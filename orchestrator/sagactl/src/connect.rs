@@ -79,7 +79,7 @@ pub async fn ordering(global: &Global, order: &OrderArgs, out: &mut Out) -> Resu
 /// The process that is meant, if it answers.
 async fn running(global: &Global, out: &mut Out) -> Result<Option<AdminClient>, Failure> {
     if let Some(url) = &global.url {
-        return Ok(Some(AdminClient::new(url, global.timeout)?));
+        return Ok(Some(AdminClient::new(url, global.within())?));
     }
     if let Some(client) = owner_of(&global.data, global, out).await? {
         return Ok(Some(client));
@@ -101,7 +101,7 @@ async fn running(global: &Global, out: &mut Out) -> Result<Option<AdminClient>, 
 
 /// The process that says in a folder that it runs it.
 async fn owner_of(data: &Path, global: &Global, out: &mut Out) -> Result<Option<AdminClient>, Failure> {
-    match owner::find(data, global.timeout).await? {
+    match owner::find(data, global.within()).await? {
         Found::Alive(owner, client) => {
             tracing::debug!(pid = owner.pid, url = owner.url, "found the owner of the data folder");
             Ok(Some(client))
@@ -118,10 +118,10 @@ async fn owner_of(data: &Path, global: &Global, out: &mut Out) -> Result<Option<
 
 /// Whoever answers at an address that nobody named, which is said.
 async fn at(address: &str, global: &Global, out: &mut Out) -> Result<Option<AdminClient>, Failure> {
-    let Ok(probe) = AdminClient::new(address, ALIVE_WITHIN.min(global.timeout)) else { return Ok(None) };
+    let Ok(probe) = AdminClient::new(address, ALIVE_WITHIN.min(global.within().look)) else { return Ok(None) };
     if !probe.is_alive().await {
         return Ok(None);
     }
     out.note(&format!("there is no data in {}; {address} answers", global.data.display()));
-    Ok(Some(AdminClient::new(address, global.timeout)?))
+    Ok(Some(AdminClient::new(address, global.within())?))
 }

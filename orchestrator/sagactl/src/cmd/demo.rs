@@ -39,7 +39,7 @@ pub async fn run(args: &DemoArgs, global: &Global, out: &mut Out) -> Result<Exit
     };
     std::fs::create_dir_all(data).map_err(|why| unusable(data, &why))?;
     // A running process keeps its data, and is the first to be named.
-    if let Found::Alive(owner, _) = owner::find(data, global.timeout).await? {
+    if let Found::Alive(owner, _) = owner::find(data, global.within()).await? {
         let message = format!("{} is in use by process {}", data.display(), owner.pid);
         return Err(Failure::new(codes::STORE_IN_USE, message).hint("name another folder   sagactl demo --data DIR"));
     }

@@ -28,7 +28,7 @@ pub enum EventsCommand {
 
 /// The process that has the stores checks them beside its work; stores that nobody has are read here.
 async fn by_whoever_has_it(at_rest: bool, global: &Global, out: &mut Out) -> Result<View, Failure> {
-    let served = global.url.is_some() || matches!(owner::find(&global.data, global.timeout).await?, Found::Alive(..));
+    let served = global.url.is_some() || matches!(owner::find(&global.data, global.within()).await?, Found::Alive(..));
     if served && at_rest {
         return Err(Failure::new(codes::USAGE, "a process runs on these stores: they are not at rest")
             .hint("leave out --at-rest, or stop it first"));
