@@ -207,6 +207,13 @@ pub struct Trouble {
     pub says: String,
 }
 
+impl Trouble {
+    /// Whether it is about a module.
+    pub fn names(&self, module: &str) -> bool {
+        self.place.split([' ', ',', ':', '@', '.']).any(|word| word == module)
+    }
+}
+
 /// One saga in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SagaRow {

@@ -14,7 +14,7 @@ use saga_core::time::Timestamp;
 use saga_core::view::{ProjectionRow, SagaState, Trouble};
 use saga_core::waiting::{WaitReason, Waiting};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// One second: who asks how things are wants to know it also, and above all, while the bus is away.
@@ -115,7 +115,7 @@ impl Sagas {
         let now = self.inner.clock.now();
         let people = self.look(move |coordinator| People::of(coordinator, now)).await?;
         let (mut all, gates) = people.into_iter().fold(People::default(), People::and).told();
-        all.extend(aside(&self.inner.modules, true).await?);
+        all.extend(aside(&self.inner.modules, Some(&self.others())).await?);
         all.extend(gates);
         all.extend(behind(&self.inner.modules).await?);
         Ok(all)
@@ -159,8 +159,12 @@ impl Sagas {
     }
 }
 
-/// What lies aside in and for these modules; with `outside` also what came from outside and for the coordinators.
-pub(crate) async fn aside(modules: &BTreeMap<&'static str, Host>, outside: bool) -> Result<Vec<Attention>, ReadError> {
+/// What lies aside in and for these modules. A coordinator, who gives the names of the modules that run elsewhere, tells also
+/// of theirs and of what came from outside: the dead letters of all accounts lie in one stream of its own.
+pub(crate) async fn aside(
+    modules: &BTreeMap<&'static str, Host>,
+    others: Option<&BTreeSet<String>>,
+) -> Result<Vec<Attention>, ReadError> {
     let mut all = Vec::new();
     for (name, host) in modules {
         let parked = parked(host).await?;
@@ -171,7 +175,10 @@ pub(crate) async fn aside(modules: &BTreeMap<&'static str, Host>, outside: bool)
         some(&mut all, parked, (&one, &more), &next, true);
     }
     let mut names: Vec<(&str, &Host)> = modules.iter().map(|(name, host)| (*name, host)).collect();
-    names.extend(modules.get(JOURNAL).filter(|_| outside).map(|host| (OUTSIDE, host)));
+    if let Some((others, host)) = others.zip(modules.get(JOURNAL)) {
+        names.push((OUTSIDE, host));
+        names.extend(others.iter().map(|name| (name.as_str(), host)));
+    }
     for (name, letters) in letters(names).await {
         let next = format!("look at each with its reason: nats stream view DLQ, subject dlq.{name}");
         let one = format!("dead letter of {name} lies aside");

@@ -1,6 +1,5 @@
 //! What ails this process and holds a saga up, as causes of its waiting: in the words of whoever refused.
 
-use crate::hosting::names;
 use crate::shell::{FACTS, not_published};
 use saga_core::view::{Cause, Likelihood, SagaRow, Trouble};
 use saga_core::waiting::WaitReason;
@@ -74,7 +73,7 @@ pub(crate) fn because(row: &SagaRow, troubles: &[Trouble], evidence: &Evidence, 
     let awaited: BTreeSet<&str> = row.waiting.iter().filter_map(|waiting| module_of(&waiting.subject)).collect();
     let (mut first, mut last, mut unpublished) = (Vec::new(), Vec::new(), false);
     for trouble in troubles {
-        let concerns = |module: &&str| names(trouble, module);
+        let concerns = |module: &&str| trouble.names(module);
         let cause = |code: &str, likelihood, says: String, remedy: &str| Cause {
             code: code.to_owned(),
             likelihood,

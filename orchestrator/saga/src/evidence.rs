@@ -6,6 +6,7 @@ use crate::control::{LocalControl, failed};
 use crate::groups::{LIST_WITHIN, Question};
 use crate::hosting::{elsewhere, module_rows, within};
 use crate::orchestrator::{Error, JOURNAL};
+use crate::sagas::Sagas;
 use saga_core::bus::{Inbox, Message};
 use saga_core::control::{ControlError, Page};
 use saga_core::definition::Performer;
@@ -102,21 +103,27 @@ impl LocalControl {
         let inner = &self.sagas.inner;
         let rows = module_rows(&inner.modules, inner.local.as_deref(), &inner.health).await;
         let mut page = rows.map_err(|why| failed(Error::from(why)))?;
-        // Within one process there is nobody else.
+        let (others, troubles) = (self.sagas.others(), inner.health.troubles());
+        let rows = others.iter().map(|name| elsewhere(name, &*inner.bus, &*inner.clock, &troubles));
+        page.items.extend(futures::future::join_all(rows).await);
+        page.total = u64::try_from(page.items.len()).ok();
+        Ok(page)
+    }
+}
+
+impl Sagas {
+    /// The modules that the sagas of this process ask and that run elsewhere. Within one process there is nobody else.
+    pub(crate) fn others(&self) -> BTreeSet<String> {
+        let inner = &self.inner;
         if inner.local.is_some() || inner.groups.is_nobody() {
-            return Ok(page);
+            return BTreeSet::new();
         }
         let steps = inner.definitions.values().flat_map(|definition| definition.steps());
         let asked = steps.filter_map(|(_, step)| match &step.performer {
             Performer::There { command, .. } => Some(command.module.clone()),
             Performer::Here { .. } | Performer::Gate { .. } => None,
         });
-        let all: BTreeSet<String> = asked.chain(inner.foreign.iter().cloned()).collect();
-        let troubles = inner.health.troubles();
-        let others = all.iter().filter(|name| !inner.modules.contains_key(name.as_str()));
-        let rows = others.map(|name| elsewhere(name, &*inner.bus, &*inner.clock, &troubles));
-        page.items.extend(futures::future::join_all(rows).await);
-        page.total = u64::try_from(page.items.len()).ok();
-        Ok(page)
+        let all = asked.chain(inner.foreign.iter().cloned());
+        all.filter(|name| !inner.modules.contains_key(name.as_str())).collect()
     }
 }

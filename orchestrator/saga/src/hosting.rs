@@ -84,7 +84,7 @@ impl HostControl {
 
 impl HostControl {
     async fn attention(&self) -> Result<Vec<Attention>, ReadError> {
-        let mut all = aside(&self.modules, false).await?;
+        let mut all = aside(&self.modules, None).await?;
         all.extend(behind(&self.modules).await?);
         Ok(all)
     }
@@ -146,16 +146,11 @@ pub(crate) async fn module_rows(
 
 /// What ails a module is its state, in the words of whoever found it.
 fn ailing(row: ModuleRow, troubles: &[Trouble]) -> ModuleRow {
-    let own = troubles.iter().find(|trouble| names(trouble, &row.name));
+    let own = troubles.iter().find(|trouble| trouble.names(&row.name));
     match own {
         Some(Trouble { place, says, .. }) => ModuleRow { state: format!("{}; {place}: {says}", row.state), ..row },
         None => row,
     }
-}
-
-/// Whether a trouble is about a module.
-pub(crate) fn names(trouble: &Trouble, module: &str) -> bool {
-    trouble.place.split([' ', ',', ':', '@', '.']).any(|word| word == module)
 }
 
 /// A row for a module that sagas ask and that runs elsewhere, as far as the bus of this process tells: in another process,

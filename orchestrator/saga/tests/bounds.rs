@@ -228,6 +228,12 @@ async fn a_saga_that_cannot_be_read_is_one_row_and_the_rest_goes_on() {
         let reason = page.items.iter().find(|row| row.id == bad).and_then(|row| row.reason.clone()).unwrap();
         assert!(reason.starts_with("UNREADABLE: orchestration_saga-") && reason.contains("SagaTeleported"), "{reason}");
     }
+    let View::Status(status) = look(Look::Status).await.unwrap() else { panic!("the status was asked for") };
+    let told: Vec<_> = status.attention.iter().map(|row| (row.count, row.urgent, row.says.as_str())).collect();
+    let wanted =
+        [(1, true, "saga has a fact that cannot be read here"), (1, false, "saga waits at a gate for a decision")];
+    assert_eq!(told, wanted);
+    assert_eq!(status.attention[0].next, "sagactl help SG0107");
     let View::Why(why) = look(Look::Why { id: "sized/bad".into() }).await.unwrap() else { panic!("no causes") };
     assert_eq!(why.causes[0].code, "UNREADABLE");
     let history = Look::History { id: "sized/bad".into(), after: 0, limit: 100 };

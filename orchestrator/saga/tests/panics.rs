@@ -1,17 +1,25 @@
 //! Functions of modules that panic: their events are parked like poison, all others go on, and people see it.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what tests share speaks by panicking")]
 
+use async_trait::async_trait;
+use saga::core::batch::{Batch, Cause, Commit, StreamWrite};
+use saga::core::between::{Between, between};
 use saga::core::command::{Command, Common};
-use saga::core::control::{Control, Look, View};
-use saga::core::envelope::Actor;
+use saga::core::control::{Attention, Control, Look, View};
+use saga::core::envelope::{Actor, NewEvent};
 use saga::core::event::{Event, Genesis, Owner};
-use saga::core::id::RequestId;
+use saga::core::id::{EventId, RequestId, StreamId, Version};
+use saga::core::json::Payload;
+use saga::core::memory::MemoryStores;
 use saga::core::module::{Cx, Handled, Module, OrRetry, Reactor};
+use saga::core::ports::{Clock, SharedStore, Stores};
 use saga::core::projection::Projection;
 use saga::core::uuid::Uuid;
 use saga::core::view::ModuleRow;
 use saga::prelude::*;
-use saga::{LocalControl, Orchestrator, Sagas};
+use saga::{LocalControl, Orchestrator, Sagas, SystemClock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 enum Ledger {}
@@ -118,5 +126,69 @@ async fn what_a_fold_or_a_reactor_breaks_on_is_parked_and_everything_else_goes_o
     let [aside] = &status.attention[..] else { panic!("{status:?}") };
     assert_eq!((aside.count, aside.urgent, status.ready), (4, true, true), "the process is fit; a person is needed");
     assert!(aside.says.starts_with("events lie aside in ledger"), "{aside:?}");
+    sagas.shutdown().await.unwrap();
+}
+
+/// A store that does not take what a read model folds, for as long as it is told.
+struct Unfolded {
+    store: SharedStore,
+    refuses: Arc<AtomicBool>,
+}
+#[async_trait]
+impl Between for Unfolded {
+    fn store(&self) -> &SharedStore {
+        &self.store
+    }
+    async fn commit(&self, batch: Batch) -> Commit {
+        let folds = batch.marks.iter().any(|mark| mark.consumer.starts_with("projection:ledger."));
+        if folds && self.refuses.load(Ordering::SeqCst) {
+            return Commit::Retryable(Cause("the disk is full".to_owned()));
+        }
+        self.store.commit(batch).await
+    }
+}
+
+async fn attention(sagas: &Sagas) -> Vec<Attention> {
+    let control = LocalControl::new(sagas.clone(), "memory", "in process");
+    let View::Status(status) = control.look(&Actor::operator("dana"), Look::Status).await.unwrap() else {
+        panic!("the status was asked for")
+    };
+    status.attention
+}
+
+/// A read model that shows what was is told with how far it is behind, and no longer when it has caught up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_model_that_is_far_behind_is_told_until_it_is_not() {
+    let (plain, refuses) = (Arc::new(MemoryStores::new(Arc::new(SystemClock))), Arc::new(AtomicBool::new(true)));
+    let event = |number: u128| NewEvent {
+        id: EventId(Uuid::from_u128(number)),
+        name: PutDown::NAME,
+        version: 1,
+        data: Payload::of(&PutDown { number: 1_000 }).unwrap(),
+        meta: Payload::trusted("{}"),
+        time: SystemClock.now(),
+        public: true,
+    };
+    let stream = StreamId::new("ledger_note", "all").unwrap();
+    let write = StreamWrite { stream, expected: Version::ZERO, events: (1..=1_000).map(event).collect() };
+    let store = plain.open("ledger").await.unwrap();
+    let written = store.commit(Batch { writes: vec![write], ..Batch::default() }).await;
+    assert!(matches!(written, Commit::Ok(_)), "{written:?}");
+    let told = Arc::clone(&refuses);
+    let stores = between(plain as Arc<dyn Stores>, move |store| Unfolded { store, refuses: Arc::clone(&told) });
+    let sagas = Orchestrator::on(stores).module(ledger()).start().await.unwrap();
+    let rows = attention(&sagas).await;
+    let [behind] = &rows[..] else { panic!("{rows:?}") };
+    assert_eq!((behind.count, behind.urgent), (1_000, false));
+    assert_eq!(behind.says, "events are not folded by ledger.kept@1 of ledger, which shows what was");
+    refuses.store(false, Ordering::SeqCst);
+    let caught_up = async {
+        while !attention(&sagas).await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    if tokio::time::timeout(Duration::from_secs(60), caught_up).await.is_err() {
+        panic!("{:?} {:?}", attention(&sagas).await, sagas.health().troubles());
+    }
     sagas.shutdown().await.unwrap();
 }

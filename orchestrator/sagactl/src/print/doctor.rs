@@ -3,6 +3,7 @@
 use crate::print::style::{Ink, Style};
 use crate::words;
 use saga_core::control::{Attention, Status};
+use saga_core::view::Trouble;
 
 /// What incidents mean, by name: what happened, and that it needs nobody any more.
 const INCIDENTS: [(&str, &str); 5] = [
@@ -15,6 +16,11 @@ const INCIDENTS: [(&str, &str); 5] = [
     ("unreadable-saga", "the history of a saga cannot be read; it stands still, and nothing else does"),
     ("phantom", "the broker had an event that the log does not know; the relay of that module stopped"),
 ];
+
+/// How the places of troubles begin that are about stores.
+const STORES: [&str; 3] = ["facts of sagas", "list of stores", "lead of "];
+/// And about the bus.
+const BUS: &str = "broker";
 
 /// The checks.
 pub fn render(status: &Status, style: &Style) -> String {
@@ -31,9 +37,21 @@ pub fn render(status: &Status, style: &Style) -> String {
         0 => format!("  {bad} no process answers; this is version {}\n", style.clean(&status.version)),
         pid => format!("  {good} process {pid} answers, version {}\n", style.clean(&status.version)),
     });
-    text.push_str(&format!("  {good} store   {}\n", style.clean(&status.store)));
-    text.push_str(&format!("  {good} bus     {}\n", style.clean(&status.bus)));
-    text.push_str(&format!("  {good} modules {}\n", style.clean(&status.modules.join(" "))));
+    // Nothing is ticked of which a trouble is told below.
+    let ails = |of: &dyn Fn(&Trouble) -> bool| status.troubles.iter().any(of);
+    let sign = |ails: bool| if ails { bad.as_str() } else { good };
+    let store = sign(ails(&|trouble| STORES.iter().any(|place| trouble.place.starts_with(place))));
+    text.push_str(&format!("  {store} store   {}\n", style.clean(&status.store)));
+    let bus = sign(ails(&|trouble| trouble.place.starts_with(BUS)));
+    text.push_str(&format!("  {bus} bus     {}\n", style.clean(&status.bus)));
+    let (ailing, well): (Vec<&str>, Vec<&str>) =
+        status.modules.iter().map(String::as_str).partition(|module| ails(&|trouble| trouble.names(module)));
+    if !well.is_empty() || ailing.is_empty() {
+        text.push_str(&format!("  {good} modules {}\n", style.clean(&well.join(" "))));
+    }
+    if !ailing.is_empty() {
+        text.push_str(&format!("  {bad} modules {}\n", style.clean(&ailing.join(" "))));
+    }
     if !status.sagas.is_empty() && status.pid != 0 {
         let groups = status.groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let sign = if groups.is_empty() { warning } else { good };
@@ -69,7 +87,10 @@ pub fn render(status: &Status, style: &Style) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use saga_core::control::{Control, Look, View};
+    use saga_core::envelope::Actor;
     use saga_core::time::Timestamp;
+    use saga_core::zoo::{NOW, Zoo};
 
     #[test]
     fn stores_of_other_processes_are_named_as_not_compared() {
@@ -82,5 +103,41 @@ mod tests {
         };
         assert!(render(&["ledger", "orchestration"]).contains("not compared: ledger orchestration; other processes"));
         assert!(!render(&[]).contains("not compared"));
+    }
+
+    /// A line that is ticked, and the place of a trouble that is about it.
+    #[tokio::test]
+    async fn nothing_is_ticked_of_which_a_trouble_is_told() {
+        let view = Zoo::default().look(&Actor::operator("ann"), Look::Status).await;
+        let Ok(View::Status(status)) = view else { panic!("the status was asked for") };
+        let well = Status { troubles: Vec::new(), modules: vec!["qc".to_owned(), "cam".to_owned()], ..status };
+        let lines = |text: &str, sign: &str| -> Vec<String> {
+            let words = ["store", "bus", "modules"];
+            let signed = text.lines().filter_map(|line| line.trim().strip_prefix(sign)).map(str::trim);
+            let named = signed.filter(|line| words.iter().any(|word| line.starts_with(word)));
+            named.map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" ")).collect()
+        };
+        let style = Style::pipe(NOW);
+        let text = render(&well, &style);
+        assert_eq!(lines(&text, "✖"), Vec::<String>::new(), "{text}");
+        assert_eq!(lines(&text, "✔").len(), 3, "{text}");
+        for (place, line) in [
+            ("facts of sagas", "store"),
+            ("list of stores", "store"),
+            ("lead of qc", "modules qc"),
+            ("relay of cam", "modules cam"),
+            ("commands to cam", "modules cam"),
+            ("projection:qc.queue.v1@strategy", "modules qc"),
+            ("broker", "bus"),
+            ("broker as coordinator, rpl-g07", "bus"),
+        ] {
+            let trouble = Trouble { place: place.to_owned(), since: NOW, says: "away".to_owned() };
+            let text = render(&Status { troubles: vec![trouble], ..well.clone() }, &style);
+            let bad = lines(&text, "✖");
+            assert!(bad.iter().any(|found| found.starts_with(line)), "{place}: {text}");
+            let module = line.strip_prefix("modules ").unwrap_or("nobody");
+            let ticked = text.lines().filter(|found| found.contains("✔ modules"));
+            assert!(ticked.clone().all(|found| !found.contains(module)), "{place}: {text}");
+        }
     }
 }

@@ -65,11 +65,13 @@ fn the_shipped_roles_are_what_the_program_prints() {
 }
 
 /// Every process of the system, each with its own log.
-struct System {
+pub(crate) struct System {
     folder: TempDir,
-    nats: Nats,
+    pub(crate) nats: Nats,
     _postgres: Postgres,
-    processes: Vec<(String, Child)>,
+    pub(crate) processes: Vec<(String, Child)>,
+    /// What is configured in another way than it is shipped.
+    pub(crate) environment: Vec<(&'static str, &'static str)>,
 }
 impl Drop for System {
     fn drop(&mut self) {
@@ -82,7 +84,7 @@ impl Drop for System {
 }
 
 impl System {
-    fn prepare(version: Version) -> Self {
+    pub(crate) fn prepare(version: Version) -> Self {
         let (folder, postgres) = (TempDir::new().unwrap(), Postgres::start());
         let nats = broker(version, "", |user| format!("the word of {user}"));
         let path = folder.path();
@@ -101,24 +103,24 @@ impl System {
         let migrate = ["store", "migrate", "--admin-url", &postgres.url("postgres"), "--password-folder", "run/store"];
         let (exit, said, errors) = sagactl(path, &[&migrate[..], &["--config", "c.toml"]].concat());
         assert_eq!(exit, 0, "{said}{errors}");
-        Self { folder, nats, _postgres: postgres, processes: Vec::new() }
+        Self { folder, nats, _postgres: postgres, processes: Vec::new(), environment: Vec::new() }
     }
     fn path(&self) -> &Path {
         self.folder.path()
     }
     /// Starts a process, and gives its address.
-    fn start(&mut self, name: &str, words: &[&str]) -> String {
+    pub(crate) fn start(&mut self, name: &str, words: &[&str]) -> String {
         // Somebody else may take it in between; the process would say so and end.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let log = fs::File::create(self.path().join(format!("{name}.log"))).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_sagactl"));
         command.args(["serve", "--config", "c.toml"]).args(words).current_dir(self.path()).stdin(Stdio::null());
-        command.env("SAGACTL__ADMIN__LISTEN", format!("127.0.0.1:{port}"));
+        command.env("SAGACTL__ADMIN__LISTEN", format!("127.0.0.1:{port}")).envs(self.environment.iter().copied());
         let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
         self.processes.push((name.to_owned(), child));
         format!("http://127.0.0.1:{port}")
     }
-    fn until(&self, what: &str, holds: impl Fn() -> bool) {
+    pub(crate) fn until(&self, what: &str, holds: impl Fn() -> bool) {
         let logs = || {
             let end = |(name, _): &(String, Child)| {
                 let text = fs::read_to_string(self.path().join(format!("{name}.log"))).unwrap_or_default();
@@ -136,15 +138,15 @@ impl System {
             so
         });
     }
-    fn sagactl(&self, words: &[&str]) -> (i32, String, String) {
+    pub(crate) fn sagactl(&self, words: &[&str]) -> (i32, String, String) {
         sagactl(self.path(), words)
     }
 }
 
 /// Speaks the protocol itself, so that nothing is added to what is tried.
-struct Login(BufReader<TcpStream>);
+pub(crate) struct Login(BufReader<TcpStream>);
 impl Login {
-    fn of(nats: &Nats, user: &str) -> Self {
+    pub(crate) fn of(nats: &Nats, user: &str) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", nats.port())).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let mut login = Self(BufReader::new(stream));
@@ -163,7 +165,7 @@ impl Login {
         }
         said
     }
-    fn publish(&mut self, subject: &str, reply: &str, body: &str) {
+    pub(crate) fn publish(&mut self, subject: &str, reply: &str, body: &str) {
         let said = self.say(&format!("PUB {subject} {reply} {}\r\n{body}\r\n", body.len()));
         assert!(!said.contains("-ERR"), "{said}");
     }

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod binary;
+mod causes;
 mod help;
 mod inputs;
 mod looks;
