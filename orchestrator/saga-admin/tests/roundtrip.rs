@@ -149,7 +149,7 @@ async fn every_error_code_survives_on_every_path() {
 #[tokio::test]
 async fn an_outcome_is_a_saga_or_nothing_yet() {
     served(|zoo, client| async move {
-        let of = |id: &str| AwaitSaga { id: id.into(), after: Some(3) };
+        let of = |id: &str| AwaitSaga { id: id.into(), after: Some(37) };
         let ended = client.outcome(&ann(), of("0c51aa97"), SECOND).await.unwrap();
         assert_eq!(ended, zoo.outcome(&ann(), of("0c51aa97"), SECOND).await.unwrap());
         assert_eq!(client.outcome(&ann(), of("e8127f4d"), Duration::from_secs(300)).await.unwrap(), None);

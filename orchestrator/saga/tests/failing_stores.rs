@@ -440,11 +440,8 @@ async fn poison_is_parked_once_with_its_story_behind_it_and_stays_so_after_a_res
     // Reactions keep the order of a story as folds do; other stories do not hang on it.
     let noted: Vec<u32> = good.iter().copied().chain([9_000; 20]).collect();
     assert_eq!(world.noted().await, noted);
-    let (alone, heard, notes) =
-        ("projection:reader.alone.v1@ledger", format!("projection:{HEARD}.v1@ledger"), "reactor:reader.notes@ledger");
-    let places = [4, 10, 16, 22];
-    let mut wanted: Vec<(String, u64)> = places.iter().map(|at| (alone.to_owned(), *at)).collect();
-    wanted.extend(places.iter().map(|at| (heard.clone(), *at)));
-    wanted.extend(places.iter().map(|at| (notes.to_owned(), *at)));
-    assert_eq!(world.parked().await, wanted);
+    let consumers =
+        ["projection:reader.alone.v1@ledger", "projection:reader.heard.v1@ledger", "reactor:reader.notes@ledger"];
+    let wanted = consumers.iter().flat_map(|one| [4, 10, 16, 22].map(|at| ((*one).to_owned(), at)));
+    assert_eq!(world.parked().await, wanted.collect::<Vec<_>>());
 }

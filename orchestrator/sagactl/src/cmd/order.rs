@@ -409,7 +409,7 @@ fn person(row: &SagaRow, style: &crate::print::style::Style) -> String {
             _ if waiting.mend => "waits for a person to mend it",
             _ => "waits for a person",
         };
-        format!("{heading}: {}\n  {}\n", style.clean(&cause.says), style.clean(&cause.remedy))
+        format!("{heading}: {}\n  {}\n", style.clean(&cause.says), style.typed(&cause.remedy))
     });
     lines.collect()
 }
