@@ -124,12 +124,12 @@ impl Inner {
             return Ok(());
         }
         let in_vain = |subject: &str| !heard.iter().any(|filter| lets_through(filter, subject));
-        self.put_aside(REPLIES, &self.subjects.all("reply"), UNHEARD, in_vain).await?;
+        self.set_aside(REPLIES, &self.subjects.all("reply"), UNHEARD, in_vain).await?;
         let no_name = format!("{}*", self.subjects.all("cmd").trim_end_matches('>'));
-        self.put_aside(COMMANDS, &no_name, NAMELESS, |subject| lets_through(&no_name, subject)).await
+        self.set_aside(COMMANDS, &no_name, NAMELESS, |subject| lets_through(&no_name, subject)).await
     }
     /// Moves what lies in a queue under these subjects to the dead letters of the coordinators, where it is in vain.
-    async fn put_aside(
+    async fn set_aside(
         &self,
         queue: &str,
         subjects: &str,

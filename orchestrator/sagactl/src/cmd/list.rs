@@ -59,8 +59,10 @@ pub fn since(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
 }
 
 fn selector(args: &ListArgs, now: Timestamp) -> Result<Selector, Failure> {
+    // No word at all is no condition; an empty one is a mistake.
+    let states = if args.state.is_empty() { Vec::new() } else { query::states(&args.state.join(","))? };
     Ok(Selector {
-        states: query::states(&args.state.join(","))?,
+        states,
         kind: args.kind.clone(),
         key: args.key.clone(),
         attention: args.attention,
