@@ -4,13 +4,12 @@
 use saga_core::ports::OpenError;
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
+use std::path::Path;
 use std::str::FromStr as _;
 use url::{Host, Url};
 
 /// The options of a URL that name files, in every spelling that the client knows.
 const FILES: &[&str] = &["sslrootcert", "ssl-root-cert", "ssl-ca", "sslcert", "ssl-cert", "sslkey", "ssl-key"];
-/// Those of them that name a key.
-const KEYS: &[&str] = &["sslkey", "ssl-key"];
 /// The other options that the client knows. It writes all others into its log, with their values.
 const OPTIONS: &[&str] = &[
     "sslmode",
@@ -47,15 +46,17 @@ pub(crate) fn options_of(text: &str) -> Result<PgConnectOptions, OpenError> {
     for (key, file) in url.query_pairs() {
         let known = OPTIONS.contains(&&*key) || (key.starts_with("options[") && key.ends_with(']'));
         if matches!(&*key, "sslmode" | "ssl-mode") && !MODES.contains(&&*file) {
-            let word = !file.is_empty() && file.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
-            let place = format!("{key}={}", if word { &*file } else { "…" });
-            return Err(OpenError::Refused { place, why: format!("modes are {}", MODES.join(", ")) });
+            return Err(OpenError::Refused {
+                place: format!("{key}=…"),
+                why: format!("modes are {}", MODES.join(", ")),
+            });
         } else if FILES.contains(&&*key) {
             readable(&key, &file)?;
         } else if !known {
             let place = "the URL of the PostgreSQL server".to_owned();
-            let name = if key.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) { &*key } else { "…" };
-            let why = format!("the option {name} is not known; known are {}, {}", OPTIONS.join(", "), FILES.join(", "));
+            // What stands where a name belongs may be a value that was pasted there.
+            let why =
+                format!("it has an option that is not known; known are {}, {}", OPTIONS.join(", "), FILES.join(", "));
             return Err(OpenError::Refused { place, why });
         }
     }
@@ -81,11 +82,15 @@ fn readable(key: &str, file: &str) -> Result<(), OpenError> {
         return Ok(());
     }
     let Err(why) = std::fs::read(file) else { return Ok(()) };
-    let is_path = file.chars().count() <= PATH_CHARS_MAX && !file.contains(char::is_control) && !file.contains("-----");
-    // Where a key is asked for, a word that is no path may be what the key is locked with.
-    let may_be_secret = KEYS.contains(&key) && !file.contains('/');
-    let place = if is_path && !may_be_secret { format!("{key}={file}") } else { format!("{key}=…") };
+    let place = format!("{key}={}", if is_path(file) { file } else { "…" });
     Err(OpenError::Refused { place, why: format!("{why}; name a PEM file that this user may read") })
+}
+
+/// Whether a text is known to be a path, and so no secret: it leads into a folder that there is.
+fn is_path(text: &str) -> bool {
+    let plain = |c: char| c.is_alphanumeric() || "/._- ".contains(c);
+    let folder = Path::new(text).parent().filter(|folder| folder.parent().is_some());
+    text.chars().count() <= PATH_CHARS_MAX && text.chars().all(plain) && folder.is_some_and(Path::is_dir)
 }
 
 /// A host and its port, as a URL has them.
@@ -129,13 +134,25 @@ mod tests {
             "postgres://h/d?sslkey=-----swordfish",
             "postgres://h/d?sslkey=swordfish",
             "postgres://h/d?ssl-key=swordfish",
+            "postgres://h/d?ssl-key=/swordfish",
+            "postgres://h/d?sslcert=swordfish",
+            "postgres://h/d?sslcert=a/swordfish",
+            "postgres://h/d?sslrootcert=swordfish",
+            "postgres://h/d?sslrootcert=/nowhere/swordfish",
+            "postgres://h/d?sslmode=swordfish",
+            "postgres://h/d?swordfish",
+            "postgres://h/d?swordfish=1",
+            "postgres://h/d?x-swordfish_y=",
         ] {
             let why = options_of(url).unwrap_err().to_string();
             assert!(!why.contains("swordfish") && why.len() > 40, "{url}: {why}");
         }
-        let why = options_of("postgres://h/d?sslrootcert=/not/there").unwrap_err().to_string();
-        assert!(why.contains("sslrootcert=/not/there"), "{why}");
-        let why = options_of("postgres://h/d?sslkey=/not/there.key").unwrap_err().to_string();
-        assert!(why.contains("sslkey=/not/there.key"), "{why}");
+        // A file in a folder that there is was meant as one.
+        let folder = tempfile::tempdir().unwrap();
+        for key in ["sslrootcert", "sslkey"] {
+            let option = format!("{key}={}/not-there.pem", folder.path().display());
+            let why = options_of(&format!("postgres://h/d?{option}")).unwrap_err().to_string();
+            assert!(why.contains(&option), "{why}");
+        }
     }
 }

@@ -13,8 +13,9 @@ const UNREADABLE: &str = "(not shown: it is not understood)";
 /// The options of a URL that are shown by name.
 const NAMED: &[&str] =
     &["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "hostaddr", "port", "dbname", "user", "password"];
-/// The option whose value says how, and not with what.
+/// The option whose value says how, and not with what; and its values.
 const SHOWN: &str = "sslmode";
+const MODES: &[&str] = &["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
 /// Where a store or a bus is, with whatever is needed to get in. It has no `Display`, its `Debug` is [`Address::shown`],
 /// and its memory is overwritten when it is dropped.
@@ -95,9 +96,8 @@ fn server_shown(text: &str) -> Option<String> {
         path if url.scheme().starts_with("postgres") && path.chars().all(name) => shown.push_str(&format!("/{path}")),
         _ => shown.push_str(&format!("/{HIDDEN}")),
     }
-    let word = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c == '-');
     for (number, (key, value)) in url.query_pairs().enumerate() {
-        let known = key == SHOWN && word(&value);
+        let known = key == SHOWN && MODES.contains(&&*value);
         let key = if NAMED.contains(&&*key) { &*key } else { HIDDEN };
         shown.push_str(&format!(
             "{}{key}={}",
@@ -149,6 +149,7 @@ pub(crate) mod tests {
             "postgres://h/d?sslkey=-----BEGIN%20swordfish",
             "postgres://h/d?sslkey=%0A-----BEGIN%20swordfish",
             "postgres://h/d?sslmode=Swordfish%20swordfish",
+            "postgres://h/d?sslmode=swordfish",
             "postgres://h/d?swordfish%20",
             "postgres://h/d#swordfish",
             "postgres://h/d/swordfish%20x",

@@ -2,8 +2,10 @@
 
 use crate::cmd;
 use crate::failure::Failure;
+use crate::logins::{self, is_address};
 use crate::print::style::{ColorWhen, TimeForm};
 use crate::words::{self, PROGRAM, parse_duration};
+use clap::error::{ContextKind, ContextValue};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use saga_admin::client::Within;
 use saga_core::plain;
@@ -141,7 +143,7 @@ impl Global {
     /// A folder is no address: what is typed in the place of one may hold a login, and is not repeated.
     pub fn checked(&self) -> Result<(), Failure> {
         match self.data.to_str() {
-            Some(text) if text.contains("://") => Err(Failure::usage("--data takes a folder, and this is an address")
+            Some(text) if is_address(text) => Err(Failure::usage("--data takes a folder, and this is an address")
                 .hint("a process that answers    --url http://127.0.0.1:PORT")
                 .hint("a database                store.url in the file of --config")),
             Some(_) | None => Ok(()),
@@ -282,6 +284,7 @@ pub fn machine_format(argv: &[std::ffi::OsString]) -> bool {
 /// What clap refuses, as a failure with a code; its own words are kept.
 pub fn refused(error: &clap::Error) -> Failure {
     let text = error.render().to_string();
+    let text = logins::without(&text, &value_of_address(error).into_iter().collect::<Vec<_>>());
     let text = text.strip_prefix("error: ").unwrap_or(&text).trim();
     let mut paragraphs = text.split("\n\n");
     let message = paragraphs.next().unwrap_or(text).lines().map(str::trim).collect::<Vec<_>>().join(" ");
@@ -292,6 +295,16 @@ pub fn refused(error: &clap::Error) -> Failure {
         }
     }
     failure
+}
+
+/// What was typed where an address belongs, and is none: whatever it is, it may be a part of one.
+fn value_of_address(error: &clap::Error) -> Option<&str> {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) if !text.is_empty() => Some(text.as_str()),
+        _ => None,
+    };
+    let addressed = |arg: &&str| ["ADDRESS", "URL", "://", "sqlite:"].iter().any(|name| arg.contains(name));
+    text(ContextKind::InvalidArg).filter(addressed).and(text(ContextKind::InvalidValue))
 }
 
 /// A one-letter alias is nobody's typo: it is taken out of what is suggested.

@@ -11,6 +11,7 @@ pub mod exit;
 pub mod failure;
 pub mod input;
 pub mod local;
+mod logins;
 pub mod print;
 pub mod run;
 pub mod words;

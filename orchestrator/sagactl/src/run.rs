@@ -4,6 +4,7 @@ use crate::args::{Cli, Command, Global, Kind, machine_format, refused, rewrite};
 use crate::cmd;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::logins::hidden;
 use crate::print::out::Out;
 use clap::{Parser, error::ErrorKind};
 use std::ffi::OsString;
@@ -17,7 +18,7 @@ pub async fn main(argv: Vec<OsString>) -> Exit {
             let serves = matches!(cli.command, Command::Serve(_));
             log(cli.global.verbose.max(u8::from(serves)));
             let mut out = Out::of_process(&cli.global);
-            let done = interruptible(&cli, &mut out).await;
+            let done = interruptible(&cli, &mut out).await.map_err(|failure| hidden(failure, &argv));
             let exit = finish(done, &mut out);
             crate::local::close().await;
             exit
@@ -84,7 +85,7 @@ fn unparsed(error: &clap::Error, argv: &[OsString]) -> Exit {
             out.note(text.trim_end());
             Exit::USAGE
         }
-        _ => finish(Err(refused(error)), &mut out),
+        _ => finish(Err(hidden(refused(error), argv)), &mut out),
     }
 }
 

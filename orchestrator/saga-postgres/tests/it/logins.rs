@@ -163,7 +163,7 @@ async fn a_password_is_checked_and_never_shown() {
     }
     for (mode, authority, words) in [
         ("verify-full", &secured.other, "name the certificate of the server's authority"),
-        ("no-such-mode", &secured.authority, "no-such-mode"),
+        ("no-such-mode", &secured.authority, "modes are disable, allow"),
     ] {
         let admin = secured.verified(mode, authority).replace("postgres@", "postgres:secret%20word@");
         let error = migrate(&admin, MODULES, &Migration::default()).await.unwrap_err();

@@ -40,8 +40,8 @@ fn faults_name_their_place_and_the_next_step() {
         ("[bus]\nurl = 'nats://a'\npassword_file = '/does/not/exist'", vec![], "bus.password_file"),
         ("prefix = 'a b'", vec![], "prefix"),
         ("[bus]\nuser='a'\nnkey_file='b'", vec![], "choose one"),
-        ("[store]\nurl='postgres://a/b?sslrootcert=/not/there'", vec![], "sslrootcert=/not/there"),
-        ("[store]\nurl='postgres://a/b?sslmode=maybe'", vec![], "maybe"),
+        ("[store]\nurl='postgres://a/b?sslrootcert=/not/there'", vec![], "sslrootcert=…"),
+        ("[store]\nurl='postgres://a/b?sslmode=maybe'", vec![], "modes are disable"),
         ("[bus]\nuser='a'", vec![], "bus.password_file"),
         ("[bus]\nurl='nats://a:b@c'", vec![], "name the user as bus.user"),
     ] {

@@ -6,6 +6,7 @@ use crate::cmd::serve::load;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::input;
+use crate::logins::is_address;
 use crate::print::out::Out;
 use crate::print::verdicts;
 use clap::Subcommand;
@@ -94,7 +95,7 @@ pub enum StoreCommand {
 
 fn folder(text: &str) -> Result<PathBuf, String> {
     match text.strip_prefix("sqlite:") {
-        Some(folder) if !folder.is_empty() => Ok(PathBuf::from(folder)),
+        Some(folder) if !folder.is_empty() && !is_address(folder) => Ok(PathBuf::from(folder)),
         Some(_) | None => Err("it is sqlite: and a folder".to_owned()),
     }
 }

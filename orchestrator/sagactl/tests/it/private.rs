@@ -101,6 +101,96 @@ fn no_secret_of_a_configuration_is_shown_by_any_command() {
     }
 }
 
+/// Every form in which a login is typed, with the secret where it stands in none of the parts that are shown.
+fn forms(secret: &str) -> Vec<String> {
+    [
+        "u:SECRET@h:1",
+        "postgres:u:SECRET@h",
+        "postgres:SECRET",
+        "postgres://u:SECRET@127.0.0.1:1/d",
+        "postgres://SECRET@127.0.0.1:1/d",
+        "postgres://127.0.0.1:1/d?SECRET",
+        "postgres://127.0.0.1:1/d?SECRET=1",
+        "postgres://127.0.0.1:1/d?sslcert=SECRET",
+        "postgres://127.0.0.1:1/d?sslrootcert=SECRET",
+        "postgres://127.0.0.1:1/d?sslkey=SECRET",
+        "postgres://127.0.0.1:1/d?sslmode=SECRET",
+        "postgres://127.0.0.1:1/d?sslcert=/SECRET",
+        "postgres://127.0.0.1:1/d?port=SECRET",
+        "postgres://127.0.0.1:1/d#SECRET",
+        "host=h password=SECRET",
+        "nats://u:SECRET@h:1",
+        "http://u:SECRET@127.0.0.1:1",
+        "sqlite://u:SECRET@h",
+    ]
+    .map(|form| form.replace("SECRET", secret))
+    .to_vec()
+}
+
+/// Every option and argument of every command that can be typed, as words up to its value.
+fn places() -> Vec<Vec<String>> {
+    fn walk(command: &clap::Command, words: &[String], places: &mut Vec<Vec<String>>) {
+        for arg in command.get_arguments().filter(|arg| arg.get_action().takes_values()) {
+            let named = arg.get_long().map(|long| format!("--{long}"));
+            places.push(words.iter().cloned().chain(named).collect());
+        }
+        for next in command.get_subcommands() {
+            let name = next.get_name().to_owned();
+            // A story that is told for a minute, and measurements: what they take is tried below.
+            if !["demo", "bench"].contains(&&*name) {
+                walk(next, &[words, &[name]].concat(), places);
+            }
+        }
+    }
+    let mut places = Vec::new();
+    walk(&<sagactl::args::Cli as clap::CommandFactory>::command(), &[], &mut places);
+    places
+}
+
+#[test]
+fn no_secret_of_a_command_line_is_repeated_by_any_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let secrets = ["swordfish", "Zx9-Qw.7_kLm", "correct-horse"];
+    let mut repeated = Vec::new();
+    let mut tried = |words: &[String], secret: &str| {
+        let words: Vec<&str> = ["-vvv", "--no-input"].into_iter().chain(words.iter().map(String::as_str)).collect();
+        let (_, said, errors) = sagactl(folder.path(), &words);
+        if said.contains(secret) || errors.contains(secret) {
+            repeated.push(format!("{words:?}: {said}{errors}"));
+        }
+    };
+    // Wherever an address belongs, every form; elsewhere one, by turns.
+    let addressed = [
+        vec!["dev", "--listen"],
+        vec!["saga", "list", "--data"],
+        vec!["dev", "--data"],
+        vec!["saga", "list", "--url"],
+        vec!["store", "migrate", "--admin-url"],
+        vec!["store", "copy", "--from", "sqlite:x", "--to"],
+        vec!["store", "copy", "--to", "postgres://h/d", "--from"],
+        vec!["bench", "saga", "--bus", "nats://127.0.0.1:1", "--store"],
+        vec!["events", "verify", "--config"],
+    ];
+    for (number, place) in addressed.iter().enumerate() {
+        let secret = secrets[number % secrets.len()];
+        for form in
+            forms(secret).into_iter().chain([secret.to_owned()].into_iter().filter(|_| place.contains(&"--listen")))
+        {
+            let words: Vec<String> = place.iter().map(|word| (*word).to_owned()).chain([form]).collect();
+            tried(&words, secret);
+        }
+    }
+    let places = places();
+    assert!(places.len() > 60, "{}", places.len());
+    for (number, place) in places.into_iter().enumerate() {
+        let secret = secrets[number % secrets.len()];
+        let form = forms(secret).swap_remove(number % forms(secret).len());
+        let words: Vec<String> = place.into_iter().chain([form]).collect();
+        tried(&words, secret);
+    }
+    assert!(repeated.is_empty(), "{}", repeated.join("\n"));
+}
+
 #[test]
 fn a_log_that_nobody_reads_ends_nothing() {
     for verbose in ["-v", "-vvv"] {
