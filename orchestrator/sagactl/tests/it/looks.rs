@@ -13,8 +13,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 const SAGA: &str = "client-to-delivery/r1";
+/// Longer than a relay is idle before it saves how far it came.
+const RELAYS_REST: Duration = Duration::from_secs(8);
 /// The user that owns nothing.
 const NOBODY: u32 = 65_534;
 
@@ -309,13 +312,14 @@ fn a_look_needs_no_right_to_write() {
 fn no_look_changes_a_folder_beside_the_process_that_runs_it() {
     let place = Place::new();
     let mut owner = place.waiting();
-    // What the process still has to do by itself comes to rest first: it has folded all that there is, and writes nothing.
-    let quiet = RefCell::new((place.picture(), 0));
+    // What the process still has to do by itself comes to rest first: it has folded all that there is, and its relays have
+    // saved how far they came, which they do when they have had nothing to publish for a while.
+    let quiet = RefCell::new((place.picture(), Instant::now()));
     until(place.root.path(), "the process rests", || {
         let (mut quiet, now) = (quiet.borrow_mut(), place.picture());
-        let times = if now == quiet.0 { quiet.1 + 1 } else { 0 };
-        *quiet = (now, times);
-        times > 40 && place.has_folded_all()
+        let since = if now == quiet.0 { quiet.1 } else { Instant::now() };
+        *quiet = (now, since);
+        since.elapsed() > RELAYS_REST && place.has_folded_all()
     });
     let before = place.picture();
     // The index beside a log is the memory of the process that runs the folder: its own readers leave marks there.
