@@ -145,6 +145,8 @@ codes! {
     BACKUP_PLACE = "SG0319", 2, false, "a backup cannot be made in this place";
     /// A role of the database may do more than it was given.
     RIGHTS = "SG0321", 6, false, "somebody may do more in the database than was given";
+    /// The database lets in fewer clients than are needed.
+    CROWDED = "SG0322", 9, true, "the database lets in fewer clients than are needed";
     /// A bug.
     INTERNAL = "SG0999", 1, false, "something that must not happen";
 }

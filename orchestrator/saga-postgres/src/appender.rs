@@ -7,7 +7,7 @@
 use crate::connection::{ANSWER_MAX, Line, RESTED, Role};
 use crate::decode;
 use crate::facts;
-use crate::fault::Fault;
+use crate::fault::{Fault, said};
 use crate::group::{self, Checks};
 use crate::store::Shared;
 use saga_core::appender::{Head, Ledger, Plan, Sight, Verdict, Written};
@@ -328,7 +328,7 @@ impl Appender {
                 Ok(connection) => self.connection = Some(connection),
                 Err(error) => match pauses.next() {
                     Some(pause) => rest(pause).await,
-                    None => return Err(Failure::NotWritten(format!("{}: {error}", self.place))),
+                    None => return Err(Failure::NotWritten(format!("{}: {}", self.place, said(&error)))),
                 },
             }
         }

@@ -6,8 +6,15 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Four: two cores' worth of readers and two that wait for the network.
-pub(crate) const READERS_MAX: u32 = 4;
+/// Two: one long read, and one beside it.
+pub(crate) const READERS_MAX: u32 = 2;
+/// Two for short questions, which travel in company: one under way, and one that gathers behind it.
+pub(crate) const LANES_MAX: u32 = 2;
+/// 7: as many connections as a process holds for each store at most. Beside those that read and ask, one appends, one takes
+/// leases and one listens. Two processes with all modules of a small system are let in by a server that takes 100 clients.
+pub const CONNECTIONS_MAX: u32 = READERS_MAX + LANES_MAX + 3;
+/// Values of `synchronous_commit` that wait for the local disk, and for a standby more or less.
+pub(crate) const FLUSHED: &[&str] = &["on", "local", "remote_write", "remote_apply"];
 /// 2 s: a server that has not taken a connection by then is away for whoever waits for a commit.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
 /// 1 s: a connection that has rested for this long is asked whether it still stands before it is trusted with a commit.
@@ -82,7 +89,14 @@ impl Line {
     }
     /// A new connection.
     pub(crate) async fn connect(&self, role: Role) -> Result<PgConnection, sqlx::Error> {
-        match timeout(CONNECT_MAX, self.options(role).connect()).await {
+        let connecting = async {
+            let mut connection = self.options(role).connect().await?;
+            if role == Role::Appender && !self.as_the_server_likes {
+                flushes(&mut connection).await?;
+            }
+            Ok(connection)
+        };
+        match timeout(CONNECT_MAX, connecting).await {
             Ok(connected) => connected,
             Err(late) => Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, late))),
         }
@@ -100,7 +114,11 @@ impl Line {
         self.pool(Role::Listener, 1)
     }
     fn pool(&self, role: Role, connections: u32) -> PgPool {
+        let writes = role == Role::Writer && !self.as_the_server_likes;
         PgPoolOptions::new()
+            .after_connect(move |connection, _| {
+                Box::pin(async move { if writes { flushes(connection).await } else { Ok(()) } })
+            })
             .max_connections(connections)
             .acquire_timeout(ACQUIRE_MAX)
             // Asking a busy connection whether it stands would double the time of a short read.
@@ -114,5 +132,17 @@ impl Line {
                 })
             })
             .connect_lazy_with(self.options(role))
+    }
+}
+
+/// A connection that writes has asked for flushed commits; what stands between, or the server, may not have heard it. An error
+/// when a commit that is acknowledged could be lost.
+async fn flushes(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let found: String = sqlx::query_scalar("SHOW synchronous_commit").fetch_one(connection).await?;
+    match FLUSHED.contains(&found.as_str()) {
+        true => Ok(()),
+        false => Err(sqlx::Error::Protocol(format!(
+            "synchronous_commit is {found} on a connection that asked for on (sagactl help SG0004)"
+        ))),
     }
 }

@@ -39,12 +39,29 @@ impl Fault {
     }
 }
 
+/// What to do when the server lets nobody more in.
+const CROWDED: &str = "raise max_connections, or run fewer processes (sagactl help SG0322)";
+
+/// What an error says, in the server's own words; and what it means where the client has hidden them.
+pub(crate) fn said(error: &sqlx::Error) -> String {
+    match error {
+        // The client asks again and again, and forgets why it was refused.
+        sqlx::Error::PoolTimedOut => {
+            format!("no connection in time: the server is away, or has too many clients already; then {CROWDED}")
+        }
+        sqlx::Error::Database(database) if matches!(database.code().as_deref(), Some("53300")) => {
+            format!("{error}; {CROWDED}")
+        }
+        _ => error.to_string(),
+    }
+}
+
 /// A failed read of `place`.
 pub(crate) fn read_error(place: &str, error: &sqlx::Error) -> ReadError {
     match Fault::of(error) {
         Fault::Corrupt => ReadError::Corrupt { place: place.to_owned(), why: error.to_string() },
         Fault::Taken | Fault::Unstorable | Fault::Refused | Fault::Lost => {
-            ReadError::Unavailable(format!("{place}: {error}"))
+            ReadError::Unavailable(format!("{place}: {}", said(error)))
         }
     }
 }
@@ -55,7 +72,7 @@ pub(crate) fn open_error(place: &str, error: &sqlx::Error) -> OpenError {
     if let Some(why) = distrust(error) {
         return OpenError::Refused { place, why };
     }
-    let why = error.to_string();
+    let why = said(error);
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     match code.as_deref() {
         // A wrong password and a role that is not there are told alike, so that nobody can guess names.
@@ -126,5 +143,19 @@ pub(crate) fn unreadable(place: &str, error: ReadError) -> OpenError {
             OpenError::Corrupt { place: place.to_owned(), why: format!("{within}: {why}") }
         }
         other => OpenError::Unavailable { place: place.to_owned(), why: other.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_client_hides_is_told() {
+        let why = read_error("m", &sqlx::Error::PoolTimedOut).to_string();
+        assert!(
+            ["m: ", "too many clients", "max_connections", "SG0322"].iter().all(|words| why.contains(words)),
+            "{why}"
+        );
     }
 }

@@ -1,24 +1,31 @@
 //! Connections for short questions. They come from the pool and stay out of it: a pool asks the server after each use
 //! whether the connection still stands, and that costs as much as the question.
 
-use crate::connection::{READERS_MAX, RESTED};
+use crate::connection::{LANES_MAX, READERS_MAX, RESTED};
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{Connection as _, Error};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 /// The connections that rest, the last used one on top: the warmest is taken first.
 pub(crate) struct Lanes {
     pool: PgPool,
     resting: Mutex<Vec<(PgConnection, Instant)>>,
+    /// As many as there may be, under way and at rest.
+    room: Semaphore,
 }
 
 impl Lanes {
     pub(crate) fn new(pool: PgPool) -> Self {
-        Self { pool, resting: Mutex::default() }
+        Self { pool, resting: Mutex::default(), room: Semaphore::new(LANES_MAX as usize) }
     }
     fn resting(&self) -> MutexGuard<'_, Vec<(PgConnection, Instant)>> {
         self.resting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    /// Room for one connection, for as long as it is used: whoever has it finds one at rest, or may make one.
+    pub(crate) async fn room(&self) -> Result<SemaphorePermit<'_>, Error> {
+        self.room.acquire().await.map_err(|_| Error::PoolClosed)
     }
     /// A connection that was used before and seems to stand. Whoever takes it gives it back when it is as it was before;
     /// one that is not given back is closed.

@@ -51,7 +51,8 @@ impl Migration {
     pub fn with_password_folder(self, folder: impl Into<PathBuf>) -> Self {
         Self { passwords: Some(folder.into()), ..self }
     }
-    /// At most this many connections for each role. A process holds up to eight for each module that it runs.
+    /// At most this many connections for each role. A process holds up to [`CONNECTIONS_MAX`](crate::CONNECTIONS_MAX) for
+    /// each module that it runs.
     #[must_use]
     pub fn with_connections_max(self, connections: u32) -> Self {
         Self { connections_max: Some(connections), ..self }

@@ -2,7 +2,7 @@
 //! looked at before it is trusted.
 
 use crate::appender::{LEDGER, ledger_of};
-use crate::connection::{Line, Role};
+use crate::connection::{CONNECTIONS_MAX, FLUSHED, Line, Role};
 use crate::decode::{self, EVENT_COLUMNS};
 use crate::fault::{open_error, read_error, unreadable};
 use crate::migrate::MIGRATIONS;
@@ -24,12 +24,13 @@ const SETTINGS: &[(&str, &str)] = &[
     // Our own connections ask for it; a server that is told otherwise was told so by somebody who should know.
     ("synchronous_commit", "on"),
 ];
-/// Other values that keep the promise as well: they wait for the local disk, and for a standby more or less.
-const AS_GOOD: &[&str] = &["local", "remote_write", "remote_apply"];
 
-/// Looks at a schema and gives back the ledger of its log.
-pub(crate) async fn open(line: &Line, place: &str) -> Result<Ledger, OpenError> {
+/// Looks at a schema and gives back the ledger of its log. `beside`: how many stores this process holds already.
+pub(crate) async fn open(line: &Line, place: &str, beside: usize) -> Result<Ledger, OpenError> {
     let mut connection = line.connect(Role::Probe).await.map_err(|error| open_error(place, &error))?;
+    if !line.looks {
+        room(&mut connection, place, beside + 1).await?;
+    }
     if !line.as_the_server_likes {
         safe(&mut connection, place).await?;
     }
@@ -45,12 +46,31 @@ async fn safe(connection: &mut PgConnection, place: &str) -> Result<(), OpenErro
             .fetch_one(&mut *connection)
             .await
             .map_err(|error| open_error(place, &error))?;
-        if found != *wanted && !AS_GOOD.contains(&found.as_str()) {
+        if found != *wanted && !FLUSHED.contains(&found.as_str()) {
             let (setting, wanted) = ((*setting).to_owned(), (*wanted).to_owned());
             return Err(OpenError::Unsafe { place: place.to_owned(), setting, found, wanted });
         }
     }
     Ok(())
+}
+
+/// Whether the server lets in as many clients as so many stores may need, with nobody else there: without, a process would begin
+/// its work and get stuck in the middle of it.
+async fn room(connection: &mut PgConnection, place: &str, stores: usize) -> Result<(), OpenError> {
+    // Newer servers keep some for others as well.
+    let sql = "SELECT current_setting('max_connections')::bigint, current_setting('superuser_reserved_connections')::bigint \
+               + coalesce(current_setting('reserved_connections', true), '0')::bigint";
+    let (most, kept): (i64, i64) =
+        sqlx::query_as(sql).fetch_one(connection).await.map_err(|error| open_error(place, &error))?;
+    let wanted = i64::try_from(stores).unwrap_or(i64::MAX).saturating_mul(i64::from(CONNECTIONS_MAX));
+    if wanted <= most - kept {
+        return Ok(());
+    }
+    let why = format!(
+        "this process may need {wanted} connections, {CONNECTIONS_MAX} for each of {stores} stores, and the server lets in \
+         {most}, {kept} of them kept for administrators; raise max_connections, or serve fewer modules here (sagactl help SG0322)"
+    );
+    Err(OpenError::Unavailable { place: place.to_owned(), why })
 }
 
 async fn version(connection: &mut PgConnection, place: &str) -> Result<(), OpenError> {

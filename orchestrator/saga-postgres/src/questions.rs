@@ -149,6 +149,7 @@ async fn alone<Q: Kind>(lanes: &Lanes, place: &str, question: &Q) -> Result<Q::A
 async fn ask<Q: Kind>(lanes: &Lanes, questions: &[Q]) -> Result<Vec<Result<Q::Answer, ReadError>>, sqlx::Error> {
     // What the server has refused leaves the connection as it was.
     let stands = |answers: &Result<_, _>| answers.as_ref().err().is_none_or(|why| Fault::of(why) != Fault::Lost);
+    let _room = lanes.room().await?;
     if let Some(mut connection) = lanes.take_used().await {
         let answers = Q::ask(&mut connection, questions).await;
         if stands(&answers) {

@@ -57,7 +57,7 @@ impl PostgresStores {
         let place = self.credentials.place(&names);
         let looks = self.credentials.audits();
         let line = Line { options, names, as_the_server_likes: self.accept_unsafe, looks };
-        let ledger = open::open(&line, &place).await?;
+        let ledger = open::open(&line, &place, open.len()).await?;
         let head = ledger.head().position;
         let appender = |Parts { shared, published }| Appender {
             line: line.clone(),

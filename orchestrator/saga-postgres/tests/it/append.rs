@@ -132,3 +132,30 @@ async fn the_log_takes_only_what_continues_it() {
     assert!(matches!(answer, Commit::Ok(_)), "{answer:?}");
     stores.close().await;
 }
+
+/// What a role or a database was told by somebody else is not what its commits do.
+#[tokio::test]
+async fn a_commit_is_flushed_whatever_the_role_is_told() {
+    let database = Database::of_its_own().await;
+    let stores = database.stores();
+    let store = stores.open_store("m").await.unwrap();
+    // The connection that appends is made for the first commit.
+    let script = "CREATE TABLE public.seen (how TEXT); \
+                  CREATE FUNCTION public.see() RETURNS trigger SECURITY DEFINER LANGUAGE plpgsql AS \
+                  'BEGIN INSERT INTO public.seen VALUES (current_setting(''synchronous_commit'')); RETURN NULL; END'; \
+                  CREATE TRIGGER see AFTER INSERT ON aicmo_m.es_events FOR EACH ROW EXECUTE FUNCTION public.see(); \
+                  ALTER ROLE aicmo_m SET synchronous_commit = off; ALTER DATABASE d SET synchronous_commit = off";
+    database.server.run("d", script);
+    let answer = store.commit(append("a", 0, [1])).await;
+    assert!(matches!(answer, Commit::Ok(_)), "{answer:?}");
+    assert_eq!(database.server.run("d", "SELECT how FROM public.seen"), "on");
+    stores.close().await;
+    // The next start does not trust what it finds, and a check names it.
+    let refused = database.stores().open_store("m").await.err().map(|why| why.to_string()).unwrap_or_default();
+    assert!(refused.contains("synchronous_commit"), "{refused}");
+    let flaws = saga_postgres::testing::flaws(&mut database.admin().await, "m").await.unwrap();
+    for whose in ["MODULE", "everybody in this database"] {
+        let setting = format!("setting synchronous_commit of {whose}");
+        assert!(flaws.iter().any(|flaw| flaw.starts_with(&setting)), "{flaws:?}");
+    }
+}

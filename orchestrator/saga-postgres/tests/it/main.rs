@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests wait for the tasks that they start")]
 
 mod append;
+mod clients;
 mod copies;
 mod crashes;
 mod crowd;

@@ -12,10 +12,13 @@ use std::str::FromStr;
 
 /// A session as the role of a module, as anybody with its password could open it.
 pub(crate) async fn login(database: &Database, module: &str) -> PgConnection {
+    try_login(database, module).await.unwrap()
+}
+pub(crate) async fn try_login(database: &Database, module: &str) -> Result<PgConnection, sqlx::Error> {
     let role = format!("aicmo_{module}");
     let password = std::fs::read_to_string(passwords(&database.server).join(format!("{role}.password"))).unwrap();
     let options = PgConnectOptions::from_str(&database.server.url(&database.name)).unwrap();
-    options.username(&role).password(&password).connect().await.unwrap()
+    options.username(&role).password(&password).connect().await
 }
 async fn refused(connection: &mut PgConnection, sql: &str) {
     let outcome = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await;
