@@ -26,6 +26,8 @@ mod samples;
 mod schemas;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod waits;
 
 /// Sources and snapshots, as texts: every check is a pure function over them.
 #[cfg(test)]

@@ -17,7 +17,7 @@ use saga::prelude::*;
 use saga::{Hosting, LocalBus, Orchestrator, SystemClock};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use test_servers::waiting::until;
 
 enum Ledger {}
 impl Owner for Ledger {
@@ -109,23 +109,13 @@ async fn put_down(ledger: &MemoryStores, numbers: std::ops::RangeInclusive<u32>)
     }
 }
 /// Waits for what `look` gives.
-async fn until<T>(sagas: &Two, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let looking = async {
-        loop {
-            if let Some(seen) = look().await {
-                return seen;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    match tokio::time::timeout(Duration::from_secs(30), looking).await {
-        Ok(seen) => seen,
-        Err(_) => panic!("{:?}", sagas.reader.health().troubles()),
-    }
+async fn seen<T>(sagas: &Two, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let troubles = || format!("{:?}", sagas.reader.health().troubles());
+    until("what the reader does", async || look().await.ok_or_else(troubles)).await
 }
 async fn read_to(sagas: &Two, others: &MemoryStores, wanted: u64) {
     let store = others.open("reader").await.unwrap();
-    until(sagas, async || (store.checkpoint(CONSUMER).await.unwrap() == Position(wanted)).then_some(())).await;
+    seen(sagas, async || (store.checkpoint(CONSUMER).await.unwrap() == Position(wanted)).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -140,7 +130,7 @@ async fn a_consumer_beyond_its_source_stops_and_says_so() {
         let exchanged = memory();
         put_down(&exchanged, 101..=100 + begins_with).await;
         let sagas = start(&exchanged, &others).await;
-        let says = until(&sagas, async || {
+        let says = seen(&sagas, async || {
             sagas
                 .reader
                 .health()

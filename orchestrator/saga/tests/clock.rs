@@ -13,6 +13,7 @@ use saga::{LocalBus, SystemClock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use test_servers::waiting::within;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -63,8 +64,8 @@ async fn what_was_put_off_on_the_bus_comes_back() {
     bus.settle(&inbox, vec![(first.tag, Settle::Later(Duration::from_millis(50)))]).await.unwrap();
     clock.0.store(true, Ordering::SeqCst);
     // It would come after an hour.
-    let again = tokio::time::timeout(Duration::from_secs(60), bus.receive(&inbox, 1)).await;
-    assert_eq!(again.unwrap().unwrap().remove(0).message, first.message);
+    let again = within("what was put off", bus.receive(&inbox, 1)).await;
+    assert_eq!(again.unwrap().remove(0).message, first.message);
 }
 
 struct Ended(UnboundedSender<()>);
@@ -106,6 +107,6 @@ async fn a_call_is_stopped_when_its_patience_is_over() {
     let sagas = orchestrator.using(Studio { clock, ended }).start().await.unwrap();
     sagas.start(Picture {}).await.unwrap();
     // It would be stopped after an hour.
-    tokio::time::timeout(Duration::from_secs(60), stopped.recv()).await.unwrap().unwrap();
+    within("the end of the call", stopped.recv()).await.unwrap();
     sagas.shutdown().await.unwrap();
 }

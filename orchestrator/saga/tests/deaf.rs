@@ -12,6 +12,7 @@ use saga::{JOURNAL, LocalBus, LocalControl, SystemClock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use test_servers::waiting::{until_so, within};
 
 const LEASE: Duration = Duration::from_millis(400);
 const GROUPS: usize = 16;
@@ -55,14 +56,6 @@ impl Onward for Way {
     }
 }
 
-async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let until = SystemClock.passed() + Duration::from_secs(30);
-    while !holds() {
-        assert!(SystemClock.passed() < until, "{what} within half a minute");
-        SystemClock.pause(Duration::from_millis(5)).await;
-    }
-}
-
 /// What is said of the bus to whoever asks how things are.
 async fn bus_of(sagas: &Sagas) -> String {
     let control = LocalControl::new(sagas.clone(), "memory", "it survives everything");
@@ -85,10 +78,10 @@ async fn who_does_not_reach_the_bus_gives_way_to_who_does_and_alone_goes_on() {
     };
     let (one, two) = (process(&his).await.unwrap(), process(&hers).await.unwrap());
     let shared = || one.groups().len() == GROUPS / 2 && two.groups().len() == GROUPS / 2;
-    eventually("they share", shared).await;
+    until_so("they share", shared).await;
     his.away.store(true, Ordering::SeqCst);
     let lost = SystemClock.passed();
-    eventually("the other has all", || one.groups().is_empty() && two.groups().len() == GROUPS).await;
+    until_so("the other has all", || one.groups().is_empty() && two.groups().len() == GROUPS).await;
     let took = SystemClock.passed() - lost;
     assert!(took >= LEASE, "a broker that is away for a moment costs nobody a takeover: {took:?}");
     assert!(took < LEASE * 2 + Duration::from_secs(2), "{took:?}");
@@ -97,12 +90,12 @@ async fn who_does_not_reach_the_bus_gives_way_to_who_does_and_alone_goes_on() {
     SystemClock.pause(LEASE * 3).await;
     assert_eq!(one.groups().len() + two.groups().len(), GROUPS, "somebody owns each");
     let saga = two.start(Row { number: 1 }).await.unwrap().saga;
-    two.wait(saga).await.unwrap();
+    within("the end of a saga", two.wait(saga)).await.unwrap();
     assert!(bus_of(&two).await.starts_with("away: "), "what a bus promises that is away is not said of it");
     for way in [&his, &hers] {
         way.away.store(false, Ordering::SeqCst);
     }
-    eventually("they share again", shared).await;
+    until_so("they share again", shared).await;
     assert_eq!(bus_of(&two).await, "it survives everything");
     one.shutdown().await.unwrap();
     two.shutdown().await.unwrap();

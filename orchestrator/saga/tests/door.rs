@@ -14,6 +14,7 @@ use saga::prelude::*;
 use saga::{Error, LocalControl, SystemClock};
 use std::sync::Arc;
 use std::time::Duration;
+use test_servers::waiting::within;
 
 const YES: Gate<bool> = Gate::named("yes");
 /// The rule of today.
@@ -138,7 +139,7 @@ async fn what_was_let_in_before_the_rule_goes_on_and_its_start_may_be_said_again
     let order = Order { request: RequestId(Uuid::from_u128(4)), reason: None, what, if_rev: None };
     let control = LocalControl::new(sagas.clone(), "memory", "in process");
     control.act(&dana(), order).await.unwrap();
-    sagas.wait(shown.row.id).await.unwrap();
+    within("the end of a saga", sagas.wait(shown.row.id)).await.unwrap();
     assert_eq!(sagas.state(shown.row.id).await.unwrap(), Some(SagaState::Completed));
     sagas.shutdown().await.unwrap();
 }

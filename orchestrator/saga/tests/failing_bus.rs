@@ -27,6 +27,7 @@ use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use test_servers::waiting::{until, within};
 
 const STUDIO: &str = "studio";
 
@@ -215,12 +216,11 @@ impl World {
         }
     }
     async fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
-        let until = SystemClock.passed() + Duration::from_secs(60);
-        while !holds() {
-            let (published, troubles) = (self.bus.published.lock().unwrap().clone(), self.sagas.health().troubles());
-            assert!(SystemClock.passed() < until, "{what}: {published:?} {troubles:?}");
-            SystemClock.pause(Duration::from_millis(1)).await;
-        }
+        let look = async || match holds() {
+            true => Ok(()),
+            false => Err(format!("{:?} {:?}", self.published(), self.sagas.health().troubles())),
+        };
+        until(what, look).await;
     }
     fn published(&self) -> Vec<u64> {
         self.bus.published.lock().unwrap().clone()
@@ -271,7 +271,7 @@ async fn a_command_whose_answer_the_bus_does_not_take_is_not_acknowledged() {
     let world = World::new(None).await;
     world.bus.deaf.store(3, Ordering::SeqCst);
     let saga = world.sagas.start(Picture {}).await.unwrap().saga;
-    world.sagas.wait(saga).await.unwrap();
+    within("the end of a saga", world.sagas.wait(saga)).await.unwrap();
     assert_eq!(world.sagas.state(saga).await.unwrap(), Some(SagaState::Completed));
     let settled = world.bus.settled.lock().unwrap().clone();
     let done: Vec<u32> = settled.iter().filter(|(_, how)| *how == Settle::Done).map(|(deaf, _)| *deaf).collect();

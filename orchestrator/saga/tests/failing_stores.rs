@@ -28,6 +28,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use test_servers::waiting::{until, until_so, within};
 
 enum Ledger {}
 impl Owner for Ledger {
@@ -249,12 +250,12 @@ impl World {
                 consumers.insert(format!("projection:reader.alone.v1@{source}"), head);
             }
         }
-        let until = SystemClock.passed() + Duration::from_secs(60);
         for (consumer, head) in consumers {
-            while store.checkpoint(&consumer).await.unwrap() != Position(head) {
-                assert!(SystemClock.passed() < until, "{consumer} does not come to {head}: {:?}", health.troubles());
-                SystemClock.pause(Duration::from_millis(1)).await;
-            }
+            let come = async || match store.checkpoint(&consumer).await.unwrap() {
+                Position(at) if at == head => Ok(()),
+                at => Err(format!("{at:?}, {:?}", health.troubles())),
+            };
+            until(format!("{consumer} to come to {head}"), come).await;
         }
     }
     async fn heard(&self, projection: &str) -> Vec<u32> {
@@ -345,17 +346,11 @@ async fn a_reactor_whose_place_is_not_kept_says_so_until_it_is() {
     let sagas = World::start_on(stores).await;
     world.record::<PutDown>(20..22, |number| PutDown { number }).await;
     let troubles = || sagas.health().troubles().into_iter().filter(|trouble| trouble.place.starts_with("reactor:"));
-    let until = SystemClock.passed() + Duration::from_secs(60);
-    while !troubles().any(|trouble| trouble.says.contains("the disk is full")) {
-        assert!(SystemClock.passed() < until, "nobody says anything: {:?}", sagas.health().troubles());
-        SystemClock.pause(Duration::from_millis(1)).await;
-    }
+    let told = || troubles().any(|trouble| trouble.says.contains("the disk is full"));
+    until_so("a trouble that names the full disk", told).await;
     forgets.store(false, Ordering::SeqCst);
     world.all_heard(sagas.health()).await;
-    while troubles().count() > 0 {
-        assert!(SystemClock.passed() < until, "it is still said: {:?}", sagas.health().troubles());
-        SystemClock.pause(Duration::from_millis(1)).await;
-    }
+    until_so("the end of the trouble", || troubles().count() == 0).await;
     assert_eq!(world.noted().await, [20, 21]);
     sagas.shutdown().await.unwrap();
 }
@@ -387,12 +382,11 @@ async fn whatever_becomes_of_a_commit_events_are_folded_and_reacted_to_once() {
 
 /// Starts a saga as a client does: who is told that the store takes nothing now sends the same again.
 async fn begin(sagas: &Sagas, number: u32) -> SagaId {
-    loop {
-        match sagas.start_keyed(&number.to_string(), Sum { number }).await {
-            Err(Error::Unanswered { .. }) => {}
-            begun => return begun.unwrap().saga,
-        }
-    }
+    let start = async || match sagas.start_keyed(&number.to_string(), Sum { number }).await {
+        Err(why @ Error::Unanswered { .. }) => Err(why),
+        begun => Ok(begun.unwrap().saga),
+    };
+    until(format!("the start of saga {number}"), start).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -404,7 +398,7 @@ async fn sagas_on_stores_that_fail_end_as_they_would_have() {
         world.schedule.follow(fates);
         let begun = futures::future::join_all((0..6).map(|number| begin(&sagas, number))).await;
         for (number, saga) in (0..6).zip(begun) {
-            sagas.wait(saga).await.unwrap();
+            within("the end of a saga", sagas.wait(saga)).await.unwrap();
             let wanted = if number % 2 == 0 { SagaState::Completed } else { SagaState::Compensated };
             assert_eq!(sagas.state(saga).await.unwrap(), Some(wanted), "{fates:?} {number}");
         }

@@ -20,6 +20,7 @@ use saga::{LocalControl, SystemClock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use test_servers::waiting::until;
 
 const FULL: &str = "database or disk is full";
 const WORDS: &str = "/srv/files: Not a directory (os error 20)";
@@ -214,13 +215,11 @@ async fn what_a_person_must_mend_is_told_by_every_face_at_once_and_goes_on_when_
     place.start("a").await.unwrap();
     place.rest("filed/a").await;
     place.approve("filed/a").await.unwrap();
-    let told = loop {
+    let mend = async || {
         let told = place.why("filed/a").await.causes;
-        if told.first().is_some_and(|cause| cause.code == "MEND") {
-            break told;
-        }
-        tokio::task::yield_now().await;
+        if told.first().is_some_and(|cause| cause.code == "MEND") { Ok(told) } else { Err(format!("{told:?}")) }
     };
+    let told = until("the cause that a person mends", mend).await;
     assert!(told[0].says.contains(WORDS), "{told:?}");
     let attention = place.status().await.attention;
     assert_eq!(attention.len(), 1, "{attention:?}");

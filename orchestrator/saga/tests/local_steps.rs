@@ -9,6 +9,7 @@ use saga::prelude::*;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
+use test_servers::waiting::{until, until_so};
 
 /// What the functions of a test share.
 #[derive(Default)]
@@ -130,12 +131,8 @@ async fn a_call_that_blocks_is_a_trouble_and_its_undo_waits() {
     let orchestrator = Orchestrator::in_memory().using(Door(Arc::clone(&desk))).register::<Blocking>();
     let sagas = orchestrator.start().await.unwrap();
     let saga = sagas.start(Blocking).await.unwrap().saga;
-    let trouble = loop {
-        match sagas.health().troubles().pop() {
-            Some(trouble) => break trouble,
-            None => tokio::task::yield_now().await,
-        }
-    };
+    let trouble = async || sagas.health().troubles().pop().ok_or("there is none");
+    let trouble = until("the trouble of a call that does not stop", trouble).await;
     assert!(trouble.place.contains("try 1 of step \"book\""), "{trouble:?}");
     assert!(trouble.says.contains("does not stop"), "{trouble:?}");
     assert_eq!(desk.counts(), [1, 0, 0, 0], "nothing of the step begins beside it");
@@ -156,9 +153,7 @@ async fn work_elsewhere_hears_that_it_should_stop() {
     let saga = sagas.start(Elsewhere).await.unwrap().saga;
     assert_eq!(ended(&sagas, saga).await, SagaState::Compensated);
     let [begun, _, undone, _] = desk.counts();
-    while desk.ended.load(Ordering::SeqCst) < begun {
-        tokio::task::yield_now().await;
-    }
+    until_so("the end of every call", || desk.ended.load(Ordering::SeqCst) >= begun).await;
     assert_eq!((begun, undone), (2, 1));
     sagas.shutdown().await.unwrap();
 }

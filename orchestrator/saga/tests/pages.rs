@@ -14,6 +14,7 @@ use saga::prelude::*;
 use saga::{LocalControl, SystemClock};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use test_servers::waiting::within;
 
 const GO: Gate<bool> = Gate::named("go");
 
@@ -62,7 +63,7 @@ impl Desk {
     async fn begin(&self, kind: &str, key: &str) -> SagaId {
         let saga = self.sagas.start_raw(kind, None, Some(key), Payload::null(), None).await.unwrap().saga;
         if kind == "broken" {
-            self.sagas.wait(saga).await.unwrap();
+            within("the end of a saga", self.sagas.wait(saga)).await.unwrap();
         }
         saga
     }
@@ -74,7 +75,7 @@ impl Desk {
     }
     async fn end(&mut self, saga: SagaId) {
         self.order(What::Cancel { saga: saga.to_string(), abandon: true }).await;
-        self.sagas.wait(saga).await.unwrap();
+        within("the end of a saga", self.sagas.wait(saga)).await.unwrap();
     }
     async fn page(&self, selector: &Selector) -> Result<Page<SagaRow>, ControlError> {
         let view = self.control.look(&Actor::operator("dana"), Look::Sagas(selector.clone())).await?;

@@ -20,7 +20,7 @@ use saga::prelude::*;
 use saga::{LocalControl, Orchestrator, Sagas, SystemClock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use test_servers::waiting::until;
 
 enum Ledger {}
 impl Owner for Ledger {
@@ -106,18 +106,12 @@ async fn what_a_fold_or_a_reactor_breaks_on_is_parked_and_everything_else_goes_o
     }
     // Six notes, and the reactions to those of them on which nothing breaks.
     let wanted = u64::from(ALL) + 4;
-    let settled = async {
-        loop {
-            let row = module_row(&sagas).await;
-            if row.head.0 == wanted && row.parked == 4 && row.projections.iter().all(|one| one.lag == 0) {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
+    let settled = async || {
+        let row = module_row(&sagas).await;
+        let is = row.head.0 == wanted && row.parked == 4 && row.projections.iter().all(|one| one.lag == 0);
+        if is { Ok(()) } else { Err(format!("{row:?} {:?}", sagas.health().troubles())) }
     };
-    if tokio::time::timeout(Duration::from_secs(30), settled).await.is_err() {
-        panic!("{:?} {:?}", module_row(&sagas).await, sagas.health().troubles());
-    }
+    until("the reader to have seen all", settled).await;
     assert_eq!(sagas.health().troubles(), [], "what is parked is not broken");
     let control = LocalControl::new(sagas.clone(), "memory", "in process");
     let View::Status(status) = control.look(&Actor::operator("dana"), Look::Status).await.unwrap() else {
@@ -182,13 +176,10 @@ async fn a_read_model_that_is_far_behind_is_told_until_it_is_not() {
     assert_eq!((behind.count, behind.urgent), (1_000, false));
     assert_eq!(behind.says, "events are not folded by ledger.kept@1 of ledger, which shows what was");
     refuses.store(false, Ordering::SeqCst);
-    let caught_up = async {
-        while !attention(&sagas).await.is_empty() {
-            tokio::task::yield_now().await;
-        }
+    let caught_up = async || match attention(&sagas).await {
+        rows if rows.is_empty() => Ok(()),
+        rows => Err(format!("{rows:?} {:?}", sagas.health().troubles())),
     };
-    if tokio::time::timeout(Duration::from_secs(60), caught_up).await.is_err() {
-        panic!("{:?} {:?}", attention(&sagas).await, sagas.health().troubles());
-    }
+    until("the read model to catch up", caught_up).await;
     sagas.shutdown().await.unwrap();
 }

@@ -14,6 +14,7 @@ use saga::prelude::*;
 use saga::{Error, JOURNAL, LocalBus, SystemClock, keyed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use test_servers::waiting::{until_so, within};
 
 const GROUPS: u16 = 4;
 
@@ -122,11 +123,7 @@ impl World {
         let two = Arc::new(Hurried { ahead: i64::try_from(ahead.as_micros()).unwrap() });
         let one = process(road.clone(), clock).start().await.unwrap();
         let two = process(bus, two).start().await.unwrap();
-        let until = SystemClock.passed() + Duration::from_secs(60);
-        while one.groups().len() != 2 || two.groups().len() != 2 {
-            assert!(SystemClock.passed() < until, "they share: {:?} {:?}", one.groups(), two.groups());
-            SystemClock.pause(Duration::from_millis(1)).await;
-        }
+        until_so("each to have two groups", || one.groups().len() == 2 && two.groups().len() == 2).await;
         let hers = two.groups();
         let mut keys = (0..).map(|number: u32| number.to_string());
         let key = keys.find(|key| hers.contains(&group_of(keyed("row", key), GROUPS))).unwrap();
@@ -156,7 +153,7 @@ async fn an_order_whose_answer_was_lost_is_asked_again_and_done_once() {
     let world = World::new(Way::LosesAnAnswer, Duration::ZERO).await;
     let begun = world.start().await.unwrap();
     assert!(begun.repeated, "the second answer is heard, and says that the first one was it");
-    world.two.wait(world.saga()).await.unwrap();
+    within("the end of a saga", world.two.wait(world.saga())).await.unwrap();
     assert!(*world.road.way.lock().unwrap() == Way::Open, "an answer was lost");
     assert!(world.facts().await > 1);
     world.end().await;
@@ -189,7 +186,7 @@ async fn where_nobody_could_be_asked_nothing_was_done() {
 async fn an_owner_whose_clock_is_ahead_says_what_it_shows_and_is_asked_by_it() {
     let world = World::new(Way::Open, Duration::from_secs(3_600)).await;
     world.start().await.unwrap();
-    world.two.wait(world.saga()).await.unwrap();
+    within("the end of a saga", world.two.wait(world.saga())).await.unwrap();
     world.end().await;
 }
 

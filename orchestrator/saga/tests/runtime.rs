@@ -14,6 +14,7 @@ use saga::prelude::*;
 use saga::{Error, LocalControl, SystemClock};
 use std::sync::Arc;
 use std::time::Duration;
+use test_servers::waiting::within;
 
 const YES: Gate<bool> = Gate::named("yes");
 
@@ -127,13 +128,13 @@ async fn open_sagas_go_on_after_a_restart() {
     let told: Vec<_> = status.attention.iter().map(|one| (one.count, one.says.as_str(), one.urgent)).collect();
     assert_eq!((told, status.ready), (vec![(2, "sagas wait at gates for decisions", false)], true));
     sagas.shutdown().await.unwrap();
-    assert!(matches!(sagas.wait(waiting).await, Err(Error::Stopped)));
+    assert!(matches!(within("the end of a saga", sagas.wait(waiting)).await, Err(Error::Stopped)));
     let sagas = on(&stores).await;
     for (number, saga) in [(1, waiting), (2, at_once)] {
         assert_eq!(rest(&sagas, &saga.to_string()).await, SagaState::Waiting);
         control(&sagas).act(&dana(), order(number, signal(&saga.to_string()))).await.unwrap();
         // Waiting right after the start, while the history may still be read, waits for the end all the same.
-        sagas.wait(saga).await.unwrap();
+        within("the end of a saga", sagas.wait(saga)).await.unwrap();
         assert_eq!(sagas.state(saga).await.unwrap(), Some(SagaState::Completed));
     }
     sagas.shutdown().await.unwrap();
@@ -180,7 +181,7 @@ async fn control_finds_lists_explains_and_orders_once() {
     };
     assert_eq!(why.causes[0].code, "WAITING_SIGNAL");
     let first = control.act(&dana(), order(1, signal("gated/k"))).await.unwrap();
-    sagas.wait(id).await.unwrap();
+    within("the end of a saga", sagas.wait(id)).await.unwrap();
     let again = control.act(&dana(), order(1, signal("gated/k"))).await.unwrap();
     assert_eq!((first.repeated, again.repeated), (false, true));
     let all = Look::Sagas(Selector { states: vec![SagaState::Waiting], ..Selector::default() });
@@ -261,7 +262,7 @@ async fn a_start_an_answer_and_a_result_have_their_types() {
     assert_eq!(rest(&sagas, "gated/typed").await, SagaState::Waiting);
     let waits = sagas.saga(begun.saga).await.unwrap().unwrap().waiting().remove(0);
     sagas.signal(begun.saga, &YES, waits.opening.as_deref(), &true, dana()).await.unwrap();
-    sagas.wait(begun.saga).await.unwrap();
+    within("the end of a saga", sagas.wait(begun.saga)).await.unwrap();
     assert_eq!(sagas.report(begun.saga).await.unwrap().state(), SagaState::Completed);
     assert_eq!(sagas.output::<u32>(begun.saga, "post").await.unwrap(), Some(7));
     assert!(sagas.output::<Slot>(begun.saga, "slot").await.unwrap().is_some());

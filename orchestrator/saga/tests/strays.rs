@@ -13,6 +13,7 @@ use saga::prelude::*;
 use saga::{LocalBus, LocalControl, SystemClock};
 use std::sync::Arc;
 use std::time::Duration;
+use test_servers::waiting::{until_so, within};
 
 const STUDIO: &str = "studio";
 /// As many as make it unlikely that a reply to any other group is right by chance.
@@ -49,7 +50,7 @@ impl World {
     /// The command that the studio receives.
     async fn asked(&self) -> CommandMessage {
         let inbox = Inbox::Commands(STUDIO.to_owned());
-        let delivery = self.bus.receive(&inbox, 1).await.unwrap().remove(0);
+        let delivery = within("the command", self.bus.receive(&inbox, 1)).await.unwrap().remove(0);
         self.bus.settle(&inbox, vec![(delivery.tag, Settle::Done)]).await.unwrap();
         let Message::Command(command) = delivery.message else { panic!("a command") };
         command
@@ -89,9 +90,7 @@ async fn a_reply_to_the_wrong_group_is_handed_on_to_its_own() {
     let incidents = world.sagas.health().incidents();
     assert_eq!(incidents.get("answers that came to the wrong group"), Some(&1), "{incidents:?}");
     // It was acknowledged where it came: nothing waits there any more.
-    while world.bus.waiting(&Inbox::Replies(wrong)) > 0 {
-        tokio::task::yield_now().await;
-    }
+    until_so("its acknowledgement", || world.bus.waiting(&Inbox::Replies(wrong)) == 0).await;
     world.sagas.shutdown().await.unwrap();
 }
 

@@ -20,6 +20,7 @@ use saga::{JOURNAL, LocalBus, LocalControl, OWNER_WITHIN, SystemClock};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+use test_servers::waiting::{until, until_so, within};
 use tokio::sync::watch;
 
 const LEASE: Duration = Duration::from_millis(400);
@@ -78,15 +79,6 @@ impl World {
         assert!(verdicts.findings.is_empty(), "{:?}", verdicts.findings);
     }
 }
-/// Looks until it holds; a test that would wait for ever fails instead.
-async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let clock = SystemClock;
-    let until = clock.now().plus(Duration::from_secs(30));
-    while !holds() {
-        assert!(clock.now() < until, "{what} within half a minute");
-        clock.pause(Duration::from_millis(5)).await;
-    }
-}
 async fn start(sagas: &Sagas, numbers: std::ops::Range<u32>) -> Vec<(u32, SagaId)> {
     let mut begun = Vec::new();
     for number in numbers {
@@ -96,7 +88,7 @@ async fn start(sagas: &Sagas, numbers: std::ops::Range<u32>) -> Vec<(u32, SagaId
 }
 async fn all_end(sagas: &Sagas, begun: &[(u32, SagaId)]) {
     for (number, saga) in begun {
-        sagas.wait(*saga).await.unwrap();
+        within("the end of a saga", sagas.wait(*saga)).await.unwrap();
         let wanted = if number % 2 == 1 { SagaState::Compensated } else { SagaState::Completed };
         assert_eq!(sagas.state(*saga).await.unwrap(), Some(wanted), "{number}");
     }
@@ -106,7 +98,7 @@ async fn all_end(sagas: &Sagas, begun: &[(u32, SagaId)]) {
 async fn two_coordinators_share_the_groups_and_serve_each_others_callers() {
     let world = World::new().await;
     let (one, two) = (world.process().await, world.process().await);
-    eventually("both have half of the groups", || one.groups().len() == 8 && two.groups().len() == 8).await;
+    until_so("both have half of the groups", || one.groups().len() == 8 && two.groups().len() == 8).await;
     // Whoever is asked, the owner acts: half of these are the other's.
     let begun = start(&one, 0..40).await;
     all_end(&two, &begun).await;
@@ -116,7 +108,7 @@ async fn two_coordinators_share_the_groups_and_serve_each_others_callers() {
     all_end(&one, &[(2, same.saga)]).await;
     world.finds_nothing(&one).await;
     one.shutdown().await.unwrap();
-    eventually("what was given back is taken", || two.groups().len() == usize::from(GROUPS)).await;
+    until_so("what was given back is taken", || two.groups().len() == usize::from(GROUPS)).await;
     two.shutdown().await.unwrap();
 }
 
@@ -127,7 +119,7 @@ fn a_dead_coordinator_is_replaced_within_its_lease() {
     let world = survivor.block_on(World::new());
     let dying = victim.block_on(world.process());
     let begun = victim.block_on(async {
-        eventually("it has everything", || dying.groups().len() == usize::from(GROUPS)).await;
+        until_so("it has everything", || dying.groups().len() == usize::from(GROUPS)).await;
         start(&dying, 0..40).await
     });
     // Killed in the middle of whatever it does: nothing is given back, nothing is finished.
@@ -136,7 +128,7 @@ fn a_dead_coordinator_is_replaced_within_its_lease() {
         let clock = SystemClock;
         let killed = clock.now();
         let heir = world.process().await;
-        eventually("the heir has everything", || heir.groups().len() == usize::from(GROUPS)).await;
+        until_so("the heir has everything", || heir.groups().len() == usize::from(GROUPS)).await;
         let took = clock.now().since(killed);
         assert!(took < LEASE + Duration::from_secs(2), "F4: {took:?}");
         all_end(&heir, &begun).await;
@@ -183,7 +175,7 @@ async fn a_paused_and_woken_coordinator_is_fenced_and_steps_down() {
     let (gate, open) = watch::channel(Gates { commits: true, leases: true });
     let held = between(Arc::clone(&world.stores), move |store| Held { store, gate: open.clone() });
     let paused = world.process_on(held).await;
-    eventually("it has everything", || paused.groups().len() == usize::from(GROUPS)).await;
+    until_so("it has everything", || paused.groups().len() == usize::from(GROUPS)).await;
     gate.send_replace(Gates { commits: false, leases: false });
     // These commits are under way when it stops: their starts are not durable, and nobody was told that they are.
     #[expect(clippy::disallowed_methods, reason = "the handle is kept, and awaited below")]
@@ -192,19 +184,19 @@ async fn a_paused_and_woken_coordinator_is_fenced_and_steps_down() {
         async move { paused.start_raw("row", None, Some("late"), Payload::of(&Row { number: 2 }).unwrap(), None).await }
     });
     let heir = world.process().await;
-    eventually("the heir has everything", || heir.groups().len() == usize::from(GROUPS)).await;
+    until_so("the heir has everything", || heir.groups().len() == usize::from(GROUPS)).await;
     let begun = start(&heir, 0..20).await;
     // It wakes at its commit: the clock says nothing to it, the fence does.
     gate.send_replace(Gates { commits: true, leases: false });
-    eventually("it is fenced", || paused.health().incidents().get("fenced") == Some(&1)).await;
+    until_so("it is fenced", || paused.health().incidents().get("fenced") == Some(&1)).await;
     gate.send_replace(Gates { commits: true, leases: true });
     // The late commit is refused; its caller is then served by the new owner, or by this one when it has a share again.
     let late = under_way.await.unwrap().unwrap().saga;
     all_end(&heir, &begun).await;
     all_end(&heir, &[(2, late)]).await;
-    eventually("they share again", || paused.groups().len() == 8 && heir.groups().len() == 8).await;
+    until_so("they share again", || paused.groups().len() == 8 && heir.groups().len() == 8).await;
     // What went wrong with what only a leader does is the next leader's to say.
-    eventually("and nothing is wrong with it any more", || paused.health().troubles().is_empty()).await;
+    until_so("and nothing is wrong with it any more", || paused.health().troubles().is_empty()).await;
     world.finds_nothing(&heir).await;
     heir.shutdown().await.unwrap();
     paused.shutdown().await.unwrap();
@@ -235,21 +227,21 @@ async fn a_list_shows_what_is_known_of_groups_that_do_not_answer() {
     // Where they wait, they stay: whoever has them next has nothing to do for them.
     let at_the_gate = |page: &Page<SagaRow>| page.items.iter().all(|row| row.state == SagaState::Waiting);
     let control = LocalControl::new(first.clone(), "", "");
-    let clock = SystemClock;
-    let until = clock.now().plus(Duration::from_secs(30));
-    while !at_the_gate(&listed(&control).await.unwrap()) {
-        assert!(clock.now() < until, "they do not come to the gate");
-    }
+    let rows = async || {
+        let page = listed(&control).await.unwrap();
+        if at_the_gate(&page) { Ok(()) } else { Err(format!("{:?}", page.items)) }
+    };
+    until("all to come to the gate", rows).await;
     first.shutdown().await.unwrap();
     // Somebody holds two groups and does not answer: it is paused, or was killed a moment ago.
     let store = world.stores.open(JOURNAL).await.unwrap();
     let claim = Claim { want: vec![group_scope(3), group_scope(7)], leave: Vec::new() };
     store.lease(Uuid::from_u128(1), &claim, Duration::from_secs(600)).await.unwrap();
     let second = world.process().await;
-    eventually("it has the others", || second.groups().len() == usize::from(GROUPS) - 2).await;
+    until_so("it has the others", || second.groups().len() == usize::from(GROUPS) - 2).await;
     let control = LocalControl::new(second.clone(), "", "");
-    let until = clock.now().plus(Duration::from_secs(30));
-    loop {
+    let clock = SystemClock;
+    let shows_all = async || {
         let asked = clock.now();
         let page = listed(&control).await.unwrap();
         assert!(clock.now().since(asked) < OWNER_WITHIN / 2, "it waits for the owners");
@@ -257,12 +249,13 @@ async fn a_list_shows_what_is_known_of_groups_that_do_not_answer() {
         assert_eq!((page.truncated, page.total), (true, None));
         // The board hears of the last ones a moment later.
         let shown: BTreeSet<SagaId> = page.items.iter().map(|row| row.id).collect();
-        if shown == begun {
-            assert!(at_the_gate(&page), "{:?}", page.items);
-            break;
+        if shown != begun {
+            return Err(format!("{} of {}", shown.len(), begun.len()));
         }
-        assert!(clock.now() < until, "{} of {}", shown.len(), begun.len());
-    }
+        assert!(at_the_gate(&page), "{:?}", page.items);
+        Ok(())
+    };
+    until("a list of all", shows_all).await;
     second.shutdown().await.unwrap();
 }
 async fn listed(control: &LocalControl) -> Option<Page<SagaRow>> {

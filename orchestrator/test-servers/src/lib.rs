@@ -1,4 +1,4 @@
-//! Real servers for tests: started by the test itself, in a folder of their own, and gone with it.
+//! Real servers for tests: started by the test itself, in a folder of their own, and gone with it; and a bound on waiting.
 //!
 //! Not for production: whatever goes wrong here ends in a panic that says what to do.
 #![expect(
@@ -11,3 +11,4 @@ pub mod certificates;
 pub mod nats;
 pub mod postgres;
 pub mod proxy;
+pub mod waiting;

@@ -12,6 +12,7 @@ use saga_postgres::testing::announces;
 use saga_postgres::{PostgresStore, PostgresStores};
 use std::sync::Arc;
 use std::time::Duration;
+use test_servers::waiting::{until_so, within};
 use uuid::Uuid;
 
 const WRITERS: u128 = 3;
@@ -230,7 +231,7 @@ async fn growth_is_announced_to_the_other_processes() {
     ear.listen("es_aicmo_m").await.unwrap();
     assert!(matches!(opened[0].commit(append("a", 0, [1, 2])).await, Commit::Ok(_)));
     // Before it, perhaps, the two processes greet each other.
-    within(async { while ear.recv().await.unwrap().payload() != "2" {} }).await;
+    within("the announcement", async { while ear.recv().await.unwrap().payload() != "2" {} }).await;
     // What another module shouts on the channel is a hint, and never believed.
     sqlx::query("SELECT pg_notify('es_aicmo_m', '900')").execute(&mut database.admin().await).await.unwrap();
     ear.recv().await.unwrap();
@@ -251,24 +252,16 @@ async fn who_has_a_module_alone_announces_nothing() {
             assert!(matches!(store.commit(append(&format!("s{commits}"), 0, [commits])).await, Commit::Ok(_)));
         }
     };
-    within(quiet(&alone[0])).await;
+    within("silence", quiet(&alone[0])).await;
     // Whoever comes is known at once, before anything is written; when he has gone, the next commits find out.
     let (second, company) = processes(&database, 1).await;
-    within(async {
-        while !announces(&alone[0]) {
-            tokio::task::yield_now().await
-        }
-    })
-    .await;
+    until_so("the other process to be known", || announces(&alone[0])).await;
     for stores in second {
         stores.close().await;
     }
     drop(company);
-    within(quiet(&alone[0])).await;
+    within("silence", quiet(&alone[0])).await;
     for stores in first {
         stores.close().await;
     }
-}
-async fn within(work: impl Future<Output = ()>) {
-    tokio::time::timeout(Duration::from_secs(30), work).await.expect("it should not take half a minute");
 }

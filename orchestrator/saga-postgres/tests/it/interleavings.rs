@@ -7,6 +7,7 @@ use saga_core::id::{EventId, Position, Version};
 use saga_core::time::Timestamp;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 use std::collections::BTreeSet;
+use test_servers::waiting::until;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -35,10 +36,12 @@ impl Session {
             (self, answer)
         });
         let look = format!("SELECT 1::bigint FROM pg_stat_activity WHERE pid = {pid} AND wait_event_type = 'Lock'");
-        while watcher.run(&look).await.is_empty() {
+        let waits = async || {
+            let rows = watcher.run(&look).await;
             assert!(!running.is_finished(), "the statement must wait");
-            tokio::task::yield_now().await;
-        }
+            if rows.is_empty() { Err("no session waits for a lock") } else { Ok(()) }
+        };
+        until(&look, waits).await;
         running
     }
 }

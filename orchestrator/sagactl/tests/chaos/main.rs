@@ -39,6 +39,7 @@ async fn start(world: &World, round: usize) {
     for index in 0..SAGAS {
         let key = format!("round-{round:03}-{index}");
         let input = Payload::parse(if index == 1 { CONTRADICTION } else { GOOD }).unwrap();
+        let until = world.patience(END_WITHIN);
         loop {
             let start = What::Start {
                 kind: "client-to-delivery".to_owned(),
@@ -48,7 +49,9 @@ async fn start(world: &World, round: usize) {
             };
             match world.any_coordinator().await.act(&by, order(&format!("start {key}"), start)).await {
                 Ok(_) => break,
-                Err(why) => assert!(why.retryable, "{key} cannot be started: {why:?}"),
+                Err(why) => {
+                    assert!(why.retryable && !until.is_over(), "{key} cannot be started: {why:?}\n{}", world.logs())
+                }
             }
             breathe().await;
         }

@@ -37,7 +37,13 @@ async fn sagas_that_began_in_files_end_in_the_database() {
     let rows = loop {
         let client = world.any_coordinator().await;
         let all = Selector { all: true, ..Selector::default() };
-        let Ok(View::SagaList(page)) = client.look(&by, Look::Sagas(all)).await else { continue };
+        let page = match client.look(&by, Look::Sagas(all)).await {
+            Ok(View::SagaList(page)) => page,
+            other => {
+                assert!(!until.is_over(), "{other:?}\n{}", world.logs());
+                continue;
+            }
+        };
         for row in page.items.iter().filter(|row| row.state == SagaState::Waiting) {
             let data = Payload::parse(r#"{"approved":true,"by":"test"}"#).unwrap();
             let signal =

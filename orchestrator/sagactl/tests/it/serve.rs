@@ -20,7 +20,7 @@ pub(crate) fn start(folder: &Path, words: &[&str]) -> Child {
     command.spawn().unwrap()
 }
 /// Looks again until it is so; another process is waited for.
-pub(crate) fn until(folder: &Path, what: &str, holds: impl Fn() -> bool) {
+pub(crate) fn until(folder: &Path, what: &str, mut holds: impl FnMut() -> bool) {
     for _ in 0..6_000 {
         if holds() {
             return;

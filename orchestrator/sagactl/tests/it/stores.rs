@@ -1,5 +1,6 @@
 //! Stores that cannot be used, through the real binary: each has its code, names its place and the next step, loses nothing.
 
+use crate::serve::until;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -34,6 +35,9 @@ fn the_demo_ends_well_and_its_data_can_be_looked_at() {
         let (exit, stdout, stderr) = sagactl(folder.path(), &words);
         assert!(exit == 0 && !stdout.is_empty(), "{command}: {stderr}");
     }
+    // At rest it is read to the end: no saga is left under way.
+    let (exit, said, errors) = sagactl(folder.path(), &["events", "verify", "--at-rest"]);
+    assert!(exit == 0 && said.contains("S1"), "{said}{errors}");
     let (_, list, _) = sagactl(folder.path(), &["saga", "list", "--all"]);
     assert_eq!(list.lines().count(), 11, "a head and ten sagas: {list}");
     // A damaged store is named, wherever the damage is, and left as it is.
@@ -100,11 +104,13 @@ fn a_folder_that_somebody_owns_is_not_taken() {
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    while !folder.path().join("owner.json").exists() {
+    until(folder.path(), "dev to say where it is", || {
         assert!(owner.try_wait().unwrap().is_none(), "dev ended early");
-        std::thread::yield_now();
-    }
+        folder.path().join("owner.json").exists()
+    });
     refused(folder.path(), &["demo", "--fast"], "SG0001", 5, "in use");
+    let (exit, said, errors) = sagactl(folder.path(), &["events", "verify", "--at-rest"]);
+    assert!(exit == 2 && said.is_empty() && errors.contains("they are not at rest"), "{exit} {said}{errors}");
     let (exit, _, stderr) = sagactl(folder.path(), &["saga", "list"]);
     assert_eq!(exit, 0, "others talk to the owner: {stderr}");
     owner.kill().unwrap();

@@ -14,12 +14,15 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+use test_servers::waiting::within_at_most;
 use uuid::Uuid;
 
 const SAGAS: usize = 50;
 const KILLS: u64 = 30;
 const SIGKILL: i32 = 9;
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// As long as one life may take, in a debug build on a busy machine.
+const LIFE_MAX: Duration = Duration::from_secs(900);
 
 const GOOD: &str = include_str!("../../../../tests/data/briefs/02-radhaus-tannert.json");
 const CONTRADICTION: &str = include_str!("../../../../tests/data/briefs/07-torrealta-contradiction.json");
@@ -109,8 +112,9 @@ async fn fifty_sagas_survive_thirty_kills_and_keep_every_promise() {
         let at = 3 + (life * 41) % 93;
         let when = if life % 2 == 0 { "before" } else { "after" };
         let mut child = dev(data, Some(format!("{at}:{when}")));
-        if let Some(client) = client(data, &mut child).await {
-            let done = work(&client, &mut child).await;
+        let begins = within_at_most(LIFE_MAX, format!("life {life} to begin"), client(data, &mut child)).await;
+        if let Some(client) = begins {
+            let done = within_at_most(LIFE_MAX, format!("the end of life {life}"), work(&client, &mut child)).await;
             assert!(
                 done.is_none(),
                 "life {life} had nothing left to commit before its crash point {at}: more sagas are needed"
@@ -120,8 +124,8 @@ async fn fifty_sagas_survive_thirty_kills_and_keep_every_promise() {
     }
     assert_eq!(killed, KILLS, "every life ended at its crash point");
     let mut child = dev(data, None);
-    let client = client(data, &mut child).await.unwrap();
-    let rows = work(&client, &mut child).await.unwrap();
+    let client = within_at_most(LIFE_MAX, "the last life to begin", client(data, &mut child)).await.unwrap();
+    let rows = within_at_most(LIFE_MAX, "the end of every saga", work(&client, &mut child)).await.unwrap();
     let of = |state: SagaState| rows.iter().filter(|row| row.state == state).count();
     assert_eq!((of(SagaState::Completed), of(SagaState::Compensated)), (SAGAS - SAGAS / 10, SAGAS / 10));
     let stop = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
