@@ -158,10 +158,13 @@ fn strangers(guide: &str, program: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_guide_shows_the_example() {
-    let (guide, program) = (text_of("docs/first-module.md"), text_of("orchestrator/saga/examples/first_module.rs"));
-    assert_eq!(strangers(&guide, &program), Vec::<String>::new());
-    assert!(parts(&guide).blocks.len() > 5);
+fn each_guide_shows_its_example() {
+    for name in ["first-module", "second-version"] {
+        let guide = text_of(&format!("docs/{name}.md"));
+        let program = text_of(&format!("orchestrator/saga/examples/{}.rs", name.replace('-', "_")));
+        assert_eq!(strangers(&guide, &program), Vec::<String>::new());
+        assert!(parts(&guide).blocks.len() >= 5, "{name}");
+    }
     assert_eq!(strangers("```rust\na\n    b\n```\n", "  a\nb\n"), Vec::<String>::new());
     assert_eq!(strangers("```rust\na\nb\n```\n", "a\nc\nb\n"), ["a\nb\n"]);
 }
