@@ -122,3 +122,20 @@ fn untidy_manifests_are_seen() {
         assert_eq!(manifest_faults(&File::new("a/Cargo.toml", text), &shared).len(), faults, "{text}");
     }
 }
+
+/// Where a program says the default prefix itself, tests left out.
+fn says_prefix(file: &File) -> bool {
+    let program = file.text.split("#[cfg(test)]").next().unwrap_or(&file.text);
+    !file.path.contains("/tests")
+        && program.lines().any(|line| !line.trim().starts_with("//") && line.contains("\"aicmo\""))
+}
+
+/// Whoever gives another prefix changes it everywhere.
+#[test]
+fn the_default_prefix_stands_in_one_place() {
+    let says = tree::everything(".rs").into_iter().filter(says_prefix).map(|file| file.path);
+    assert_eq!(says.collect::<Vec<_>>(), ["orchestrator/saga-core/src/bus.rs"]);
+    let prefix = "let prefix = \"aicmo\";\n";
+    assert!(says_prefix(&File::new("a/src/a.rs", prefix)));
+    assert!(!says_prefix(&File::new("a/src/a.rs", &format!("#[cfg(test)]\nmod tests {{ {prefix} }}"))));
+}

@@ -43,7 +43,10 @@ pub struct Bounds {
 impl Bounds {
     /// For this process: what is said above, and never more than its share of the descriptors.
     pub fn of_process() -> Self {
-        let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        Self::of_descriptors(rustix::process::getrlimit(rustix::process::Resource::Nofile).current)
+    }
+    /// For a process that may have so many descriptors; nothing means any number.
+    fn of_descriptors(descriptors: Option<u64>) -> Self {
         let share =
             descriptors.map_or(usize::MAX, |most| usize::try_from(most / SHARE_OF_DESCRIPTORS).unwrap_or(usize::MAX));
         let connections = CONNECTIONS_MAX.min(share.saturating_sub(HEALTH_CONNECTIONS_MAX)).max(1);
@@ -122,4 +125,27 @@ async fn connection(
         Err(_) => tracing::debug!("a connection was held open too long"),
     }
     drop(place);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_take_a_quarter_of_the_descriptors_at_most_and_one_at_least() {
+        for (descriptors, connections) in [
+            (None, CONNECTIONS_MAX),
+            (Some(u64::MAX), CONNECTIONS_MAX),
+            (Some(SHARE_OF_DESCRIPTORS * (CONNECTIONS_MAX + HEALTH_CONNECTIONS_MAX) as u64), CONNECTIONS_MAX),
+            (Some(SHARE_OF_DESCRIPTORS * (20 + HEALTH_CONNECTIONS_MAX) as u64), 20),
+            (Some(SHARE_OF_DESCRIPTORS * HEALTH_CONNECTIONS_MAX as u64), 1),
+            (Some(0), 1),
+        ] {
+            let bounds = Bounds::of_descriptors(descriptors);
+            assert_eq!((bounds.connections, bounds.health), (connections, HEALTH_CONNECTIONS_MAX), "{descriptors:?}");
+        }
+        let Bounds { connections, health, .. } = Bounds::of_process();
+        let most = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+        assert!(connections == 1 || (connections + health) as u64 * SHARE_OF_DESCRIPTORS <= most);
+    }
 }

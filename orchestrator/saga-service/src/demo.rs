@@ -184,7 +184,7 @@ impl Demo {
             let exec = self.sagas.saga(saga).await.map_err(|why| crate::service::fault(&why))?;
             let Some(exec) = exec else { continue };
             let show = exec.show(false);
-            self.steps(saga, &key, &show, &mut told);
+            told.extend(news(self.seen.entry(saga).or_default(), &key, &show));
             if show.row.state.is_end() || show.row.state.needs_person() {
                 self.open.remove(&saga);
                 told.push(Told::Ended { show: Box::new(show) });
@@ -198,32 +198,6 @@ impl Demo {
     fn waited(&self, show: &SagaShow) -> bool {
         let since = show.row.waiting.first().map(|waiting| waiting.since);
         since.is_some_and(|since| SystemClock.now().since(since) >= self.pause)
-    }
-    fn steps(&mut self, saga: SagaId, key: &str, show: &SagaShow, told: &mut Vec<Told>) {
-        let seen = self.seen.entry(saga).or_default();
-        let mut undone = Vec::new();
-        for step in &show.steps {
-            let now = (step.state, step.undo, step.attempt.map_or(0, |(attempt, _)| attempt));
-            let before = seen.insert(step.path.clone(), now);
-            let untold = matches!(step.state, StepState::Pending | StepState::NotNeeded | StepState::Running);
-            if before == Some(now) || (untold && step.undo.is_none()) {
-                continue;
-            }
-            let (sign, words) = match step.undo {
-                Some(undo) => {
-                    let command = step.undo_command.clone().unwrap_or_default();
-                    (undo.sign(), format!("{} {command}", undo.word()))
-                }
-                None => {
-                    let result = step.result.as_ref().map(|result| format!("  {result}")).unwrap_or_default();
-                    (step.state.sign(), format!("{}{result}", step.state.word()))
-                }
-            };
-            let one = Told::Step { key: key.to_owned(), step: step.path.clone(), sign, words };
-            if step.undo.is_some() { undone.push(one) } else { told.push(one) }
-        }
-        // What one look sees of the way back went back from the last step.
-        told.extend(undone.into_iter().rev());
     }
     async fn approve(&self, saga: SagaId) -> Result<(), ControlError> {
         let decision = StrategyDecision { approved: true, by: Some("operator".to_owned()), note: None };
@@ -248,5 +222,59 @@ impl Demo {
     /// Checks every promise on the logs of this run.
     pub async fn verdicts(&self) -> Result<Verdicts, ControlError> {
         Ok(self.sagas.audit(true).await)
+    }
+}
+
+/// What the steps of a saga have done since they were seen, in the order in which it is told.
+fn news(seen: &mut BTreeMap<String, Seen>, key: &str, show: &SagaShow) -> Vec<Told> {
+    let (mut told, mut undone) = (Vec::new(), Vec::new());
+    for step in &show.steps {
+        let now = (step.state, step.undo, step.attempt.map_or(0, |(attempt, _)| attempt));
+        let before = seen.insert(step.path.clone(), now);
+        let untold = matches!(step.state, StepState::Pending | StepState::NotNeeded | StepState::Running);
+        if before == Some(now) || (untold && step.undo.is_none()) {
+            continue;
+        }
+        let (sign, words) = match step.undo {
+            Some(undo) => {
+                let command = step.undo_command.clone().unwrap_or_default();
+                (undo.sign(), format!("{} {command}", undo.word()))
+            }
+            None => {
+                let result = step.result.as_ref().map(|result| format!("  {result}")).unwrap_or_default();
+                (step.state.sign(), format!("{}{result}", step.state.word()))
+            }
+        };
+        let one = Told::Step { key: key.to_owned(), step: step.path.clone(), sign, words };
+        if step.undo.is_some() { undone.push(one) } else { told.push(one) }
+    }
+    // What one look sees of the way back went back from the last step.
+    told.extend(undone.into_iter().rev());
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_is_told_from_the_last_step_and_everything_once() {
+        let mut show = saga_core::zoo::shows().remove(0);
+        let step = show.steps.remove(0);
+        let of = |path: &str, state, undo| saga_core::view::StepRow { path: path.into(), state, undo, ..step.clone() };
+        let done = Some(StepState::Done);
+        let mut seen = BTreeMap::new();
+        let mut tell = |steps| {
+            show.steps = steps;
+            let path = |one| match one {
+                Told::Step { step, .. } => step,
+                other => panic!("{other:?}"),
+            };
+            news(&mut seen, "key", &show).into_iter().map(path).collect::<Vec<_>>()
+        };
+        let forward = || ["a", "b", "c"].map(|path| of(path, StepState::Done, None)).to_vec();
+        assert_eq!(tell(forward()), ["a", "b", "c"]);
+        assert_eq!(tell(forward()), Vec::<String>::new());
+        assert_eq!(tell(["a", "b", "c"].map(|path| of(path, StepState::Done, done)).to_vec()), ["c", "b", "a"]);
     }
 }

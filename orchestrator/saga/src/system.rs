@@ -24,8 +24,7 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         #[expect(clippy::disallowed_methods, reason = "this is the clock that others ask")]
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+        since_epoch(SystemTime::now())
     }
     async fn sleep_until(&self, due: Timestamp) {
         loop {
@@ -74,11 +73,38 @@ pub struct FreshIds;
 impl Ids for FreshIds {
     fn next(&self, _: Timestamp) -> Uuid {
         #[expect(clippy::disallowed_methods, reason = "this is the mint that others ask")]
-        if SystemTime::now() < UNIX_EPOCH {
-            // No version 7 says a time before its first; these ids say that one, and chance tells them apart.
-            return Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, 0, 0));
+        fresh(SystemTime::now())
+    }
+}
+/// An id for the time that a clock shows.
+fn fresh(shown: SystemTime) -> Uuid {
+    if shown < UNIX_EPOCH {
+        // No version 7 says a time before its first; these ids say that one, and chance tells them apart.
+        return Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, 0, 0));
+    }
+    #[expect(clippy::disallowed_methods, reason = "this is the mint that others ask")]
+    Uuid::now_v7()
+}
+/// What a clock shows, with 1970 for whatever is before.
+fn since_epoch(shown: SystemTime) -> Timestamp {
+    let since = shown.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_before_1970_shows_1970_and_ids_differ_by_chance() {
+        let before = UNIX_EPOCH - Duration::from_secs(400 * 86_400);
+        assert_eq!(since_epoch(before), Timestamp(0));
+        assert_eq!(since_epoch(UNIX_EPOCH + Duration::from_micros(7)), Timestamp(7));
+        let (one, two) = (fresh(before), fresh(before));
+        assert_ne!(one, two);
+        for id in [one, two] {
+            assert_eq!(id.get_version_num(), 7);
+            assert_eq!(id.get_timestamp().map(|at| at.to_unix()), Some((0, 0)), "{id}");
         }
-        #[expect(clippy::disallowed_methods, reason = "this is the mint that others ask")]
-        Uuid::now_v7()
     }
 }

@@ -111,6 +111,64 @@ fn tell(health: &Health, shown: &BTreeSet<String>, ailing: Vec<Ailment>) -> BTre
 mod tests {
     use super::*;
     use crate::SystemClock;
+    use async_trait::async_trait;
+    use saga_core::time::Timestamp;
+    use tokio::sync::watch;
+
+    /// What it shows, and how much time has passed: moved apart by the test.
+    struct Set(watch::Sender<(i64, Duration)>);
+    impl Set {
+        /// Time passes for so many looks, and meanwhile the clock is set by so many seconds; what is ready runs.
+        async fn moves(&self, by_secs: i64, passes: Duration) {
+            self.0.send_modify(|(shown, passed)| {
+                *shown += by_secs * 1_000_000 + i64::try_from(passes.as_micros()).unwrap();
+                *passed += passes;
+            });
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+    #[async_trait]
+    impl Clock for Set {
+        fn now(&self) -> Timestamp {
+            Timestamp(self.0.borrow().0)
+        }
+        async fn sleep_until(&self, due: Timestamp) {
+            self.0.subscribe().wait_for(|(shown, _)| *shown >= due.0).await.unwrap();
+        }
+        fn passed(&self) -> Duration {
+            self.0.borrow().1
+        }
+        async fn pause(&self, time: Duration) {
+            let until = self.passed() + time;
+            self.0.subscribe().wait_for(|(_, passed)| *passed >= until).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_was_set_is_an_incident_and_a_trouble_for_ten_minutes() {
+        let clock = Arc::new(Set(watch::Sender::new((3_600_000_000, Duration::ZERO))));
+        let shared = Arc::clone(&clock) as Arc<dyn Clock>;
+        let health = Health::new(Arc::clone(&shared));
+        let tasks = Tasks::new(Arc::clone(&shared), health.clone());
+        let caretaker = Caretaker::new([], &shared, &health, &tasks);
+        let running = tokio::spawn(async move { caretaker.show().await });
+        let says = || health.troubles().into_iter().find(|one| one.place == CLOCK).map(|one| one.says);
+        let incidents = || health.incidents().get("clock").copied().unwrap_or(0);
+        clock.moves(0, LOOK_EVERY).await;
+        assert_eq!((says(), incidents()), (None, 0), "time only passes");
+        for (by, count, wanted) in [(-45, 1, "was set back by 45s"), (7_200, 2, "was set forward by 2h")] {
+            clock.moves(by, LOOK_EVERY).await;
+            assert!(says().is_some_and(|says| says.starts_with(wanted)), "{:?}", says());
+            assert_eq!(incidents(), count);
+            clock.moves(0, CLOCK_SHOWN - LOOK_EVERY).await;
+            assert!(says().is_some(), "not yet ten minutes");
+            clock.moves(0, LOOK_EVERY).await;
+            assert_eq!((says(), incidents()), (None, count), "it is well, and was counted once");
+        }
+        running.abort();
+    }
 
     #[test]
     fn what_ails_a_bus_is_a_trouble_until_it_does_not() {

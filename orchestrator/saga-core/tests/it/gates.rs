@@ -12,10 +12,12 @@ use saga_core::id::{Position, RequestId};
 use saga_core::json::Payload;
 use saga_core::laws::saga::Case;
 use saga_core::machine::coordinator::Told;
+use saga_core::ports::Clock;
 use saga_core::stage::ready;
 use saga_core::uuid::Uuid;
 use saga_core::view::SagaState;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// One answer, and under which request it was given.
 fn vote(case: &mut Case, request: u128, who: &str, yes: bool, opening: Option<&str>) -> u64 {
@@ -74,9 +76,12 @@ fn an_answer_for_another_opening_is_refused_with_both_named() {
     let ticket = vote(&mut case, 1, "ann", false, Some(&first));
     assert_eq!(told(&mut case, ticket), Ok(Accepted::Now));
     let second = opening(&case);
+    let decided = case.world.clock.now();
+    case.world.let_pass(Duration::from_secs(90));
     let ticket = vote(&mut case, 2, "bob", true, Some(&first));
     let (code, message) = told(&mut case, ticket).unwrap_err();
     assert_eq!(code, "SG0213", "{message}");
+    assert!(message.contains(&format!(" at {decided}: ")), "when it was decided, and not now: {message}");
     let ticket = vote(&mut case, 3, "bob", true, Some("2-00000000"));
     let (code, message) = told(&mut case, ticket).unwrap_err();
     assert_eq!(code, "SG0214");

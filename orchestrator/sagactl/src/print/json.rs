@@ -87,3 +87,19 @@ fn line(text: &str) -> Result<String, Failure> {
     out.push('\n');
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_is_one_envelope_with_a_value_for_each_key() {
+        let values = [("store.url", "sqlite:data"), ("bus.url", "two\nlines"), ("admin.listen", "")];
+        let text = config(values.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec()).ok().unwrap();
+        assert_eq!(text.lines().count(), 1);
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read["kind"], "Config");
+        let wanted = serde_json::json!({ "store.url": "sqlite:data", "bus.url": "two\nlines", "admin.listen": "" });
+        assert_eq!(read["values"], wanted, "{read}");
+    }
+}

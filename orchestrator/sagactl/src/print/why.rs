@@ -44,3 +44,27 @@ pub fn render(why: &Why, style: &Style) -> String {
     text.push_str(&format!("\nchecked {} causes, {out} ruled out\n", why.checked));
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use saga_core::view::Cause;
+    use saga_core::zoo::{NOW, shows};
+
+    #[test]
+    fn what_holds_a_saga_as_a_whole_stands_at_no_step() {
+        let mut saga = shows().into_iter().find(|show| !show.row.waiting.is_empty()).unwrap().row;
+        saga.attempt = None;
+        saga.waiting[0].since = NOW;
+        saga.waiting[0].undo = false;
+        let (code, says, remedy) = ("PAUSED".to_owned(), "dana paused it".to_owned(), "sagactl saga resume".to_owned());
+        let cause = Cause { code, likelihood: Likelihood::Certain, says, evidence: Vec::new(), remedy };
+        let mut why = Why { saga, causes: vec![cause], checked: 14 };
+        let first = |why: &Why| render(why, &Style::pipe(NOW)).lines().next().unwrap().to_owned();
+        for (step, ends) in [("approval", " at approval"), ("", "")] {
+            why.saga.waiting[0].step = step.to_owned();
+            let style = Style::pipe(NOW);
+            assert!(first(&why).ends_with(&format!(" waits since {}{ends}", style.age(NOW))), "{:?}", first(&why));
+        }
+    }
+}

@@ -107,6 +107,7 @@ fn every_order_says_what_it_means() {
         assert_eq!(by.id, "ann");
         assert!(format!("{order:?}").contains(part), "{order:?}");
         assert!(stderr.contains(&order.request.to_string()), "{stderr}");
+        assert_eq!(stderr.contains("stays as it is: load-brief"), words.contains(&"--abandon"), "{words:?}: {stderr}");
     }
 }
 

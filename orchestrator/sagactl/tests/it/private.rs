@@ -193,18 +193,23 @@ fn no_secret_of_a_command_line_is_repeated_by_any_command() {
 
 #[test]
 fn a_log_that_nobody_reads_ends_nothing() {
-    for verbose in ["-v", "-vvv"] {
+    for words in [["dev", "-v"], ["dev", "-vvv"], ["serve", "-vvv"]] {
         let folder = tempfile::tempdir().unwrap();
+        let config = "[admin]\nlisten = '127.0.0.1:0'\n[store]\nurl = 'sqlite:.sagactl'\n";
+        fs::write(folder.path().join("sagactl.toml"), config).unwrap();
         let (nobody, dead) = std::io::pipe().unwrap();
         drop(nobody);
         let mut command = Command::new(env!("CARGO_BIN_EXE_sagactl"));
-        command.args(["dev", verbose, "--listen", "127.0.0.1:0"]).current_dir(folder.path());
+        command.args(words).current_dir(folder.path());
+        if words[0] == "dev" {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         command.stdin(Stdio::null()).stdout(dead.try_clone().unwrap()).stderr(dead);
-        let mut dev = command.spawn().unwrap();
-        until(folder.path(), "dev has begun", || folder.path().join(".sagactl/owner.json").is_file());
+        let mut owner = command.spawn().unwrap();
+        until(folder.path(), &format!("{words:?} has begun"), || folder.path().join(".sagactl/owner.json").is_file());
         let (exit, said, errors) = sagactl(folder.path(), &["definition", "list", "-o", "id"]);
         assert!(exit == 0 && said.contains("client-to-delivery@"), "{said}{errors}");
-        ends_well(&mut dev);
+        ends_well(&mut owner);
     }
 }
 
