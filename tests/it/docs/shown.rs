@@ -130,6 +130,7 @@ async fn printed(line: &str) -> String {
         wide: false,
         time: None,
         now,
+        program: "sagactl".to_owned(),
     };
     let sink = Sink::default();
     let mut out = Out::new(Box::new(sink.clone()), Box::new(sink.clone()), (style.clone(), style), &cli.global, false);
