@@ -26,8 +26,15 @@ where
     F: FnOnce(Arc<Zoo>, AdminClient) -> Fut,
     Fut: Future<Output = ()>,
 {
+    served_at("127.0.0.1:0", test).await;
+}
+async fn served_at<F, Fut>(address: &str, test: F)
+where
+    F: FnOnce(Arc<Zoo>, AdminClient) -> Fut,
+    Fut: Future<Output = ()>,
+{
     let zoo = Arc::new(Zoo::with_findings());
-    let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let server = Server::bind(address.parse().unwrap()).await.unwrap();
     let client = AdminClient::new(&server.url(), TEN).unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let run = server.run(zoo.clone(), async move {
@@ -242,6 +249,16 @@ async fn only_loopback_addresses_are_bound_or_asked() {
     assert_eq!(Server::bind("0.0.0.0:0".parse().unwrap()).await.unwrap_err().code, "SG0305");
     assert_eq!(AdminClient::new("http://example.com", SECOND).unwrap_err().code, "SG0301");
     assert_eq!(AdminClient::new("https://127.0.0.1:1", SECOND).unwrap_err().code, "SG0301");
+}
+
+#[tokio::test]
+async fn a_number_with_colons_is_bound_and_asked() {
+    served_at("[::1]:0", |_, client| async move {
+        assert!(client.url().starts_with("http://[::1]:"), "{}", client.url());
+        assert!(client.look(&ann(), Look::Status).await.is_ok());
+        assert!(client.look(&ann(), Look::Sagas(Selector::default())).await.is_ok());
+    })
+    .await;
 }
 
 #[tokio::test]

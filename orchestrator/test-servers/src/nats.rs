@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -225,7 +225,8 @@ pub(crate) fn free_port() -> u16 {
 }
 /// A server introduces itself when it is reached; JetStream is ready when it says so.
 fn is_ready(port: u16) -> bool {
-    let Ok(stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
+    let here = [SocketAddr::from((Ipv4Addr::LOCALHOST, port)), SocketAddr::from((Ipv6Addr::LOCALHOST, port))];
+    let Ok(stream) = TcpStream::connect(&here[..]) else { return false };
     if stream.set_read_timeout(Some(Duration::from_secs(1))).is_err() {
         return false;
     }

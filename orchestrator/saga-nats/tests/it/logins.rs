@@ -39,6 +39,15 @@ async fn works(options: Options) {
     assert_eq!(bus.health().last_error, None);
 }
 
+async fn a_server_is_found_by_a_number_with_colons(version: Version) {
+    let mut server = Server::start(version);
+    // The last word of a configuration counts: it listens there, and nowhere else.
+    server.reconfigure(&format!("listen: \"[::1]:{}\"", server.port()));
+    let url = server.url().replace("127.0.0.1", "[::1]");
+    assert!(url.starts_with("nats://[::1]:"), "{url}");
+    works(options(url)).await;
+}
+
 /// What is said about a connection that cannot be; long before the patience ends, with which a server that is down is
 /// waited for.
 async fn refused(options: Options, wanted: &[&str]) {
@@ -214,6 +223,7 @@ async fn who_is_refused_later_keeps_trying_and_says_so(version: Version) {
 }
 
 on_both! {
+    a_server_is_found_by_a_number_with_colons,
     a_certificate_of_a_known_authority_is_accepted_and_no_other,
     a_certificate_that_is_old_or_of_another_is_named,
     a_client_shows_a_certificate_where_it_must,
