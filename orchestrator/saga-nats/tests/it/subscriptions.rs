@@ -144,6 +144,48 @@ async fn a_consumer_ahead_of_its_stream_starves_nobody(version: Version) {
     until_received(&bus, 41).await;
 }
 
+/// The pull of a consumer lives, and its heartbeats come: only a look at the stream tells that it sees nothing of what is there.
+async fn a_consumer_that_sees_nothing_of_what_is_there_is_made_anew(version: Version) {
+    let server = Server::start(version);
+    let (bus, admin) = (connect(&server).await, Admin::connect(&server).await);
+    send(&bus, 1).await;
+    until_received(&bus, 1).await;
+    let mut config = admin.api("CONSUMER.INFO.CMD.cmd-law", Value::Null).await.unwrap()["config"].take();
+    let filter = config["filter_subject"].clone();
+    config["filter_subject"] = "aicmo.cmd.law.Nothing.v1".into();
+    let blind = serde_json::json!({ "stream_name": "CMD", "config": config });
+    let blind = admin.api("CONSUMER.DURABLE.CREATE.CMD.cmd-law", blind).await.unwrap();
+    assert_ne!(blind["config"]["filter_subject"], filter);
+    send(&bus, 2).await;
+    until_received(&bus, 2).await;
+    let now = admin.api("CONSUMER.INFO.CMD.cmd-law", Value::Null).await.unwrap();
+    assert_eq!(now["config"]["filter_subject"], filter);
+}
+
+/// The same of a consumer of events, which nobody keeps.
+async fn a_reader_that_sees_nothing_of_what_is_there_reads_on(version: Version) {
+    let server = Server::start(version);
+    let (bus, store) = (connect(&server).await, store());
+    let admin = Admin::connect(&server).await;
+    grow(&store, 30).await;
+    let (log, _owner) = (public(&store).await, owner(&bus, &store));
+    bus.publish_events("law", &log[..10]).await.unwrap();
+    assert_eq!(read(&bus, 0, 10).await, log[..10]);
+    let names = admin.api("CONSUMER.NAMES.EVT_law", Value::Null).await.unwrap();
+    for name in names["consumers"].as_array().unwrap() {
+        let name = name.as_str().unwrap();
+        let info = admin.api(&format!("CONSUMER.INFO.EVT_law.{name}"), Value::Null).await.unwrap();
+        let mut config = info["config"].clone();
+        (config["name"], config["filter_subject"]) = (name.into(), "aicmo.evt.law.nothing".into());
+        let blind = serde_json::json!({ "stream_name": "EVT_law", "config": config });
+        let subject = format!("CONSUMER.CREATE.EVT_law.{name}.aicmo.evt.law.nothing");
+        let blind = admin.api(&subject, blind).await.unwrap();
+        assert_eq!(blind["config"]["filter_subject"], "aicmo.evt.law.nothing");
+    }
+    bus.publish_events("law", &log[10..]).await.unwrap();
+    assert_eq!(read(&bus, 10, 10).await, log[10..]);
+}
+
 async fn what_is_later_or_unsettled_survives_a_killed_broker(version: Version) {
     let mut server = Server::start(version);
     let bus = connect(&server).await;
@@ -184,6 +226,8 @@ async fn the_same_reply_can_be_sent_again(version: Version) {
 }
 
 on_both! {
+    a_consumer_that_sees_nothing_of_what_is_there_is_made_anew,
+    a_reader_that_sees_nothing_of_what_is_there_reads_on,
     what_is_there_comes_at_once_and_in_order, a_deleted_consumer_is_created_again,
     every_consumer_of_events_may_be_deleted, a_wiped_broker_delivers_again,
     a_stream_that_was_deleted_under_a_receiver_is_created_again, a_consumer_ahead_of_its_stream_starves_nobody,
