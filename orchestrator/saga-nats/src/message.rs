@@ -211,18 +211,18 @@ fn decode_command(
     let step = attributes.need("step")?.to_owned();
     let direction = direction(attributes)?;
     let (reply_to, replies) = reply_place(subjects, module, attributes.need("replyto")?)?;
+    // Without its key and attempt no answer would bind: it is put aside, and nothing is done for nobody.
+    let key = StepKey::from_uuid(attributes.need_uuid("stepkey")?);
     let computed = (StepKey::derive(saga, &step, Direction::Do), StepKey::derive(saga, &step, Direction::Undo));
-    let (mine, other) = of_direction(computed, direction);
-    let key = |read: Option<Uuid>, computed| read.map_or(computed, StepKey::from_uuid);
-    let key_of_other = key(attributes.read("counterkey")?, other);
-    let key = key(attributes.read("stepkey")?, mine);
+    let (_, other) = of_direction(computed, direction);
+    let key_of_other = attributes.read("counterkey")?.map_or(other, StepKey::from_uuid);
     let correlation = attributes.read("correlationid")?.unwrap_or(saga);
     let deed = Deed {
         saga,
         step,
         key,
         direction,
-        attempt: attributes.read("attempt")?.unwrap_or(1),
+        attempt: attributes.need_read("attempt")?,
         actor: actor(attributes)?.unwrap_or_else(|| Actor::saga(saga)),
         correlation,
         causation: attributes.read("causationid")?.unwrap_or(key.uuid()),

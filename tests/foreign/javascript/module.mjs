@@ -5,7 +5,7 @@
 import { connect } from "@nats-io/transport-node";
 import { AckPolicy, JetStreamApiError, RetentionPolicy, StorageType, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import {
-  Broken, CONSUMER, EVENTS, Foreign, MODULE, PREFIX, REPLIED, Weather, asHeaders, cut, decode, encode, keysOf,
+  BINDING, Broken, CONSUMER, EVENTS, Foreign, MODULE, PREFIX, REPLIED, Weather, asHeaders, cut, decode, encode, keysOf,
   messageHeaders, now, readHeaders, readJson, say, uuid5, writeJson,
 } from "./wire.mjs";
 
@@ -192,6 +192,7 @@ class Module {
 
   async reply(headers, answer) {
     if (!headers["ce-replyto"]) throw new Broken("ce-replyto is missing");
+    if (!BINDING.every((name) => headers[name])) throw new Broken("one of the headers that bind a reply is missing");
     const id = uuid5(headers["ce-stepkey"], `reply:${headers["ce-attempt"] ?? 1}:${answer.outcome}`);
     const made = messageHeaders("orchestration.Reply.v1", headers["ce-subject"] ?? "", id, headers, REPLIED);
     await this.js.publish(headers["ce-replyto"], writeJson(answer), { headers: asHeaders(made) });

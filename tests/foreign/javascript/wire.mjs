@@ -130,6 +130,8 @@ export function isOver(headers) {
 
 export const now = () => new Date().toISOString();
 
+/** A reply binds by these, each as the command had it. */
+export const BINDING = ["ce-sagaid", "ce-step", "ce-stepkey", "ce-direction", "ce-attempt"];
 export const REPLIED = [
   "ce-correlationid", "ce-causationid", "ce-sagaid", "ce-step", "ce-stepkey", "ce-direction", "ce-attempt",
 ];

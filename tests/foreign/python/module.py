@@ -14,7 +14,7 @@ import nats.micro
 from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError, NotFoundError
 
-from wire import (CONSUMER, EVENTS, MODULE, PREFIX, REPLIED, Broken, Foreign, Weather, cut, decode, encode,
+from wire import (BINDING, CONSUMER, EVENTS, MODULE, PREFIX, REPLIED, Broken, Foreign, Weather, cut, decode, encode,
                   message_headers, now, read_headers, read_json, say, keys_of, write_json)
 
 # After 20 deliveries, ten minutes, whatever fails will not pass by itself.
@@ -156,6 +156,8 @@ class Module:
             raise Broken(f"{MODULE} does not answer {command}", "NO_ROUTE")
         try:
             deed_key, _ = keys_of(headers)
+            if not headers["ce-sagaid"] or not headers["ce-step"]:
+                raise ValueError("ce-sagaid or ce-step is missing")
             if int(headers["ce-epoch"]) < 0 or int(headers["ce-attempt"]) < 1 or not headers["ce-replyto"]:
                 raise ValueError("ce-epoch, ce-attempt or ce-replyto is wrong")
         except (KeyError, ValueError) as why:
@@ -169,6 +171,8 @@ class Module:
         return self.ledger.serve(headers, body, lambda ledger, cause: self.handlers[command](ledger, cause, request))
 
     async def reply(self, headers, answer):
+        if not all(headers.get(name) for name in BINDING):
+            raise KeyError("one of the headers that bind a reply is missing")
         name = f"reply:{headers.get('ce-attempt', '1')}:{answer['outcome']}"
         ident = str(uuid.uuid5(uuid.UUID(headers["ce-stepkey"]), name))
         out = message_headers("orchestration.Reply.v1", headers.get("ce-subject", ""), ident, headers, REPLIED)

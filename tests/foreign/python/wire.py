@@ -105,6 +105,8 @@ def now():
     return datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+# A reply binds by these, each as the command had it.
+BINDING = ["ce-sagaid", "ce-step", "ce-stepkey", "ce-direction", "ce-attempt"]
 REPLIED = ["ce-correlationid", "ce-causationid", "ce-sagaid", "ce-step", "ce-stepkey", "ce-direction", "ce-attempt"]
 COPIED = ["ce-correlationid", "ce-causationid", "ce-actorkind", "ce-actorid", "ce-sagaid", "ce-step", "ce-stepkey"]
 

@@ -135,6 +135,12 @@ fn what_is_no_command_is_refused_with_a_reason() {
         ("ce-replyto", "aicmo.evt.x", "attribute replyto"),
         ("ce-replyto", "aicmo.reply.g07.courier", "attribute replyto"),
         ("ce-attempt", "-1", "attribute attempt"),
+        ("ce-attempt", "", "attribute attempt is missing"),
+        ("ce-stepkey", "7", "attribute stepkey"),
+        ("ce-stepkey", "", "attribute stepkey is missing"),
+        ("ce-sagaid", "", "attribute sagaid is missing"),
+        ("ce-direction", "", "attribute direction is missing"),
+        ("ce-replyto", "", "attribute replyto is missing"),
         ("ce-step", "", "attribute step is missing"),
         ("ce-specversion", "2.0", "attribute specversion"),
     ] {
@@ -145,6 +151,43 @@ fn what_is_no_command_is_refused_with_a_reason() {
     }
     assert!(decode(&subjects(), &inbox, &good.subject, Some(&good.headers), b"{").is_err());
     assert!(decode(&subjects(), &inbox, &good.subject, None, &good.body).is_err());
+}
+
+#[test]
+fn what_is_no_reply_is_refused_with_a_reason() {
+    let inbox = Inbox::Replies(7);
+    let reply = ReplyMessage {
+        group: 7,
+        saga: Uuid::from_u128(1),
+        step: "s".to_owned(),
+        direction: Direction::Do,
+        attempt: 2,
+        key: StepKey::from_uuid(Uuid::from_u128(3)),
+        module: "studio".to_owned(),
+        says: Says::NothingKnown,
+    };
+    let good = encode(&subjects(), &Message::Reply(reply), Replies::Own, Timestamp(0)).unwrap();
+    for (name, value, why) in [
+        ("ce-type", "orchestration.Reply.v2", "attribute type is \"orchestration.Reply.v2\""),
+        ("ce-type", "studio.Reply.v1", "attribute type"),
+        ("ce-stepkey", "", "attribute stepkey is missing"),
+        ("ce-stepkey", "7", "attribute stepkey"),
+        ("ce-attempt", "", "attribute attempt is missing"),
+        ("ce-step", "", "attribute step is missing"),
+        ("ce-direction", "", "attribute direction is missing"),
+        ("ce-sagaid", "", "attribute sagaid is missing"),
+    ] {
+        let mut headers = good.headers.clone();
+        headers.insert(name, value);
+        let refused = decode(&subjects(), &inbox, &good.subject, Some(&headers), &good.body).unwrap_err();
+        assert!(refused.to_string().starts_with(why), "{refused}");
+        let mut headers = HeaderMap::new();
+        good.headers.iter().filter(|(other, _)| AsRef::<str>::as_ref(other) != name).for_each(|(other, values)| {
+            values.iter().for_each(|value| headers.append(other.clone(), value.clone()));
+        });
+        assert!(decode(&subjects(), &inbox, &good.subject, Some(&headers), &good.body).is_err(), "without {name}");
+    }
+    assert!(decode(&subjects(), &inbox, &good.subject, Some(&good.headers), &good.body).is_ok());
 }
 
 #[test]
