@@ -223,7 +223,9 @@ async fn module_row(
     // What a module last did is the last thing in its log.
     let last = host.store.read_log(Position(head.0.saturating_sub(1)), 1).await?;
     let projections = projections(host, modules).await?;
-    let aside = within(host.bus.aside_count(module.name), &*host.clock).await.and_then(Result::ok).unwrap_or(0);
+    // With an account for each module only the coordinators' may look at dead letters.
+    let bus = &modules.get(JOURNAL).unwrap_or(host).bus;
+    let aside = within(bus.aside_count(module.name), &*host.clock).await.and_then(Result::ok).unwrap_or(0);
     let parked = Find {
         projection: PARKED.to_owned(),
         version: PARKED_VERSION,
