@@ -238,12 +238,14 @@ pub trait Bus: Send + Sync {
 }
 
 /// The last event that a bus has of a module.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tip {
     /// Its sequence; 0 when there is none.
     pub seq: u64,
     /// Its id; `None` when there is no event, or when what stands there is not one of ours.
     pub id: Option<EventId>,
+    /// What stands there that is not one of ours, as far as the bus can tell, as the end of a sentence; empty otherwise.
+    pub strange: String,
 }
 
 /// What the log of a module has at a place.

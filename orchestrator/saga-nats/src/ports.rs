@@ -1,6 +1,7 @@
 //! The three ports of a bus on [`Nats`].
 
 use crate::event::id_of;
+use crate::stray::Seen;
 use crate::subject::{COMMANDS, DEAD, OUTSIDE, REPLIES, Replies, stream_of};
 use crate::{Nats, message, now, read_log};
 use async_trait::async_trait;
@@ -90,7 +91,9 @@ impl EventBus for Nats {
             let why = format!("the last event of {module}, sequence {}, cannot be read", info.last);
             return Err(BusError::Unavailable(why));
         };
-        Ok(Tip { seq: info.last, id: id_of(&inner.subjects, module, info.last, &last.subject, &last.headers) })
+        let id = id_of(&inner.subjects, module, info.last, &last.subject, &last.headers);
+        let strange = if id.is_none() { Seen::stored(&last).says() } else { String::new() };
+        Ok(Tip { seq: info.last, id, strange })
     }
     async fn events(&self, module: &str, after: u64, max: usize) -> Result<Vec<Recorded>, BusError> {
         self.inner.events(module, after, max).await

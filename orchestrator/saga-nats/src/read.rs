@@ -16,9 +16,9 @@ use crate::pull::{Got, Pull, place};
 use crate::read_log::Owned;
 use crate::readers::Given;
 use crate::shelf::Shelf;
+use crate::stray::{Content, Held};
 use crate::subject::stream_of;
 use crate::{Inner, lock};
-use async_nats::HeaderMap;
 use bytes::Bytes;
 use saga_core::bus::BusError;
 use saga_core::envelope::{Recorded, chain};
@@ -52,7 +52,7 @@ pub(crate) struct Reader {
     /// The owner has said that this is a place in his log, or nothing was read yet.
     sure: bool,
     /// The stream has something here that its owner does not have, yet or ever.
-    held: Option<u64>,
+    held: Option<Held>,
     ready: VecDeque<Recorded>,
     pull: Option<Pull>,
     /// Something came since the pull was asked for.
@@ -85,15 +85,6 @@ const ORIGIN: [u8; 32] = [0; 32];
 /// What a chain says; zeros are none.
 fn link(chain: [u8; 32]) -> Option<[u8; 32]> {
     (chain != ORIGIN).then_some(chain)
-}
-
-/// A message of the stream, however it came.
-struct Content<'a> {
-    subject: &'a str,
-    headers: Option<&'a HeaderMap>,
-    /// Headers that are none.
-    raw: &'a [u8],
-    body: &'a Bytes,
 }
 
 /// A reader on loan; a cancelled call puts it back as it is.
@@ -164,8 +155,8 @@ impl Reader {
     }
     /// One step towards an event.
     async fn turn(&mut self, inner: &Inner) -> Result<(), Broken> {
-        if let Some(seq) = self.held {
-            return self.hold(inner, seq).await;
+        if let Some(held) = self.held.clone() {
+            return self.hold(inner, &held).await;
         }
         let Some(pull) = self.pull.as_mut() else { return self.set_up(inner).await };
         if !pull.is_open() {
@@ -259,7 +250,8 @@ impl Reader {
             (Some(first), _) => {
                 if why.is_some() || found.is_some_and(|found| found != first) {
                     let of = self.of.clone().unwrap_or_default();
-                    inner.strange.note(&self.module, of, seq, "is not what its owner's log has there");
+                    let says = format!("is not what its owner's log has there; it {}", content.says(found));
+                    inner.strange.note(&self.module, of, seq, &says);
                 }
             }
             // Its owner says that it is his, and it cannot be read: poison, which blocks nobody.
@@ -270,8 +262,10 @@ impl Reader {
                 (self.next, self.link) = (seq + 1, None);
             }
             (None, None) => {
-                self.held = Some(seq);
-                return Err(self.phantom(inner, seq, owned.head));
+                let held = Held { seq, says: content.says(found) };
+                let phantom = self.phantom(inner, &held, owned.head);
+                self.held = Some(held);
+                return Err(phantom);
             }
         }
         Ok(())
@@ -287,7 +281,7 @@ impl Reader {
     }
     /// The stream has something that its owner does not have: not before he has an event there, or the stream is a new one,
     /// is anything read.
-    async fn hold(&mut self, inner: &Inner, seq: u64) -> Result<(), Broken> {
+    async fn hold(&mut self, inner: &Inner, held: &Held) -> Result<(), Broken> {
         let info = inner.api.stream(&stream_of(&self.module), None).await.map_err(weather)?;
         if info.is_none_or(|info| Some(info.created) != self.of) {
             self.held = None;
@@ -295,13 +289,13 @@ impl Reader {
         }
         let owned = self.fetch(inner, PULL as u64).await?;
         if owned.first.is_none() {
-            return Err(self.phantom(inner, seq, owned.head));
+            return Err(self.phantom(inner, held, owned.head));
         }
         self.held = None;
         Ok(())
     }
-    fn phantom(&self, inner: &Inner, seq: u64, head: u64) -> Broken {
-        let says = format!("is not its owner's: his log ends at {head}");
+    fn phantom(&self, inner: &Inner, Held { seq, says }: &Held, head: u64) -> Broken {
+        let (seq, says) = (*seq, format!("is not its owner's: his log ends at {head}; it {says}"));
         weather(inner.strange.note(&self.module, self.of.clone().unwrap_or_default(), seq, &says))
     }
     /// Reads a few events without a consumer: among them may be one that ends the connection of whoever receives it.

@@ -15,8 +15,8 @@ impl Strange {
     pub(crate) fn note(&self, module: &str, created: String, seq: u64, says: &str) -> String {
         let stream = stream_of(module);
         let words = format!(
-            "what stands at {seq} of {stream} {says}; it is not read. Find out who published it, then remove the stream: \
-             nats stream rm {stream}; it is filled again from the log (sagactl help SG0314)"
+            "what stands at {seq} of {stream} {says}; it is not read. Find out who published it, then have the stream filled \
+             again from the log: sagactl events republish {module} --config FILE (sagactl help SG0314)"
         );
         let mut all = lock(&self.0);
         // The first thing that was found is where it began.

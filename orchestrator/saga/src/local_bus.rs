@@ -309,7 +309,7 @@ impl EventBus for LocalBus {
         let last = source.store.read_log(Position(at.saturating_sub(1)), 1).await;
         let last = last.map_err(|why| BusError::Unavailable(why.to_string()))?;
         let of_seq = last.first().filter(|recorded| seq > 0 && recorded.public_seq == Some(seq));
-        Ok(Tip { seq, id: of_seq.map(|recorded| recorded.id) })
+        Ok(Tip { seq, id: of_seq.map(|recorded| recorded.id), ..Tip::default() })
     }
     async fn events(&self, module: &str, after: u64, max: usize) -> Result<Vec<Recorded>, BusError> {
         let source = self.carried(module).await;

@@ -13,6 +13,9 @@ use std::time::Duration;
 pub const RELAY: &str = saga_core::audit::RELAY;
 /// How often a bus that says nothing is asked whether it still has what it acknowledged.
 pub const AUDIT_EVERY: Duration = Duration::from_secs(5);
+/// What an event is that has the form of ours, and that our log does not have.
+const OTHER_LOG: &str = "has the form of an event of this module: its log was restored from before that event, or a second \
+                         process publishes under its name";
 
 impl Host {
     /// Until everything ends, or until the bus has what the log does not know: then only a person can help, and the
@@ -93,12 +96,8 @@ impl Host {
                 self.health.incident("broker-loss", &says);
                 None
             }
-            Out::Halt { bus, log } => {
-                let says = format!(
-                    "the bus has an event {bus} that the log of {module} does not know (published by it: up to {log}); \
-                     nothing more is published. Find out who published it, then remove the stream of its events: it is \
-                     made and filled again from the log (sagactl help SG0314)"
-                );
+            Out::Halt { bus, log, strange } => {
+                let says = phantom(module, bus, log, &strange);
                 // It is looked at again and again; it happened once.
                 if self.health.tell(&self.relay_place(), says.clone()) {
                     self.health.incident("phantom", &says);
@@ -130,7 +129,9 @@ impl Host {
         let page = self.store.read_log(Position(at.saturating_sub(1)), 1).await?;
         let ours = page.first().is_some_and(|ours| ours.public_seq == Some(tip.seq) && Some(ours.id) == tip.id);
         if !ours {
-            return Ok(Some(Known::Foreign(tip.seq)));
+            // What has the form of ours has an id: nobody else's message would.
+            let strange = if tip.strange.is_empty() && tip.id.is_some() { OTHER_LOG.to_owned() } else { tip.strange };
+            return Ok(Some(Known::Foreign { seq: tip.seq, strange }));
         }
         // A module that has nothing to publish is well again as soon as its bus is.
         self.health.well(&self.relay_place());
@@ -140,6 +141,16 @@ impl Host {
         }
         Ok(Some(Known::Ours(tip.seq)))
     }
+}
+
+/// What is said of an event of the bus that a log does not know.
+fn phantom(module: &str, bus: u64, log: u64, strange: &str) -> String {
+    let (it, after) = if strange.is_empty() { ("", "") } else { (" It ", ".") };
+    format!(
+        "the bus has an event {bus} that the log of {module} does not know (published by it: up to {log}); nothing more \
+         is published.{it}{strange}{after} Find out who published it, then have its stream filled again from the log: \
+         sagactl events republish {module} --config FILE (sagactl help SG0314)"
+    )
 }
 
 /// The public sequence of the last public event at or before a position; 0 when there is none.

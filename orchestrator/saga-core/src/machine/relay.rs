@@ -14,12 +14,17 @@ pub const WINDOW: usize = 512;
 pub const SAVE_EVERY: u64 = 10_000;
 
 /// What the log says of the last event that the bus has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
     /// It is ours: the log has the same event under this sequence. 0 is a bus without events.
     Ours(u64),
     /// The log has another event under this sequence, or none: a phantom, or somebody else publishes here.
-    Foreign(u64),
+    Foreign {
+        /// The sequence.
+        seq: u64,
+        /// What it is, as far as the bus can tell; empty where it cannot.
+        strange: String,
+    },
 }
 
 /// What can happen to a relay.
@@ -69,6 +74,8 @@ pub enum Out {
         bus: u64,
         /// The last sequence that this relay had published.
         log: u64,
+        /// What stands there, as far as the bus can tell; empty where it cannot.
+        strange: String,
     },
 }
 
@@ -92,9 +99,9 @@ impl Relay {
     pub fn is_halted(&self) -> bool {
         self.halted
     }
-    fn halt(&mut self, bus: u64, out: &mut Vec<Out>) {
+    fn halt(&mut self, bus: u64, strange: String, out: &mut Vec<Out>) {
         self.halted = true;
-        out.push(Out::Halt { bus, log: self.acked });
+        out.push(Out::Halt { bus, log: self.acked, strange });
     }
     /// Goes on behind what the bus has.
     fn follow(&mut self, bus: u64, out: &mut Vec<Out>) {
@@ -115,7 +122,7 @@ impl Relay {
     fn tip(&mut self, tip: Known, out: &mut Vec<Out>) {
         match tip {
             Known::Ours(seq) => self.follow(seq, out),
-            Known::Foreign(seq) => self.halt(seq, out),
+            Known::Foreign { seq, strange } => self.halt(seq, strange, out),
         }
     }
     fn save(&mut self, at_least: u64, out: &mut Vec<Out>) {
@@ -160,7 +167,7 @@ impl Machine for Relay {
             In::Published { last } => {
                 let Some((sent, end)) = self.in_flight.take() else { return out.push(Out::AskTip) };
                 if last != sent {
-                    return self.halt(last, out);
+                    return self.halt(last, String::new(), out);
                 }
                 (self.acked, self.read_to) = (sent, end);
                 self.save(SAVE_EVERY, out);
@@ -289,8 +296,9 @@ mod tests {
         let (mut relay, mut out) = (Relay::default(), Vec::new());
         let begin = In::Begin { saved: Position(5), saved_seq: 5, tip: Known::Ours(5) };
         relay.step(Timestamp(0), begin, &mut out);
-        relay.step(Timestamp(0), In::Tip(Some(Known::Foreign(9))), &mut out);
-        assert!(out.contains(&Out::Halt { bus: 9, log: 5 }) && relay.is_halted());
+        let strange = "is somebody's".to_owned();
+        relay.step(Timestamp(0), In::Tip(Some(Known::Foreign { seq: 9, strange: strange.clone() })), &mut out);
+        assert!(out.contains(&Out::Halt { bus: 9, log: 5, strange }) && relay.is_halted());
         out.clear();
         relay.step(Timestamp(0), In::Page(vec![event(7)]), &mut out);
         assert!(out.is_empty(), "nothing more is published: {out:?}");

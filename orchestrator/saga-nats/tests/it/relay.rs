@@ -108,6 +108,6 @@ impl Shell {
         let Position(at) = place(&self.store, tip.seq).await?;
         let page = self.store.read_log(Position(at.saturating_sub(1)), 1).await?;
         let ours = page.first().is_some_and(|ours| ours.public_seq == Some(tip.seq) && Some(ours.id) == tip.id);
-        Ok(Some(if ours { Known::Ours(tip.seq) } else { Known::Foreign(tip.seq) }))
+        Ok(Some(if ours { Known::Ours(tip.seq) } else { Known::Foreign { seq: tip.seq, strange: tip.strange } }))
     }
 }

@@ -102,6 +102,72 @@ async fn a_foreign_publisher_stops_the_relay(version: Version) {
     assert_eq!((tip.seq, tip.id), (21, None));
 }
 
+/// Whoever asks the broker anything with the subject of an event as its reply gets the answer into the stream. It is told from
+/// the message of somebody else, and what was ordered sets it right while everything runs.
+async fn a_stray_answer_of_the_broker_is_told_from_the_message_of_somebody_else(version: Version) {
+    let subject = "aicmo.evt.law.law.Noted.v1.p00";
+    let server = Server::start(version);
+    let (bus, store) = (connect(&server).await, store());
+    let relaying = Relaying::start(&bus, &store);
+    let admin = Admin::connect(&server).await;
+    let mut log = 0;
+    for (asked, says) in [
+        ("$JS.API.STREAM.INFO.CMD", "is an answer of the broker (v1.stream_info_response) to somebody"),
+        ("aicmo.in.shop", "is the broker's answer to somebody who published into the stream IN"),
+        ("", "is the message of somebody else, published on"),
+    ] {
+        log += 3;
+        grow(&store, log).await;
+        admin.until_stream_is_log(&store).await;
+        let (ours, client) = (public(&store).await.len() as u64, admin.client());
+        match asked {
+            "" => client.publish(subject, "{}".into()).await.unwrap(),
+            asked => client.publish_with_reply(asked, subject, "".into()).await.unwrap(),
+        }
+        let halted = || async { relaying.has_halted_at(ours + 1).then_some(()).ok_or(relaying.found()) };
+        until("the relay stops", halted).await;
+        let found =
+            until("it can be read", || async { bus.compared("law", &store).await.map_err(|why| why.to_string()) });
+        let found = found.await.unwrap();
+        assert_eq!((found.head, found.last, found.same, found.is_strange()), (ours, ours + 1, ours, true), "{found:?}");
+        assert!(found.strange.starts_with(says) && found.strange.contains(subject), "{found:?}");
+        assert_eq!(bus.tip("law").await.unwrap().strange, found.strange);
+        assert!(relaying.found().contains(says), "{}", relaying.found());
+        bus.remake_events("law").await.unwrap();
+        admin.until_stream_is_log(&store).await;
+        let found = bus.compared("law", &store).await.unwrap().unwrap();
+        assert_eq!((found.last, found.same, found.is_strange()), (ours, ours, false), "{found:?}");
+    }
+}
+
+/// What a module in another language has published is checked message by message; nobody has its log.
+async fn events_out_of_order_are_found_without_their_log(version: Version) {
+    let server = Server::start(version);
+    let (bus, store) = (connect(&server).await, store());
+    let admin = Admin::connect(&server).await;
+    grow(&store, 3).await;
+    bus.publish_events("law", &public(&store).await).await.unwrap();
+    assert_eq!(bus.disorder("law").await, Ok(Vec::new()));
+    assert_eq!(bus.disorder("elsewhere").await, Ok(Vec::new()));
+    for (position, version) in [("3", "7"), ("9", "8"), ("5", "9")] {
+        let mut headers = async_nats::HeaderMap::new();
+        let attributes =
+            [("position", position), ("subject", "law-1"), ("streamversion", version), ("specversion", "1.0")];
+        attributes.iter().for_each(|(name, value)| headers.insert(format!("ce-{name}"), *value));
+        admin.client().publish_with_headers("aicmo.evt.law.law.Noted.v1.p00", headers, "{}".into()).await.unwrap();
+    }
+    admin.client().publish("aicmo.evt.law.law.Noted.v1.p00", "{}".into()).await.unwrap();
+    let flaws = until("all are seen", || async {
+        let flaws = bus.disorder("law").await.map_err(|why| why.to_string())?;
+        if flaws.iter().any(|(seq, _)| *seq == 6) { Ok(flaws) } else { Err(format!("{flaws:?}")) }
+    })
+    .await;
+    let places: Vec<u64> = flaws.iter().map(|(seq, _)| *seq).collect();
+    assert_eq!(places, [3, 4, 6], "{flaws:?}");
+    assert!(flaws[0].1.contains("its ce-streamversion is 7, and 3 is the next of \"law-1\""), "{flaws:?}");
+    assert!(flaws[1].1.contains("its ce-position is 9"), "{flaws:?}");
+}
+
 async fn what_is_private_stays_at_home(version: Version) {
     let server = Server::start(version);
     let (bus, store) = (connect(&server).await, store());
@@ -129,7 +195,8 @@ async fn a_foreign_message_in_the_place_of_one_event_of_a_window_is_noticed(vers
         let last = if careful { 6 } else { 20 };
         assert_eq!(refused, Err(BusError::OutOfSequence { module: "law".to_owned(), last: 6, got: last }));
     }
-    assert_eq!(bus.tip("law").await, Ok(Tip { seq: 6, id: None }));
+    let strange = "is the message of somebody else, published on aicmo.evt.law.law.Noted.v1.p00".to_owned();
+    assert_eq!(bus.tip("law").await, Ok(Tip { seq: 6, id: None, strange }));
 }
 
 async fn of_two_relays_the_broker_takes_each_event_once(version: Version) {
@@ -223,7 +290,9 @@ on_both! {
     a_broker_that_is_away_ails_and_is_well_again,
     killed_in_the_midst_the_stream_is_the_log, a_wiped_broker_gets_everything_again,
     a_broker_from_the_past_catches_up, a_deleted_stream_is_created_and_filled_again,
+    events_out_of_order_are_found_without_their_log,
     what_is_private_stays_at_home, a_foreign_publisher_stops_the_relay,
+    a_stray_answer_of_the_broker_is_told_from_the_message_of_somebody_else,
     a_foreign_message_in_the_place_of_one_event_of_a_window_is_noticed,
     of_two_relays_the_broker_takes_each_event_once,
 }

@@ -26,7 +26,9 @@ impl EventBus for Carried {
     }
     async fn tip(&self, module: &str) -> Result<Tip, BusError> {
         match &self.0 {
-            Some(events) => Ok(Tip { seq: events.len() as u64, id: events.last().map(|event| event.id) }),
+            Some(events) => {
+                Ok(Tip { seq: events.len() as u64, id: events.last().map(|event| event.id), ..Tip::default() })
+            }
             None => Err(BusError::Missing { what: format!("EVT_{module}"), next: "start it".to_owned() }),
         }
     }
