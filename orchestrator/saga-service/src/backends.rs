@@ -3,11 +3,11 @@
 use crate::config::{Bus, BusKind, Config, MODULE, StoreKind};
 use crate::service::fault;
 use saga::{Buses, Error, JOURNAL, Lines, Near};
-use saga_core::bus::AnyBus;
+use saga_core::bus::{AnyBus, BusError};
 use saga_core::codes;
 use saga_core::control::ControlError;
 use saga_core::ports::{Clock, OpenError, SharedStore, Stores};
-use saga_nats::{Account, ConnectError, Creates, Login, Nats, Options, Sync, Tls, TopologyError};
+use saga_nats::{Account, Compared, ConnectError, Creates, Login, Nats, Options, Sync, Tls, TopologyError};
 use saga_postgres::{Credentials, PostgresStores};
 use saga_sqlite::SqliteStores;
 use std::collections::{BTreeMap, BTreeSet};
@@ -115,6 +115,31 @@ impl Backends {
             missing.extend(nats.missing_streams(modules).await.map_err(|why| why.to_string())?);
         }
         Ok(missing.into_iter().collect())
+    }
+    /// How a module's stream stands to its log; `None` without one, or where the bus is the one inside the process.
+    pub async fn compared(&self, module: &str, store: &SharedStore) -> Result<Option<Compared>, BusError> {
+        match self.nats.values().next() {
+            Some(nats) => nats.compared(module, store).await,
+            None => Ok(None),
+        }
+    }
+    /// What is wrong with the order of a module's events on the bus, with the sequence of each.
+    pub async fn disorder(&self, module: &str) -> Result<Vec<(u64, String)>, BusError> {
+        match self.nats.values().next() {
+            Some(nats) => nats.disorder(module).await,
+            None => Ok(Vec::new()),
+        }
+    }
+    /// The broker, as the coordinator, who may make streams: nothing is made until it is ordered. `None` where the bus is the
+    /// one inside the process.
+    pub async fn maker(config: &Config) -> Result<Option<Nats>, Weather> {
+        match config.bus_kind().map_err(|why| wrong(&why))? {
+            BusKind::Nats(urls) => {
+                let options = options_of(config, &urls, JOURNAL, Wants::Work)?;
+                Nats::connect(options).await.map(Some).map_err(refused)
+            }
+            BusKind::Local => Ok(None),
+        }
     }
     /// The modules that have a store here, whoever made it; in the order of their names.
     pub async fn modules(&self) -> Result<Vec<String>, OpenError> {

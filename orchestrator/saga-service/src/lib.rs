@@ -16,6 +16,7 @@ pub mod migrate;
 pub mod modules;
 pub mod providers;
 pub mod recover;
+pub mod refill;
 pub mod serve;
 mod service;
 pub mod starting;

@@ -16,7 +16,7 @@ use saga_core::control::ControlError;
 use saga_core::module::Module;
 use saga_core::ports::{Clock, OpenError, SharedStore};
 use saga_core::view::{Finding, Verdicts};
-use saga_nats::WHO_CREATES;
+use saga_nats::{Compared, WHO_CREATES};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -131,6 +131,13 @@ async fn compare(
     // Nobody has to run for what is too large for a stream.
     logs.iter().for_each(|(module, store)| backends.read_itself(module, store));
     for (module, store) in &logs {
+        if let Ok(Some(compared)) = backends.compared(module, store).await
+            && compared.is_strange()
+        {
+            // Event by event it would be waited for what cannot be read.
+            verdicts.findings.push(strange(module, &compared));
+            continue;
+        }
         let bus = buses(module);
         // Whoever reads events waits for them, and for the broker, as long as it takes.
         let found = tokio::select! {
@@ -144,6 +151,9 @@ async fn compare(
         verdicts.findings.extend(findings);
         verdicts.notes.extend(under_way);
     }
+    for module in foreign {
+        verdicts.findings.extend(disorder(backends, module).await);
+    }
     let others: Vec<&str> = foreign.iter().map(String::as_str).collect();
     let lost = backends.missing_streams(&others).await;
     for stream in lost.map_err(|why| ControlError::new(codes::BUS_UNAVAILABLE, why))? {
@@ -151,6 +161,26 @@ async fn compare(
     }
     verdicts.promises.extend(BUS_PROMISES.iter().map(|id| (*id).to_owned()));
     Ok(())
+}
+
+/// What stands in a stream and is in no log (L5), with the order that mends it.
+fn strange(module: &str, Compared { head, last, same, strange, .. }: &Compared) -> Finding {
+    let (from, place) = (same + 1, format!("{module} sequence {}", same + 1));
+    let upto = if from == *last { String::new() } else { format!(" up to {last}") };
+    let says = format!(
+        "what stands there{upto} is not in the log, which ends at {head}: it {strange}; sagactl events republish {module} \
+         --config FILE has the stream filled again"
+    );
+    Finding { promise: "L5".to_owned(), place, says }
+}
+
+/// What is wrong with the order of events whose log nobody here can read (L6): whoever wrote the module has to mend it.
+async fn disorder(backends: &Backends, module: &str) -> Vec<Finding> {
+    let finding = |place: String, says: String| Finding { promise: "L6".to_owned(), place, says };
+    match backends.disorder(module).await {
+        Ok(flaws) => flaws.into_iter().map(|(seq, says)| finding(format!("{module} sequence {seq}"), says)).collect(),
+        Err(why) => vec![finding(format!("{module}, the bus"), format!("not read: {why}"))],
+    }
 }
 
 /// Returns when the bus has been ill for so long that nobody should wait for it any more, with what it has.

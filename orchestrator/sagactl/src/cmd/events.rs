@@ -1,15 +1,18 @@
-//! `sagactl events`: the logs, checked against every promise.
+//! `sagactl events`: the logs, checked against every promise, and the streams that are filled from them.
 
 use crate::args::Global;
+use crate::cmd::serve::load;
 use crate::connect;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::input;
 use crate::print::out::Out;
 use crate::print::verdicts;
 use clap::Subcommand;
 use saga_admin::owner::{self, Found};
 use saga_core::codes;
 use saga_core::control::{Look, View};
+use saga_service::refill::Refill;
 use std::path::PathBuf;
 
 /// What can be done with the logs.
@@ -23,6 +26,22 @@ pub enum EventsCommand {
         /// Nothing runs: also check that no saga is left under way (S1)
         #[arg(long)]
         at_rest: bool,
+    },
+    /// Have a module's stream on the broker filled again from its log, where it holds what the log does not have (SG0314):
+    /// what is in no log is gone afterwards. It may be ordered while everything runs
+    Republish {
+        /// The module whose stream it is
+        #[arg(value_name = "MODULE")]
+        module: String,
+        /// The configuration with its store and the broker
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Only say what would be done
+        #[arg(long)]
+        dry_run: bool,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
     },
 }
 
@@ -51,5 +70,39 @@ pub async fn run(command: &EventsCommand, global: &Global, out: &mut Out) -> Res
             out.view(&view, |style| verdicts::render(found, style))?;
             Ok(if found.findings.is_empty() { Exit::DONE } else { Exit::FINDINGS })
         }
+        EventsCommand::Republish { module, config, dry_run, yes } => {
+            let Some(refill) = Refill::of(&load(config)?, Some(module)).await? else {
+                return Err(Failure::new(
+                    codes::WRONG_STATE,
+                    "the bus is the one inside the process: it has no streams",
+                ));
+            };
+            match *dry_run || !refill.is_due() {
+                true => said(&refill.says(), out),
+                false => republish(refill, *yes, out).await,
+            }
+        }
     }
+}
+
+/// Says what will be done to streams, asks unless it was said, and does it.
+pub(super) async fn republish(refill: Refill, yes: bool, out: &mut Out) -> Result<Exit, Failure> {
+    refill.says().iter().for_each(|line| out.note(line));
+    if !yes {
+        if !out.can_ask() {
+            return Err(Failure::usage("what is in no log will be gone, and nobody can be asked here")
+                .hint("consent with --yes; nothing was done to the streams"));
+        }
+        let asked = input::ask(out, "Have these streams made anew? [y/N] ");
+        if !matches!(asked.as_deref(), Some("y" | "Y" | "yes")) {
+            out.note("nothing was done to the streams");
+            return Err(Failure::said(Exit::INTERRUPTED));
+        }
+    }
+    said(&refill.order().await?, out)
+}
+
+fn said(lines: &[String], out: &mut Out) -> Result<Exit, Failure> {
+    out.data(&lines.iter().map(|line| format!("{line}\n")).collect::<String>())?;
+    Ok(Exit::DONE)
 }

@@ -16,6 +16,7 @@ use saga_service::accept::Loss;
 use saga_service::backup::BackedUp;
 use saga_service::config::Config;
 use saga_service::migrate;
+use saga_service::refill::Refill;
 use std::path::PathBuf;
 
 /// What can be done with stores.
@@ -69,12 +70,16 @@ pub enum StoreCommand {
         yes: bool,
     },
     /// After a store was restored, while nothing runs: set consumers that stand beyond their source's log back, and make
-    /// their read models anew; says what it did, and changes nothing where all is well. A store that is older than it was
-    /// (SG0019) stays as it is, and is named
+    /// their read models anew; says what it did, and changes nothing where all is well. Then streams that hold what no log has
+    /// are named and, with consent, made anew from the logs. A store that is older than it was (SG0019) stays as it is, and is
+    /// named
     Recover {
         /// The configuration of the stores (default: the folder that --data names)
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
+        /// Do not ask before streams are made anew
+        #[arg(short, long)]
+        yes: bool,
     },
     /// Move stores from SQLite into PostgreSQL: positions, places on the bus, times and hash chains stay as they are
     Copy {
@@ -127,11 +132,8 @@ pub async fn run(command: &StoreCommand, global: &Global, out: &mut Out) -> Resu
         StoreCommand::Regroup { config, groups } => {
             migrate::regroup(&load(config)?, *groups).await.map(|line| vec![line])
         }
-        StoreCommand::Recover { config } => {
-            let recovered = saga_service::recover::recover(&of_stores(config.as_ref(), global)?).await?;
-            said(&recovered.lines, out)?;
-            recovered.left.iter().for_each(|left| out.note(left));
-            return Ok(if recovered.left.is_empty() { Exit::DONE } else { Exit::FINDINGS });
+        StoreCommand::Recover { config, yes } => {
+            return recover(&of_stores(config.as_ref(), global)?, *yes, out).await;
         }
         StoreCommand::Backup { to, config } => {
             let config = of_stores(config.as_ref(), global)?;
@@ -161,6 +163,19 @@ pub async fn run(command: &StoreCommand, global: &Global, out: &mut Out) -> Resu
 /// The stores of a configuration, or of the data folder.
 fn of_stores(config: Option<&PathBuf>, global: &Global) -> Result<Config, Failure> {
     config.map_or_else(|| Ok(saga_service::recover::of_folder(&global.data)), |file| load(file))
+}
+
+/// Sets consumers right, then streams. What is in no log goes only with consent.
+async fn recover(config: &Config, yes: bool, out: &mut Out) -> Result<Exit, Failure> {
+    let recovered = saga_service::recover::recover(config).await?;
+    said(&recovered.lines, out)?;
+    recovered.left.iter().for_each(|left| out.note(left));
+    if let Some(refill) = Refill::of(config, None).await?
+        && refill.is_due()
+    {
+        super::events::republish(refill, yes, out).await?;
+    }
+    Ok(if recovered.left.is_empty() { Exit::DONE } else { Exit::FINDINGS })
 }
 
 /// Shows what is lost, has the name of the module typed, and accepts it.

@@ -54,8 +54,8 @@ struct Served {
 }
 
 impl Served {
-    fn new() -> Self {
-        let (folder, postgres, nats) = (TempDir::new().unwrap(), Postgres::start(), Nats::start(Version::Debian));
+    fn new(version: Version) -> Self {
+        let (folder, postgres, nats) = (TempDir::new().unwrap(), Postgres::start(), Nats::start(version));
         let (path, admin) = (folder.path(), postgres.url("postgres"));
         well(path, &["demo", "--fast", "--data", "data"]);
         well(path, &["store", "migrate", "--admin-url", &admin, "--password-folder", "secrets"]);
@@ -98,7 +98,7 @@ const DEEDS: &str = "saga <> '00000000-0000-0000-0000-000000000000'";
 
 #[test]
 fn tampers_with_rows_are_found_in_postgresql_as_in_files() {
-    let served = Served::new();
+    let served = Served::new(Version::Debian);
     let path = served.path();
     fs::write(path.join("roles.sql"), well(path, &["config", "postgres-roles"])).unwrap();
     served.postgres.run("template1", "CREATE DATABASE good TEMPLATE postgres");
@@ -167,7 +167,7 @@ fn tampers_with_rows_are_found_in_postgresql_as_in_files() {
 
 #[test]
 fn what_a_restore_left_is_set_right_over_postgresql_and_nats_and_over_files() {
-    let served = Served::new();
+    let served = Served::new(Version::Debian);
     let path = served.path();
     let recover = ["store", "recover", "--config", "c.toml"];
     assert!(well(path, &recover).contains(", 0 of them set right"));
@@ -199,4 +199,143 @@ fn what_a_restore_left_is_set_right_over_postgresql_and_nats_and_over_files() {
     assert!(well(path, &["store", "recover", "--data", "files.db"]).contains(", 0 of them set right"));
     fs::remove_file(copy.join("production.db")).unwrap();
     refused(path, &["store", "recover", "--data", "files.db"], 1, "store accept production");
+}
+
+const DATA: [&str; 2] = ["--data-dir", "files"];
+
+impl Served {
+    /// One more saga, whose gate is open.
+    fn begin(&self, key: &str) -> String {
+        let path = self.path();
+        let id =
+            well(path, &["saga", "start", "client-to-delivery", "--example", "-k", key, "-o", "id", "--data", "files"]);
+        let id = id.trim().to_owned();
+        until(path, "its gate is open", || self.show(&id).contains("strategy-approved"));
+        id
+    }
+    fn show(&self, id: &str) -> String {
+        sagactl(self.path(), &[&["saga", "show", id][..], &DATA].concat()).1
+    }
+    /// Approves it, and waits for its end.
+    fn finish(&self, id: &str) {
+        let path = self.path();
+        fs::write(path.join("approved.json"), r#"{"approved":true,"by":"test"}"#).unwrap();
+        let approve = [&["saga", "signal", id, "strategy-approved", "--data", "approved.json"][..], &DATA].concat();
+        until(path, "it is approved", || sagactl(path, &approve).0 == 0);
+        until(path, "it has ended", || self.ended(id).is_some());
+        assert_eq!(self.ended(id).as_deref(), Some("completed"), "{}", self.show(id));
+    }
+    fn ended(&self, id: &str) -> Option<String> {
+        let (exit, said, _) = sagactl(self.path(), &[&["saga", "show", id, "-o", "json"][..], &DATA].concat());
+        let said: serde_json::Value = serde_json::from_str(&said).ok().filter(|_| exit == 0)?;
+        let state = said["state"].as_str()?.to_owned();
+        ["completed", "compensated", "undo-failed", "parked"].contains(&state.as_str()).then_some(state)
+    }
+}
+
+/// All stores are from before what the broker has: it is told, everything stops, and one verb sets it right.
+fn a_restore_under_a_newer_broker(version: Version) {
+    let served = Served::new(version);
+    let (path, ready) = (served.path(), ["doctor", "--probe", "ready", "--data", "files"]);
+    let is_ready = || sagactl(path, &ready).0 == 0;
+    let mut child = start(path, &["serve", "--config", "c.toml"]);
+    until(path, "it is ready", is_ready);
+    let early = served.begin("early");
+    ends_well(&mut child);
+    fs::write(path.join("roles.sql"), well(path, &["config", "postgres-roles"])).unwrap();
+    served.postgres.run("template1", "CREATE DATABASE old TEMPLATE postgres");
+    // Another story takes the same places: on the broker stands what no restored log has.
+    let mut child = start(path, &["serve", "--config", "c.toml"]);
+    until(path, "it is ready", is_ready);
+    let lost = served.begin("lost");
+    served.finish(&lost);
+    served.finish(&early);
+    until(path, "every promise is kept", || sagactl(path, VERIFY).0 == 0);
+    ends_well(&mut child);
+    served.configure("old");
+    // Some module has also read what is in no log.
+    served.postgres.run("old", &fs::read_to_string(path.join("roles.sql")).unwrap());
+    let ahead = "UPDATE aicmo_production.es_checkpoints SET position = position + 5 WHERE consumer LIKE 'projection:%'";
+    served.postgres.run("old", ahead);
+    let (exit, said, errors) = sagactl(path, VERIFY);
+    assert!(exit == 6 && said.contains("sagactl events republish strategy"), "{said}{errors}");
+    let mut child = start(path, &["serve", "--config", "c.toml"]);
+    let told = || {
+        let (exit, said, errors) = sagactl(path, &["doctor", "--data", "files"]);
+        exit != 0 && said.contains("sagactl events republish") && said.contains("SG0314") && !errors.contains("panic")
+    };
+    until(path, "it is told, and how it is mended", told);
+    assert!(!is_ready());
+    ends_well(&mut child);
+    let strategy = ["events", "republish", "strategy", "--config", "c.toml"];
+    let said = well(path, &[&strategy[..], &["--dry-run"]].concat());
+    assert!(said.contains("EVT_strategy: ") && said.contains("will be gone"), "{said}");
+    refused(path, &strategy, 2, "--yes");
+    refused(path, &["store", "recover", "--config", "c.toml"], 2, "--yes");
+    assert!(well(path, &[&strategy[..], &["--dry-run"]].concat()).contains("will be gone"), "nothing was done");
+    let said = well(path, &["store", "recover", "--yes", "--config", "c.toml"]);
+    assert!(said.contains("EVT_strategy: made anew") && said.contains("EVT_orchestration: made anew"), "{said}");
+    assert!(well(path, &[&strategy[..], &["--dry-run"]].concat()).contains("is on its way"), "{said}");
+    let mut child = start(path, &["serve", "--config", "c.toml"]);
+    until(path, "it is ready", is_ready);
+    // What had been approved once is asked again, and its approval is passed by for nobody.
+    served.finish(&early);
+    let again = served.begin("again");
+    served.finish(&again);
+    until(path, "every promise is kept", || sagactl(path, VERIFY).0 == 0);
+    assert!(well(path, &strategy).contains("nothing is to be done"));
+    ends_well(&mut child);
+}
+#[test]
+fn a_restore_under_a_newer_broker_is_told_and_set_right_by_one_verb_on_the_server_of_debian() {
+    a_restore_under_a_newer_broker(Version::Debian);
+}
+#[test]
+fn a_restore_under_a_newer_broker_is_told_and_set_right_by_one_verb_on_the_newest_server() {
+    a_restore_under_a_newer_broker(Version::Newest);
+}
+
+impl Served {
+    /// How often the step of a saga that was asked for most was asked for.
+    fn asked(&self, id: &str) -> usize {
+        let (_, said, _) = sagactl(self.path(), &[&["saga", "history", id, "-o", "json"][..], &DATA].concat());
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap_or_default();
+        let rows = said["items"].as_array().cloned().unwrap_or_default();
+        let mut times = std::collections::BTreeMap::<String, usize>::new();
+        for row in rows.iter().filter(|row| row["fact"] == "StepDispatched") {
+            let detail = row["detail"].as_str().unwrap_or_default();
+            *times.entry(detail.split(' ').next().unwrap_or_default().to_owned()).or_default() += 1;
+        }
+        times.into_values().max().unwrap_or(0)
+    }
+}
+
+/// Who was approved while the broker is away is not known to be approved where the event has not arrived yet: it is waited for,
+/// as often as it takes, and nobody is turned back.
+#[test]
+fn an_outage_of_the_broker_after_the_approval_undoes_no_saga() {
+    let mut served = Served::new(Version::Debian);
+    let mut child = start(served.path(), &["serve", "--config", "c.toml"]);
+    until(served.path(), "it is ready", || {
+        sagactl(served.path(), &["doctor", "--probe", "ready", "--data", "files"]).0 == 0
+    });
+    let ids = ["one", "two"].map(|key| served.begin(key));
+    served.nats.kill();
+    for id in &ids {
+        fs::write(served.path().join("approved.json"), r#"{"approved":true,"by":"test"}"#).unwrap();
+        let approve = [&["saga", "signal", id, "strategy-approved", "--data", "approved.json"][..], &DATA].concat();
+        until(served.path(), "it is approved", || sagactl(served.path(), &approve).0 == 0);
+    }
+    // Five tries were once taken for the truth.
+    for id in &ids {
+        until(served.path(), "it is asked for again and again", || served.asked(id) > 5 || served.ended(id).is_some());
+        assert_eq!(served.ended(id), None, "{}", served.show(id));
+    }
+    served.nats.restart();
+    for id in &ids {
+        until(served.path(), "it has ended", || served.ended(id).is_some());
+        assert_eq!(served.ended(id).as_deref(), Some("completed"), "{}", served.show(id));
+    }
+    until(served.path(), "every promise is kept", || sagactl(served.path(), VERIFY).0 == 0);
+    ends_well(&mut child);
 }
