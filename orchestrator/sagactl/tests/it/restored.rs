@@ -258,11 +258,11 @@ fn a_restore_under_a_newer_broker(version: Version) {
     let ahead = "UPDATE aicmo_production.es_checkpoints SET position = position + 5 WHERE consumer LIKE 'projection:%'";
     served.postgres.run("old", ahead);
     let (exit, said, errors) = sagactl(path, VERIFY);
-    assert!(exit == 6 && said.contains("sagactl events republish strategy"), "{said}{errors}");
+    assert!(exit == 6 && said.contains("events republish strategy"), "{said}{errors}");
     let mut child = start(path, &["serve", "--config", "c.toml"]);
     let told = || {
         let (exit, said, errors) = sagactl(path, &["doctor", "--data", "files"]);
-        exit != 0 && said.contains("sagactl events republish") && said.contains("SG0314") && !errors.contains("panic")
+        exit != 0 && said.contains("events republish") && said.contains("SG0314") && !errors.contains("panic")
     };
     until(path, "it is told, and how it is mended", told);
     assert!(!is_ready());
