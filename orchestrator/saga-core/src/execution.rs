@@ -89,6 +89,24 @@ enum Forward {
     },
 }
 
+impl Forward {
+    /// The deadline of the try or the question that is out and not answered, and whether it is a question.
+    fn under_way(&self) -> Option<(Timestamp, bool)> {
+        match self {
+            Forward::Dispatched { deadline, .. } => Some((*deadline, false)),
+            Forward::Probing { deadline, .. } => Some((*deadline, true)),
+            Forward::Ready
+            | Forward::RetryWait { .. }
+            | Forward::Waiting { .. }
+            | Forward::Done
+            | Forward::Skipped
+            | Forward::Refused { .. }
+            | Forward::Unknown { .. }
+            | Forward::Parked { .. } => None,
+        }
+    }
+}
+
 /// How its undo stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Backward {

@@ -4,6 +4,7 @@
 //! store can keep and everybody can read back. Nothing else may invent a bound of its own for these things.
 
 use crate::json::{PAYLOAD_BYTES_MAX, Payload};
+use crate::plain::is_blank;
 use crate::time::Timestamp;
 use unicode_normalization::UnicodeNormalization;
 
@@ -54,10 +55,10 @@ pub fn body(what: &'static str, payload: &Payload) -> Result<(), Unfit> {
     Ok(())
 }
 
-/// Checks a text that people wrote: something in it, at most [`TEXT_BYTES_MAX`], and no NUL.
+/// Checks a text that people wrote: something in it that is seen, at most [`TEXT_BYTES_MAX`], and no NUL.
 pub fn text(what: &'static str, text: &str) -> Result<(), Unfit> {
-    if text.trim().is_empty() {
-        return unfit(what, "is empty");
+    if is_blank(text) {
+        return unfit(what, "is empty, or has nothing in it that is seen");
     }
     if text.len() > TEXT_BYTES_MAX {
         return unfit(what, format!("has {} bytes, at most {TEXT_BYTES_MAX} are allowed", text.len()));
@@ -80,7 +81,8 @@ pub fn name(what: &'static str, name: &str) -> Result<(), Unfit> {
 }
 
 /// A business key as it is kept: trimmed and in NFC, so that keys that look alike are alike; 1 to [`KEY_CHARS_MAX`]
-/// characters, all of them seen: none acts on a terminal, turns the direction of a text, or takes no room.
+/// characters, all of them seen: none acts on a terminal, turns the direction of a text, takes no room, or looks like a
+/// space or a letter of another script ([`crate::plain::identifies`]).
 pub fn key(key: &str) -> Result<String, Unfit> {
     let key: String = key.trim().nfc().collect();
     let chars = key.chars().count();
@@ -90,18 +92,21 @@ pub fn key(key: &str) -> Result<String, Unfit> {
     if chars > KEY_CHARS_MAX {
         return unfit("the key", format!("has {chars} characters, at most {KEY_CHARS_MAX} are allowed"));
     }
-    if let Some(hidden) = key.chars().find(|char| crate::plain::is_hidden(*char)) {
-        return unfit("the key", format!("holds the character U+{:04X}, which is not seen", u32::from(hidden)));
+    match crate::plain::identifies(&key) {
+        Ok(()) => Ok(key),
+        Err(why) => unfit("the key", why),
     }
-    Ok(key)
 }
 
-/// Checks the note that a decision carries beside itself, as a text under that name: it is as long as a note may be.
-pub fn note_in(data: &Payload) -> Result<(), Unfit> {
+/// Checks what a decision says of itself beside the answer: its note is as long as a note may be, and who decided (`by`) is
+/// named as people are. What is blank is not said.
+pub fn said_in(data: &Payload) -> Result<(), Unfit> {
     let read = data.read::<serde_json::Value>().unwrap_or_default();
-    match read.get("note").and_then(serde_json::Value::as_str) {
-        Some(note) if !note.trim().is_empty() => text("the note in the data", note),
-        Some(_) | None => Ok(()),
+    let said = |field: &str| read.get(field).and_then(serde_json::Value::as_str).filter(|text| !text.trim().is_empty());
+    said("note").map_or(Ok(()), |note| text("the note in the data", note))?;
+    match said("by").map(crate::plain::name) {
+        Some(Err(why)) => unfit("the name in the data (by):", why),
+        Some(Ok(_)) | None => Ok(()),
     }
 }
 
@@ -147,6 +152,68 @@ mod tests {
             .chain(&["percent%20two", "100%", "%2F", "ümlaut-✖-日本", "..", "../../etc", "a\\b", "star*star"])
         {
             assert_eq!(key(odd).as_deref(), Ok(*odd));
+        }
+    }
+
+    /// Over all of Unicode: what is not seen makes no key, no name and no note, and stands in no key and no name.
+    #[test]
+    fn what_is_not_seen_identifies_nothing_and_says_nothing() {
+        use unicode_properties::{GeneralCategoryGroup as Group, UnicodeGeneralCategory};
+        // Planes of ideographs and those that are empty or private are alike throughout: every 97th character of them.
+        let looked = |code: &u32| !(0x20000..0xe0000).contains(code) && *code < 0xf0000 || code % 97 == 0;
+        for character in (0..=u32::from(char::MAX)).filter(looked).filter_map(char::from_u32) {
+            let group = character.general_category_group();
+            let blank = is_blank(&character.to_string());
+            let unseen = matches!(group, Group::Other | Group::Separator);
+            assert!(!unseen || blank, "U+{:04X} is of the category {group:?} and seen", u32::from(character));
+            let alone = character.to_string();
+            let between = format!("a{character}b");
+            if blank {
+                let said = (key(&alone).is_ok(), crate::plain::name(&alone).is_ok(), text("the note", &alone).is_ok());
+                assert_eq!(said, (false, false, false), "U+{:04X} alone", u32::from(character));
+            }
+            if (unseen && character != ' ') || crate::plain::is_hidden(character) {
+                let said = (key(&between).is_ok(), crate::plain::name(&between).is_ok());
+                assert_eq!(said, (false, false), "U+{:04X} between letters", u32::from(character));
+            }
+        }
+        for bad in [
+            "\u{2800}",
+            "\u{a0}",
+            "\u{fe0f}",
+            "\u{e000}",
+            "\u{301}",
+            "a\u{2800}b",
+            "a\u{a0}b",
+            "a\u{fe0f}b",
+            "a\u{378}b",
+        ] {
+            assert!(key(bad).is_err() && crate::plain::name(bad).is_err(), "{bad:?}");
+        }
+        assert!(text("the note", "\u{200b} \u{2800}").is_err());
+        assert_eq!(text("the note", "✔\u{fe0f} 👩\u{200d}👩"), Ok(()), "a text may have what joins its signs");
+    }
+
+    /// Two people or two sagas never look the same because one is written with letters of another script.
+    #[test]
+    fn a_word_is_of_one_script() {
+        for bad in ["\u{430}nn", "p\u{430}ypal-7", "acme \u{41e}rder", "\u{3b1}cme", "ann\u{435}", "ο\u{43b}ga"] {
+            assert!(key(bad).unwrap_err().to_string().contains("mixes"), "{bad:?}");
+            assert!(crate::plain::name(bad).unwrap_err().contains("mixes"), "{bad:?}");
+        }
+        for good in [
+            "анна",
+            "заказ-ABC-7",
+            "Ольга Ivanova",
+            "Σοφία",
+            "LINE公式",
+            "株式会社さくら",
+            "10x倍",
+            "हिन्दी",
+            "Änn O'Neil",
+            "한국 KB",
+        ] {
+            assert!(key(good).is_ok(), "{good:?}");
         }
     }
 

@@ -187,19 +187,8 @@ impl Execution {
         }
         let mut acts = Vec::new();
         for (path, run) in &self.runs {
-            match &run.forward {
-                Forward::Dispatched { deadline, .. } => {
-                    acts.extend(self.act(path, run, Direction::Do, *deadline, false))
-                }
-                Forward::Probing { deadline, .. } => acts.extend(self.act(path, run, Direction::Do, *deadline, true)),
-                Forward::Ready
-                | Forward::RetryWait { .. }
-                | Forward::Waiting { .. }
-                | Forward::Done
-                | Forward::Skipped
-                | Forward::Refused { .. }
-                | Forward::Unknown { .. }
-                | Forward::Parked { .. } => {}
+            if let Some((deadline, probe)) = run.forward.under_way() {
+                acts.extend(self.act(path, run, Direction::Do, deadline, probe));
             }
             if let Some(Backward::Dispatched { deadline, .. }) = &run.backward {
                 acts.extend(self.act(path, run, Direction::Undo, *deadline, false));

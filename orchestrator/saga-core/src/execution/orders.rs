@@ -46,7 +46,7 @@ impl Ordered {
                     limits::name("the gate", gate)?;
                     limits::name("the opening", opening.as_deref().unwrap_or_default())?;
                     limits::body("the data", data)?;
-                    limits::note_in(data)
+                    limits::said_in(data)
                 }
                 OrderKind::Skip { step, result } => {
                     limits::name("the step", step)?;
@@ -301,19 +301,13 @@ impl Deciding<'_> {
 /// Why a step can be neither retried nor skipped, in the words in which it is shown.
 fn how_it_stands(run: &Run) -> String {
     let state = step_state(run).word();
+    if run.forward.under_way().is_some() {
+        return format!("is {state}: a try is under way, and its answer is awaited");
+    }
     match run.forward {
-        Forward::Dispatched { .. } | Forward::Probing { .. } => {
-            format!("is {state}: a try is under way, and its answer is awaited")
-        }
         Forward::Parked { .. } => {
             "is parked, and its undo is not; only what waits for a person can be ordered".to_owned()
         }
-        Forward::Ready
-        | Forward::RetryWait { .. }
-        | Forward::Waiting { .. }
-        | Forward::Done
-        | Forward::Skipped
-        | Forward::Refused { .. }
-        | Forward::Unknown { .. } => format!("is {state}: it is neither parked nor waiting for its next try"),
+        _ => format!("is {state}: it is neither parked nor waiting for its next try"),
     }
 }
