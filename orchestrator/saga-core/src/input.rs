@@ -5,10 +5,14 @@
 
 use crate::definition::Definition;
 use crate::json::Payload;
+use crate::saga::Saga;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
+
+mod words;
+pub use words::plain;
 
 pub(crate) type InputFn = Arc<dyn Fn(&Payload) -> Vec<Misfit> + Send + Sync>;
 
@@ -16,6 +20,10 @@ pub(crate) type InputFn = Arc<dyn Fn(&Payload) -> Vec<Misfit> + Send + Sync>;
 pub const MISFITS_MAX: usize = 100;
 /// 60 characters of what stands there: enough to recognise it.
 const FOUND_CHARS_MAX: usize = 60;
+/// 300 characters of a place: a field may have any name, and a wrong one is only to be recognised.
+const FIELD_CHARS_MAX: usize = 300;
+/// 1,000 characters of why.
+const WHY_CHARS_MAX: usize = 1_000;
 /// 300 characters of an example.
 const EXAMPLE_CHARS_MAX: usize = 300;
 
@@ -59,6 +67,20 @@ impl std::fmt::Display for Misfit {
 }
 
 impl Definition {
+    /// The same saga with one more check at its door, by whoever composes the process: what only the performers that it
+    /// brings can know of an input. It is asked when the definition's own check finds nothing, and is no part of the digest.
+    #[must_use]
+    pub fn also_checked<S: Saga>(mut self, more: impl Fn(&S) -> Vec<Misfit> + Send + Sync + 'static) -> Self {
+        let own = self.check_input;
+        self.check_input = Arc::new(move |payload: &Payload| {
+            let misfits = own(payload);
+            match payload.read::<S>() {
+                Ok(input) if misfits.is_empty() => more(&input),
+                Ok(_) | Err(_) => misfits,
+            }
+        });
+        self
+    }
     /// Everything in an input that does not fit, with what stands there and an example of what would; empty: a saga may
     /// begin with it. For the door alone: the input of a saga that has begun is not asked about again.
     pub fn misfits(&self, input: &Payload) -> Vec<Misfit> {
@@ -80,7 +102,7 @@ pub(crate) fn unreadable<S: DeserializeOwned>(input: &Payload) -> Option<Misfit>
     let placed = serde_path_to_error::deserialize::<_, S>(&mut reader).err();
     let place = placed.map_or(String::new(), |placed| pointer(placed.path()));
     let words = why.to_string();
-    Some(Misfit::at(place, words.split(" at line ").next().unwrap_or(&words)))
+    Some(Misfit::at(place, words::plain(&words)))
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
@@ -115,15 +137,22 @@ fn complete(mut misfit: Misfit, input: &Value, fitting: &Option<Value>) -> Misfi
     let found = input.pointer(&misfit.field).filter(|_| !whole);
     misfit.found = found.map(|found| cut(&found.to_string(), FOUND_CHARS_MAX));
     if misfit.example.is_none() {
-        // The nearest place that the example has: an unknown field is answered with its neighbours.
-        let mut place = misfit.field.as_str();
-        let nearest = |place: &str| fitting.as_ref().and_then(|fitting| fitting.pointer(place));
-        while !place.is_empty() && nearest(place).is_none() {
-            place = place.rsplit_once('/').map_or("", |(before, _)| before);
-        }
-        misfit.example = nearest(place).map(|example| cut(&example.to_string(), EXAMPLE_CHARS_MAX));
+        let example = fitting.as_ref().and_then(|fitting| like(fitting, &misfit.field));
+        misfit.example = example.map(|example| cut(&example.to_string(), EXAMPLE_CHARS_MAX));
     }
+    misfit.field = cut(&misfit.field, FIELD_CHARS_MAX);
+    misfit.why = cut(&misfit.why, WHY_CHARS_MAX);
     misfit
+}
+
+/// What the example has at a place; for an entry of a list, its first entry when it has fewer. What surrounds a place is no
+/// example of it: whoever reads would look for the place in it.
+fn like<'a>(fitting: &'a Value, field: &str) -> Option<&'a Value> {
+    field.split('/').skip(1).try_fold(fitting, |value, part| match value {
+        Value::Array(items) => items.get(part.parse::<usize>().ok()?).or(items.first()),
+        Value::Object(fields) => fields.get(&part.replace("~1", "/").replace("~0", "~")),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    })
 }
 
 fn cut(text: &str, chars: usize) -> String {
@@ -152,12 +181,22 @@ mod tests {
     #[test]
     fn a_value_that_cannot_be_read_is_told_with_its_place() {
         for (text, place, why) in [
-            (r#"{"lines":[{"copies":2},{"copies":0}]}"#, "/lines/1/copies", "nonzero"),
-            (r#"{"lines":[{}]}"#, "/lines/0", "missing field `copies`"),
-            (r#"{"lines":7}"#, "/lines", "expected a sequence"),
-            (r#"{"lines":[],"a/b":1}"#, "/a~1b", "unknown field `a/b`"),
-            ("[]", "", "expected struct Order"),
-            ("7", "", "expected struct Order"),
+            (
+                r#"{"lines":[{"copies":2},{"copies":0}]}"#,
+                "/lines/1/copies",
+                "expected a whole number from 1 to 4294967295",
+            ),
+            (r#"{"lines":[{"copies":-1}]}"#, "/lines/0/copies", "expected a whole number from 1 to 4294967295"),
+            (
+                r#"{"lines":[{"copies":"2"}]}"#,
+                "/lines/0/copies",
+                "expected a whole number from 1 to 4294967295, and not a text",
+            ),
+            (r#"{"lines":[{}]}"#, "/lines/0", "the field \"copies\" is missing"),
+            (r#"{"lines":7}"#, "/lines", "expected a list, and not a number"),
+            (r#"{"lines":[],"a/b":1}"#, "/a~1b", "there is no field \"a/b\" here, only lines"),
+            ("[]", "", "expected an object with fields"),
+            ("7", "", "expected an object with fields, and not a number"),
         ] {
             let misfit = unreadable::<Order>(&Payload::trusted(text)).unwrap();
             assert!(misfit.field == place && misfit.why.contains(why) && !misfit.why.contains("line 1"), "{misfit:?}");
@@ -180,11 +219,22 @@ mod tests {
             said,
             [
                 r#"/a/b is "ZZZ": expected a currency, for example "EUR""#,
-                "/c/3: expected less, for example [2]",
+                "/c/3: expected less, for example 2",
                 r#"/d: the form has no such field, for example "none""#,
                 r#"the whole: expected another whole, for example {"a":{"b":"EUR"},"c":[2]}"#,
             ]
         );
+    }
+
+    #[test]
+    fn a_place_that_the_example_does_not_have_is_told_without_what_is_around_it() {
+        let (input, example) = (r#"{"a":{"x":{"y":[1,2]}}}"#, r#"{"a":{"b":"EUR","c":"a long story"}}"#);
+        let (input, example) = (Payload::trusted(input), Payload::trusted(example));
+        let long = format!("/a/{}", "x".repeat(5_000));
+        let rules = vec![Misfit::at("/a/x", "there is no such field"), Misfit::at(long, "there is no such field")];
+        let said: Vec<_> = told(rules, &input, Some(&example)).iter().map(ToString::to_string).collect();
+        assert_eq!(said[0], r#"/a/x is {"y":[1,2]}: there is no such field"#);
+        assert!(said[1].chars().count() < FIELD_CHARS_MAX + 40, "{}", said[1].len());
     }
 
     #[test]

@@ -400,7 +400,7 @@ impl<T: DeserializeOwned> Gate<T> {
     }
     /// Whether a decision has the right shape.
     pub fn check(payload: &Payload) -> Result<(), String> {
-        payload.read::<T>().map(drop).map_err(|why| why.to_string())
+        payload.read::<T>().map(drop).map_err(|why| crate::input::plain(&why.to_string()))
     }
 }
 impl Gate<()> {
