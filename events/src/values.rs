@@ -27,7 +27,7 @@ pub const TEXT_HEAD_CHARS: usize = 1_024;
 /// A text: itself, or a reference to it when it is longer than [`TEXT_BYTES_MAX`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a text")]
 pub enum Text {
     Inline(String),
     Ref { sha256: String, bytes: u64, head: String },

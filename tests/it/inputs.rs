@@ -27,6 +27,24 @@ fn table() -> Vec<(&'static str, Vec<Value>, Vec<Value>)> {
             vec![json!("A"), edge.clone()],
             vec![json!(""), json!(" "), over.clone(), json!("a\nb"), json!(7)],
         ),
+        (
+            "/client/industry",
+            vec![json!("tents"), json!("می\u{200c}فروشیم")],
+            vec![over.clone(), json!("\u{202e}stnet"), json!("a\nb"), json!("")],
+        ),
+        ("/id", vec![json!("brief-1"), json!(""), Value::Null], vec![over.clone()]),
+        ("/notes", vec![json!("x".repeat(100_000)), Value::Null], vec![json!({"sha256": "", "bytes": 1, "head": ""})]),
+        (
+            "/brief/constraints/must_avoid/0",
+            vec![json!("é".repeat(500))],
+            vec![json!("é".repeat(501)), json!("a\u{2066}b")],
+        ),
+        (
+            "/brief/goal/kpis/0/target",
+            vec![json!(0), json!(1_000_000_000_000_i64)],
+            vec![json!(-1), json!(1_000_000_000_001_i64)],
+        ),
+        ("/contract/end", vec![json!("2026-12-18"), json!("")], vec![json!("2002-01-31"), json!("2024-12-31")]),
         ("/client/legal_name", vec![json!(""), Value::Null, edge], vec![over]),
         (
             "/client/website",
@@ -56,8 +74,9 @@ fn table() -> Vec<(&'static str, Vec<Value>, Vec<Value>)> {
         ),
         (
             "/budget",
-            vec![money(0, "JPY"), money(100_000_000_000_000, "EUR")],
+            vec![money(1, "JPY"), money(100_000_000_000_000, "EUR")],
             vec![
+                money(0, "EUR"),
                 money(100_000_000_000_001, "EUR"),
                 json!({"minor": 1}),
                 json!({"minor": 1, "currency": "EUR", "x": 1}),
@@ -66,7 +85,7 @@ fn table() -> Vec<(&'static str, Vec<Value>, Vec<Value>)> {
         (
             "/language",
             vec![json!("nb"), json!("zh-Hans"), json!("")],
-            vec![json!("klingon-!!"), json!("EN"), json!("en_GB")],
+            vec![json!("klingon-!!"), json!("EN"), json!("en_GB"), json!("en-x-vi"), json!("en-u-ca-buddhist")],
         ),
         ("/schema_version", vec![json!("2"), json!("2.1")], vec![json!("1"), json!("3"), json!("new")]),
         (
@@ -88,12 +107,14 @@ fn table() -> Vec<(&'static str, Vec<Value>, Vec<Value>)> {
 /// Registers grow and a published schema does not change: what is registered, the door knows alone.
 #[test]
 fn what_is_in_no_register_is_refused_by_the_door_alone() {
-    let schema = &schemas::generate()["orchestration/client-to-delivery.input.v1.json"];
+    let schema = &schemas::generate()["orchestration/client-to-delivery.input.v2.json"];
     for (pointer, value) in [
         ("/client/country", "XX"),
         ("/client/timezone", "Mars/Base"),
         ("/budget/currency", "ZZZ"),
         ("/language", "klingon"),
+        ("/language", "en-XX"),
+        ("/language", "no-ZZ"),
     ] {
         let brief = with(pointer, &json!(value));
         assert!(compat::is_valid(schema, &brief), "{pointer}");
@@ -104,7 +125,7 @@ fn what_is_in_no_register_is_refused_by_the_door_alone() {
 
 #[test]
 fn the_schema_of_a_brief_says_what_its_door_says() {
-    let schema = &schemas::generate()["orchestration/client-to-delivery.input.v1.json"];
+    let schema = &schemas::generate()["orchestration/client-to-delivery.input.v2.json"];
     let definition = define::<ClientToDelivery>();
     let agreed = |brief: &Value, taken: bool, what: &str| {
         let misfits = definition.misfits(&Payload::of(brief).unwrap());

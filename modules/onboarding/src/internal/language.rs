@@ -2,7 +2,7 @@
 
 /// The language that stands for the script of most letters, and whether the script says so at all: Latin letters serve
 /// too many languages, so `en` is only the house's default there.
-pub(super) fn detect(texts: &[&str]) -> (&'static str, bool) {
+pub(crate) fn detect(texts: &[&str]) -> (&'static str, bool) {
     let mut counts = [0_usize; SCRIPTS.len()];
     for letter in texts.iter().flat_map(|text| text.chars()).filter(|letter| letter.is_alphabetic()) {
         if let Some(script) = script_of(letter) {

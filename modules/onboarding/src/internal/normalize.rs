@@ -9,7 +9,6 @@ use crate::api::events::{
 use crate::api::ports::BriefRefused;
 use crate::internal::form::told;
 use crate::internal::intake::{Form, given};
-use crate::internal::language::detect;
 use events::ids::{BriefId, ClientId};
 use events::values::Text;
 use saga_core::command::Common;
@@ -160,19 +159,14 @@ fn call(notes: &CallNotes) -> Result<(Call, Option<String>), BriefRefused> {
 
 fn language(form: &Form, answers: &BriefForm, defaults_used: &mut Vec<String>) -> String {
     let named = |text: Option<&str>| given(text).filter(|tag| *tag != "und").map(str::to_owned);
-    if let Some(tag) = named(Some(&form.language)).or_else(|| named(answers.language.as_deref())) {
+    if let Some(tag) = named(Some(&form.language)) {
         return tag;
     }
-    let brief = &answers.brief;
-    let heads = [&brief.brand.description, &brief.goal.primary_goal, &brief.audience.primary_customer];
-    let mut texts: Vec<&str> = heads.into_iter().flatten().map(String::as_str).collect();
-    texts.extend(brief.audience.pain_points.iter().chain(&brief.constraints.must_include).map(String::as_str));
-    texts.extend(brief.product_service.items.iter().filter_map(|item| item.usp.as_deref()));
-    let (tag, certain) = detect(&texts);
+    let (tag, certain) = answers.spoken();
     if !certain {
         defaults_used.push("language".to_owned());
     }
-    tag.to_owned()
+    tag
 }
 
 fn scope(
@@ -200,7 +194,8 @@ fn scope(
     let mut content_plan: Vec<_> = answers.content_plan.iter().filter_map(|item| planned(item, language)).collect();
     if content_plan.is_empty() && !focus_platforms.is_empty() {
         default("content_plan");
-        content_plan = focus_platforms.iter().map(|platform| one_post(platform, language)).collect();
+        let lower: Vec<_> = focus_platforms.iter().map(|platform| platform.to_lowercase()).collect();
+        content_plan = tidy(&lower).iter().map(|platform| one_post(platform, language)).collect();
     }
     let mut offers: Vec<_> = brief.product_service.items.iter().filter_map(offer).collect();
     let first = brief.product_service.items.first().and_then(|item| given(Some(&item.name)));
@@ -252,9 +247,8 @@ fn planned(item: &PlanAnswer, language: &str) -> Option<PlannedContent> {
 }
 
 fn one_post(platform: &str, language: &str) -> PlannedContent {
-    let platform = platform.to_lowercase();
-    let format = usual_format(&platform).to_owned();
-    PlannedContent { platform, format, language: language.to_owned(), count: 1 }
+    let format = usual_format(platform).to_owned();
+    PlannedContent { platform: platform.to_owned(), format, language: language.to_owned(), count: 1 }
 }
 
 fn usual_format(platform: &str) -> &'static str {

@@ -2,10 +2,13 @@
 //! command that captures a form refuses the same.
 
 use super::{COMPLETE, answers, call, capture, captured, mia, stage, with};
-use crate::api::dtos::form::values::{COUNT_MAX, LIST_MAX, REVIEW_ROUNDS_MAX, TERMS_DAYS_MAX, WEEKS_MAX};
+use crate::api::dtos::form::values::{
+    ANSWERS_BYTES_MAX, COUNT_MAX, LIST_MAX, REVIEW_ROUNDS_MAX, TERMS_DAYS_MAX, WEEKS_MAX,
+};
 use crate::api::dtos::{BriefForm, CallNotes, FormFault};
 use crate::api::events::{Attachment, IntakeCaptured};
 use crate::api::ports::{NormalizeBrief, ValidateBrief};
+use events::values::world::NAME_CHARS_MAX;
 use events::values::{MONEY_MINOR_MAX, TEXT_BYTES_MAX};
 use serde_json::{Map, Value, json};
 
@@ -88,14 +91,19 @@ fn numbers_of_a_form() -> Vec<Row> {
                 vec![(json!({"review_rounds_expected": REVIEW_ROUNDS_MAX + 1}), json!(1))],
             )
         },
-        money("/budget", "/currency", &[(0, "EUR"), (MONEY_MINOR_MAX, "JPY")], &[]),
+        money("/budget", "/currency", &[(1, "EUR"), (MONEY_MINOR_MAX, "JPY")], &[]),
         money(
             "/budget",
             "/currency",
             &[],
             &[(1, "ZZZ", json!("EUR")), (1, "gbp", json!("GBP")), (1, "XXX", json!("EUR"))],
         ),
-        money("/budget", "/minor", &[], &[(-1, "EUR", minor.clone()), (MONEY_MINOR_MAX + 1, "EUR", minor.clone())]),
+        money(
+            "/budget",
+            "/minor",
+            &[],
+            &[(0, "EUR", minor.clone()), (-1, "EUR", minor.clone()), (MONEY_MINOR_MAX + 1, "EUR", minor.clone())],
+        ),
         contract("/value/currency", vec![], vec![(json!({"value": {"minor": 1, "currency": "ZZZ"}}), json!("EUR"))]),
         contract("/value/minor", vec![], vec![(json!({"value": {"minor": -1, "currency": "EUR"}}), minor)]),
         contract(
@@ -201,9 +209,12 @@ fn a_bound_of_lists_and_texts_is_exact() {
     let tones = |many: usize| with("/brief/voice", json!({"tone_of_voice": vec!["plain"; many]}));
     assert_eq!(fault(&tones(LIST_MAX)), None);
     assert_eq!(fault(&tones(LIST_MAX + 1)).unwrap().0, "/brief/voice/tone_of_voice");
-    let industry = |bytes: usize| with("/client/industry", json!("x".repeat(bytes)));
-    assert_eq!(fault(&industry(TEXT_BYTES_MAX)), None);
-    assert_eq!(fault(&industry(TEXT_BYTES_MAX + 1)).unwrap().0, "/client/industry");
+    let industry = |chars: usize| with("/client/industry", json!("é".repeat(chars)));
+    assert_eq!(fault(&industry(NAME_CHARS_MAX)), None);
+    assert_eq!(fault(&industry(NAME_CHARS_MAX + 1)).unwrap().0, "/client/industry");
+    let all = |bytes: usize| with("/brief/exclusions", json!(vec!["x".repeat(500); bytes / 500]));
+    assert_eq!(fault(&all(ANSWERS_BYTES_MAX - 1_000)), None);
+    assert_eq!(fault(&all(ANSWERS_BYTES_MAX + 500)).unwrap().0, "/brief");
     assert_eq!(fault(&with("/notes", json!("x".repeat(TEXT_BYTES_MAX + 1)))), None, "notes are kept beside the log");
 }
 

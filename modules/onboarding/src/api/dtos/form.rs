@@ -1,6 +1,8 @@
 //! The questionnaire as a type: every answer is optional here, because what is required is a rule and not a shape.
 
+use crate::internal::language::detect;
 use events::values::{Money, Text};
+use saga_core::input::plain;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
@@ -107,7 +109,7 @@ section! {
 /// Weeks as a number, or as a text such as `12-16`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected weeks as a number, or as a text such as 12-16")]
 pub enum TimelineAnswer {
     Weeks(u32),
     Text(String),
@@ -145,6 +147,20 @@ impl FormFault {
 }
 
 impl BriefForm {
+    /// The language that the answers name, or else the one of their letters; and whether they say so at all.
+    pub fn spoken(&self) -> (String, bool) {
+        let named = self.language.as_deref().map(str::trim).filter(|tag| !tag.is_empty() && *tag != "und");
+        if let Some(tag) = named {
+            return (tag.to_owned(), true);
+        }
+        let brief = &self.brief;
+        let heads = [&brief.brand.description, &brief.goal.primary_goal, &brief.audience.primary_customer];
+        let mut texts: Vec<&str> = heads.into_iter().flatten().map(String::as_str).collect();
+        texts.extend(brief.audience.pain_points.iter().chain(&brief.constraints.must_include).map(String::as_str));
+        texts.extend(brief.product_service.items.iter().filter_map(|item| item.usp.as_deref()));
+        let (tag, certain) = detect(&texts);
+        (tag.to_owned(), certain)
+    }
     /// Reads answers; what the form does not ask for is ignored. All wrong types are told, each with its place.
     pub fn read(responses: &Map<String, Value>) -> Result<Self, Vec<FormFault>> {
         let whole = Value::Object(responses.clone());
@@ -152,7 +168,7 @@ impl BriefForm {
             let mut faults = Vec::new();
             wrong_types(&whole, &mut Vec::new(), &mut faults);
             if faults.is_empty() {
-                faults.push(FormFault::WrongType { field: String::new(), why: why.to_string() });
+                faults.push(FormFault::WrongType { field: String::new(), why: plain(&why.to_string()) });
             }
             faults
         })
@@ -162,6 +178,10 @@ impl BriefForm {
     pub fn door(responses: &Map<String, Value>) -> Vec<FormFault> {
         let mut whole = Value::Object(responses.clone());
         let mut faults = Self::read(responses).err().unwrap_or_default();
+        if responses.get("notes").is_some_and(Value::is_object) {
+            // The reference to a long text is the house's own way to keep one.
+            faults.push(FormFault::WrongType { field: "/notes".to_owned(), why: "expected a text".to_owned() });
+        }
         // What cannot be read counts as silence, so that the rest is looked at all the same.
         faults.iter().for_each(|fault| silence(&mut whole, fault.field()));
         let form: Self = serde_json::from_value(whole.clone()).unwrap_or_default();
@@ -170,13 +190,14 @@ impl BriefForm {
         }
         let told: Vec<_> = faults.iter().map(|fault| fault.field().to_owned()).collect();
         let more = form.faults().into_iter().chain(values::long_texts(responses)).chain(form.unanswered());
+        let more: Vec<_> = more.chain(values::too_long(responses)).collect();
         // A place is told once, and what lies in or around a wrong place is not called empty as well.
         let within = |inner: &str, outer: &str| {
             inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         let known =
             |fault: &FormFault| told.iter().any(|told| within(told, fault.field()) || within(fault.field(), told));
-        faults.extend(more.filter(|fault| !known(fault)));
+        faults.extend(more.into_iter().filter(|fault| !known(fault)));
         faults
     }
 }
@@ -212,7 +233,7 @@ fn wrong_types(value: &Value, path: &mut Vec<Part>, faults: &mut Vec<FormFault>)
     }
     let leaf = !(value.is_object() || value.is_array());
     if faults.len() == before && !(leaf && why.starts_with("missing field")) {
-        faults.push(FormFault::WrongType { field: pointer(path), why });
+        faults.push(FormFault::WrongType { field: pointer(path), why: plain(&why) });
     }
 }
 
@@ -232,17 +253,22 @@ enum Part {
 
 fn pointer(path: &[Part]) -> String {
     let part = |part: &Part| match part {
-        Part::Field(name) => format!("/{name}"),
+        Part::Field(name) => format!("/{}", escaped(name)),
         Part::Item(at) => format!("/{at}"),
     };
     path.iter().map(part).collect()
+}
+
+/// A name as a part of a JSON pointer.
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 fn unknown_fields(said: &Value, known: &Value, at: String, faults: &mut Vec<FormFault>) {
     match (said, known) {
         (Value::Object(said), Value::Object(known)) => {
             for (name, value) in said {
-                let field = format!("{at}/{name}");
+                let field = format!("{at}/{}", escaped(name));
                 match known.get(name) {
                     Some(known) => unknown_fields(value, known, field, faults),
                     None => faults.push(FormFault::UnknownField { field }),

@@ -3,7 +3,9 @@
 //! grow, and a published schema does not change.
 
 use super::BriefForm;
-use super::values::{COUNT_MAX, LIST_MAX, REVIEW_ROUNDS_MAX, TERMS_DAYS_MAX, WEEKS_MAX};
+use super::values::{
+    BUDGET_MINOR_MIN, COUNT_MAX, KPI_TARGET_MAX, LIST_MAX, REVIEW_ROUNDS_MAX, TERMS_DAYS_MAX, WEEKS_MAX,
+};
 use events::values::{MONEY_MINOR_MAX, WHOLE_BP, world};
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
@@ -25,12 +27,21 @@ const REQUIRED: [(&str, &[&str]); 7] = [
     ("/brief/product_service/items/*", &["name"]),
 ];
 
+/// The input of a saga that begins with a brief, as it was published first. What fits the second one fits it as well.
+pub fn first() -> Schema {
+    schema_of(Vec::new())
+}
+
 /// The input of a saga that begins with a brief.
 pub fn schema() -> Schema {
+    schema_of(second())
+}
+
+fn schema_of(more: Vec<(&'static str, Value)>) -> Schema {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
     let mut schema = settings.into_generator().into_root_schema_for::<BriefForm>().to_value();
     without_defaults(&mut schema);
-    for (field, rule) in rules().into_iter().chain(lists()).chain(answers()) {
+    for (field, rule) in rules().into_iter().chain(lists()).chain(answers()).chain(more) {
         if let Some(place) = place(&mut schema, field) {
             let said = place.get("description").cloned();
             *place = rule;
@@ -107,14 +118,14 @@ fn day() -> Value {
 fn number(least: u32, most: u32) -> Value {
     json!({"type": ["integer", "null"], "minimum": least, "maximum": most})
 }
-fn money() -> Value {
+fn money(least: i64) -> Value {
     json!({"anyOf": [{"type": "null"}, {
         "type": "object",
         "required": ["currency", "minor"],
         "additionalProperties": false,
         "properties": {
             "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
-            "minor": {"type": "integer", "minimum": 0, "maximum": MONEY_MINOR_MAX},
+            "minor": {"type": "integer", "minimum": least, "maximum": MONEY_MINOR_MAX},
         },
     }]})
 }
@@ -138,10 +149,10 @@ fn rules() -> Vec<(&'static str, Value)> {
         ("/client/contact/email", or_silent(mail)),
         ("/contract/start", day()),
         ("/contract/end", day()),
-        ("/contract/value", money()),
+        ("/contract/value", money(0)),
         ("/contract/terms_days", number(0, TERMS_DAYS_MAX)),
         ("/contract/tax_bp", number(0, WHOLE_BP)),
-        ("/budget", money()),
+        ("/budget", money(0)),
         ("/brief/brand/brand_name", or_silent(line())),
         ("/brief/operations/review_rounds_expected", number(0, REVIEW_ROUNDS_MAX)),
         (
@@ -158,6 +169,48 @@ fn rules() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// Characters of the first plane that make a text read as another one; those of other planes are the door's.
+const MISLEADING: &str = r"\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2028-\u202e\u2061-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb";
+
+/// Texts that are bounded and seen, languages that are written, and numbers that can be meant: what the second version adds.
+fn second() -> Vec<(&'static str, Value)> {
+    let seen = format!("^[^{MISLEADING}]*$");
+    let text = |most: usize| json!({"type": "string", "maxLength": most, "pattern": seen});
+    let line =
+        || json!({"type": "string", "maxLength": world::NAME_CHARS_MAX, "pattern": LINE, "allOf": [{"pattern": seen}]});
+    let said = |mut rule: Value| {
+        rule["allOf"] = json!([{"pattern": SAYS_SOMETHING}, {"pattern": seen}]);
+        rule
+    };
+    let parts = r"^[a-z]{2,8}(-[A-Za-z0-9]{2,8})*$";
+    let tag = || or_silent(json!({"type": "string", "pattern": parts, "maxLength": world::LANGUAGE_CHARS_MAX}));
+    let days = r"^20(2[5-9]|[3-9][0-9])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$";
+    let mut rules = vec![
+        ("/language", tag()),
+        ("/content_plan/*/language", tag()),
+        ("/notes", json!({"type": ["string", "null"]})),
+        ("/contract/end", or_silent(json!({"type": "string", "format": "date", "pattern": days}))),
+        ("/budget", money(BUDGET_MINOR_MIN)),
+        ("/brief/goal/kpis/*/target", json!({"type": "integer", "minimum": 0, "maximum": KPI_TARGET_MAX})),
+        ("/client/name", said(line())),
+        ("/client/industry", said(line())),
+        ("/client/geography", said(line())),
+        ("/brief/goal/primary_goal", said(text(world::PROSE_CHARS_MAX))),
+        ("/brief/audience/primary_customer", said(text(world::PROSE_CHARS_MAX))),
+        ("/brief/product_service/items/*/name", line()),
+        ("/brief/product_service/items/*/usp", or_silent(text(world::ENTRY_CHARS_MAX))),
+        ("/brief/goal/kpis/*/name", line()),
+        ("/brief/goal/kpis/*/unit", line()),
+    ];
+    let lines = ["/id", "/expected", "/client/legal_name", "/client/contact/name", "/brief/brand/brand_name"];
+    rules.extend(lines.into_iter().chain(["/brief/brand/business_type"]).map(|field| (field, or_silent(line()))));
+    let pages = ["/brief/brand/description", "/brief/goal/secondary_goal", "/brief/operations/approval"];
+    rules.extend(pages.map(|field| (field, or_silent(text(world::PROSE_CHARS_MAX)))));
+    let entries = || json!({"type": "array", "items": text(world::ENTRY_CHARS_MAX), "maxItems": LIST_MAX});
+    rules.extend(LISTS.into_iter().chain(["/removed_required_answers"]).map(|field| (field, entries())));
+    rules
+}
+
 /// Questions that the first steps need an answer to.
 fn answers() -> Vec<(&'static str, Value)> {
     let text = || json!({"type": "string", "pattern": SAYS_SOMETHING});
@@ -171,19 +224,20 @@ fn answers() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// Lists of texts.
+const LISTS: [&str; 8] = [
+    "/brief/audience/pain_points",
+    "/brief/voice/tone_of_voice",
+    "/brief/voice/competitors",
+    "/brief/constraints/must_include",
+    "/brief/constraints/must_avoid",
+    "/brief/constraints/other",
+    "/brief/deliverables",
+    "/brief/exclusions",
+];
+
 /// Lists keep what they hold, and are bounded.
 fn lists() -> Vec<(&'static str, Value)> {
     let texts = || json!({"type": "array", "items": {"type": "string"}, "maxItems": LIST_MAX});
-    [
-        "/brief/audience/pain_points",
-        "/brief/voice/tone_of_voice",
-        "/brief/voice/competitors",
-        "/brief/constraints/must_include",
-        "/brief/constraints/must_avoid",
-        "/brief/constraints/other",
-        "/brief/deliverables",
-        "/brief/exclusions",
-    ]
-    .map(|field| (field, texts()))
-    .to_vec()
+    LISTS.map(|field| (field, texts())).to_vec()
 }

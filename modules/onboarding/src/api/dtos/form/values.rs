@@ -4,8 +4,9 @@
 
 use super::{BriefForm, Contract, FormFault, PlanAnswer, TimelineAnswer};
 use crate::api::events::{Attachment, Weeks};
-use events::values::world::{self, Expected};
+use events::values::world::{self, ENTRY_CHARS_MAX, Expected, PROSE_CHARS_MAX};
 use events::values::{MONEY_MINOR_MAX, Money, TEXT_BYTES_MAX, WHOLE_BP};
+use saga_core::plain::is_blank;
 use serde_json::{Map, Value, json};
 
 /// Five years: a longer plan is a slip of the pen.
@@ -18,6 +19,13 @@ pub const TERMS_DAYS_MAX: u32 = 365;
 pub const REVIEW_ROUNDS_MAX: u32 = 10;
 /// 100 entries of any list of the form: what one person can have thought of.
 pub const LIST_MAX: usize = 100;
+/// 20 KiB of answers in all, the notes aside: ten pages. A chapter of a strategy that quotes all of them twice is still one
+/// text of an event.
+pub const ANSWERS_BYTES_MAX: usize = 20_480;
+/// Nobody has a budget of nothing: who has none to name leaves it out.
+pub const BUDGET_MINOR_MIN: i64 = 1;
+/// A million millions: more than anything that is counted here. What is to be reached is at least nothing.
+pub const KPI_TARGET_MAX: i64 = 1_000_000_000_000;
 /// Nobody has a website, and says so.
 const NO_WEBSITE: &str = "none";
 /// The oldest questionnaire that is read.
@@ -50,13 +58,27 @@ impl Faults {
             self.bad(field, format!("at most {LIST_MAX} entries"), json!([]));
         }
     }
-    fn money(&mut self, field: &str, money: Option<&Money>) {
+    /// A list of texts: so many of them, each a sentence or two.
+    fn texts(&mut self, field: &str, texts: &[String]) {
+        self.list(field, texts.len());
+        for (at, text) in texts.iter().enumerate() {
+            self.text(&format!("{field}/{at}"), Some(text), |text| world::prose(text, ENTRY_CHARS_MAX));
+        }
+    }
+    fn prose(&mut self, field: &str, text: Option<&str>) {
+        self.text(field, text, |text| world::prose(text, PROSE_CHARS_MAX));
+    }
+    fn money(&mut self, field: &str, money: Option<&Money>, least: i64) {
         let Some(money) = money else { return };
         if let Err(Expected { what, example }) = world::currency(&money.currency) {
             self.bad(&format!("{field}/currency"), what, json!(example));
         }
-        if !(0..=MONEY_MINOR_MAX).contains(&money.minor) {
-            self.bad(&format!("{field}/minor"), format!("an amount from 0 to {MONEY_MINOR_MAX}"), json!(1_260_000));
+        if !(least..=MONEY_MINOR_MAX).contains(&money.minor) {
+            self.bad(
+                &format!("{field}/minor"),
+                format!("an amount from {least} to {MONEY_MINOR_MAX}"),
+                json!(1_260_000),
+            );
         }
     }
 }
@@ -110,6 +132,9 @@ impl BriefForm {
     /// Answers that cannot be meant.
     pub fn faults(&self) -> Vec<FormFault> {
         let mut faults = Faults::default();
+        faults.text("/id", self.id.as_deref(), line);
+        faults.text("/expected", self.expected.as_deref(), line);
+        faults.texts("/removed_required_answers", &self.removed_required_answers);
         faults.text("/schema_version", self.schema_version.as_deref(), version);
         faults.text("/language", self.language.as_deref(), world::language);
         self.client_faults(&mut faults);
@@ -117,7 +142,7 @@ impl BriefForm {
             contract_faults(contract, &mut faults);
         }
         self.answer_faults(&mut faults);
-        faults.money("/budget", self.budget.as_ref());
+        faults.money("/budget", self.budget.as_ref(), BUDGET_MINOR_MIN);
         faults.list("/content_plan", self.content_plan.len());
         for (at, item) in self.content_plan.iter().enumerate() {
             self.plan_faults(at, item, &mut faults);
@@ -134,6 +159,8 @@ impl BriefForm {
         faults.text("/client/name", client.name.as_deref(), line);
         faults.text("/client/legal_name", client.legal_name.as_deref(), line);
         faults.text("/client/website", client.website.as_deref(), website);
+        faults.text("/client/industry", client.industry.as_deref(), line);
+        faults.text("/client/geography", client.geography.as_deref(), line);
         faults.text("/client/country", client.country.as_deref(), world::country);
         faults.text("/client/timezone", client.timezone.as_deref(), world::time_zone);
         if let Some(contact) = &client.contact {
@@ -145,6 +172,12 @@ impl BriefForm {
     fn answer_faults(&self, faults: &mut Faults) {
         let brief = &self.brief;
         faults.text("/brief/brand/brand_name", brief.brand.brand_name.as_deref(), line);
+        faults.text("/brief/brand/business_type", brief.brand.business_type.as_deref(), line);
+        faults.prose("/brief/brand/description", brief.brand.description.as_deref());
+        faults.prose("/brief/audience/primary_customer", brief.audience.primary_customer.as_deref());
+        faults.prose("/brief/goal/primary_goal", brief.goal.primary_goal.as_deref());
+        faults.prose("/brief/goal/secondary_goal", brief.goal.secondary_goal.as_deref());
+        faults.prose("/brief/operations/approval", brief.operations.approval.as_deref());
         if let Some(Err(Expected { what, example })) = brief.goal.timeline_weeks.as_ref().map(TimelineAnswer::weeks) {
             faults.bad("/brief/goal/timeline_weeks", what, json!(example));
         }
@@ -153,23 +186,29 @@ impl BriefForm {
         for (at, kpi) in brief.goal.kpis.iter().enumerate() {
             faults.text(&format!("/brief/goal/kpis/{at}/name"), Some(&kpi.name), line);
             faults.text(&format!("/brief/goal/kpis/{at}/unit"), Some(&kpi.unit), line);
+            if !(0..=KPI_TARGET_MAX).contains(&kpi.target) {
+                let field = format!("/brief/goal/kpis/{at}/target");
+                faults.bad(&field, format!("a number from 0 to {KPI_TARGET_MAX}"), json!(400));
+            }
         }
         for (at, item) in brief.product_service.items.iter().enumerate() {
             faults.text(&format!("/brief/product_service/items/{at}/name"), Some(&item.name), line);
+            let usp = format!("/brief/product_service/items/{at}/usp");
+            faults.text(&usp, item.usp.as_deref(), |text| world::prose(text, ENTRY_CHARS_MAX));
         }
+        faults.list("/brief/goal/kpis", brief.goal.kpis.len());
+        faults.list("/brief/product_service/items", brief.product_service.items.len());
         let lists = [
-            ("/brief/audience/pain_points", brief.audience.pain_points.len()),
-            ("/brief/goal/kpis", brief.goal.kpis.len()),
-            ("/brief/voice/tone_of_voice", brief.voice.tone_of_voice.len()),
-            ("/brief/voice/competitors", brief.voice.competitors.len()),
-            ("/brief/product_service/items", brief.product_service.items.len()),
-            ("/brief/constraints/must_include", brief.constraints.must_include.len()),
-            ("/brief/constraints/must_avoid", brief.constraints.must_avoid.len()),
-            ("/brief/constraints/other", brief.constraints.other.len()),
-            ("/brief/deliverables", brief.deliverables.len()),
-            ("/brief/exclusions", brief.exclusions.len()),
+            ("/brief/audience/pain_points", &brief.audience.pain_points),
+            ("/brief/voice/tone_of_voice", &brief.voice.tone_of_voice),
+            ("/brief/voice/competitors", &brief.voice.competitors),
+            ("/brief/constraints/must_include", &brief.constraints.must_include),
+            ("/brief/constraints/must_avoid", &brief.constraints.must_avoid),
+            ("/brief/constraints/other", &brief.constraints.other),
+            ("/brief/deliverables", &brief.deliverables),
+            ("/brief/exclusions", &brief.exclusions),
         ];
-        lists.into_iter().for_each(|(field, length)| faults.list(field, length));
+        lists.into_iter().for_each(|(field, texts)| faults.texts(field, texts));
     }
 
     fn plan_faults(&self, at: usize, item: &PlanAnswer, faults: &mut Faults) {
@@ -214,7 +253,7 @@ impl BriefForm {
                 "Couples on a long weekend",
             ),
         ];
-        let silent = |answer: Option<&str>| answer.is_none_or(|text| text.trim().is_empty());
+        let silent = |answer: Option<&str>| answer.is_none_or(is_blank);
         let missing = |field: &str, expected: &str, example: Value| FormFault::Missing {
             field: field.to_owned(),
             expected: expected.to_owned(),
@@ -239,13 +278,13 @@ impl BriefForm {
 
 fn contract_faults(contract: &Contract, faults: &mut Faults) {
     faults.text("/contract/start", contract.start.as_deref(), world::day);
-    faults.text("/contract/end", contract.end.as_deref(), world::day);
+    faults.text("/contract/end", contract.end.as_deref(), world::contract_end);
     let days = contract.start.as_deref().zip(contract.end.as_deref());
-    let days = days.and_then(|(start, end)| world::day(start).ok().zip(world::day(end).ok()));
+    let days = days.and_then(|(start, end)| world::day(start).ok().zip(world::contract_end(end).ok()));
     if let Some((start, _)) = days.filter(|(start, end)| end < start) {
         faults.bad("/contract/end", "a day that is not before the contract's start", json!(start.to_string()));
     }
-    faults.money("/contract/value", contract.value.as_ref());
+    faults.money("/contract/value", contract.value.as_ref(), 0);
     faults.most("/contract/terms_days", contract.terms_days, TERMS_DAYS_MAX, 14);
     faults.most("/contract/tax_bp", contract.tax_bp, WHOLE_BP, 1_900);
 }
@@ -281,6 +320,23 @@ pub(crate) fn long_texts(responses: &Map<String, Value>) -> Vec<FormFault> {
         walk(answer, format!("/{name}"), &mut faults);
     }
     faults.0
+}
+
+/// More answers than a strategy can quote.
+pub(super) fn too_long(responses: &Map<String, Value>) -> Option<FormFault> {
+    fn bytes(value: &Value) -> usize {
+        match value {
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(bytes).sum(),
+            Value::Object(fields) => fields.values().map(bytes).sum(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        }
+    }
+    let all: usize = responses.iter().filter(|(name, _)| *name != "notes").map(|(_, answer)| bytes(answer)).sum();
+    let expected =
+        format!("at most {ANSWERS_BYTES_MAX} bytes of answers in all, and not {all}; more belongs into /notes");
+    let fault = || FormFault::BadValue { field: "/brief".to_owned(), expected, example: json!("in short") };
+    (all > ANSWERS_BYTES_MAX).then(fault)
 }
 
 /// What is wrong with files that come along: `(field, what was expected)`.
