@@ -8,7 +8,7 @@ pub fn modules() -> Vec<Module> {
     vec![
         delivery::module(delivery::api::fakes::Fakes::default().needs()),
         onboarding::module(onboarding::api::fakes::needs()),
-        orchestration::module(),
+        orchestration::module(None),
         production::module(production_needs),
         qc::module(qc::api::ports::Needs::default()),
         strategy::module(strategy::api::fakes::needs()),

@@ -16,21 +16,25 @@ pub mod api {
     pub mod events;
     pub mod fakes;
     pub mod ports;
+    pub use crate::internal::rehearse;
 }
 mod internal {
     mod brief;
     mod form;
     mod handlers;
     mod intake;
-    mod language;
+    pub(crate) mod language;
     mod normalize;
     mod project;
     mod projections;
     mod queries;
+    mod rehearsal;
     mod sagas;
     mod stages;
     use crate::api::{CONTRACT, events, ports::Needs};
     use saga_core::module::Module;
+
+    pub use rehearsal::rehearse;
 
     /// The module, around what it needs from outside.
     pub fn module(needs: Needs) -> Module {

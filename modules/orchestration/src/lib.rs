@@ -7,10 +7,11 @@
 /// What others may know.
 pub mod api {
     /// `major.minor` of this api.
-    pub const CONTRACT: &str = "1.1";
+    pub const CONTRACT: &str = "1.2";
     pub mod dtos;
     pub mod foreign;
     pub mod languages;
+    pub mod performers;
 }
 mod internal {
     mod client_to_delivery;
@@ -18,14 +19,22 @@ mod internal {
     mod headings;
     mod packing;
     mod printed_proof;
+    mod rehearsal;
+    use crate::api::performers::Performers;
     use saga_core::fact::Orchestration;
     use saga_core::module::Module;
     use saga_core::saga::define;
+    use std::sync::Arc;
 
-    /// The module: it serves nothing, it owns sagas.
-    pub fn module() -> Module {
+    /// The module: it serves nothing, it owns sagas. Whoever begins one is told at the door what the performers would refuse.
+    pub fn module(performers: Option<Arc<dyn Performers>>) -> Module {
+        let delivery = define::<crate::api::dtos::ClientToDelivery>();
+        let delivery = match performers {
+            Some(performers) => delivery.also_checked(move |input| rehearsal::rehearse(input, performers.as_ref())),
+            None => delivery,
+        };
         Module::new::<Orchestration, ()>(crate::api::CONTRACT, ())
-            .saga(define::<crate::api::dtos::ClientToDelivery>())
+            .saga(delivery)
             .saga(define::<crate::api::dtos::PrintedProof>())
             .build()
     }

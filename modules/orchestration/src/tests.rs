@@ -178,5 +178,5 @@ fn no_copies_are_not_an_input() {
     let input = r#"{"title":"Menu","copies":0,"address":"Quayside 4","parcels":1}"#;
     let misfits = define::<PrintedProof>().misfits(&Payload::parse(input).unwrap());
     let told: Vec<_> = misfits.iter().map(ToString::to_string).collect();
-    assert_eq!(told, ["/copies is 0: invalid value: integer `0`, expected a nonzero u32, for example 1"]);
+    assert_eq!(told, ["/copies is 0: expected a whole number from 1 to 4294967295, for example 1"]);
 }

@@ -16,6 +16,7 @@ pub mod api {
     pub mod events;
     pub mod fakes;
     pub mod ports;
+    pub use crate::internal::{placeholder, rehearse, word_in};
 }
 
 mod internal {
@@ -24,8 +25,11 @@ mod internal {
     mod lexicon;
     mod model;
     mod projections;
+    mod rehearsal;
     mod script;
     mod text;
+
+    pub use rehearsal::{placeholder, rehearse, word_in};
 
     use crate::api::events::Qc;
     use crate::api::ports::Needs;

@@ -1,4 +1,4 @@
-//! The demo: real briefs through five modules at once. One is taken back because quality control refuses it, one meets a
+//! The demo: real briefs through five modules at once. One is taken back because nobody approves what is written, one meets a
 //! provider that does not answer and is tried again. It tells what happens; how that looks is the caller's business.
 
 use crate::modules::Replaced;
@@ -13,6 +13,7 @@ use saga_core::fact::{By, SagaFact};
 use saga_core::id::SagaId;
 use saga_core::json::Payload;
 use saga_core::ports::Clock;
+use saga_core::time::Timestamp;
 use saga_core::view::{SagaShow, SagaState, StepState, Verdicts};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,8 @@ use strategy::api::ports::{ProviderError, StrategyWriter};
 
 /// The saga that the demo runs.
 pub const KIND: &str = "client-to-delivery";
+/// The client whose strategy is rejected as often as it is written.
+const REJECTED: &str = "07-";
 /// The client whose writer is silent at first.
 const SILENT_FOR: &str = "03-";
 
@@ -35,7 +38,7 @@ macro_rules! briefs {
 }
 briefs! {
     "01-lanternfold-tents", "02-radhaus-tannert", "03-polyarny-khleb", "04-thalassini-avli", "05-dar-alnakheel",
-    "06-gyan-setu", "07-torrealta-contradiction", "08-qingshan-bamboo", "09-hoshikawa-onsen", "10-narae-pottery",
+    "06-gyan-setu", "07-torrealta-rejected", "08-qingshan-bamboo", "09-hoshikawa-onsen", "10-narae-pottery",
 }
 
 /// A writer that does not answer the first time it is asked for one client.
@@ -129,10 +132,12 @@ pub enum Told {
         /// In words.
         words: String,
     },
-    /// A strategy was approved.
-    Approved {
+    /// Somebody decided about a strategy.
+    Decided {
         /// The saga's key.
         key: String,
+        /// Whether it is approved.
+        approved: bool,
     },
     /// A saga ended, or waits for a person.
     Ended {
@@ -149,7 +154,8 @@ pub struct Demo {
     sagas: Sagas,
     open: BTreeMap<SagaId, String>,
     seen: BTreeMap<SagaId, BTreeMap<String, Seen>>,
-    approved: BTreeSet<SagaId>,
+    /// The openings of gates that were answered.
+    decided: BTreeSet<(SagaId, Timestamp)>,
     pause: Duration,
 }
 
@@ -157,9 +163,9 @@ pub struct Demo {
 const LOOK_EVERY: Duration = Duration::from_millis(40);
 
 impl Demo {
-    /// Starts every brief; strategies are approved `pause` after they are submitted.
+    /// Starts every brief; strategies are decided about `pause` after they are submitted.
     pub async fn start(sagas: Sagas, pause: Duration) -> Result<(Self, Vec<Told>), ControlError> {
-        let mut demo = Demo { sagas, open: BTreeMap::new(), seen: BTreeMap::new(), approved: BTreeSet::new(), pause };
+        let mut demo = Demo { sagas, open: BTreeMap::new(), seen: BTreeMap::new(), decided: BTreeSet::new(), pause };
         let mut told = Vec::new();
         for (key, text) in BRIEFS {
             let input = Payload::parse(text)
@@ -176,7 +182,7 @@ impl Demo {
     pub fn is_over(&self) -> bool {
         self.open.is_empty()
     }
-    /// Looks once: what happened since the last look. Approves what waits for it.
+    /// Looks once: what happened since the last look. Decides what waits for it.
     pub async fn look(&mut self) -> Result<Vec<Told>, ControlError> {
         SystemClock.pause(LOOK_EVERY).await;
         let mut told = Vec::new();
@@ -188,19 +194,24 @@ impl Demo {
             if show.row.state.is_end() || show.row.state.needs_person() {
                 self.open.remove(&saga);
                 told.push(Told::Ended { show: Box::new(show) });
-            } else if show.row.state == SagaState::Waiting && self.waited(&show) && self.approved.insert(saga) {
-                self.approve(saga).await?;
-                told.push(Told::Approved { key });
+            } else if let Some(opened) = self.waited(&show).filter(|_| show.row.state == SagaState::Waiting)
+                && self.decided.insert((saga, opened))
+            {
+                let approved = !key.starts_with(REJECTED);
+                self.decide(saga, approved).await?;
+                told.push(Told::Decided { key, approved });
             }
         }
         Ok(told)
     }
-    fn waited(&self, show: &SagaShow) -> bool {
-        let since = show.row.waiting.first().map(|waiting| waiting.since);
-        since.is_some_and(|since| SystemClock.now().since(since) >= self.pause)
+    /// Since when a decision is waited for, if that is long enough.
+    fn waited(&self, show: &SagaShow) -> Option<Timestamp> {
+        let since = show.row.waiting.first().map(|waiting| waiting.since)?;
+        (SystemClock.now().since(since) >= self.pause).then_some(since)
     }
-    async fn approve(&self, saga: SagaId) -> Result<(), ControlError> {
-        let decision = StrategyDecision { approved: true, by: Some("operator".to_owned()), note: None };
+    async fn decide(&self, saga: SagaId, approved: bool) -> Result<(), ControlError> {
+        let note = (!approved).then(|| "not how we see ourselves".to_owned());
+        let decision = StrategyDecision { approved, by: Some("operator".to_owned()), note };
         let data =
             Payload::of(&decision).map_err(|why| ControlError::new(saga_core::codes::INTERNAL, why.to_string()))?;
         let by = By { actor: Actor::operator("operator"), reason: None, request: None };

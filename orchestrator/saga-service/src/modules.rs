@@ -41,7 +41,7 @@ pub fn modules(data: &Path, replaced: Replaced) -> Vec<Module> {
             files: Arc::new(LocalFiles::new(data.join("files"))),
             packer: Arc::new(FilePacker),
         }),
-        orchestration::module(),
+        orchestration::module(Some(Arc::new(TemplateContentWriter))),
     ]
 }
 

@@ -6,6 +6,8 @@ pub mod content_template;
 mod delivered;
 pub mod document;
 pub mod files_local;
+#[cfg(test)]
+mod rehearsed;
 pub mod renderer_svg;
 pub mod social_dry_run;
 pub mod strategy_template;

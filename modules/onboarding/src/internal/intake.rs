@@ -18,6 +18,13 @@ pub(super) struct Form {
     withdrawn: bool,
 }
 
+impl Form {
+    /// A form as its capture will tell it.
+    pub(super) fn of(language: Option<&str>, responses: Map<String, Value>, attachments: Vec<Attachment>) -> Self {
+        Self { language: given(language).unwrap_or("und").to_owned(), responses, attachments, withdrawn: false }
+    }
+}
+
 /// The state before the first form is `OPEN`.
 #[derive(Debug, Default)]
 pub(super) struct Intake {

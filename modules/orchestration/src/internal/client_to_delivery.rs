@@ -12,7 +12,8 @@ use events::ids::{ClientId, ProjectId};
 use onboarding::api::dtos::{CapturedIntake, IntakeForm, NormalizedBrief};
 use onboarding::api::ports::{CaptureIntake, NormalizeBrief, ValidateBrief};
 use production::api::dtos::{
-    AssetBasis, AssetContent, AssetMade, AssetSpec, BriefEssentials, BundleMade, DraftWritten, StrategySnapshot,
+    AssetBasis, AssetContent, AssetCopy, AssetMade, AssetSpec, BriefEssentials, BundleMade, DraftWritten,
+    StrategySnapshot,
 };
 use production::api::events::RevisionRequest;
 use production::api::ports::{AssembleBundle, CreateAsset, GenerateDraft, ReviseDraft};
@@ -22,9 +23,12 @@ use qc::api::ports::EvaluateContent;
 use saga_core::definition::Definition;
 use saga_core::envelope::Actor;
 use saga_core::input::Misfit;
+use saga_core::plain::is_blank;
 use saga_core::policy::{AtMost, Deadline, Retry};
 use saga_core::saga::{Plan, Saga};
 use saga_core::step::{In, Item, Maybe, Out, Outs, StartedAt};
+use saga_core::time::Timestamp;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use strategy::api::dtos::{BriefSnapshot, StrategyDoc};
@@ -40,6 +44,8 @@ const QC_ROUNDS: AtMost = AtMost(3);
 const ASSETS_AT_ONCE: AtMost = AtMost(4);
 /// Twelve pieces of one draft: production refuses a thirteenth.
 pub(super) const ASSETS_MAX: usize = 12;
+/// What a draft is.
+pub(super) const CONTENT_TYPE: &str = "content_pack";
 /// 512 KiB: a draft with twelve pieces of social platforms, and far from what a command may hold.
 const JUDGED_BYTES_MAX: usize = 512 * 1024;
 /// Steps inside the house recover within a fraction of a second, so their first pauses are short.
@@ -101,11 +107,15 @@ fn capture_intake(
 ) -> CaptureIntake {
     let name = responses.get("client").and_then(|client| client["name"].as_str()).unwrap_or_default();
     let client_id = client_id(name);
-    let text = |field: &str| responses.get(field).and_then(|value| value.as_str()).map(str::to_owned);
-    let schema_version = text("schema_version").unwrap_or_else(|| "2".to_owned());
-    let language = text("language");
-    let form = IntakeForm { schema_version, language, responses, attachments: Vec::new(), submitted_at };
-    CaptureIntake { client_id, form, next_of: None }
+    CaptureIntake { client_id, form: form_of(responses, submitted_at), next_of: None }
+}
+
+/// A blank answer is silence here as everywhere.
+pub(super) fn form_of(responses: Map<String, Value>, submitted_at: Timestamp) -> IntakeForm {
+    let said = |field: &str| responses.get(field).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+    let schema_version = said("schema_version").unwrap_or("2").trim().to_owned();
+    let language = said("language").map(str::to_owned);
+    IntakeForm { schema_version, language, responses, attachments: Vec::new(), submitted_at }
 }
 
 fn normalize_brief(Out(intake): Out<CapturedIntake>) -> NormalizeBrief {
@@ -142,7 +152,8 @@ fn approve_strategy(Out(strategy): Out<StrategyDoc>, Out(decision): Out<Strategy
 
 fn reject_strategy(Out(strategy): Out<StrategyDoc>, Out(decision): Out<StrategyDecision>) -> RejectStrategy {
     let StrategyDoc { brief_id, strategy_id, .. } = strategy;
-    let reason = decision.note.unwrap_or_else(|| "rejected without a reason".to_owned());
+    let said = decision.note.filter(|note| !is_blank(note));
+    let reason = said.unwrap_or_else(|| "rejected without a reason".to_owned());
     RejectStrategy { brief_id, strategy_id, reason, decider: decision.by.map(Actor::operator) }
 }
 
@@ -152,7 +163,7 @@ fn generate_draft(Out(brief): Out<NormalizedBrief>, Out(strategy): Out<StrategyD
         strategy: strategy_snapshot(&strategy),
         brief: essentials(&brief),
         project_id: Some(project_of(&brief)),
-        content_type: "content_pack".to_owned(),
+        content_type: CONTENT_TYPE.to_owned(),
         language: brief.language,
     }
 }
@@ -160,6 +171,10 @@ fn generate_draft(Out(brief): Out<NormalizedBrief>, Out(strategy): Out<StrategyD
 /// One piece for each platform, format, language and number that the content plan asks for. Items that ask for the same go
 /// on counting: two pieces with one number would have the same first line and the same name.
 fn asset_specs(Out(brief): Out<NormalizedBrief>) -> Vec<AssetSpec> {
+    pieces(&brief)
+}
+
+pub(super) fn pieces(brief: &NormalizedBrief) -> Vec<AssetSpec> {
     let mut counted: BTreeMap<(&str, &str, &str), u32> = BTreeMap::new();
     let wanted = brief.content_plan.iter().flat_map(|item| (0..item.count).map(move |_| item));
     let pieces = wanted.take(ASSETS_MAX).map(|item| {
@@ -194,17 +209,29 @@ fn assemble_bundle(Out(draft): Out<DraftWritten>, Outs(assets): Outs<AssetMade>)
     AssembleBundle { draft_id: draft.draft_id, asset_ids: assets.iter().map(|asset| asset.asset_id).collect() }
 }
 
-/// Quality control judges what the client gets: the draft, and the words of every piece in the draft's language. Pieces in
-/// another language would be judged by the wrong script and the wrong calls.
 fn evaluate(
     Out(draft): Out<DraftWritten>,
     Out(brief): Out<NormalizedBrief>,
     Outs(assets): Outs<AssetMade>,
 ) -> EvaluateContent {
+    let subject = Subject { kind: SubjectKind::Draft, id: draft.draft_id.0, version: draft.revision };
+    let made = assets.iter().map(|asset| (&asset.spec, &asset.copy));
+    judgement_of(subject, draft.body, draft.language, brief, made)
+}
+
+/// Quality control judges what the client gets: the draft, and the words of every piece in the draft's language. Pieces in
+/// another language would be judged by the wrong script and the wrong calls.
+pub(super) fn judgement_of<'a>(
+    subject: Subject,
+    body: String,
+    language: String,
+    brief: NormalizedBrief,
+    made: impl Iterator<Item = (&'a AssetSpec, &'a AssetCopy)>,
+) -> EvaluateContent {
     EvaluateContent {
-        subject: Subject { kind: SubjectKind::Draft, id: draft.draft_id.0, version: draft.revision },
-        content: judged(draft.body, &draft.language, &assets),
-        language: draft.language,
+        subject,
+        content: judged(body, &language, made),
+        language,
         platform: None,
         constraints: Constraints {
             must_include: brief.must_include,
@@ -220,9 +247,9 @@ fn evaluate(
     }
 }
 
-fn judged(draft: String, language: &str, assets: &[AssetMade]) -> String {
-    let own = assets.iter().filter(|asset| languages::written(&asset.spec.language) == languages::written(language));
-    let words = own.flat_map(|asset| [Some(&asset.copy.hook), asset.copy.caption.as_ref(), asset.copy.cta.as_ref()]);
+fn judged<'a>(draft: String, language: &str, made: impl Iterator<Item = (&'a AssetSpec, &'a AssetCopy)>) -> String {
+    let own = made.filter(|(spec, _)| languages::written(&spec.language) == languages::written(language));
+    let words = own.flat_map(|(_, copy)| [Some(&copy.hook), copy.caption.as_ref(), copy.cta.as_ref()]);
     words.flatten().fold(draft, |mut text, words| {
         if text.len() + words.len() < JUDGED_BYTES_MAX {
             text.push_str("\n\n");
@@ -330,7 +357,7 @@ fn strategy_snapshot(strategy: &StrategyDoc) -> StrategySnapshot {
     }
 }
 
-fn essentials(brief: &NormalizedBrief) -> BriefEssentials {
+pub(super) fn essentials(brief: &NormalizedBrief) -> BriefEssentials {
     BriefEssentials {
         client_name: brief.client_name.clone(),
         audience: brief.audience.clone(),

@@ -11,6 +11,9 @@ use strategy::api::dtos::placeholders;
 /// What a strategy quotes of a form.
 const QUOTED: [&str; 4] = ["/client/name", "/client/industry", "/client/geography", "/brief"];
 
+/// Addresses of the house's own that nothing stands behind; in a text they would be printed as they are.
+const DEAD: &str = "asset://";
+
 /// Everything that does not fit, in the order of the form.
 pub(super) fn misfits(responses: &Map<String, Value>) -> Vec<Misfit> {
     let faults = BriefForm::door(responses);
@@ -18,6 +21,7 @@ pub(super) fn misfits(responses: &Map<String, Value>) -> Vec<Misfit> {
     let form = BriefForm::read(responses).unwrap_or_default();
     misfits.extend(too_much(&form));
     misfits.extend(unwritten(&form));
+    misfits.extend(contradictions(&form));
     for field in QUOTED {
         let answer = field[1..].split('/').try_fold(None, |value: Option<&Value>, part| match value {
             None => responses.get(part).map(Some),
@@ -51,6 +55,18 @@ fn too_much(form: &BriefForm) -> Option<Misfit> {
     (pieces > most).then(|| Misfit::at("/content_plan", why).example(&example))
 }
 
+/// Texts that must be said with words that must not be.
+fn contradictions(form: &BriefForm) -> Vec<Misfit> {
+    let rules = &form.brief.constraints;
+    let demanded = rules.must_include.iter().enumerate();
+    let told = demanded.filter_map(|(at, text)| {
+        let word = qc::api::word_in(text, &rules.must_avoid)?;
+        let why = format!("expected a text without {word:?}, which /brief/constraints/must_avoid forbids");
+        Some(Misfit::at(format!("/brief/constraints/must_include/{at}"), why))
+    });
+    told.collect()
+}
+
 /// Languages that nobody here writes. One that is none at all was told already.
 fn unwritten(form: &BriefForm) -> Vec<Misfit> {
     let whole = form.language.as_deref().filter(|tag| tag.trim() != "und").map(|tag| ("/language".to_owned(), tag));
@@ -59,17 +75,33 @@ fn unwritten(form: &BriefForm) -> Vec<Misfit> {
     let strange = |tag: &str| world::language(tag).is_ok() && languages::written(tag).is_none();
     let asked = whole.into_iter().chain(plan).filter(|(_, tag)| strange(tag));
     let why = format!("expected a language that content is delivered in ({})", languages::all());
-    asked.map(|(field, _)| Misfit::at(field, &why).example(&json!("en"))).collect()
+    let mut told: Vec<_> = asked.map(|(field, _)| Misfit::at(field, &why).example(&json!("en"))).collect();
+    // Nobody named one: the letters do.
+    let (spoken, _) = form.spoken();
+    if form.language.as_deref().is_none_or(|tag| tag.trim().is_empty() || tag.trim() == "und")
+        && languages::written(&spoken).is_none()
+    {
+        let why = format!("{why}; none is named, and the answers are in letters of {spoken:?}");
+        told.push(Misfit::at("/language", why).example(&json!("en")));
+    }
+    told
 }
 
-/// Words that stand for an answer that nobody gave: they would stand in the strategy, which refuses them.
+/// Words that stand for an answer that nobody gave, which the strategy and quality control refuse, and links to nothing.
 fn stand_ins(value: &Value, field: String, told: &mut Vec<Misfit>) {
     match value {
         Value::String(text) => {
-            let words = placeholders([text.as_str()]);
+            let mut words = placeholders([text.as_str()]);
+            words.extend(qc::api::placeholder(text).map(str::to_owned).filter(|word| !words.contains(word)));
             if !words.is_empty() {
                 let why = format!("expected an answer, and not the placeholder {}", words.join(", "));
-                told.push(Misfit::at(field, why));
+                told.push(Misfit::at(&field, why));
+            }
+            if text.contains(DEAD) {
+                told.push(Misfit::at(
+                    field,
+                    format!("expected words, or an address that customers can open; {DEAD} leads nowhere"),
+                ));
             }
         }
         Value::Array(items) => {

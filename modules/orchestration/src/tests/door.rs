@@ -49,11 +49,51 @@ fn every_gate_has_a_decision_that_fits() {
 fn table() -> Vec<(&'static str, Value, &'static str, Value)> {
     let currency = "expected a currency of ISO 4217, three capital letters";
     let day = "expected a day of the calendar as YYYY-MM-DD";
+    let parts = "expected a language tag of a language, a script and a known region alone";
+    let line = "expected a name of 1 to 200 characters on one line, all of them seen";
+    let hidden = "expected a text without the character U+2066, which is not seen";
+    let example = serde_json::to_value(ClientToDelivery::example().unwrap()).unwrap();
+    let there = |pointer: &str| example.pointer(pointer).unwrap().clone();
+    let (included, target) = (there("/brief/constraints/must_include/0"), there("/brief/goal/kpis/0/target"));
+    let weeks_there = there("/brief/goal/timeline_weeks");
     let weeks = "expected weeks as a number or a span, from 1 to 260";
     vec![
         ("/budget/currency", json!("ZZZ"), currency, json!("EUR")),
         ("/budget/currency", json!("gbp"), currency, json!("GBP")),
-        ("/budget/minor", json!(-5), "expected an amount from 0 to 100000000000000", json!(1_260_000)),
+        ("/budget/minor", json!(-5), "expected an amount from 1 to 100000000000000", json!(1_260_000)),
+        ("/budget/minor", json!(0), "expected an amount from 1 to 100000000000000", json!(1_260_000)),
+        (
+            "/contract/end",
+            json!("2002-01-31"),
+            "expected a day from 2025 on: this contract is over",
+            json!("2026-12-18"),
+        ),
+        ("/language", json!("en-x-vi"), parts, json!("en")),
+        ("/language", json!("en-XX"), parts, json!("en")),
+        ("/content_plan/0/language", json!("no-ZZ"), parts, json!("no")),
+        ("/content_plan/0/language", json!("pt-BR-u-ca-buddhist"), parts, json!("pt-BR")),
+        ("/client/geography", json!("a\u{202e}b"), line, json!("Fjordlys Rederi")),
+        ("/brief/constraints/must_include/0", json!("a\u{2066}b"), hidden, json!("in short")),
+        (
+            "/brief/constraints/must_include/0",
+            json!("Hello {{name}}"),
+            "expected an answer, and not the placeholder {{",
+            included.clone(),
+        ),
+        (
+            "/brief/constraints/must_include/0",
+            json!("asset://logo.svg"),
+            "expected words, or an address that customers can open; asset:// leads nowhere",
+            included.clone(),
+        ),
+        ("/brief/goal/kpis/0/target", json!(-1), "expected a number from 0 to 1000000000000", json!(400)),
+        ("/brief/goal/kpis/0/target", json!(1.5), "expected a whole number, and not a number with a fraction", target),
+        (
+            "/brief/goal/timeline_weeks",
+            json!(true),
+            "expected weeks as a number, or as a text such as 12-16",
+            weeks_there,
+        ),
         ("/language", json!("klingon-!!"), "expected a language tag (RFC 5646)", json!("en")),
         ("/client/contact/email", json!("no email"), "expected an e-mail address", json!("ida@fjordlys.example")),
         (
@@ -144,6 +184,73 @@ fn the_pieces_of_a_plan_are_from_one_to_twelve_in_all() {
 }
 
 #[test]
+fn what_must_be_said_with_a_forbidden_word_is_told_with_both_places() {
+    let mut brief = with("/brief/constraints/must_include", json!(["First delivery FREE", "30 days"]));
+    brief["brief"]["constraints"]["must_avoid"] = json!(["cheap", "free"]);
+    let said = told(&brief);
+    let why = "expected a text without \"free\", which /brief/constraints/must_avoid forbids";
+    assert!(
+        said.len() == 1
+            && said[0].starts_with(&format!("/brief/constraints/must_include/0 is \"First delivery FREE\": {why}")),
+        "{said:?}"
+    );
+    brief["brief"]["constraints"]["must_avoid"] = json!(["cheap", "fre"]);
+    assert_eq!(told(&brief), Vec::<String>::new(), "a part of a word is none");
+}
+
+#[test]
+fn a_language_that_nobody_names_is_known_by_its_letters() {
+    let mut brief = with("/language", json!("und"));
+    for field in ["/brief/brand/description", "/brief/goal/primary_goal", "/brief/audience/primary_customer"] {
+        *brief.pointer_mut(field).unwrap() = json!("שלום לכל מי שגר כאן ורוצה לבוא אלינו ".repeat(20));
+    }
+    let said = told(&brief);
+    assert!(
+        said.len() == 1
+            && said[0].starts_with("/language is \"und\": expected a language that content is delivered in"),
+        "{said:?}"
+    );
+    assert!(said[0].contains("the answers are in letters of \"he\""), "{said:?}");
+    brief["schema_version"] = json!(" ");
+    brief["language"] = json!("en");
+    assert_eq!(told(&brief), Vec::<String>::new());
+}
+
+#[test]
+fn a_blank_version_is_silence_for_every_step() {
+    let mut case = ready(super::with_brief(|brief| brief["schema_version"] = json!(" ")));
+    assert_eq!(ready(case.run()).unwrap(), SagaState::Completed);
+}
+
+#[test]
+fn answers_are_bounded_one_by_one_and_in_all() {
+    for (pointer, most) in [
+        ("/id", 200),
+        ("/client/industry", 200),
+        ("/brief/goal/primary_goal", 2_000),
+        ("/brief/constraints/must_avoid/0", 500),
+    ] {
+        assert_eq!(told(&with(pointer, json!("x".repeat(most)))), Vec::<String>::new(), "{pointer}");
+        let over = told(&with(pointer, json!("x".repeat(most + 1))));
+        assert!(
+            over.len() == 1 && over[0].starts_with(&format!("{pointer} is ")) && over[0].contains(&most.to_string()),
+            "{over:?}"
+        );
+    }
+    let mut long = with("/language", json!("en"));
+    long["brief"]["exclusions"] = json!(vec!["y".repeat(450); 50]);
+    let many = told(&long);
+    assert!(many.len() == 1 && many[0].contains("expected at most 20480 bytes of answers in all"), "{many:?}");
+}
+
+#[test]
+fn a_name_of_a_field_is_a_part_of_a_pointer() {
+    let mut brief = with("/language", json!("en"));
+    brief["client"]["a/b~c"] = json!({"x": [1, 2, 3]});
+    assert_eq!(told(&brief), [r#"/client/a~1b~0c is {"x":[1,2,3]}: the form has no such field"#]);
+}
+
+#[test]
 fn all_wrong_places_are_told_at_once() {
     let mut brief = with("/budget", json!({"minor": -1, "currency": "gbp"}));
     brief["langauge"] = json!("en");
@@ -153,7 +260,9 @@ fn all_wrong_places_are_told_at_once() {
     places.sort();
     let wanted = ["/budget/currency", "/budget/minor", "/client/contact/email", "/content_plan/0/count", "/langauge"];
     assert_eq!(places, wanted);
-    assert!(told(&json!([1]))[0].starts_with("the whole: invalid type: sequence, expected a map, for example {"));
+    assert!(
+        told(&json!([1]))[0].starts_with("the whole: expected an object with fields, and not a list, for example {")
+    );
 }
 
 /// As the log has it: nobody asks at the door.

@@ -102,9 +102,13 @@ fn not_empty(sight: &Sight<'_>) -> Option<String> {
 }
 
 fn no_placeholder(sight: &Sight<'_>) -> Option<String> {
-    let opener = OPENERS.iter().find(|opener| sight.folded.contains(**opener));
-    let found = opener.or_else(|| PLACEHOLDERS.iter().find(|word| has_word(&sight.folded, word)));
-    found.map(|word| format!("the placeholder \"{word}\" remains"))
+    placeholder_in(&sight.folded).map(|word| format!("the placeholder \"{word}\" remains"))
+}
+
+/// The first placeholder of a folded text.
+pub(super) fn placeholder_in(folded: &str) -> Option<&'static str> {
+    let opener = OPENERS.iter().find(|opener| folded.contains(**opener));
+    opener.or_else(|| PLACEHOLDERS.iter().find(|word| has_word(folded, word))).copied()
 }
 
 fn forbidden_words(sight: &Sight<'_>) -> Option<String> {

@@ -6,6 +6,7 @@
 use super::unwritten;
 use async_trait::async_trait;
 use frames::{Frame, Script, frame};
+use orchestration::api::performers::{Performers, Unwritten};
 use production::api::dtos::{AssetCopy, BriefEssentials};
 use production::api::ports::{
     ContentWriter, CopyOrder, DraftOrder, ProviderError, RevisionOrder, RewriteOrder, Written,
@@ -24,6 +25,8 @@ mod tests;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TemplateContentWriter;
 
+/// What must be said is longer than a text of its kind may be.
+const DEMANDS_TOO_LONG: &str = "DEMANDS_TOO_LONG";
 const MODEL: &str = "template-1";
 /// 60 visible characters: quality control wants 50.
 const VISIBLE_MIN: usize = 60;
@@ -110,26 +113,31 @@ impl<'a> Desk<'a> {
     fn offer(&self, turn: usize) -> Option<String> {
         self.say(self.frame.offer, turn).or_else(|| self.say(self.frame.offer_plain, turn))
     }
-    /// The first line of a variant: no two variants have the same.
-    fn hook(&self, variant: usize) -> String {
+    /// First lines of a variant, the one that it has by itself first: no two variants have the same. The others are for
+    /// where it does not fit; one is always there.
+    fn titles(&self, variant: usize) -> Vec<String> {
         let turn = variant.saturating_sub(1);
         let hooks = self.frame.hooks.iter().enumerate();
-        let mut lines: Vec<String> = hooks.filter_map(|(index, hook)| self.say(hook, index)).collect();
+        let hooks: Vec<String> = hooks.filter_map(|(index, hook)| self.say(hook, index)).collect();
+        let fillers = self.frame.fillers.iter().filter(|text| self.allowed(text)).map(|text| (*text).to_owned());
+        let names = [self.brief.client_name.trim().to_owned()].into_iter().filter(|name| self.allowed(name));
+        let others = fillers.chain(names);
+        let numbered = |line: String, first: usize| if turn < first { line } else { format!("{line} ({variant})") };
+        let own = (!hooks.is_empty()).then(|| numbered(hooks[turn % hooks.len()].clone(), hooks.len()));
+        let mut lines: Vec<String> = own.into_iter().chain(others.map(|line| numbered(line, 1))).collect();
         if lines.is_empty() {
-            let filler = self.frame.fillers.iter().find(|text| self.allowed(text)).map(|text| (*text).to_owned());
-            let demanded = || self.brief.must_include.first().cloned();
-            lines.push(filler.or_else(demanded).unwrap_or_else(|| self.brief.client_name.clone()));
+            // Nothing may be said: quality control will say so, and the door before it.
+            lines.push(numbered(self.brief.client_name.clone(), 1));
         }
-        let line = &lines[turn % lines.len()];
-        if turn < lines.len() { line.clone() } else { format!("{line} ({variant})") }
+        lines
     }
-    /// The client's own call to action, or the language's.
+    /// The client's own call to action, or the language's; none when all of them are forbidden.
     fn call(&self, variant: usize) -> String {
         let own = self.brief.cta_hints.iter().find(|hint| !hint.trim().is_empty() && self.allowed(hint));
         let calls = &self.frame.calls;
         let turn = variant.saturating_sub(1);
         let ours = || (0..calls.len()).map(|step| calls[(turn + step) % calls.len()]).find(|text| self.allowed(text));
-        own.cloned().or_else(|| ours().map(str::to_owned)).unwrap_or_else(|| calls[0].to_owned())
+        own.cloned().or_else(|| ours().map(str::to_owned)).unwrap_or_default()
     }
     /// What stands around a text of this variant.
     fn around(&self, variant: usize) -> Around {
@@ -175,7 +183,7 @@ impl<'a> Desk<'a> {
             }
             last_resort = last_resort.or(Some(body));
         }
-        last_resort.ok_or_else(|| rejected("DEMANDS_TOO_LONG"))
+        last_resort.ok_or_else(|| rejected(DEMANDS_TOO_LONG))
     }
     fn is_enough(&self, sheet: &Sheet, body: &[String]) -> bool {
         let text = format!("{} {} {}", sheet.title, sheet.around.call, body.join(" "));
@@ -187,16 +195,75 @@ impl<'a> Desk<'a> {
     }
 }
 
+/// Takes the first of the lines with which there is room for everything that has to be said.
+fn fitted(
+    lines: Vec<String>,
+    of: impl Fn(String) -> Sheet,
+    body: impl Fn(&Sheet) -> Result<Vec<String>, ProviderError>,
+) -> Result<(Sheet, Vec<String>), ProviderError> {
+    let mut refused = rejected(DEMANDS_TOO_LONG);
+    for line in lines {
+        let sheet = of(line);
+        match body(&sheet) {
+            Ok(body) => return Ok((sheet, body)),
+            Err(why) => refused = why,
+        }
+    }
+    Err(refused)
+}
+
+/// The draft of an order.
+fn draft_of(order: &DraftOrder) -> Result<String, ProviderError> {
+    let desk = Desk::new(&order.brief, &order.language)?;
+    let mut of_brief: Vec<String> = (0..order.brief.offers.len()).filter_map(|turn| desk.offer(turn)).collect();
+    of_brief.extend(desk.say(desk.frame.hooks[1], 0).map(|text| desk.closed(&text)));
+    let of = |title| Sheet { title, shape: Shape::Draft, around: desk.around(1), limit: DRAFT_CHARS_MAX };
+    let (sheet, body) = fitted(desk.titles(1), of, |sheet| desk.body(sheet, &of_brief))?;
+    let body = sheet.shape.lay(&body, &sheet.around);
+    let parts = [sheet.title, body, sheet.around.call];
+    Ok(parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n"))
+}
+
+/// The words of a piece.
+fn copy_of(order: &CopyOrder) -> Result<AssetCopy, ProviderError> {
+    let spec = &order.spec;
+    let desk = Desk::new(&order.brief, &spec.language)?;
+    let variant = usize::try_from(spec.variant).unwrap_or(1);
+    let turn = variant.saturating_sub(1) % desk.frame.hooks.len();
+    let of_brief: Vec<String> = desk.offer(turn).into_iter().collect();
+    let of = |title| {
+        let (shape, limit) = (Shape::of(&spec.format), limit_of(&spec.platform));
+        Sheet { title, shape, around: desk.around(variant), limit }
+    };
+    let (sheet, body) = fitted(desk.titles(variant), of, |sheet| desk.body(sheet, &of_brief))?;
+    let caption = sheet.shape.lay(&body, &sheet.around);
+    let tone = order.brief.tone.join(", ");
+    let tone = Some(tone).filter(|tone| !tone.is_empty() && tone.chars().count() <= 200);
+    let cta = Some(sheet.around.call).filter(|call| !call.is_empty());
+    Ok(AssetCopy { hook: sheet.title, caption: Some(caption), cta, tone })
+}
+
+impl Performers for TemplateContentWriter {
+    fn would_draft(&self, order: &DraftOrder) -> Result<String, Unwritten> {
+        draft_of(order).map_err(|why| beforehand(why, DRAFT_CHARS_MAX))
+    }
+    fn would_copy(&self, order: &CopyOrder) -> Result<AssetCopy, Unwritten> {
+        copy_of(order).map_err(|why| beforehand(why, limit_of(&order.spec.platform)))
+    }
+}
+
+fn beforehand(why: ProviderError, most: usize) -> Unwritten {
+    match why {
+        ProviderError::Rejected { code } if code == DEMANDS_TOO_LONG => Unwritten::DemandsTooLong(most),
+        ProviderError::Rejected { code } => Unwritten::Other(code),
+        other => Unwritten::Other(other.to_string()),
+    }
+}
+
 #[async_trait]
 impl ContentWriter for TemplateContentWriter {
     async fn draft(&self, _: StepKey, order: &DraftOrder) -> Result<Written<String>, ProviderError> {
-        let desk = Desk::new(&order.brief, &order.language)?;
-        let around = desk.around(1);
-        let sheet = Sheet { title: desk.hook(1), shape: Shape::Draft, around, limit: DRAFT_CHARS_MAX };
-        let mut of_brief: Vec<String> = (0..order.brief.offers.len()).filter_map(|turn| desk.offer(turn)).collect();
-        of_brief.extend(desk.say(desk.frame.hooks[1], 0).map(|text| desk.closed(&text)));
-        let body = sheet.shape.lay(&desk.body(&sheet, &of_brief)?, &sheet.around);
-        written([sheet.title, body, sheet.around.call].join("\n\n"))
+        draft_of(order).and_then(written)
     }
 
     /// A template cannot think of new words, but it can put first what the wishes are about. Words that were not there
@@ -220,17 +287,7 @@ impl ContentWriter for TemplateContentWriter {
     }
 
     async fn copy(&self, _: StepKey, order: &CopyOrder) -> Result<Written<AssetCopy>, ProviderError> {
-        let spec = &order.spec;
-        let desk = Desk::new(&order.brief, &spec.language)?;
-        let variant = usize::try_from(spec.variant).unwrap_or(1);
-        let turn = variant.saturating_sub(1) % desk.frame.hooks.len();
-        let (title, around) = (desk.hook(variant), desk.around(variant));
-        let sheet = Sheet { title, shape: Shape::of(&spec.format), around, limit: limit_of(&spec.platform) };
-        let of_brief: Vec<String> = desk.offer(turn).into_iter().collect();
-        let caption = sheet.shape.lay(&desk.body(&sheet, &of_brief)?, &sheet.around);
-        let tone = order.brief.tone.join(", ");
-        let tone = Some(tone).filter(|tone| !tone.is_empty() && tone.chars().count() <= 200);
-        written(AssetCopy { hook: sheet.title, caption: Some(caption), cta: Some(sheet.around.call), tone })
+        copy_of(order).and_then(written)
     }
 
     /// The next sentence of the caption becomes the hook, and the hook takes its place.

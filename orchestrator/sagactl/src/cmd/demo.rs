@@ -150,7 +150,8 @@ impl Board {
                 line.1.push((*sign).to_owned());
                 Some(format!("{sign} {key}  {step}  {words}"))
             }
-            Told::Approved { key } => Some(format!("✔ {key}  the operator approves the strategy")),
+            Told::Decided { key, approved: true } => Some(format!("✔ {key}  the operator approves the strategy")),
+            Told::Decided { key, approved: false } => Some(format!("✖ {key}  the operator rejects the strategy")),
             Told::Ended { show } => {
                 let row = &show.row;
                 let took = row.ended_at.map(|ended| ended.since(row.started_at).as_millis()).unwrap_or_default();

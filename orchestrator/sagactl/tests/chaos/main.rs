@@ -26,7 +26,7 @@ const SAGAS: usize = 3;
 const END_WITHIN: Duration = Duration::from_secs(120);
 
 const GOOD: &str = include_str!("../../../../tests/data/briefs/02-radhaus-tannert.json");
-const CONTRADICTION: &str = include_str!("../../../../tests/data/briefs/07-torrealta-contradiction.json");
+const REJECTED: &str = include_str!("../../../../tests/data/briefs/07-torrealta-rejected.json");
 
 fn order(name: &str, what: What) -> Order {
     let request = RequestId(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()));
@@ -38,7 +38,7 @@ async fn start(world: &World, round: usize) {
     let by = Actor::operator("test");
     for index in 0..SAGAS {
         let key = format!("round-{round:03}-{index}");
-        let input = Payload::parse(if index == 1 { CONTRADICTION } else { GOOD }).unwrap();
+        let input = Payload::parse(if index == 1 { REJECTED } else { GOOD }).unwrap();
         let until = world.patience(END_WITHIN);
         loop {
             let start = What::Start {
@@ -58,7 +58,7 @@ async fn start(world: &World, round: usize) {
     }
 }
 
-/// Approves what waits until every saga of the round has ended, and says how.
+/// Decides what waits until every saga of the round has ended, and says how.
 async fn end(world: &World, round: usize) -> Vec<SagaState> {
     let by = Actor::operator("test");
     let until = world.patience(END_WITHIN);
@@ -67,7 +67,9 @@ async fn end(world: &World, round: usize) -> Vec<SagaState> {
         let client = world.any_coordinator().await;
         if let Ok(View::SagaList(page)) = client.look(&by, Look::Sagas(all)).await {
             for row in page.items.iter().filter(|row| row.state == SagaState::Waiting) {
-                let data = Payload::parse(r#"{"approved":true,"by":"test"}"#).unwrap();
+                let approved = !row.key.ends_with("-1");
+                let data = Payload::parse(format!(r#"{{"approved":{approved},"by":"test","note":"seen"}}"#)).unwrap();
+                let opened = row.waiting.first().map(|waiting| waiting.since);
                 let signal = What::Signal {
                     saga: row.id.to_string(),
                     gate: "strategy-approved".to_owned(),
@@ -75,7 +77,7 @@ async fn end(world: &World, round: usize) -> Vec<SagaState> {
                     opening: None,
                 };
                 // Decided already, or its owner is away: the next turn sees.
-                let _later = client.act(&by, order(&format!("approve {}", row.id), signal)).await;
+                let _later = client.act(&by, order(&format!("decide {} {opened:?}", row.id), signal)).await;
             }
             if page.items.len() == SAGAS && page.items.iter().all(|row| row.state.is_end()) {
                 let mut rows = page.items;

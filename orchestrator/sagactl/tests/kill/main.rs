@@ -25,11 +25,11 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const LIFE_MAX: Duration = Duration::from_secs(900);
 
 const GOOD: &str = include_str!("../../../../tests/data/briefs/02-radhaus-tannert.json");
-const CONTRADICTION: &str = include_str!("../../../../tests/data/briefs/07-torrealta-contradiction.json");
+const REJECTED: &str = include_str!("../../../../tests/data/briefs/07-torrealta-rejected.json");
 
-/// Every tenth brief can never pass quality control.
+/// Every tenth brief gets no strategy that anybody approves.
 fn brief(index: usize) -> Payload {
-    Payload::parse(if index % 10 == 7 { CONTRADICTION } else { GOOD }).unwrap()
+    Payload::parse(if index % 10 == 7 { REJECTED } else { GOOD }).unwrap()
 }
 
 fn dev(data: &Path, kill_at: Option<String>) -> Child {
@@ -67,7 +67,7 @@ fn order(name: &str, what: What) -> Order {
     Order { request, reason: None, what, if_rev: None }
 }
 
-/// Starts everything (again) and approves what waits, until all sagas rest or the process is gone.
+/// Starts everything (again) and decides what waits, until all sagas rest or the process is gone.
 async fn work(client: &AdminClient, child: &mut Child) -> Option<Vec<SagaRow>> {
     let by = Actor::operator("test");
     for index in 0..SAGAS {
@@ -82,11 +82,13 @@ async fn work(client: &AdminClient, child: &mut Child) -> Option<Vec<SagaRow>> {
         let all = Selector { all: true, limit: 0, ..Selector::default() };
         let View::SagaList(page) = client.look(&by, Look::Sagas(all)).await.ok()? else { return None };
         for row in page.items.iter().filter(|row| row.state == SagaState::Waiting) {
-            let data = Payload::parse(r#"{"approved":true,"by":"test"}"#).unwrap();
+            let approved = !row.key.ends_with('7');
+            let data = Payload::parse(format!(r#"{{"approved":{approved},"by":"test","note":"seen"}}"#)).unwrap();
+            let opened = row.waiting.first().map(|waiting| waiting.since);
             let signal =
                 What::Signal { saga: row.id.to_string(), gate: "strategy-approved".to_owned(), data, opening: None };
             // The saga may have gone on since the list was made: then the gate is decided already.
-            let _refused = client.act(&by, order(&format!("approve {}", row.id), signal)).await;
+            let _refused = client.act(&by, order(&format!("decide {} {opened:?}", row.id), signal)).await;
         }
         let ended = page.items.iter().filter(|row| row.state.is_end()).count();
         if ended == SAGAS {

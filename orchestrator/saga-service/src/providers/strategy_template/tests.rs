@@ -107,7 +107,7 @@ fn forbidden_words_stand_in_the_rules_and_nowhere_else() {
         outline.layers.remove(&strategy::api::events::Layer::Constraints);
         let text = everything(&outline).to_lowercase();
         let said = brief.must_avoid.iter().any(|word| text.contains(&word.to_lowercase()));
-        assert_eq!(said, name.contains("contradiction"), "{name}");
+        assert!(!said, "{name}");
     }
 }
 
