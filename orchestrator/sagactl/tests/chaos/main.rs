@@ -68,7 +68,7 @@ async fn end(world: &World, round: usize) -> Vec<SagaState> {
         if let Ok(View::SagaList(page)) = client.look(&by, Look::Sagas(all)).await {
             for row in page.items.iter().filter(|row| row.state == SagaState::Waiting) {
                 let approved = !row.key.ends_with("-1");
-                let data = Payload::parse(format!(r#"{{"approved":{approved},"by":"test","note":"seen"}}"#)).unwrap();
+                let data = Payload::parse(&format!(r#"{{"approved":{approved},"by":"test","note":"seen"}}"#)).unwrap();
                 let opened = row.waiting.first().map(|waiting| waiting.since);
                 let signal = What::Signal {
                     saga: row.id.to_string(),

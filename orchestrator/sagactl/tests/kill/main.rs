@@ -83,7 +83,7 @@ async fn work(client: &AdminClient, child: &mut Child) -> Option<Vec<SagaRow>> {
         let View::SagaList(page) = client.look(&by, Look::Sagas(all)).await.ok()? else { return None };
         for row in page.items.iter().filter(|row| row.state == SagaState::Waiting) {
             let approved = !row.key.ends_with('7');
-            let data = Payload::parse(format!(r#"{{"approved":{approved},"by":"test","note":"seen"}}"#)).unwrap();
+            let data = Payload::parse(&format!(r#"{{"approved":{approved},"by":"test","note":"seen"}}"#)).unwrap();
             let opened = row.waiting.first().map(|waiting| waiting.since);
             let signal =
                 What::Signal { saga: row.id.to_string(), gate: "strategy-approved".to_owned(), data, opening: None };
