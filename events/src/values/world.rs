@@ -150,7 +150,8 @@ pub fn contract_end(text: &str) -> Result<NaiveDate, Expected> {
         Ok(day) if day.year() < CONTRACT_ENDS_FROM => {
             expected(format!("a day from {CONTRACT_ENDS_FROM} on: this contract is over"), "2026-12-18")
         }
-        read => read,
+        Ok(day) => Ok(day),
+        Err(why) => Err(why),
     }
 }
 

@@ -304,10 +304,8 @@ fn how_it_stands(run: &Run) -> String {
     if run.forward.under_way().is_some() {
         return format!("is {state}: a try is under way, and its answer is awaited");
     }
-    match run.forward {
-        Forward::Parked { .. } => {
-            "is parked, and its undo is not; only what waits for a person can be ordered".to_owned()
-        }
-        _ => format!("is {state}: it is neither parked nor waiting for its next try"),
+    if matches!(run.forward, Forward::Parked { .. }) {
+        return "is parked, and its undo is not; only what waits for a person can be ordered".to_owned();
     }
+    format!("is {state}: it is neither parked nor waiting for its next try")
 }
