@@ -66,7 +66,7 @@ pub fn identifies(text: &str) -> Result<(), String> {
 /// Two scripts of one word that are never written in one word. Letters of East Asia stand beside those of any script.
 fn two_scripts(word: &str) -> Option<(AugmentedScriptSet, AugmentedScriptSet)> {
     let sets = word.chars().map(AugmentedScriptSet::for_char);
-    let mut sets = sets.filter(|set| !set.is_all() && !(set.hanb || set.jpan || set.kore));
+    let mut sets = sets.filter(|set| !(set.is_all() || set.hanb || set.jpan || set.kore));
     let mut known = sets.next()?;
     sets.find_map(|set| {
         let before = known;

@@ -81,9 +81,12 @@ mod tests {
         headers
     }
 
+    /// The first place, the events by position, story and version, and what is said of each.
+    type Row<'a> = (u64, &'a [(&'a str, &'a str, &'a str)], &'a [&'a str]);
+
     #[test]
     fn places_and_numbers_of_events_go_one_by_one() {
-        let table: &[(u64, &[(&str, &str, &str)], &[&str])] = &[
+        let table: &[Row<'_>] = &[
             (1, &[("1", "a-1", "1"), ("2", "a-2", "1"), ("3", "a-1", "2")], &["", "", ""]),
             (1, &[("1", "a-1", "1"), ("3", "a-1", "2")], &["", "its ce-position is 3"]),
             (1, &[("1", "a-1", "2")], &["its ce-streamversion is 2, and 1 is the next of \"a-1\""]),

@@ -13,7 +13,6 @@ use saga_core::fact::{By, SagaFact};
 use saga_core::id::SagaId;
 use saga_core::json::Payload;
 use saga_core::ports::Clock;
-use saga_core::time::Timestamp;
 use saga_core::view::{SagaShow, SagaState, StepState, Verdicts};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -155,7 +154,7 @@ pub struct Demo {
     open: BTreeMap<SagaId, String>,
     seen: BTreeMap<SagaId, BTreeMap<String, Seen>>,
     /// The openings of gates that were answered.
-    decided: BTreeSet<(SagaId, Timestamp)>,
+    decided: BTreeSet<(SagaId, String)>,
     pause: Duration,
 }
 
@@ -194,28 +193,28 @@ impl Demo {
             if show.row.state.is_end() || show.row.state.needs_person() {
                 self.open.remove(&saga);
                 told.push(Told::Ended { show: Box::new(show) });
-            } else if let Some(opened) = self.waited(&show).filter(|_| show.row.state == SagaState::Waiting)
-                && self.decided.insert((saga, opened))
+            } else if let Some(opening) = self.waited(&show).filter(|_| show.row.state == SagaState::Waiting)
+                && self.decided.insert((saga, opening.clone()))
             {
                 let approved = !key.starts_with(REJECTED);
-                self.decide(saga, approved).await?;
+                self.decide(saga, opening, approved).await?;
                 told.push(Told::Decided { key, approved });
             }
         }
         Ok(told)
     }
-    /// Since when a decision is waited for, if that is long enough.
-    fn waited(&self, show: &SagaShow) -> Option<Timestamp> {
-        let since = show.row.waiting.first().map(|waiting| waiting.since)?;
-        (SystemClock.now().since(since) >= self.pause).then_some(since)
+    /// The opening that waits for a decision, if it has waited long enough.
+    fn waited(&self, show: &SagaShow) -> Option<String> {
+        let waiting = show.row.waiting.first()?;
+        waiting.opening.clone().filter(|_| SystemClock.now().since(waiting.since) >= self.pause)
     }
-    async fn decide(&self, saga: SagaId, approved: bool) -> Result<(), ControlError> {
+    async fn decide(&self, saga: SagaId, opening: String, approved: bool) -> Result<(), ControlError> {
         let note = (!approved).then(|| "not how we see ourselves".to_owned());
         let decision = StrategyDecision { approved, by: Some("operator".to_owned()), note };
         let data =
             Payload::of(&decision).map_err(|why| ControlError::new(saga_core::codes::INTERNAL, why.to_string()))?;
         let by = By { actor: Actor::operator("operator"), reason: None, request: None };
-        let kind = OrderKind::Signal { gate: "strategy-approved".to_owned(), data, opening: None };
+        let kind = OrderKind::Signal { gate: "strategy-approved".to_owned(), data, opening: Some(opening) };
         let order = self.sagas.order(saga, Ordered { by, kind, if_rev: None }).await;
         order.map(drop).map_err(|why| crate::service::fault(&why))
     }

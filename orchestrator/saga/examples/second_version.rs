@@ -1,6 +1,5 @@
 //! A definition that changes while sagas of it are open, and tests in which days pass at once.
 #![expect(clippy::print_stdout, reason = "an example prints")]
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on says where"))]
 
 use saga::core::control::{Control, Look, View};
 use saga::core::envelope::Actor;

@@ -153,7 +153,7 @@ mod tests {
         let health = Health::new(Arc::clone(&shared));
         let tasks = Tasks::new(Arc::clone(&shared), health.clone());
         let caretaker = Caretaker::new([], &shared, &health, &tasks);
-        let running = tokio::spawn(async move { caretaker.show().await });
+        tasks.spawn("clock", async move { caretaker.show().await });
         let says = || health.troubles().into_iter().find(|one| one.place == CLOCK).map(|one| one.says);
         let incidents = || health.incidents().get("clock").copied().unwrap_or(0);
         clock.moves(0, LOOK_EVERY).await;
@@ -167,7 +167,6 @@ mod tests {
             clock.moves(0, LOOK_EVERY).await;
             assert_eq!((says(), incidents()), (None, count), "it is well, and was counted once");
         }
-        running.abort();
     }
 
     #[test]

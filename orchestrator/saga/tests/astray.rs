@@ -1,5 +1,5 @@
 //! A consumer that has read what its source's log does not have says so and reads nothing more, however it came about.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share speaks by panicking")]
+#![expect(clippy::unwrap_used, reason = "what tests share speaks by panicking")]
 
 use saga::core::batch::{Batch, Commit, StreamWrite};
 use saga::core::control::{Control as _, Look, View};

@@ -1,5 +1,4 @@
 //! Dead letters of every module are counted by who coordinates, also where a module may not look at them itself.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share speaks by panicking")]
 
 use async_trait::async_trait;
 use saga::core::bus::{AnyBus, BusError, Onward};

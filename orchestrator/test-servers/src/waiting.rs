@@ -117,6 +117,7 @@ impl Alarm {
         format!("{place}: waited {bound:?} for {what}{}", self.state().last)
     }
     /// Wakes whoever waits, every now and then and at the bound.
+    #[expect(clippy::disallowed_methods, reason = "a test is bounded in real time, whatever its own clock says")]
     fn keep(&self, test: &str, every: Duration) {
         let begun = Instant::now();
         let mut state = self.state();

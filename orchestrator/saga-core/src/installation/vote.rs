@@ -21,9 +21,12 @@ pub(super) fn elected(own: Option<Uuid>, others: impl Iterator<Item = Uuid>) -> 
 mod tests {
     use super::*;
 
+    /// What it is, the coordinator's, the others', and who is elected.
+    type Row = (&'static str, Option<u128>, &'static [u128], Option<u128>);
+
     #[test]
     fn the_most_decide_and_the_coordinators_store_where_it_is_not_outvoted() {
-        let table: &[(&str, Option<u128>, &[u128], Option<u128>)] = &[
+        let table: &[Row] = &[
             ("nobody says it", None, &[], None),
             ("the coordinator's alone", Some(1), &[], Some(1)),
             ("all say the same", Some(1), &[1, 1, 1], Some(1)),

@@ -72,6 +72,6 @@ async fn in_a_process_whose_disk_keeps_nothing() {
     }
     stores.close().await;
     let stores = SqliteStores::new(folder, clock());
-    is_what_the_file_has(&*stores.open_store("m").await.unwrap(), folder, &deeds).await;
+    is_what_the_file_has(&stores.open_store("m").await.unwrap(), folder, &deeds).await;
     stores.close().await;
 }

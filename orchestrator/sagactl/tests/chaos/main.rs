@@ -69,15 +69,12 @@ async fn end(world: &World, round: usize) -> Vec<SagaState> {
             for row in page.items.iter().filter(|row| row.state == SagaState::Waiting) {
                 let approved = !row.key.ends_with("-1");
                 let data = Payload::parse(&format!(r#"{{"approved":{approved},"by":"test","note":"seen"}}"#)).unwrap();
-                let opened = row.waiting.first().map(|waiting| waiting.since);
-                let signal = What::Signal {
-                    saga: row.id.to_string(),
-                    gate: "strategy-approved".to_owned(),
-                    data,
-                    opening: None,
-                };
+                let opening = row.waiting.first().and_then(|waiting| waiting.opening.clone());
+                let decided = format!("decide {} {opening:?}", row.id);
+                let signal =
+                    What::Signal { saga: row.id.to_string(), gate: "strategy-approved".to_owned(), data, opening };
                 // Decided already, or its owner is away: the next turn sees.
-                let _later = client.act(&by, order(&format!("decide {} {opened:?}", row.id), signal)).await;
+                let _later = client.act(&by, order(&decided, signal)).await;
             }
             if page.items.len() == SAGAS && page.items.iter().all(|row| row.state.is_end()) {
                 let mut rows = page.items;

@@ -21,6 +21,11 @@ const RELAYS_REST: Duration = Duration::from_secs(8);
 /// The user that owns nothing.
 const NOBODY: u32 = 65_534;
 
+#[expect(clippy::disallowed_methods, reason = "another process rests in real time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
 /// Words for what a command cannot do without, by the name of the argument.
 fn value(of: &str, place: &Place) -> Option<String> {
     let file = |name: &str| place.root.path().join(name).display().to_string();
@@ -314,11 +319,11 @@ fn no_look_changes_a_folder_beside_the_process_that_runs_it() {
     let mut owner = place.waiting();
     // What the process still has to do by itself comes to rest first: it has folded all that there is, and its relays have
     // saved how far they came, which they do when they have had nothing to publish for a while.
-    let quiet = RefCell::new((place.picture(), Instant::now()));
+    let quiet = RefCell::new((place.picture(), now()));
     until(place.root.path(), "the process rests", || {
-        let (mut quiet, now) = (quiet.borrow_mut(), place.picture());
-        let since = if now == quiet.0 { quiet.1 } else { Instant::now() };
-        *quiet = (now, since);
+        let (mut quiet, seen) = (quiet.borrow_mut(), place.picture());
+        let since = if seen == quiet.0 { quiet.1 } else { now() };
+        *quiet = (seen, since);
         since.elapsed() > RELAYS_REST && place.has_folded_all()
     });
     let before = place.picture();

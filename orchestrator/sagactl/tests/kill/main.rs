@@ -84,11 +84,11 @@ async fn work(client: &AdminClient, child: &mut Child) -> Option<Vec<SagaRow>> {
         for row in page.items.iter().filter(|row| row.state == SagaState::Waiting) {
             let approved = !row.key.ends_with('7');
             let data = Payload::parse(&format!(r#"{{"approved":{approved},"by":"test","note":"seen"}}"#)).unwrap();
-            let opened = row.waiting.first().map(|waiting| waiting.since);
-            let signal =
-                What::Signal { saga: row.id.to_string(), gate: "strategy-approved".to_owned(), data, opening: None };
+            let opening = row.waiting.first().and_then(|waiting| waiting.opening.clone());
+            let decided = format!("decide {} {opening:?}", row.id);
+            let signal = What::Signal { saga: row.id.to_string(), gate: "strategy-approved".to_owned(), data, opening };
             // The saga may have gone on since the list was made: then the gate is decided already.
-            let _refused = client.act(&by, order(&format!("decide {} {opened:?}", row.id), signal)).await;
+            let _refused = client.act(&by, order(&decided, signal)).await;
         }
         let ended = page.items.iter().filter(|row| row.state.is_end()).count();
         if ended == SAGAS {
