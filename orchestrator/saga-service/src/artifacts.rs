@@ -2,17 +2,21 @@
 
 use crate::config::{Config, StoreKind};
 use crate::providers::files_local::LocalFiles;
+use async_trait::async_trait;
 use delivery::api::ports::FileStore as _;
 use events::delivery::{Artifact, PackageEvent};
 use saga_core::audit::Opened;
-use saga_core::envelope::sha256_hex;
+use saga_core::control::{AwaitSaga, Control, ControlError, Look, Order, Receipt, View};
+use saga_core::envelope::{Actor, sha256_hex};
 use saga_core::event::EventSet as _;
 use saga_core::id::Position;
 use saga_core::journal::LOG_PAGE;
 use saga_core::ports::SharedStore;
-use saga_core::view::{Finding, Verdicts};
+use saga_core::view::{Finding, SagaShow, Verdicts};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// O5: what an event names outside of the stores is there as it was.
 const PROMISE: &str = "O5";
@@ -23,19 +27,86 @@ pub(crate) const FILES: &str = "files";
 /// 256 MiB: no file that is delivered is larger, and nothing larger is read into memory.
 const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
-/// Looks for every file that the log of deliveries names: by its digest among the files of this configuration, or else at its
-/// address. Reads only.
+/// Looks for every file that the log of deliveries names: by its digest among the files of this configuration, or else, where
+/// those may be on another machine, at its address. Reads only.
 pub(crate) async fn compare(config: &Config, stores: &[(String, Opened)], verdicts: &mut Verdicts) {
-    let Some(log) = stores.iter().find_map(|(name, opened)| match opened {
+    let log = stores.iter().find_map(|(name, opened)| match opened {
         Opened::There(store) if name == MODULE => Some(store),
         Opened::There(_) | Opened::Missing(_) | Opened::Unread(_) | Opened::Foreign => None,
-    }) else {
-        return;
-    };
-    let folder = config.files.folder.join(FILES);
-    let (files, mut seen, mut away) = (LocalFiles::new(&folder), BTreeSet::new(), 0_u64);
-    // Beside SQLite files everything is on this machine; elsewhere a folder that is not here may be on another one.
-    let is_here = folder.is_dir() || matches!(config.store_kind(), Ok(StoreKind::Sqlite(_)));
+    });
+    if let Some(log) = log {
+        Place::of(config).compare(log, verdicts).await;
+    }
+}
+
+/// Where files are looked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    folder: PathBuf,
+    /// Beside SQLite files everything is on this machine; elsewhere a folder that is not here may be on another one.
+    is_local: bool,
+}
+
+impl Place {
+    /// Beside the stores of a folder.
+    pub(crate) fn beside(data: &Path) -> Self {
+        Self { folder: data.join(FILES), is_local: true }
+    }
+    /// As a configuration says.
+    pub(crate) fn of(config: &Config) -> Self {
+        let is_local = matches!(config.store_kind(), Ok(StoreKind::Sqlite(_)));
+        Self { folder: config.files.folder.join(FILES), is_local }
+    }
+    async fn compare(&self, log: &SharedStore, verdicts: &mut Verdicts) {
+        compare_at(&self.folder, self.is_local, log, verdicts).await;
+    }
+}
+
+/// A face of a process that compares files too, where it checks its promises.
+pub(crate) struct WithFiles {
+    control: Arc<dyn Control>,
+    place: Place,
+    /// The log that names files; `None`: another process has it.
+    log: Option<SharedStore>,
+}
+
+impl WithFiles {
+    /// Around the face of a process with these logs.
+    pub(crate) fn around(
+        control: Arc<dyn Control>,
+        place: Place,
+        logs: Vec<(String, SharedStore)>,
+    ) -> Arc<dyn Control> {
+        let log = logs.into_iter().find_map(|(name, log)| (name == MODULE).then_some(log));
+        Arc::new(Self { control, place, log })
+    }
+}
+
+#[async_trait]
+impl Control for WithFiles {
+    async fn look(&self, by: &Actor, what: Look) -> Result<View, ControlError> {
+        let mut view = self.control.look(by, what).await?;
+        if let View::Verdicts(verdicts) = &mut view {
+            match &self.log {
+                Some(log) => self.place.compare(log, verdicts).await,
+                None => verdicts
+                    .notes
+                    .push(format!("not compared: files that events of {MODULE} name; its log is not in this process")),
+            }
+        }
+        Ok(view)
+    }
+    async fn act(&self, by: &Actor, order: Order) -> Result<Receipt, ControlError> {
+        self.control.act(by, order).await
+    }
+    async fn outcome(&self, by: &Actor, of: AwaitSaga, patience: Duration) -> Result<Option<SagaShow>, ControlError> {
+        self.control.outcome(by, of, patience).await
+    }
+}
+
+async fn compare_at(folder: &Path, is_local: bool, log: &SharedStore, verdicts: &mut Verdicts) {
+    let (files, mut seen, mut away) = (LocalFiles::new(folder), BTreeSet::new(), 0_u64);
+    let is_here = folder.is_dir() || is_local;
     let mut at = Position::ZERO;
     // What of the log cannot be read is told by the check of the log.
     while let Some((page, last)) = page(log, at).await {
@@ -44,7 +115,7 @@ pub(crate) async fn compare(config: &Config, stores: &[(String, Opened)], verdic
             if !seen.insert(artifact.sha256.clone()) {
                 continue;
             }
-            let Some(says) = wrong(&files, &artifact).await else { continue };
+            let Some(says) = wrong(&files, &artifact, is_local).await else { continue };
             if !is_here {
                 away += 1;
                 continue;
@@ -74,13 +145,17 @@ async fn page(log: &SharedStore, at: Position) -> Option<(Vec<(Position, Artifac
 }
 
 /// What is wrong with a file; `None`: its bytes are there.
-async fn wrong(files: &LocalFiles, artifact: &Artifact) -> Option<String> {
+async fn wrong(files: &LocalFiles, artifact: &Artifact, is_local: bool) -> Option<String> {
     let kept = files.get(&artifact.sha256).await;
     if matches!(kept, Ok(Some(_))) {
         return None;
     }
     let changed = files.has_any(&artifact.sha256).await;
     match (at_address(artifact).await, kept) {
+        // A copy of the stores has the addresses of what it is a copy of, and their files are not its own.
+        (Ok(true), _) if is_local => {
+            Some("it is not in this folder, only at the address where it was delivered".to_owned())
+        }
         (Ok(true), _) => None,
         (Ok(false), _) => Some("it has other bytes than those that it is named by".to_owned()),
         (Err(_), _) if changed => Some("it has other bytes than those that it is named by".to_owned()),

@@ -1,6 +1,7 @@
 //! Serves what a configuration says: modules, a coordinator, or both, over embedded or shared stores and buses. Read it
 //! top to bottom and you know the system.
 
+use crate::artifacts::{Place, WithFiles};
 use crate::backends::{Backends, Weather};
 use crate::config::{BusKind, Config, StoreKind};
 use crate::modules::{Replaced, foreign, modules};
@@ -113,7 +114,8 @@ async fn attempt(config: &Config, roles: &Roles, seed: u64, clock: &Arc<dyn Cloc
     let (store, bus) = (config.store_place(), backends.bus_says());
     let started = if roles.coordinator {
         orchestrator.start().await.map(|sagas| {
-            let control: Arc<dyn Control> = Arc::new(LocalControl::new(sagas.clone(), store, bus));
+            let control = Arc::new(LocalControl::new(sagas.clone(), store, bus));
+            let control = WithFiles::around(control, Place::of(config), sagas.logs());
             (Running::Coordinating(sagas), control)
         })
     } else {

@@ -1,5 +1,6 @@
 //! One process with everything in it: SQLite stores in a folder, the in-process bus, all modules, one coordinator.
 
+use crate::artifacts::{Place, WithFiles};
 use crate::modules::{Replaced, modules};
 use saga::{Error, LocalControl, Orchestrator, Sagas, SystemClock};
 use saga_core::codes;
@@ -15,7 +16,7 @@ use std::time::Duration;
 pub struct Service {
     sagas: Sagas,
     stores: Arc<SqliteStores>,
-    control: Arc<LocalControl>,
+    control: Arc<dyn Control>,
 }
 
 /// How long a start may take to read the histories of open sagas before it says that it is not ready.
@@ -52,11 +53,12 @@ impl Service {
             clock.pause(READY_LOOK).await;
         }
         let control = LocalControl::new(sagas.clone(), format!("sqlite:{}", data.display()), "in-process, durable");
-        Ok(Self { sagas, stores, control: Arc::new(control) })
+        let control = WithFiles::around(Arc::new(control), Place::beside(data), sagas.logs());
+        Ok(Self { sagas, stores, control })
     }
     /// What people may look at and order.
     pub fn control(&self) -> Arc<dyn Control> {
-        Arc::clone(&self.control) as Arc<dyn Control>
+        Arc::clone(&self.control)
     }
     /// The running orchestrator.
     pub fn sagas(&self) -> &Sagas {

@@ -5,10 +5,9 @@ use delivery::api::ports::{FileStore, ProviderError, StoredFile};
 use rustix::io::Errno;
 use saga_core::envelope::sha256_hex;
 use saga_core::id::StepKey;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use tokio::fs;
-use tokio::io::AsyncWriteExt;
 
 /// A slow or full disk is asked again after a second.
 const BUSY_MS: u64 = 1_000;
@@ -48,22 +47,39 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 255 && !name.starts_with('.') && !name.contains(['/', '\\', '\0', ':'])
 }
 
-async fn write_whole(folder: &Path, key: StepKey, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
+/// Writes a file whole or not at all. What has its name and other bytes was damaged, and is written anew.
+///
+/// It blocks: a handle that writes in the background keeps a failed write to itself until the next one, and the file would
+/// get its name with less than it should have.
+fn write_whole(folder: &Path, key: StepKey, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
     let path = folder.join(name);
-    if fs::try_exists(&path).await? {
-        return Ok(path);
+    match std::fs::read(&path) {
+        Ok(found) if found == bytes => return path.canonicalize(),
+        Ok(_) => tracing::error!(path = %path.display(), "a file does not have the content that it is named by"),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => {}
+        Err(why) => return Err(why),
     }
-    fs::create_dir_all(folder).await?;
+    std::fs::create_dir_all(folder)?;
     // Named by the key: two deeds never share a temporary file, and a repeated deed overwrites its own.
     let temporary = folder.join(format!(".{key}.tmp"));
-    let mut file = fs::File::create(&temporary).await?;
-    file.write_all(bytes).await?;
-    file.sync_all().await?;
-    drop(file);
-    fs::rename(&temporary, &path).await?;
-    // The rename itself has to reach the disk before anybody is told about it.
-    fs::File::open(folder).await?.sync_all().await?;
-    Ok(path)
+    let written = written(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, &path));
+    if let Err(why) = written {
+        // The disk may be full: what nobody reads takes no room.
+        let _left = std::fs::remove_file(&temporary);
+        return Err(why);
+    }
+    // The names have to reach the disk before anybody is told about them: the file's, and those of folders made for it.
+    for named in folder.ancestors().take(3) {
+        std::fs::File::open(named)?.sync_all()?;
+    }
+    path.canonicalize()
+}
+
+/// Writes the bytes, and says that they are there when they are on the disk.
+fn written(temporary: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = std::fs::File::create(temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// What a file system says, as weather: in its own words, with the place; what only a person can mend is told apart from
@@ -118,8 +134,9 @@ impl FileStore for LocalFiles {
         let sha256 = sha256_hex(bytes);
         let folder = self.folder(&sha256);
         let weather = |why: io::Error| weather(&self.root, &why);
-        let path = write_whole(&folder, key, name, bytes).await.map_err(weather)?;
-        let path = fs::canonicalize(&path).await.map_err(weather)?;
+        let (name, bytes) = (name.to_owned(), bytes.to_vec());
+        let writing = tokio::task::spawn_blocking(move || write_whole(&folder, key, &name, &bytes));
+        let path = writing.await.map_err(io::Error::other).and_then(|written| written).map_err(weather)?;
         Ok(StoredFile { url: format!("file://{}", path.display()), sha256 })
     }
     async fn get(&self, sha256: &str) -> Result<Option<Vec<u8>>, ProviderError> {
@@ -186,6 +203,35 @@ mod tests {
         std::fs::write(place.join(".crashed.tmp"), b"who").unwrap();
         std::fs::write(place.join("strategy_doc.pdf"), b"who").unwrap();
         assert_eq!(files.get(&stored.sha256).await, Ok(None));
+        std::fs::remove_dir_all(root).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_lies_there_damaged_is_written_anew() {
+        let root = folder("damaged");
+        let files = LocalFiles::new(&root);
+        let stored = files.put(key("a"), "strategy_doc.pdf", b"whole").await.unwrap();
+        let file = root.join(&stored.sha256[..2]).join(&stored.sha256).join("strategy_doc.pdf");
+        for damaged in [&b""[..], b"who", b"whose", b"whole and more"] {
+            std::fs::write(&file, damaged).unwrap();
+            assert_eq!(files.put(key("b"), "strategy_doc.pdf", b"whole").await.unwrap(), stored);
+            assert_eq!(std::fs::read(&file).unwrap(), b"whole");
+        }
+        std::fs::remove_dir_all(root).unwrap();
+    }
+
+    /// A write that fails behind its call is a file that is not there. `/dev/full` takes an open and no byte.
+    #[test]
+    fn a_full_disk_gives_no_file_its_name() {
+        let root = folder("full");
+        std::fs::create_dir_all(&root).unwrap();
+        let temporary = root.join(format!(".{}.tmp", key("a")));
+        for bytes in [&b"few"[..], &[7; 3_000_000]] {
+            std::os::unix::fs::symlink("/dev/full", &temporary).unwrap();
+            let refused = write_whole(&root, key("a"), "a.zip", bytes).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
+            assert!(!root.join("a.zip").exists() && !temporary.exists());
+        }
         std::fs::remove_dir_all(root).unwrap();
     }
 

@@ -2,10 +2,15 @@
 
 use crate::folder::{NOBODYS, Tamper, apply, behind_the_triggers, check, copy, good, lines, script, tamper_with};
 use saga::SystemClock;
+use saga_core::control::{Control as _, Look, View};
+use saga_core::envelope::Actor;
+use saga_service::Service;
+use saga_service::demo::providers;
 use saga_sqlite::SqliteStores;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One row of a saga's deeds, the first one; all others come behind it.
 const DAMAGED: &str = "UPDATE es_inbox SET outcome = 'refused', answer = 'x' WHERE saga = (SELECT min(saga) FROM es_inbox WHERE saga > zeroblob(16))";
@@ -213,6 +218,12 @@ async fn files_that_events_name_are_missed_by_their_digests() {
     fs::remove_dir_all(good.path().join("files")).unwrap();
     let found = lines(&check(good.path()).await);
     assert!(found.len() == files.len() && found.iter().all(|line| line.starts_with("O5 ")), "all of them: {found:#?}");
+    // The process that runs the folder says the same.
+    let service = Service::open(good.path(), providers(Duration::from_millis(1)), 7).await.unwrap();
+    let seen = service.control().look(&Actor::operator("ann"), Look::Verify).await.unwrap();
+    let View::Verdicts(verdicts) = seen else { panic!("{seen:?}") };
+    assert_eq!(lines(&verdicts), found);
+    service.close().await;
 }
 
 #[tokio::test]
