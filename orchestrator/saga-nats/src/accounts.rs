@@ -141,6 +141,10 @@ pub fn password_variable(user: &str) -> String {
     format!("NATS_PASSWORD_{}", user.to_ascii_uppercase().replace('-', "_"))
 }
 
+/// Who has no streams asks the API for nothing by its own name: a server 2.9 obeys some requests, such as to purge an account,
+/// wherever they come from. What a member is lent of it has another name.
+const NO_API: &str = r#"permissions: { publish: { deny: "$JS.API.>" } }"#;
+
 /// The accounts as a NATS server reads them, to be included by its configuration. Passwords come from its environment, see
 /// [`password_variable`], so that this text is no secret.
 pub fn accounts_config(subjects: &Subjects, members: &Members) -> String {
@@ -157,7 +161,8 @@ pub fn accounts_config(subjects: &Subjects, members: &Members) -> String {
         if streams {
             say("    jetstream: enabled".to_owned());
         }
-        say(format!("    users: [ {{ user: {name:?}, password: ${password} }} ]"));
+        let denied = if streams { String::new() } else { format!(", {NO_API}") };
+        say(format!("    users: [ {{ user: {name:?}, password: ${password}{denied} }} ]"));
         let own = exports.iter().filter(|((from, _), _)| from == name);
         list(&mut text, "exports", own.map(|((_, subject), lent)| export(subject, lent)));
         list(&mut text, "imports", imports.get(name).into_iter().flatten().map(import));

@@ -208,6 +208,7 @@ async fn a_neighbour_cannot(version: Version) {
         evil.calls_the_api_with_foreign_replies(&TARGETS).await;
         evil.makes_streams_and_consumers(&TARGETS).await;
         evil.takes_what_is_others().await;
+        evil.orders_accounts_and_servers().await;
         assert_eq!(state(&admin).await, before, "{user}");
         assert_eq!(asked.load(Ordering::SeqCst), orders, "{user} gave orders");
     }

@@ -2,11 +2,12 @@
 
 use crate::accounts::PASSWORD;
 use crate::support::{DEADLINE, pass, until};
-use async_nats::{Client, ConnectOptions, Subscriber};
+use async_nats::{Client, ConnectOptions, Event, Subscriber};
 use futures::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use std::time::Duration;
 use test_servers::nats::Nats as Server;
+use tokio::sync::broadcast;
 
 const STREAMS: [&str; 7] = ["EVT_law", "EVT_cam", "EVT_orchestration", "CMD", "RPL", "IN", "DLQ"];
 /// The JetStream API under both names that it has.
@@ -51,17 +52,44 @@ pub(crate) struct Attacker {
     user: String,
     client: Client,
     everything: Option<Subscriber>,
+    /// What the server said that it does not permit.
+    denied: broadcast::Sender<String>,
 }
 
 impl Attacker {
     pub(crate) async fn connect(server: &Server, user: &str) -> Self {
         let options = ConnectOptions::with_user_and_password(user.to_owned(), PASSWORD.to_owned());
+        let denied = broadcast::Sender::new(1_000);
+        let hears = denied.clone();
+        let options = options.event_callback(move |event| {
+            let hears = hears.clone();
+            async move {
+                if let Event::ServerError(says) = event {
+                    // Nobody may be listening at the moment.
+                    let _heard = hears.send(says.to_string());
+                }
+            }
+        });
         let client = options.request_timeout(Some(ANSWERED)).connect(server.url()).await.unwrap();
-        Self { user: user.to_owned(), client, everything: None }
+        Self { user: user.to_owned(), client, everything: None, denied }
     }
-    /// What was answered; nothing where nobody is reached.
+    /// What was answered; nothing where nobody is reached, or where it is not permitted to ask.
     pub(crate) async fn ask(&self, subject: &str, body: &str) -> Option<String> {
-        let answer = self.client.request(subject.to_owned(), body.to_owned().into()).await.ok()?;
+        let mut denied = self.denied.subscribe();
+        let refused = async {
+            let named = format!("\"{subject}\"").to_lowercase();
+            loop {
+                match denied.recv().await {
+                    Ok(says) if says.to_lowercase().contains(&named) => return,
+                    Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => futures::future::pending().await,
+                }
+            }
+        };
+        let answer = tokio::select! {
+            answer = self.client.request(subject.to_owned(), body.to_owned().into()) => answer.ok()?,
+            () = refused => return None,
+        };
         Some(String::from_utf8(answer.payload.to_vec()).unwrap())
     }
     async fn api(&self, verb: &str, body: &str) -> Value {
@@ -148,6 +176,23 @@ impl Attacker {
                     let said = self.ask(&format!("{api}.{verb}.{stream}.{consumer}"), &body).await;
                     assert!(!Self::did(said.as_ref()), "{user}: {verb} on {stream}: {said:?}");
                 }
+            }
+        }
+    }
+    /// What is asked of a whole account or server, which a server may obey whoever asks.
+    pub(crate) async fn orders_accounts_and_servers(&self) {
+        for api in APIS {
+            for verb in [
+                "ACCOUNT.PURGE.orchestration",
+                "META.LEADER.STEPDOWN",
+                "SERVER.REMOVE",
+                "STREAM.LEADER.STEPDOWN.EVT_law",
+                "STREAM.PEER.REMOVE.EVT_law",
+                "CONSUMER.LEADER.STEPDOWN.CMD.cmd-law",
+            ] {
+                let said = self.ask(&format!("{api}.{verb}"), "0").await;
+                let initiated = said.as_ref().is_some_and(|said| said.contains("\"initiated\":true"));
+                assert!(!initiated && !Self::did(said.as_ref()), "{}: {verb}: {said:?}", self.user);
             }
         }
     }
