@@ -218,6 +218,43 @@ fn a_bound_of_lists_and_texts_is_exact() {
     assert_eq!(fault(&with("/notes", json!("x".repeat(TEXT_BYTES_MAX + 1)))), None, "notes are kept beside the log");
 }
 
+/// The places of everything that is neither a list nor an object.
+fn leaves(value: &Value, at: String, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(name, below)| leaves(below, format!("{at}/{name}"), found)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, below)| leaves(below, format!("{at}/{index}"), found));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => found.push(at),
+    }
+}
+
+#[test]
+fn a_value_of_a_wrong_kind_makes_no_other_answer_wrong() {
+    let whole = Value::Object(answers(COMPLETE));
+    let mut all = Vec::new();
+    leaves(&whole, String::new(), &mut all);
+    all.extend(["/budget/minor", "/contract/value/minor"].map(str::to_owned));
+    let mut refused = 0;
+    for leaf in all {
+        for wrong in [json!(1.5), json!(true), json!({"x": 1}), json!([1]), json!("x"), json!(u64::MAX)] {
+            let mut said = whole.clone();
+            said["budget"] = json!({"minor": 5, "currency": "EUR"});
+            said["contract"]["value"] = json!({"minor": 5, "currency": "EUR"});
+            let Some(place) = said.pointer_mut(&leaf) else { panic!("{leaf}") };
+            *place = wrong.clone();
+            let Value::Object(said) = said else { panic!("a form is an object") };
+            let told = BriefForm::door(&said);
+            refused += told.len();
+            for fault in told {
+                let field = fault.field();
+                assert!(leaf.starts_with(field) || field.starts_with(&leaf), "{wrong} at {leaf} is told at {fault:?}");
+            }
+        }
+    }
+    assert!(refused > 50, "{refused}");
+}
+
 #[test]
 fn every_wrong_place_is_told_at_once() {
     let responses = answers(

@@ -25,13 +25,13 @@ const TRADITIONAL: [&str; 3] = ["tw", "hk", "mo"];
 
 /// The language that a tag asks for, as one of [`LANGUAGES`]; nothing when nobody here writes it, or not in that script.
 ///
-/// A region changes nothing: `pt-BR` is `pt`. Both kinds of Norwegian are `no`.
+/// A region changes nothing: `pt-BR` is `pt`. `nb` is `no`, and Nynorsk is written by nobody.
 pub fn written(tag: &str) -> Option<&'static str> {
     let tag = tag.trim().to_ascii_lowercase();
     // What follows a single letter (`-u-`, `-x-`) is about sorting and calendars, not about words.
     let mut parts = tag.split(['-', '_']).take_while(|part| part.len() != 1);
     let primary = match parts.next()? {
-        "nb" | "nn" => "no",
+        "nb" => "no",
         primary => primary,
     };
     let (language, script) = LANGUAGES.into_iter().find(|(language, _)| *language == primary)?;
@@ -67,7 +67,8 @@ mod tests {
             ("EN_us", Some("en")),
             (" de-CH-1996 ", Some("de")),
             ("nb", Some("no")),
-            ("nn-NO", Some("no")),
+            ("nn-NO", None),
+            ("nb-NO", Some("no")),
             ("zh-Hans-SG", Some("zh")),
             ("zh-CN", Some("zh")),
             ("zh-Hans-TW", Some("zh")),

@@ -184,11 +184,13 @@ impl BriefForm {
         }
         // What cannot be read counts as silence, so that the rest is looked at all the same.
         faults.iter().for_each(|fault| silence(&mut whole, fault.field()));
-        let form: Self = serde_json::from_value(whole.clone()).unwrap_or_default();
+        let form = readable(&mut whole);
         if let Ok(known) = serde_json::to_value(&form) {
             unknown_fields(&whole, &known, String::new(), &mut faults);
         }
-        let told: Vec<_> = faults.iter().map(|fault| fault.field().to_owned()).collect();
+        let mut told: Vec<_> = faults.iter().map(|fault| fault.field().to_owned()).collect();
+        // Platforms stand for a plan that nobody gave: wrong ones are not a missing plan as well.
+        told.extend(told.iter().any(|field| field.starts_with("/focus_platforms")).then(|| "/content_plan".to_owned()));
         let more = form.faults().into_iter().chain(values::long_texts(responses)).chain(form.unanswered());
         let more: Vec<_> = more.chain(values::too_long(responses)).collect();
         // A place is told once, and what lies in or around a wrong place is not called empty as well.
@@ -237,6 +239,9 @@ fn wrong_types(value: &Value, path: &mut Vec<Part>, faults: &mut Vec<FormFault>)
     }
 }
 
+/// More levels than a form has.
+const FORM_DEPTH_MAX: usize = 8;
+
 /// Makes the answer at a place a silent one: the item of a list takes its list with it.
 fn silence(whole: &mut Value, field: &str) {
     let end =
@@ -244,6 +249,24 @@ fn silence(whole: &mut Value, field: &str) {
     if let Some(place) = whole.pointer_mut(&field[..field.len().saturating_sub(end)]) {
         *place = Value::Null;
     }
+}
+
+/// The form without what cannot be read. Where a part cannot be silent, as the amount of a budget, what holds it is.
+fn readable(whole: &mut Value) -> BriefForm {
+    for _ in 0..FORM_DEPTH_MAX {
+        if let Ok(form) = serde_json::from_value(whole.clone()) {
+            return form;
+        }
+        let mut faults = Vec::new();
+        wrong_types(whole, &mut Vec::new(), &mut faults);
+        for field in faults.iter().map(FormFault::field) {
+            match (whole.pointer(field), field.rsplit_once('/')) {
+                (Some(Value::Null), Some((holder, _))) => silence(whole, holder),
+                (Some(_) | None, _) => silence(whole, field),
+            }
+        }
+    }
+    BriefForm::default()
 }
 
 enum Part {
