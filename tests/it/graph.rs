@@ -27,7 +27,7 @@ const FENCED: [(&str, &[&str]); 3] = [
     ),
 ];
 /// The only files of `sagactl` that may name the composition root.
-const HOSTS: [&str; 6] = ["cmd/bench", "cmd/demo", "cmd/dev", "cmd/serve", "cmd/store", "local"];
+const HOSTS: [&str; 7] = ["cmd/bench", "cmd/demo", "cmd/dev", "cmd/events", "cmd/serve", "cmd/store", "local"];
 
 fn crates() -> Vec<Crate> {
     let mut command = MetadataCommand::new();

@@ -72,9 +72,16 @@ impl AdminClient {
     pub fn url(&self) -> &str {
         &self.url
     }
-    /// Whether somebody answers there at all.
+    /// Whether somebody answers there at all. Asks for nothing else, so what the process waits for does not matter.
     pub async fn is_alive(&self) -> bool {
-        let request = self.http.get(format!("{}/livez", self.url)).timeout(self.within.look);
+        self.says_ok("/livez").await
+    }
+    /// Whether the process there says that it is fit to serve.
+    pub async fn is_ready(&self) -> bool {
+        self.says_ok("/readyz").await
+    }
+    async fn says_ok(&self, path: &str) -> bool {
+        let request = self.http.get(format!("{}{path}", self.url)).timeout(self.within.look);
         matches!(request.send().await, Ok(response) if response.status() == StatusCode::OK)
     }
     async fn send(

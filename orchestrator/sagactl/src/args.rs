@@ -208,9 +208,9 @@ impl Command {
         match self {
             Command::Demo(_) | Command::Dev(_) | Command::Serve(_) | Command::Store(_) | Command::Bench(_) => Kind::Run,
             Command::Saga(command) => command.kind(),
+            Command::Events(command) => command.kind(),
             Command::Module(_)
             | Command::Definition(_)
-            | Command::Events(_)
             | Command::Config(_)
             | Command::Doctor(_)
             | Command::Help(_)

@@ -77,7 +77,7 @@ pub async fn ordering(global: &Global, order: &OrderArgs, out: &mut Out) -> Resu
 }
 
 /// The process that is meant, if it answers.
-async fn running(global: &Global, out: &mut Out) -> Result<Option<AdminClient>, Failure> {
+pub async fn running(global: &Global, out: &mut Out) -> Result<Option<AdminClient>, Failure> {
     if let Some(url) = &global.url {
         return Ok(Some(AdminClient::new(url, global.within())?));
     }

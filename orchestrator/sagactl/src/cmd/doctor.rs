@@ -28,20 +28,26 @@ pub enum Probe {
 
 /// Runs it.
 pub async fn run(args: &DoctorArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
+    if let Some(probe) = args.probe {
+        return probed(probe, global, out).await;
+    }
     let view = connect::session(global, out).await?.look(Look::Status).await?;
     let View::Status(status) = &view else { return Err(super::saga::strange(&view)) };
-    match args.probe {
-        // A folder that nobody runs was looked at.
-        Some(_) if status.pid == 0 => return Ok(Exit::FINDINGS),
-        Some(Probe::Live) => return Ok(Exit::DONE),
-        Some(Probe::Ready) if status.ready => return Ok(Exit::DONE),
-        Some(Probe::Ready) => {
-            out.note("not ready");
-            return Ok(Exit::FINDINGS);
-        }
-        None => {}
-    }
     out.view(&view, |style| doctor::render(status, style))?;
     let urgent = status.attention.iter().any(|attention| attention.urgent);
     Ok(if status.ready && status.troubles.is_empty() && !urgent { Exit::DONE } else { Exit::FINDINGS })
+}
+
+/// Asks only what a probe is for: counting and stores may take their time in an outage, and a process that lives is not ended
+/// for that.
+async fn probed(probe: Probe, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
+    let Some(client) = connect::running(global, out).await? else { return Ok(Exit::FINDINGS) };
+    let (fit, says) = match probe {
+        Probe::Live => (client.is_alive().await, "no answer"),
+        Probe::Ready => (client.is_ready().await, "not ready"),
+    };
+    if !fit {
+        out.note(says);
+    }
+    Ok(if fit { Exit::DONE } else { Exit::FINDINGS })
 }

@@ -1,6 +1,6 @@
 //! `sagactl events`: the logs, checked against every promise, and the streams that are filled from them.
 
-use crate::args::Global;
+use crate::args::{Global, Kind};
 use crate::cmd::serve::load;
 use crate::connect;
 use crate::exit::Exit;
@@ -43,6 +43,16 @@ pub enum EventsCommand {
         #[arg(short, long)]
         yes: bool,
     },
+}
+
+impl EventsCommand {
+    /// What it does to the world.
+    pub fn kind(&self) -> Kind {
+        match self {
+            EventsCommand::Verify { .. } => Kind::Look,
+            EventsCommand::Republish { .. } => Kind::Run,
+        }
+    }
 }
 
 /// The process that has the stores checks them beside its work; stores that nobody has are read here.
