@@ -240,7 +240,8 @@ async fn turn(connection: &mut PgConnection, prefix: &str) -> Result<(), Migrate
     for what in [format!("CREATE SCHEMA {schema}"), format!("CREATE TABLE {schema}.turn ()")] {
         // Somebody else makes it in this moment, or has.
         let sql = format!(
-            "DO $$ BEGIN {what}; EXCEPTION WHEN duplicate_schema OR duplicate_table OR unique_violation THEN NULL; END $$"
+            "DO $$ BEGIN {what}; EXCEPTION WHEN duplicate_schema OR duplicate_table OR duplicate_object OR unique_violation \
+             THEN NULL; END $$"
         );
         run(connection, &sql).await?;
     }

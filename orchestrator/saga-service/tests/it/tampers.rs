@@ -2,7 +2,7 @@
 
 use crate::folder::{NOBODYS, Tamper, apply, behind_the_triggers, check, copy, good, lines, script, tamper_with};
 use saga::SystemClock;
-use saga_core::control::{Control as _, Look, View};
+use saga_core::control::{Look, View};
 use saga_core::envelope::Actor;
 use saga_service::Service;
 use saga_service::demo::providers;
