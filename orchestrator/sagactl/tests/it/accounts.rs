@@ -167,7 +167,9 @@ impl Login {
     }
     pub(crate) fn publish(&mut self, subject: &str, reply: &str, body: &str) {
         let said = self.say(&format!("PUB {subject} {reply} {}\r\n{body}\r\n", body.len()));
-        assert!(!said.contains("-ERR"), "{said}");
+        // The broker's API is not even to be named; everything else may be said, and reaches nobody.
+        let denied = subject.starts_with("$JS.API.") && said.contains("Permissions Violation for Publish");
+        assert!(denied || !said.contains("-ERR"), "{said}");
     }
 }
 
