@@ -12,7 +12,7 @@ import kubernetes_validate
 import yaml
 
 here, compose_schema = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-SAGACTL = sys.argv[3] if len(sys.argv) > 3 else ""  # without one, command lines are not looked at
+SAGACTL = sys.argv[3] if len(sys.argv) > 3 else ""  # without one, command lines are not checked
 KUBERNETES = "1.32"  # strict: a field that does not exist is an error
 faults = []
 

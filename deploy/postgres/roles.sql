@@ -11,6 +11,7 @@ DO $$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO "aicmo_onboarding", 
 DO $$ BEGIN EXECUTE format('ALTER ROLE "aicmo_onboarding" IN DATABASE %I SET search_path = "aicmo_onboarding"', current_database()); END $$;
 DO $$ BEGIN REVOKE CREATE ON SCHEMA public FROM PUBLIC; EXCEPTION WHEN invalid_schema_name THEN NULL; END $$;
 DO $$ DECLARE f regprocedure; BEGIN IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname IN ('lo_creat', 'lo_create', 'lo_from_bytea') LOOP EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f); END LOOP; END IF; END $$;
+DO $$ BEGIN IF (SELECT rolconnlimit FROM pg_roles WHERE rolname = 'aicmo_onboarding') < 0 THEN ALTER ROLE "aicmo_onboarding" CONNECTION LIMIT 28; END IF; END $$;
 DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_strategy_owner') THEN CREATE ROLE "aicmo_strategy_owner" NOLOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
 DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_strategy') THEN CREATE ROLE "aicmo_strategy" LOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
 DO $$ BEGIN IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN EXECUTE 'GRANT "aicmo_strategy_owner" TO ' || quote_ident(current_user); END IF; END $$;
@@ -18,6 +19,7 @@ CREATE SCHEMA IF NOT EXISTS "aicmo_strategy" AUTHORIZATION "aicmo_strategy_owner
 DO $$ BEGIN EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC, "aicmo_strategy", "aicmo_auditor"', current_database()); END $$;
 DO $$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO "aicmo_strategy", "aicmo_auditor"', current_database()); END $$;
 DO $$ BEGIN EXECUTE format('ALTER ROLE "aicmo_strategy" IN DATABASE %I SET search_path = "aicmo_strategy"', current_database()); END $$;
+DO $$ BEGIN IF (SELECT rolconnlimit FROM pg_roles WHERE rolname = 'aicmo_strategy') < 0 THEN ALTER ROLE "aicmo_strategy" CONNECTION LIMIT 28; END IF; END $$;
 DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_production_owner') THEN CREATE ROLE "aicmo_production_owner" NOLOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
 DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_production') THEN CREATE ROLE "aicmo_production" LOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
 DO $$ BEGIN IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN EXECUTE 'GRANT "aicmo_production_owner" TO ' || quote_ident(current_user); END IF; END $$;
@@ -25,6 +27,7 @@ CREATE SCHEMA IF NOT EXISTS "aicmo_production" AUTHORIZATION "aicmo_production_o
 DO $$ BEGIN EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC, "aicmo_production", "aicmo_auditor"', current_database()); END $$;
 DO $$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO "aicmo_production", "aicmo_auditor"', current_database()); END $$;
 DO $$ BEGIN EXECUTE format('ALTER ROLE "aicmo_production" IN DATABASE %I SET search_path = "aicmo_production"', current_database()); END $$;
+DO $$ BEGIN IF (SELECT rolconnlimit FROM pg_roles WHERE rolname = 'aicmo_production') < 0 THEN ALTER ROLE "aicmo_production" CONNECTION LIMIT 28; END IF; END $$;
 DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_qc_owner') THEN CREATE ROLE "aicmo_qc_owner" NOLOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
 DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_qc') THEN CREATE ROLE "aicmo_qc" LOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
 DO $$ BEGIN IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN EXECUTE 'GRANT "aicmo_qc_owner" TO ' || quote_ident(current_user); END IF; END $$;
@@ -32,6 +35,7 @@ CREATE SCHEMA IF NOT EXISTS "aicmo_qc" AUTHORIZATION "aicmo_qc_owner";
 DO $$ BEGIN EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC, "aicmo_qc", "aicmo_auditor"', current_database()); END $$;
 DO $$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO "aicmo_qc", "aicmo_auditor"', current_database()); END $$;
 DO $$ BEGIN EXECUTE format('ALTER ROLE "aicmo_qc" IN DATABASE %I SET search_path = "aicmo_qc"', current_database()); END $$;
+DO $$ BEGIN IF (SELECT rolconnlimit FROM pg_roles WHERE rolname = 'aicmo_qc') < 0 THEN ALTER ROLE "aicmo_qc" CONNECTION LIMIT 28; END IF; END $$;
 DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_delivery_owner') THEN CREATE ROLE "aicmo_delivery_owner" NOLOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
 DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_delivery') THEN CREATE ROLE "aicmo_delivery" LOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
 DO $$ BEGIN IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN EXECUTE 'GRANT "aicmo_delivery_owner" TO ' || quote_ident(current_user); END IF; END $$;
@@ -39,6 +43,7 @@ CREATE SCHEMA IF NOT EXISTS "aicmo_delivery" AUTHORIZATION "aicmo_delivery_owner
 DO $$ BEGIN EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC, "aicmo_delivery", "aicmo_auditor"', current_database()); END $$;
 DO $$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO "aicmo_delivery", "aicmo_auditor"', current_database()); END $$;
 DO $$ BEGIN EXECUTE format('ALTER ROLE "aicmo_delivery" IN DATABASE %I SET search_path = "aicmo_delivery"', current_database()); END $$;
+DO $$ BEGIN IF (SELECT rolconnlimit FROM pg_roles WHERE rolname = 'aicmo_delivery') < 0 THEN ALTER ROLE "aicmo_delivery" CONNECTION LIMIT 28; END IF; END $$;
 DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_orchestration_owner') THEN CREATE ROLE "aicmo_orchestration_owner" NOLOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
 DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aicmo_orchestration') THEN CREATE ROLE "aicmo_orchestration" LOGIN NOINHERIT; END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
 DO $$ BEGIN IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN EXECUTE 'GRANT "aicmo_orchestration_owner" TO ' || quote_ident(current_user); END IF; END $$;
@@ -46,3 +51,4 @@ CREATE SCHEMA IF NOT EXISTS "aicmo_orchestration" AUTHORIZATION "aicmo_orchestra
 DO $$ BEGIN EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC, "aicmo_orchestration", "aicmo_auditor"', current_database()); END $$;
 DO $$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO "aicmo_orchestration", "aicmo_auditor"', current_database()); END $$;
 DO $$ BEGIN EXECUTE format('ALTER ROLE "aicmo_orchestration" IN DATABASE %I SET search_path = "aicmo_orchestration"', current_database()); END $$;
+DO $$ BEGIN IF (SELECT rolconnlimit FROM pg_roles WHERE rolname = 'aicmo_orchestration') < 0 THEN ALTER ROLE "aicmo_orchestration" CONNECTION LIMIT 28; END IF; END $$;

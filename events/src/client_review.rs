@@ -1,8 +1,8 @@
-//! The client's decisions, as far as somebody listens to them already: approved, and approval taken back.
+//! The client's decisions, as far as a module listens to them already: approved, and approval taken back.
 
 use crate::ids::{ClientId, DraftId, ReviewPackageId};
 use saga_core::envelope::Actor;
-use saga_core::event::{Event, Genesis, Owner};
+use saga_core::event::Owner;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -13,12 +13,9 @@ impl Owner for ClientReview {
     const MODULE: &'static str = "client_review";
 }
 
-/// Every version of every event, alphabetical.
-pub const CATALOGUE: &[(&str, u16)] = &[("ApprovalRevoked", 1), ("ClientApproved", 1)];
-
-saga_core::event_set! {
+story! {
     /// The story of one review package.
-    pub enum ReviewEvent of ClientReview { ClientApproved, ApprovalRevoked }
+    pub enum ReviewEvent of ClientReview in "client_review_package" { ClientApproved, ApprovalRevoked }
 }
 
 /// The client said yes to one revision of one draft.
@@ -33,12 +30,6 @@ pub struct ClientApproved {
     pub revision: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub actor: Option<Actor>,
-}
-impl Event for ClientApproved {
-    type Owner = ClientReview;
-    const NAME: &'static str = "ClientApproved";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
 }
 impl ClientApproved {
     pub fn example() -> Self {
@@ -58,12 +49,6 @@ impl ClientApproved {
 pub struct ApprovalRevoked {
     pub package_id: ReviewPackageId,
     pub reason: String,
-}
-impl Event for ApprovalRevoked {
-    type Owner = ClientReview;
-    const NAME: &'static str = "ApprovalRevoked";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
 }
 impl ApprovalRevoked {
     pub fn example() -> Self {

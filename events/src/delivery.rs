@@ -3,9 +3,7 @@
 use crate::ids::{AssetId, CampaignId, ClientId, DeliveryPackageId, DraftId, ProjectId, PublishJobId};
 use crate::values::Text;
 use saga_core::envelope::Actor;
-use saga_core::event::{DecodeError, Event, Genesis, Origin, Owner, Upcast};
-use saga_core::event_set;
-use saga_core::json::Payload;
+use saga_core::event::{Origin, Owner, Upcast};
 use saga_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -19,85 +17,26 @@ impl Owner for Delivery {
     const MODULE: &'static str = "delivery";
 }
 
-/// Every version of every event, alphabetical.
-pub const CATALOGUE: &[(&str, u16)] = &[
-    ("Delivered", 1),
-    ("ExecutionSet", 1),
-    ("PackageCreated", 1),
-    ("PackageWithdrawn", 1),
-    ("PaymentRuleSet", 1),
-    ("PublishCancelled", 1),
-    ("PublishCompleted", 1),
-    ("PublishCompleted", 2),
-    ("PublishFailed", 1),
-    ("PublishFailed", 2),
-    ("PublishHeld", 1),
-    ("PublishOutcomeUnknown", 1),
-    ("PublishQueued", 1),
-    ("PublishReleased", 1),
-    ("PublishResolved", 1),
-    ("PublishRetractFailed", 1),
-    ("PublishRetracted", 1),
-    ("PublishRetryScheduled", 1),
-    ("PublishStarted", 1),
-];
-
-pub type PublishCompleted = PublishCompletedV2;
-pub type PublishFailed = PublishFailedV2;
-
-event_set! {
+story! {
     /// The story of a package.
-    pub enum PackageEvent of Delivery { PackageCreated, PackageWithdrawn, Delivered }
+    pub enum PackageEvent of Delivery in "delivery_package" { PackageCreated, PackageWithdrawn, Delivered }
 }
-event_set! {
+story! {
     /// The story of a publish job.
-    pub enum JobEvent of Delivery {
-        PublishQueued, PublishHeld, PublishReleased, PublishCancelled, PublishStarted, PublishCompleted, PublishFailed,
+    pub enum JobEvent of Delivery in "delivery_job" {
+        PublishQueued, PublishHeld, PublishReleased, PublishCancelled, PublishStarted,
+        PublishCompleted(PublishCompletedV1, PublishCompletedV2), PublishFailed(PublishFailedV1, PublishFailedV2),
         PublishOutcomeUnknown, PublishResolved, PublishRetryScheduled, PublishRetracted, PublishRetractFailed,
     }
 }
-event_set! {
+story! {
     /// The story of the execution settings.
-    pub enum ExecutionEvent of Delivery { ExecutionSet }
+    pub enum ExecutionEvent of Delivery in "delivery_execution" { ExecutionSet }
 }
-event_set! {
+story! {
     /// The story of what a client must have paid before delivery.
-    pub enum PaymentRuleEvent of Delivery { PaymentRuleSet }
+    pub enum PaymentRuleEvent of Delivery in "delivery_payment_rule" { PaymentRuleSet }
 }
-
-/// Nineteen equal places: an event's name and version are its type's name and version 1, or are given.
-macro_rules! event {
-    ($event:ident) => {
-        event!($event, stringify!($event), 1, Genesis);
-    };
-    ($event:ident, $name:expr, $version:literal, $previous:ty) => {
-        impl Event for $event {
-            type Owner = Delivery;
-            const NAME: &'static str = $name;
-            const VERSION: u16 = $version;
-            type Previous = $previous;
-        }
-    };
-}
-event!(PackageCreated);
-event!(PackageWithdrawn);
-event!(Delivered);
-event!(PublishQueued);
-event!(PublishHeld);
-event!(PublishReleased);
-event!(PublishCancelled);
-event!(PublishStarted);
-event!(PublishCompletedV1, "PublishCompleted", 1, Genesis);
-event!(PublishCompletedV2, "PublishCompleted", 2, PublishCompletedV1);
-event!(PublishFailedV1, "PublishFailed", 1, Genesis);
-event!(PublishFailedV2, "PublishFailed", 2, PublishFailedV1);
-event!(PublishOutcomeUnknown);
-event!(PublishResolved);
-event!(PublishRetryScheduled);
-event!(PublishRetracted);
-event!(PublishRetractFailed);
-event!(ExecutionSet);
-event!(PaymentRuleSet);
 
 /// One file of a package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -262,9 +201,6 @@ pub struct PublishCompletedV2 {
 }
 
 impl Upcast<PublishCompletedV2> for PublishCompletedV1 {
-    fn read(version: u16, data: &Payload, origin: &Origin) -> Result<Self, DecodeError> {
-        Self::decode(version, data, origin)
-    }
     fn upcast(self, origin: &Origin) -> PublishCompletedV2 {
         let unknown = |url| Publication { platform: "unknown".to_owned(), external_id: None, url };
         PublishCompletedV2 {
@@ -294,9 +230,6 @@ pub struct PublishFailedV2 {
 }
 
 impl Upcast<PublishFailedV2> for PublishFailedV1 {
-    fn read(version: u16, data: &Payload, origin: &Origin) -> Result<Self, DecodeError> {
-        Self::decode(version, data, origin)
-    }
     fn upcast(self, _: &Origin) -> PublishFailedV2 {
         PublishFailedV2 {
             job_id: self.job_id,

@@ -5,9 +5,8 @@
 
 use crate::ids::{BriefId, ClientId, IntakeId, ProjectId};
 use crate::values::{Money, Text};
-use saga_core::event::{DecodeError, Event, Genesis, Origin, Owner, Upcast};
+use saga_core::event::{Origin, Owner, Upcast};
 use saga_core::id::StepKey;
-use saga_core::json::Payload;
 use saga_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -23,30 +22,21 @@ impl Owner for Onboarding {
     const MODULE: &'static str = "onboarding";
 }
 
-/// Every version of every event here, alphabetical.
-pub const CATALOGUE: &[(&str, u16)] = &[
-    ("BriefCancelled", 1),
-    ("BriefNormalizationReverted", 1),
-    ("BriefNormalized", 1),
-    ("BriefValidated", 1),
-    ("IntakeCaptured", 1),
-    ("IntakeCaptured", 2),
-    ("IntakeWithdrawn", 1),
-    ("ProjectClosed", 1),
-    ("WorkspaceCreated", 1),
-];
-
-saga_core::event_set! {
+story! {
     /// The story of one intake.
-    pub enum IntakeEvent of Onboarding { IntakeCaptured, IntakeWithdrawn }
+    pub enum IntakeEvent of Onboarding in "onboarding_intake" {
+        IntakeCaptured(IntakeCapturedV1, IntakeCapturedV2), IntakeWithdrawn,
+    }
 }
-saga_core::event_set! {
+story! {
     /// The story of one brief.
-    pub enum BriefEvent of Onboarding { BriefNormalized, BriefValidated, BriefNormalizationReverted, BriefCancelled }
+    pub enum BriefEvent of Onboarding in "onboarding_brief" {
+        BriefNormalized, BriefValidated, BriefNormalizationReverted, BriefCancelled,
+    }
 }
-saga_core::event_set! {
+story! {
     /// The story of one project.
-    pub enum ProjectEvent of Onboarding { WorkspaceCreated, ProjectClosed }
+    pub enum ProjectEvent of Onboarding in "onboarding_project" { WorkspaceCreated, ProjectClosed }
 }
 
 /// The intake of a brief: there is one per brief, and its id follows from the brief's.
@@ -219,24 +209,7 @@ pub struct IntakeCapturedV2 {
     pub attachments: Vec<Attachment>,
     pub submitted_at: Timestamp,
 }
-/// The newest shape.
-pub type IntakeCaptured = IntakeCapturedV2;
-impl Event for IntakeCapturedV1 {
-    type Owner = Onboarding;
-    const NAME: &'static str = "IntakeCaptured";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
-}
-impl Event for IntakeCapturedV2 {
-    type Owner = Onboarding;
-    const NAME: &'static str = "IntakeCaptured";
-    const VERSION: u16 = 2;
-    type Previous = IntakeCapturedV1;
-}
 impl Upcast<IntakeCapturedV2> for IntakeCapturedV1 {
-    fn read(version: u16, data: &Payload, origin: &Origin) -> Result<Self, DecodeError> {
-        Self::decode(version, data, origin)
-    }
     fn upcast(self, origin: &Origin) -> IntakeCapturedV2 {
         IntakeCapturedV2 {
             client_id: self.client_id,
@@ -260,12 +233,6 @@ pub struct IntakeWithdrawn {
     pub reason: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub brief_id: Option<BriefId>,
-}
-impl Event for IntakeWithdrawn {
-    type Owner = Onboarding;
-    const NAME: &'static str = "IntakeWithdrawn";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
 }
 
 /// What the client said, as it was understood.
@@ -292,12 +259,6 @@ pub struct BriefNormalized {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub deed: Option<StepKey>,
 }
-impl Event for BriefNormalized {
-    type Owner = Onboarding;
-    const NAME: &'static str = "BriefNormalized";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
-}
 
 /// Nothing required is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -309,12 +270,6 @@ pub struct BriefValidated {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub deed: Option<StepKey>,
 }
-impl Event for BriefValidated {
-    type Owner = Onboarding;
-    const NAME: &'static str = "BriefValidated";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
-}
 
 /// The normalised brief counts no longer; the intake stays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -323,24 +278,12 @@ pub struct BriefNormalizationReverted {
     pub brief_id: BriefId,
     pub reason: String,
 }
-impl Event for BriefNormalizationReverted {
-    type Owner = Onboarding;
-    const NAME: &'static str = "BriefNormalizationReverted";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
-}
 
 /// The brief is given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct BriefCancelled {
     pub brief_id: BriefId,
-}
-impl Event for BriefCancelled {
-    type Owner = Onboarding;
-    const NAME: &'static str = "BriefCancelled";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
 }
 
 /// A project has a place to work in.
@@ -354,12 +297,6 @@ pub struct WorkspaceCreated {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub client_id: Option<ClientId>,
 }
-impl Event for WorkspaceCreated {
-    type Owner = Onboarding;
-    const NAME: &'static str = "WorkspaceCreated";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
-}
 
 /// The project is over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -367,10 +304,4 @@ impl Event for WorkspaceCreated {
 pub struct ProjectClosed {
     pub project_id: ProjectId,
     pub reason: String,
-}
-impl Event for ProjectClosed {
-    type Owner = Onboarding;
-    const NAME: &'static str = "ProjectClosed";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
 }

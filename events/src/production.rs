@@ -3,9 +3,7 @@
 use crate::ids::{AssetId, BundleId, CampaignId, DraftId, ProjectId, QcResultId, StrategyId};
 use crate::values::Text;
 use saga_core::envelope::{Actor, sha256_hex};
-use saga_core::event::{DecodeError, Event, Genesis, Origin, Owner, Upcast};
-use saga_core::event_set;
-use saga_core::json::Payload;
+use saga_core::event::{Origin, Owner, Upcast};
 use saga_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -25,80 +23,24 @@ saga_core::uuid_newtype! {
     RevisionId,
 }
 
-/// Every version of every event of this file.
-pub const CATALOGUE: &[(&str, u16)] = &[
-    ("AssetGenerated", 1),
-    ("BundleAssembled", 1),
-    ("BundleDiscarded", 1),
-    ("CreativeAssetApprovalRevoked", 1),
-    ("CreativeAssetApproved", 1),
-    ("CreativeAssetArchived", 1),
-    ("CreativeAssetCreated", 1),
-    ("CreativeAssetCreated", 2),
-    ("CreativeAssetDiscarded", 1),
-    ("CreativeAssetEdited", 1),
-    ("CreativeAssetPublished", 1),
-    ("CreativeAssetRetracted", 1),
-    ("DraftAssetAdded", 1),
-    ("DraftAssetRemoved", 1),
-    ("DraftDiscarded", 1),
-    ("DraftReady", 1),
-    ("DraftReady", 2),
-    ("DraftReleased", 1),
-    ("DraftRevised", 1),
-    ("DraftRevisionReverted", 1),
-];
-
-event_set! {
+story! {
     /// The story of one draft.
-    pub enum DraftEvent of Production {
-        DraftReady, DraftRevised, DraftRevisionReverted, DraftDiscarded, DraftReleased, DraftAssetAdded, DraftAssetRemoved,
+    pub enum DraftEvent of Production in "production_draft" {
+        DraftReady(DraftReadyV1, DraftReadyV2), DraftRevised, DraftRevisionReverted, DraftDiscarded, DraftReleased,
+        DraftAssetAdded, DraftAssetRemoved,
     }
 }
-event_set! {
+story! {
     /// The story of one bundle.
-    pub enum BundleEvent of Production { BundleAssembled, AssetGenerated, BundleDiscarded }
+    pub enum BundleEvent of Production in "production_bundle" { BundleAssembled, AssetGenerated, BundleDiscarded }
 }
-event_set! {
+story! {
     /// The story of one creative asset.
-    pub enum AssetEvent of Production {
-        CreativeAssetCreated, CreativeAssetEdited, CreativeAssetApproved, CreativeAssetApprovalRevoked,
-        CreativeAssetPublished, CreativeAssetRetracted, CreativeAssetArchived, CreativeAssetDiscarded,
+    pub enum AssetEvent of Production in "production_asset" {
+        CreativeAssetCreated(CreativeAssetCreatedV1, CreativeAssetCreatedV2), CreativeAssetEdited,
+        CreativeAssetApproved, CreativeAssetApprovalRevoked, CreativeAssetPublished, CreativeAssetRetracted,
+        CreativeAssetArchived, CreativeAssetDiscarded,
     }
-}
-
-/// One event of this file: its name, version and the shape before it.
-macro_rules! event {
-    ($($event:ident, $name:literal, $version:literal, $previous:ty;)+) => {$(
-        impl Event for $event {
-            type Owner = Production;
-            const NAME: &'static str = $name;
-            const VERSION: u16 = $version;
-            type Previous = $previous;
-        }
-    )+};
-}
-event! {
-    DraftReadyV1, "DraftReady", 1, Genesis;
-    DraftReadyV2, "DraftReady", 2, DraftReadyV1;
-    DraftRevised, "DraftRevised", 1, Genesis;
-    DraftRevisionReverted, "DraftRevisionReverted", 1, Genesis;
-    DraftDiscarded, "DraftDiscarded", 1, Genesis;
-    DraftReleased, "DraftReleased", 1, Genesis;
-    DraftAssetAdded, "DraftAssetAdded", 1, Genesis;
-    DraftAssetRemoved, "DraftAssetRemoved", 1, Genesis;
-    BundleAssembled, "BundleAssembled", 1, Genesis;
-    BundleDiscarded, "BundleDiscarded", 1, Genesis;
-    AssetGenerated, "AssetGenerated", 1, Genesis;
-    CreativeAssetCreatedV1, "CreativeAssetCreated", 1, Genesis;
-    CreativeAssetCreatedV2, "CreativeAssetCreated", 2, CreativeAssetCreatedV1;
-    CreativeAssetEdited, "CreativeAssetEdited", 1, Genesis;
-    CreativeAssetApproved, "CreativeAssetApproved", 1, Genesis;
-    CreativeAssetApprovalRevoked, "CreativeAssetApprovalRevoked", 1, Genesis;
-    CreativeAssetPublished, "CreativeAssetPublished", 1, Genesis;
-    CreativeAssetRetracted, "CreativeAssetRetracted", 1, Genesis;
-    CreativeAssetArchived, "CreativeAssetArchived", 1, Genesis;
-    CreativeAssetDiscarded, "CreativeAssetDiscarded", 1, Genesis;
 }
 
 /// One wish for a change of a draft.
@@ -111,8 +53,6 @@ pub struct RevisionRequest {
     pub priority: String,
 }
 
-pub type DraftReady = DraftReadyV2;
-
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct DraftReadyV1 {
@@ -120,9 +60,6 @@ pub struct DraftReadyV1 {
     pub content_type: String,
 }
 impl Upcast<DraftReadyV2> for DraftReadyV1 {
-    fn read(version: u16, data: &Payload, origin: &Origin) -> Result<Self, DecodeError> {
-        Self::decode(version, data, origin)
-    }
     fn upcast(self, _: &Origin) -> DraftReadyV2 {
         DraftReadyV2 {
             draft_id: self.draft_id,
@@ -247,8 +184,6 @@ pub struct Media {
     pub sha256: String,
 }
 
-pub type CreativeAssetCreated = CreativeAssetCreatedV2;
-
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct CreativeAssetCreatedV1 {
@@ -266,9 +201,6 @@ pub struct CreativeAssetCreatedV1 {
     pub tone: Option<String>,
 }
 impl Upcast<CreativeAssetCreatedV2> for CreativeAssetCreatedV1 {
-    fn read(version: u16, data: &Payload, origin: &Origin) -> Result<Self, DecodeError> {
-        Self::decode(version, data, origin)
-    }
     fn upcast(self, _: &Origin) -> CreativeAssetCreatedV2 {
         let content_hash = asset_content_hash(
             &self.platform,

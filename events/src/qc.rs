@@ -2,9 +2,7 @@
 
 use crate::ids::{DraftId, QcResultId};
 use saga_core::envelope::Actor;
-use saga_core::event::{DecodeError, Event, Genesis, Origin, Owner, Upcast};
-use saga_core::event_set;
-use saga_core::json::Payload;
+use saga_core::event::{Origin, Owner, Upcast};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -15,13 +13,11 @@ impl Owner for Qc {
     const MODULE: &'static str = "qc";
 }
 
-/// Every version of every event of this file.
-pub const CATALOGUE: &[(&str, u16)] =
-    &[("QcFailed", 1), ("QcFailed", 2), ("QcPassed", 1), ("QcPassed", 2), ("QcResultVoided", 1), ("QcWaived", 1)];
-
-event_set! {
+story! {
     /// The story of one subject's judgements.
-    pub enum QcEvent of Qc { QcPassed, QcFailed, QcWaived, QcResultVoided }
+    pub enum QcEvent of Qc in "qc_result" {
+        QcPassed(QcPassedV1, QcPassedV2), QcFailed(QcFailedV1, QcFailedV2), QcWaived, QcResultVoided,
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -93,8 +89,6 @@ pub struct Issue {
     pub fixable: bool,
 }
 
-pub type QcPassed = QcPassedV2;
-
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct QcPassedV1 {
@@ -114,20 +108,10 @@ impl QcPassedV1 {
         }
     }
 }
-impl Event for QcPassedV1 {
-    type Owner = Qc;
-    const NAME: &'static str = "QcPassed";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
-}
 impl Upcast<QcPassedV2> for QcPassedV1 {
-    fn read(version: u16, data: &Payload, origin: &Origin) -> Result<Self, DecodeError> {
-        let read = Self::decode(version, data, origin)?;
-        // A score that is no decimal would otherwise become a number that nobody gave.
-        match hundredths(&read.score) {
-            Some(_) => Ok(read),
-            None => Err(DecodeError::Malformed { of: Self::NAME, version, why: format!("score {:?}", read.score) }),
-        }
+    /// A score that is no decimal would otherwise become a number that nobody gave.
+    fn check(&self) -> Result<(), String> {
+        hundredths(&self.score).map(|_| ()).ok_or_else(|| format!("score {:?}", self.score))
     }
     fn upcast(self, _: &Origin) -> QcPassedV2 {
         QcPassedV2 {
@@ -188,14 +172,6 @@ impl QcPassedV2 {
         }
     }
 }
-impl Event for QcPassedV2 {
-    type Owner = Qc;
-    const NAME: &'static str = "QcPassed";
-    const VERSION: u16 = 2;
-    type Previous = QcPassedV1;
-}
-
-pub type QcFailed = QcFailedV2;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
@@ -210,18 +186,9 @@ impl QcFailedV1 {
         Self { result_id: QcResultId(Uuid::from_u128(0x93)), draft_id: DraftId(Uuid::from_u128(0xd1)), issue_count: 2 }
     }
 }
-impl Event for QcFailedV1 {
-    type Owner = Qc;
-    const NAME: &'static str = "QcFailed";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
-}
 /// A thousand: no old result had more issues, and a damaged count must not fill the memory.
 const LEGACY_ISSUES_MAX: u32 = 1_000;
 impl Upcast<QcFailedV2> for QcFailedV1 {
-    fn read(version: u16, data: &Payload, origin: &Origin) -> Result<Self, DecodeError> {
-        Self::decode(version, data, origin)
-    }
     fn upcast(self, _: &Origin) -> QcFailedV2 {
         let issue = || Issue {
             check: "not recorded".to_owned(),
@@ -268,12 +235,6 @@ impl QcFailedV2 {
         }
     }
 }
-impl Event for QcFailedV2 {
-    type Owner = Qc;
-    const NAME: &'static str = "QcFailed";
-    const VERSION: u16 = 2;
-    type Previous = QcFailedV1;
-}
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
@@ -295,12 +256,6 @@ impl QcWaived {
         }
     }
 }
-impl Event for QcWaived {
-    type Owner = Qc;
-    const NAME: &'static str = "QcWaived";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
-}
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
@@ -319,10 +274,4 @@ impl QcResultVoided {
             reason: "undone".to_owned(),
         }
     }
-}
-impl Event for QcResultVoided {
-    type Owner = Qc;
-    const NAME: &'static str = "QcResultVoided";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
 }

@@ -6,9 +6,8 @@
 use crate::ids::{BriefId, StrategyId};
 use crate::values::{Money, Text};
 use saga_core::envelope::Actor;
-use saga_core::event::{DecodeError, Event, Genesis, Origin, Owner, Upcast};
+use saga_core::event::{Origin, Owner, Upcast};
 use saga_core::id::StepKey;
-use saga_core::json::Payload;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -21,25 +20,12 @@ impl Owner for Strategy {
     const MODULE: &'static str = "strategy";
 }
 
-/// Every version of every event here, alphabetical.
-pub const CATALOGUE: &[(&str, u16)] = &[
-    ("StrategyApprovalRevoked", 1),
-    ("StrategyApproved", 1),
-    ("StrategyApproved", 2),
-    ("StrategyDiscarded", 1),
-    ("StrategyGenerated", 1),
-    ("StrategyGenerated", 2),
-    ("StrategyRejected", 1),
-    ("StrategySubmissionWithdrawn", 1),
-    ("StrategySubmitted", 1),
-    ("StrategySuperseded", 1),
-];
-
-saga_core::event_set! {
+story! {
     /// The story of all versions of one brief's strategy.
-    pub enum StrategyEvent of Strategy {
-        StrategyGenerated, StrategySubmitted, StrategySubmissionWithdrawn, StrategyApproved, StrategyRejected,
-        StrategyDiscarded, StrategyApprovalRevoked, StrategySuperseded,
+    pub enum StrategyEvent of Strategy in "strategy_document" {
+        StrategyGenerated(StrategyGeneratedV1, StrategyGeneratedV2), StrategySubmitted, StrategySubmissionWithdrawn,
+        StrategyApproved(StrategyApprovedV1, StrategyApprovedV2), StrategyRejected, StrategyDiscarded,
+        StrategyApprovalRevoked, StrategySuperseded,
     }
 }
 
@@ -165,24 +151,7 @@ pub struct StrategyGeneratedV2 {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amends: Option<StrategyId>,
 }
-/// The newest shape.
-pub type StrategyGenerated = StrategyGeneratedV2;
-impl Event for StrategyGeneratedV1 {
-    type Owner = Strategy;
-    const NAME: &'static str = "StrategyGenerated";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
-}
-impl Event for StrategyGeneratedV2 {
-    type Owner = Strategy;
-    const NAME: &'static str = "StrategyGenerated";
-    const VERSION: u16 = 2;
-    type Previous = StrategyGeneratedV1;
-}
 impl Upcast<StrategyGeneratedV2> for StrategyGeneratedV1 {
-    fn read(version: u16, data: &Payload, origin: &Origin) -> Result<Self, DecodeError> {
-        Self::decode(version, data, origin)
-    }
     fn upcast(self, _: &Origin) -> StrategyGeneratedV2 {
         StrategyGeneratedV2 {
             strategy_id: self.strategy_id,
@@ -209,12 +178,6 @@ pub struct StrategySubmitted {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub deed: Option<StepKey>,
 }
-impl Event for StrategySubmitted {
-    type Owner = Strategy;
-    const NAME: &'static str = "StrategySubmitted";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
-}
 
 /// It waits no longer; it is a draft again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -223,12 +186,6 @@ pub struct StrategySubmissionWithdrawn {
     pub strategy_id: StrategyId,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
-}
-impl Event for StrategySubmissionWithdrawn {
-    type Owner = Strategy;
-    const NAME: &'static str = "StrategySubmissionWithdrawn";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
 }
 
 /// Version 1: approved by a name.
@@ -253,24 +210,7 @@ pub struct StrategyApprovedV2 {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub content_hash: Option<String>,
 }
-/// The newest shape.
-pub type StrategyApproved = StrategyApprovedV2;
-impl Event for StrategyApprovedV1 {
-    type Owner = Strategy;
-    const NAME: &'static str = "StrategyApproved";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
-}
-impl Event for StrategyApprovedV2 {
-    type Owner = Strategy;
-    const NAME: &'static str = "StrategyApproved";
-    const VERSION: u16 = 2;
-    type Previous = StrategyApprovedV1;
-}
 impl Upcast<StrategyApprovedV2> for StrategyApprovedV1 {
-    fn read(version: u16, data: &Payload, origin: &Origin) -> Result<Self, DecodeError> {
-        Self::decode(version, data, origin)
-    }
     fn upcast(self, _: &Origin) -> StrategyApprovedV2 {
         StrategyApprovedV2 {
             strategy_id: self.strategy_id,
@@ -291,12 +231,6 @@ pub struct StrategyRejected {
     pub reason: String,
     pub actor: Actor,
 }
-impl Event for StrategyRejected {
-    type Owner = Strategy;
-    const NAME: &'static str = "StrategyRejected";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
-}
 
 /// The version is off the shelf.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -304,12 +238,6 @@ impl Event for StrategyRejected {
 pub struct StrategyDiscarded {
     pub strategy_id: StrategyId,
     pub reason: String,
-}
-impl Event for StrategyDiscarded {
-    type Owner = Strategy;
-    const NAME: &'static str = "StrategyDiscarded";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
 }
 
 /// The approval counts no longer.
@@ -320,12 +248,6 @@ pub struct StrategyApprovalRevoked {
     pub reason: String,
     pub actor: Actor,
 }
-impl Event for StrategyApprovalRevoked {
-    type Owner = Strategy;
-    const NAME: &'static str = "StrategyApprovalRevoked";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
-}
 
 /// A newer version was approved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -333,10 +255,4 @@ impl Event for StrategyApprovalRevoked {
 pub struct StrategySuperseded {
     pub strategy_id: StrategyId,
     pub by: StrategyId,
-}
-impl Event for StrategySuperseded {
-    type Owner = Strategy;
-    const NAME: &'static str = "StrategySuperseded";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
 }

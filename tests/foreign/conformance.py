@@ -229,7 +229,7 @@ class World:
             "ce-attempt": attempt, "content-type": "application/json",
             "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         }
-        expected["nats-msg-id"] = expected["ce-id"]
+        must("nats-msg-id" not in headers, "a reply has no Nats-Msg-Id: a neighbour could take it first", headers)
         for name, value in expected.items():
             must(headers.get(name) == value, f"header {name} of the reply should be {value!r}", headers.get(name))
         must(headers.get("ce-time", "").endswith("Z"), "ce-time of the reply is not in UTC", headers.get("ce-time"))
@@ -271,7 +271,7 @@ class World:
             return []
 
     async def question(self, name, request):
-        """Asks until somebody serves; the answer, or the headers of a refusal."""
+        """Asks until the query is served; the answer, or the headers of a refusal."""
         async def asked():
             try:
                 raw = request if isinstance(request, bytes) else json.dumps(request).encode()
@@ -331,7 +331,7 @@ async def gives_a_repeated_command_the_same_answer_and_one_effect(w):
 
 
 async def serves_a_redelivery(w):
-    """Somebody took the command and fell over before it acknowledged."""
+    """A process took the command and fell over before it acknowledged."""
     w.stop()
     saga = uuid.uuid4()
     await w.settled()
@@ -448,6 +448,8 @@ async def answers_probes_from_memory_only(w):
     first = await w.ask(saga, epoch=2)
     must(first["outcome"] == "done", "the probe left something behind", first)
     must(await w.ask(saga, probe=True, epoch=1, attempt=2) == first, "the probe found another answer")
+    other = await w.ask(saga, probe=True, attempt=3, body=w.profile["other"])
+    must(other.get("code") == "KEY_REUSED", "the probe of another payload was answered", other)
     await w.settled()
     must(len(await w.of(saga)) == 1, "a probe took effect")
 
@@ -504,12 +506,19 @@ async def puts_aside_what_it_cannot_handle(w):
         ("a key that stands twice", {"body": twice}, "MALFORMED"),
         ("too deep", {"body": b"[" * 70 + b"]" * 70}, "MALFORMED"),
         ("another request", {"body": w.profile["wrong"]}, "MALFORMED"),
+        ("no object", {"body": b"null"}, "MALFORMED"),
+        ("its fields as a list", {"body": list(w.profile["good"].values())}, "MALFORMED"),
         ("a step key that is none", {"stepkey": "yes"}, None),
         ("no step key", {"stepkey": ""}, None),
         ("no step", {"step": ""}, None),
         ("no attempt", {"attempt": ""}, None),
+        ("an attempt with a sign", {"attempt": "+1"}, None),
+        ("an attempt with a zero in front", {"attempt": "01"}, None),
         ("no direction", {"direction": ""}, None),
         ("a deadline that is no time", {"deadline": "tomorrow"}, "MALFORMED"),
+        ("a time that is none", {"time": "yesterday"}, "MALFORMED"),
+        ("an epoch with a sign", {"epoch": "+1"}, "MALFORMED"),
+        ("an epoch with a zero in front", {"epoch": "01"}, "MALFORMED"),
         ("a long epoch", {"epoch": "x" * 6000}, "MALFORMED"),
     ]
     unanswerable = set()

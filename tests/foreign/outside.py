@@ -1,4 +1,4 @@
-"""Somebody outside of the system, for tests: starts sagas by CloudEvents, asks modules, and repeats what others say.
+"""A client outside of the system, for tests: starts sagas by CloudEvents, asks modules, and repeats what others say.
 
     outside.py start binary|structured EVENT   publish a StartSaga to <prefix>.in.shop; EVENT is its JSON in structured form
     outside.py ask SUBJECT BODY                print the answer of <prefix>.qry.SUBJECT
@@ -51,7 +51,7 @@ async def dead(nc):
         return
     for sequence in range(max(info.state.first_seq, 1), info.state.last_seq + 1):
         message = await js.get_msg("DLQ", sequence)
-        if message.subject == f"{PREFIX}.dlq.in":
+        if message.subject.startswith(f"{PREFIX}.dlq.in."):
             headers = {name: unquote(value) for name, value in (message.headers or {}).items()}
             print(json.dumps({"headers": headers, "body": (message.data or b"").decode(errors="replace")}))
 
@@ -69,7 +69,7 @@ async def twice(nc):
         print(message.subject, flush=True)
 
     async def heard(message):
-        ident = (message.headers or {}).get("Nats-Msg-Id")
+        ident = (message.headers or {}).get("ce-id")
         if ident not in seen:
             seen.add(ident)
             task = asyncio.create_task(repeat(message))

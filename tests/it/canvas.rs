@@ -1,4 +1,4 @@
-//! What each module serves, publishes and consumes, as one picture that is looked at when it changes.
+//! What each module serves, publishes and consumes, as one picture that a reviewer reads when it changes.
 
 use crate::tree;
 use events::Entry;

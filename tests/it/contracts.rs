@@ -1,59 +1,74 @@
 //! Every port has a handler, every deed can be taken back by its own module, and no contract changes unnoticed.
 
 use crate::tree::{self, File};
+use orchestration::api::foreign;
+use saga_core::command::Command;
 use saga_core::module::Module;
+use saga_core::port::{Answer, Port, Shape};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use system_tests::modules::modules;
-use system_tests::ports::{Answer, Port, foreign, ports};
 use system_tests::schemas;
 
-/// What is wrong between the ports that are declared and the routes that are built.
-fn port_faults(modules: &[Module], ports: &[Port]) -> Vec<String> {
+/// What is wrong with the ports of the modules: a request of another module, a form that nobody knows, an undo that is not
+/// answered where the deed is.
+fn port_faults(modules: &[Module]) -> Vec<String> {
     let mut faults = Vec::new();
-    let routes: BTreeSet<_> = modules.iter().flat_map(routes).collect();
-    let told: BTreeSet<_> = ports.iter().map(|port| (port.module, port.kind(), port.name, port.version)).collect();
-    for (module, kind, name, version) in told.difference(&routes) {
-        faults.push(format!("{module}: the {kind} {name}.v{version} has no handler"));
-    }
-    for (module, kind, name, version) in routes.difference(&told) {
-        faults.push(format!("{module}: the {kind} {name}.v{version} is not listed in tests/src/ports.rs"));
-    }
-    for port in ports {
-        let Answer::Deed { undo: Some((module, name, version)), .. } = &port.answer else { continue };
-        if *module != port.module {
-            faults.push(format!("{}: {} is undone by another module, {module}", port.module, port.name));
-        } else if !routes.contains(&(*module, "command", *name, *version)) {
-            faults.push(format!("{module}: {} is undone by {name}.v{version}, which has no handler", port.name));
+    for module in modules {
+        for port in module.ports() {
+            let (name, kind) = (port.name, port.kind());
+            if port.module != module.name {
+                faults.push(format!("{}: answers {name}, a {kind} of {}", module.name, port.module));
+            }
+            if shapes(port).iter().any(|shape| shape.schema().is_none()) {
+                faults.push(format!("{}: the {kind} {name} has no schema; `port!` declares it with one", module.name));
+            }
+            let Some((owner, undo, version)) = port.undo() else { continue };
+            if owner != module.name {
+                faults.push(format!("{}: {name} is undone by another module, {owner}", module.name));
+            } else if !module.commands.contains_key(&(undo, version)) {
+                faults.push(format!("{owner}: {name} is undone by {undo}.v{version}, which has no handler"));
+            }
         }
     }
     faults
 }
-
-fn routes(module: &Module) -> Vec<(&'static str, &'static str, &'static str, u16)> {
-    let commands = module.commands.keys().map(|(name, version)| (module.name, "command", *name, *version));
-    let queries = module.queries.keys().map(|(name, version)| (module.name, "query", *name, *version));
-    commands.chain(queries).collect()
+fn shapes(port: &Port) -> Vec<Shape> {
+    match port.answer {
+        Answer::Deed { reply, refusal, .. } => vec![port.request, reply, refusal],
+        Answer::Finding(answer) => vec![port.request, answer],
+    }
 }
 
-/// The requests that a module's api declares, by the marks that all ways of declaring one have in common.
-fn declared(files: &[File]) -> BTreeSet<String> {
-    let marks = ["impl Command for ", "impl Query for ", "impl Compensable for "];
-    let lines = files.iter().filter(|file| file.path.contains("/src/api/")).flat_map(|file| file.text.lines());
-    let name = |line: &str| {
-        // `port!(OWNER: Request -> …)`
-        let of_macro = || line.strip_prefix("port!(")?.split_once(": ").map(|(_, rest)| rest);
-        let rest = marks.iter().find_map(|mark| line.strip_prefix(mark)).or_else(of_macro)?;
-        let name: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
-        (!name.is_empty()).then_some(name)
+/// The requests that a module's api declares, with the name of the module's folder and the mark of the declaration.
+fn declared(files: &[File]) -> BTreeSet<(String, &str)> {
+    let mut found = BTreeSet::new();
+    for file in files {
+        let Some((module, _)) = file.path.strip_prefix("modules/").and_then(|path| path.split_once("/src/api/")) else {
+            continue;
+        };
+        found.extend(file.text.lines().filter_map(name_declared).map(|name| (module.to_owned(), name)));
+    }
+    found
+}
+/// `port!(OWNER: Request -> …)` or `port!(OWNER: Request as "Name" ? …)`; by hand, the type.
+fn name_declared(line: &str) -> Option<&str> {
+    let by_hand = ["impl Command for ", "impl Query for "].iter().find_map(|mark| line.strip_prefix(mark));
+    let by_macro = || line.strip_prefix("port!(")?.split_once(": ").map(|(_, rest)| rest);
+    let rest = by_hand.or_else(by_macro)?;
+    let mut words = rest.split(' ');
+    let (name, renamed) = (words.next()?, words.next() == Some("as"));
+    if renamed { words.next().map(|name| name.trim_matches('"')) } else { Some(name) }
+}
+
+/// Requests that the sources declare and no handler answers, here or elsewhere.
+fn unanswered(files: &[File], modules: &[Module], elsewhere: &[Port]) -> Vec<String> {
+    let answered = |module: &str, name: &str| {
+        let here = modules.iter().filter(|one| one.name == module).flat_map(Module::ports);
+        here.chain(elsewhere).any(|port| port.name == name)
     };
-    lines.filter_map(name).collect()
-}
-
-/// Requests in the sources whose type no port is made of.
-fn unlisted(files: &[File], listing: &str) -> Vec<String> {
-    let listed: BTreeSet<&str> = listing.split(|c: char| !c.is_ascii_alphanumeric()).collect();
-    declared(files).into_iter().filter(|name| !listed.contains(name.as_str())).collect()
+    let open = declared(files).into_iter().filter(|(module, name)| !answered(module, name));
+    open.map(|(module, name)| format!("{module}: {name} is declared and has no handler")).collect()
 }
 
 /// A module's contract version, and the digest over all that it publishes.
@@ -95,25 +110,21 @@ fn contract_faults(before: &Contracts, now: &Contracts) -> Vec<String> {
 }
 
 #[test]
-fn every_port_has_a_handler_and_every_deed_an_undo() {
-    assert_eq!(port_faults(&modules(), &ports()), Vec::<String>::new());
+fn every_port_is_of_its_module_and_every_deed_has_an_undo() {
+    assert_eq!(port_faults(&modules()), Vec::<String>::new());
 }
 
 #[test]
-fn every_request_of_the_sources_is_listed() {
-    let listing = std::fs::read_to_string(tree::root().join("tests/src/ports.rs")).unwrap();
-    assert_eq!(unlisted(&tree::files("modules", ".rs"), &listing), Vec::<String>::new());
-    let folders = tree::files("modules", "/src/api/ports.rs").len();
-    assert!(
-        folders <= modules().len(),
-        "{folders} modules have ports, {} are in tests/src/modules.rs",
-        modules().len()
-    );
+fn every_request_of_the_sources_has_a_handler() {
+    let files = tree::files("modules", ".rs");
+    assert_eq!(unanswered(&files, &modules(), &foreign::ports()), Vec::<String>::new());
+    let (here, elsewhere) = (modules().iter().flat_map(Module::ports).count(), foreign::ports().len());
+    assert_eq!(declared(&files).len(), here + elsewhere, "a handler answers what its api does not declare");
 }
 
 #[test]
 fn contracts_move_with_their_shapes() {
-    let path = tree::root().join("tests/it/contracts.txt");
+    let path = tree::root().join(schemas::CONTRACTS);
     let now = contracts(&modules(), &schemas::generate());
     let before = read(&std::fs::read_to_string(&path).unwrap_or_default());
     assert_eq!(contract_faults(&before, &now), Vec::<String>::new(), "move CONTRACT in the module's lib.rs");
@@ -126,65 +137,62 @@ fn contracts_move_with_their_shapes() {
 
 #[test]
 fn a_port_without_a_handler_is_seen() {
+    let files = tree::files("modules/qc", ".rs");
     let without = |name: &'static str| {
         let mut modules = modules();
-        modules.iter_mut().for_each(|module| drop(module.commands.remove(&(name, 1))));
-        port_faults(&modules, &ports())
+        for module in &mut modules {
+            module.commands.remove(&(name, 1));
+            module.queries.remove(&(name, 1));
+        }
+        [unanswered(&files, &modules, &[]), port_faults(&modules)].concat()
     };
-    assert_eq!(without("WaiveQc"), ["qc: the command WaiveQc.v1 has no handler"]);
+    assert_eq!(without("WaiveQc"), ["qc: WaiveQc is declared and has no handler"]);
+    assert_eq!(without("Failing"), ["qc: Failing is declared and has no handler"]);
     assert_eq!(
         without("VoidQcResult"),
         [
-            "qc: the command VoidQcResult.v1 has no handler",
+            "qc: VoidQcResult is declared and has no handler",
             "qc: EvaluateContent is undone by VoidQcResult.v1, which has no handler",
             "qc: WaiveQc is undone by VoidQcResult.v1, which has no handler",
         ]
     );
-    let mut modules = modules();
-    modules.iter_mut().for_each(|module| drop(module.queries.remove(&("Failing", 1))));
-    assert_eq!(port_faults(&modules, &ports()), ["qc: the query Failing.v1 has no handler"]);
 }
 
 #[test]
-fn a_handler_without_a_port_and_an_undo_of_a_stranger_are_seen() {
-    let mut fewer = ports();
-    fewer.retain(|port| port.name != "WaiveQc");
-    assert_eq!(port_faults(&modules(), &fewer), ["qc: the command WaiveQc.v1 is not listed in tests/src/ports.rs"]);
-    let mut strange = ports();
-    for port in strange.iter_mut().filter(|port| port.name == "WaiveQc") {
+fn a_stranger_a_missing_form_and_an_undo_elsewhere_are_seen() {
+    let changed = |change: &dyn Fn(&mut Port)| {
+        let mut modules = modules();
+        let qc = modules.iter_mut().find(|module| module.name == "qc").unwrap();
+        change(&mut qc.commands.get_mut(&("WaiveQc", 1)).unwrap().port);
+        port_faults(&modules)
+    };
+    assert_eq!(changed(&|port| port.module = "strategy"), ["qc: answers WaiveQc, a command of strategy"]);
+    let unknown = "qc: the command WaiveQc has no schema; `port!` declares it with one";
+    assert_eq!(changed(&|port| port.request = Shape::default()), [unknown]);
+    let elsewhere = Some(("strategy", "DiscardStrategy", 1));
+    let moved = changed(&|port| {
         if let Answer::Deed { undo, .. } = &mut port.answer {
-            *undo = Some(("strategy", "DiscardStrategy", 1));
+            *undo = elsewhere;
         }
-    }
-    assert_eq!(port_faults(&modules(), &strange), ["qc: WaiveQc is undone by another module, strategy"]);
+    });
+    assert_eq!(moved, ["qc: WaiveQc is undone by another module, strategy"]);
 }
 
 #[test]
-fn the_compiler_tells_deeds_that_can_be_undone_from_others() {
-    let undone = |name: &str| match ports().into_iter().find(|port| port.name == name).unwrap().answer {
-        Answer::Deed { undo, .. } => undo,
-        Answer::Finding(_) => None,
-    };
-    assert_eq!(undone("EvaluateContent"), Some(("qc", "VoidQcResult", 1)));
-    assert_eq!(undone("VoidQcResult"), None);
-    let own = ports().iter().filter(|port| undone(port.name).is_some()).count();
-    let of_others = foreign().iter().filter(|port| matches!(port.answer, Answer::Deed { undo: Some(_), .. })).count();
-    let files = tree::files("modules", ".rs");
-    let impls =
-        files.iter().flat_map(|file| file.text.lines()).filter(|line| line.starts_with("impl Compensable for "));
-    assert_eq!(own + of_others, impls.count());
+fn a_port_knows_its_undo() {
+    use qc::api::commands::{EvaluateContent, VoidQcResult};
+    assert_eq!(EvaluateContent::port().undo(), Some(("qc", "VoidQcResult", 1)));
+    assert_eq!(VoidQcResult::port().undo(), None);
 }
 
 #[test]
-fn an_unlisted_request_is_seen() {
-    let file = |path: &str| {
-        let text = "impl Command for Sing {\n    x\n}\nport!(MODULE: Dance ? u8);\nport!(CHOIR: Hum -> (), Common);\n        \
-                    impl Query for $name {";
-        File::new(path, text)
-    };
-    let listing = "qc { commands: Dance; queries: Result; }";
-    assert_eq!(unlisted(&[file("modules/qc/src/api/ports.rs")], listing), ["Hum", "Sing"]);
-    assert_eq!(unlisted(&[file("modules/qc/src/tests.rs")], listing), Vec::<String>::new());
+fn every_way_of_declaring_a_request_is_seen() {
+    let text = "impl Command for Sing {\n    x\n}\nport!(MODULE: Dance ? u8);\nport!(CHOIR: HumNow as \"Hum\" -> (), Common);\n        \
+                impl Query for $name {";
+    let of = |path: &str| unanswered(&[File::new(path, text)], &modules(), &[]);
+    let open = ["Dance", "Hum", "Sing"].map(|name| format!("qc: {name} is declared and has no handler"));
+    assert_eq!(of("modules/qc/src/api/commands.rs"), open);
+    assert_eq!(of("modules/qc/src/tests.rs"), Vec::<String>::new());
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! What each saga is, as one picture that is looked at when it changes: steps, roles, undos, times, rounds, both digests.
+//! What each saga is, as one picture that a reviewer reads when it changes: steps, roles, undos, times, rounds, both
+//! digests.
 
 use crate::tree;
 use saga_core::definition::{Definition, Node, Performer, Role, StepDef};
@@ -10,8 +11,8 @@ fn definitions() -> Vec<Definition> {
     modules().into_iter().flat_map(|module| module.sagas).map(|saga| (*saga).clone()).collect()
 }
 
-/// The picture of some definitions: for each step its path, its role, who performs it and who takes it back; below it, how
-/// often and how long, and behind what it begins.
+/// The picture of some definitions: for each step its path, its role, the module that performs it and the one that
+/// takes it back; below it, how often and how long, and behind what it begins.
 fn picture(definitions: &[Definition]) -> String {
     let mut text = String::new();
     for definition in definitions {

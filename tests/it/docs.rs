@@ -1,4 +1,5 @@
-//! The documents tell the truth: what they show is what runs, what they name exists, and nothing in them is only for us.
+//! The documents tell the truth: the code they show runs, the files they name exist, and nothing in them is only for
+//! us.
 
 mod commands;
 mod decisions;

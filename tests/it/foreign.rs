@@ -3,17 +3,18 @@
 
 use crate::tree;
 use orchestration::api::foreign::{
-    BookPickup, BookRefused, Booked, CancelPickup, CancelProof, PrintProof, PrintRefused, Printed,
+    BookPickup, BookRefused, Booked, CancelPickup, CancelProof, PrintProof, PrintRefused, Printed, ports as foreign,
 };
 use saga_core::command::{Command, Common, Refusal};
 use saga_core::definition::Performer;
 use saga_core::id::StepKey;
 use saga_core::module::Module;
+use saga_core::port::Port;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use system_tests::compat::{self, Walk};
 use system_tests::modules::modules;
-use system_tests::ports::{FOREIGN, Port, foreign};
+use system_tests::ports::FOREIGN;
 use system_tests::schemas;
 
 /// The schemas of the foreign modules, by the path that each has as its `$id`.

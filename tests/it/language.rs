@@ -1,7 +1,6 @@
 //! The published language stays data: no behaviour, no file that leans on a sibling, one owner a file.
 
 use crate::tree::{self, File};
-use std::collections::BTreeSet;
 
 /// Files that belong to everybody.
 const SHARED: [&str; 3] = ["ids", "lib", "values"];
@@ -61,7 +60,7 @@ fn behaviour<'a>(line: &'a str, owner: &str) -> Option<&'a str> {
     let receiver = rest[name.len()..].trim_start_matches(['(', '&']).trim_start_matches("mut ");
     let on_itself = word(receiver) == "self";
     let harmless = match name {
-        "upcast" | "word" => true,
+        "upcast" | "check" | "word" => true,
         _ if on_itself => false,
         _ if DERIVATIONS.contains(&(owner, name)) => true,
         _ => !public || rest.contains("-> Self") || rest.contains("-> Result<Self"),
@@ -81,67 +80,25 @@ fn owner_faults(owner: &str, files: &[&File]) -> Vec<String> {
     if owners.len() != 1 || modules != [owner.to_owned()] {
         faults.push(format!("{owner}: owners {owners:?} of modules {modules:?}, must be one, of {owner}"));
     }
-    let strangers = after("type Owner = ").into_iter().filter(|named| !owners.contains(named));
-    faults.extend(strangers.map(|stranger| format!("{owner}: holds an event of {stranger}")));
+    let strangers = lines.iter().filter_map(|line| told(line)).map(|(_, owner)| owner.to_owned());
+    let strangers = strangers.filter(|named| !owners.contains(named));
+    faults.extend(strangers.map(|stranger| format!("{owner}: holds a story of {stranger}")));
     faults
 }
 
-/// Names and versions in the catalogue of a file.
-fn catalogue(file: &File) -> Vec<(String, u16)> {
-    let Some((_, rest)) = file.text.split_once("pub const CATALOGUE") else { return Vec::new() };
-    // The list may begin on a line of its own.
-    let Some((_, rest)) = rest.split_once('=') else { return Vec::new() };
-    let list = rest.split("];").next().unwrap_or_default();
-    let entries = list.split('(').skip(1).filter_map(|entry| entry.split(')').next());
-    let entry = |entry: &str| {
-        let (name, version) = entry.split_once(',')?;
-        Some((name.trim().trim_matches('"').to_owned(), version.trim().parse().ok()?))
-    };
-    entries.filter_map(entry).collect()
+/// The story that a line declares, and whose it is.
+fn told(line: &str) -> Option<(&str, &str)> {
+    let (story, rest) = line.strip_prefix("pub enum ")?.split_once(" of ")?;
+    Some((story, word(rest)))
 }
 
-/// A catalogue is there, in order, and has no version without the one before it.
-fn catalogue_faults(file: &File) -> Vec<String> {
-    let entries = catalogue(file);
-    let mut faults = Vec::new();
-    if entries.is_empty() {
-        faults.push(format!("{}: has no CATALOGUE", file.path));
-    }
-    if !entries.is_sorted() {
-        faults.push(format!("{}: the CATALOGUE is not alphabetical", file.path));
-    }
-    for (name, version) in &entries {
-        if *version != 1 && !entries.contains(&(name.clone(), version - 1)) {
-            faults.push(format!("{}: {name} has no version {}", file.path, version - 1));
-        }
-    }
-    faults
-}
-
-/// Stories and catalogues of the files that `lib.rs` does not name: their events would have no schema.
+/// Stories of the files that `lib.rs` does not name: their events would have no schema.
 fn unnamed(files: &[File], lib: &str) -> Vec<String> {
-    let words: Vec<&str> = lib.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
-    let mut unnamed = Vec::new();
-    for file in files {
-        let stories = code(file).filter_map(|(_, line)| line.strip_prefix("pub enum ")?.split_once(" of "));
-        unnamed.extend(stories.map(|(story, _)| story.to_owned()).filter(|story| !words.contains(&story.as_str())));
-        let list = format!("{}::CATALOGUE", stem(&file.path));
-        if file.text.contains("pub const CATALOGUE") && !lib.contains(&list) {
-            unnamed.push(list);
-        }
-    }
-    unnamed
-}
-
-/// Categories that the modules write to, by the sources, and those of the catalogue, for owners that have a module.
-fn categories(files: &[File], catalogue: &[events::Entry]) -> (BTreeSet<String>, BTreeSet<String>) {
-    let written = files.iter().flat_map(|file| file.text.lines()).filter_map(|line| {
-        let (_, rest) = line.trim().split_once("const CATEGORY: &'static str = \"")?;
-        rest.split('"').next().map(str::to_owned)
+    let stories = files.iter().flat_map(|file| {
+        let named = move |story: &str| format!("{}::{story}::entries", stem(&file.path));
+        code(file).filter_map(|(_, line)| told(line)).map(move |(story, _)| named(story))
     });
-    let owners: BTreeSet<&str> = files.iter().filter_map(|file| file.path.split('/').nth(1)).collect();
-    let told = catalogue.iter().filter(|entry| owners.contains(entry.owner) && !NAMED_AGAIN.contains(&entry.owner));
-    (written.collect(), told.map(|entry| entry.category.to_owned()).collect())
+    stories.filter(|named| !lib.contains(named)).collect()
 }
 
 fn language() -> Vec<File> {
@@ -158,7 +115,7 @@ fn the_language_is_data() {
 }
 
 #[test]
-fn every_event_belongs_to_the_owner_of_its_file() {
+fn every_story_belongs_to_the_owner_of_its_file() {
     let files = language();
     let mut owners: Vec<_> = files.iter().map(|file| stem(&file.path)).collect();
     owners.dedup();
@@ -167,8 +124,6 @@ fn every_event_belongs_to_the_owner_of_its_file() {
         if !NAMED_AGAIN.contains(&owner) {
             assert_eq!(owner_faults(owner, &own), Vec::<String>::new());
         }
-        let main = own.iter().find(|file| file.path == format!("events/src/{owner}.rs")).unwrap();
-        assert_eq!(catalogue_faults(main), Vec::<String>::new());
     }
 }
 
@@ -179,28 +134,14 @@ fn every_story_is_in_the_catalogue() {
 }
 
 #[test]
-fn the_catalogue_names_the_categories_that_modules_write_to() {
-    let (written, told) = categories(&tree::files("modules", ".rs"), &events::catalogue());
-    assert_eq!(written, told);
-}
-
-#[test]
 fn a_story_without_a_place_in_the_catalogue_is_seen() {
-    let text = "pub const CATALOGUE: x = &[];\nevent_set! {\n    pub enum SongEvent of Choir { Sung }\n}\n";
+    let text = "story! {\n    pub enum SongEvent of Choir in \"choir_song\" { Sung }\n}\n";
     let file = [File::new("events/src/choir.rs", text)];
     assert_eq!(
-        unnamed(&file, "stories! { choir \"choir_song\" SongEventOld { Sung } }"),
-        ["SongEvent", "choir::CATALOGUE"]
+        unnamed(&file, "choir::SongEventOld::entries, opera::SongEvent::entries"),
+        ["choir::SongEvent::entries"]
     );
-    assert_eq!(unnamed(&file, "choir \"x\" SongEvent { Sung } choir::CATALOGUE"), Vec::<String>::new());
-}
-
-#[test]
-fn a_category_by_another_name_is_seen() {
-    let model = File::new("modules/qc/src/internal/model.rs", "    const CATEGORY: &'static str = \"qc_verdict\";");
-    let (written, told) = categories(&[model], &events::catalogue());
-    assert_ne!(written, told);
-    assert_eq!(told.into_iter().collect::<Vec<_>>(), ["qc_result"]);
+    assert_eq!(unnamed(&file, "choir::SongEvent::entries,"), Vec::<String>::new());
 }
 
 #[test]
@@ -221,7 +162,7 @@ fn behaviour_in_the_language_is_seen() {
         ("    pub fn example() -> Self {", 0),
         ("    pub fn of(text: &str) -> Result<Self, String> {", 0),
         ("    fn upcast(self, _: &Origin) -> Newer {", 0),
-        ("    fn read(version: u16, data: &Payload, origin: &Origin) -> Result<Self, DecodeError> {", 0),
+        ("    fn check(&self) -> Result<(), String> {", 0),
         ("    pub fn word(self) -> &'static str {", 0),
         ("fn hundredths(text: &str) -> Option<u32> {", 0),
         ("// use crate::strategy::Strategy;", 0),
@@ -234,32 +175,16 @@ fn behaviour_in_the_language_is_seen() {
 }
 
 #[test]
-fn an_event_in_the_wrong_file_is_seen() {
-    let own = "impl Owner for Qc {\n    const MODULE: &'static str = \"qc\";\n}\ntype Owner = Qc;\n";
+fn a_story_in_the_wrong_file_is_seen() {
+    let own = "impl Owner for Qc {\n    const MODULE: &'static str = \"qc\";\n}\n    pub enum QcEvent of Qc in \"qc_result\" {\n";
     let cases = [
         (own.to_owned(), 0),
-        (format!("{own}type Owner = Strategy;\n"), 1),
+        (format!("{own}pub enum SongEvent of Strategy in \"x\" {{\n"), 1),
         (own.replace("\"qc\"", "\"strategy\""), 1),
-        ("type Owner = Qc;\n".to_owned(), 2),
+        ("pub enum QcEvent of Qc in \"x\" {\n".to_owned(), 2),
     ];
     for (text, expected) in cases {
         let file = File::new("events/src/qc.rs", &text);
         assert_eq!(owner_faults("qc", &[&file]).len(), expected, "{text}");
-    }
-}
-
-#[test]
-fn a_catalogue_with_a_gap_is_seen() {
-    let file = |list: &str| File::new("events/src/qc.rs", &format!("pub const CATALOGUE: &[(&str, u16)] = &[{list}];"));
-    let cases = [
-        ("(\"A\", 1), (\"A\", 2), (\"B\", 1)", 0),
-        ("\n    (\"A\", 1),\n    (\"B\", 1),\n", 0),
-        ("", 1),
-        ("(\"B\", 1), (\"A\", 1)", 1),
-        ("(\"A\", 2)", 1),
-        ("(\"A\", 1), (\"A\", 3)", 1),
-    ];
-    for (list, expected) in cases {
-        assert_eq!(catalogue_faults(&file(list)).len(), expected, "{list}");
     }
 }

@@ -21,9 +21,15 @@ mod inputs;
 #[cfg(test)]
 mod language;
 #[cfg(test)]
+mod new_module;
+#[cfg(test)]
+mod openapi;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod schemas;
+#[cfg(test)]
+mod telemetry;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! What was ever written is read for ever: golden samples, the vectors of the specification, and random events of every
-//! version become events of the newest version, and those are of its shape.
+//! Every event that was ever written can be read for ever: golden samples, the vectors of the specification, and random
+//! events of every version become events of the newest version, and those are of its shape.
 
 use crate::tree;
 use events::Entry;

@@ -62,8 +62,77 @@ fn manifest_faults(file: &File, shared: &BTreeSet<String>) -> Vec<String> {
     faults
 }
 
+/// What the door of a module is made of. A module leaves out what it does not have, and a file may have parts below it.
+const API: [&str; 7] = ["commands", "dtos", "events", "fakes", "providers", "queries", "refusals"];
+/// What only one module has at its door, and why.
+const API_ALONE: [(&str, &str, &str); 3] = [
+    ("delivery", "print", "which letters a document can show: asked by who packs, obeyed by who makes documents"),
+    ("orchestration", "foreign", "what is asked of modules in other languages, which no crate owns"),
+    (
+        "orchestration",
+        "languages",
+        "the languages that content is delivered in: asked at the door, obeyed by who writes",
+    ),
+];
+
+/// What is inside of every module that is asked something, beside its stories and its rules.
+const INSIDE: [&str; 3] = ["handlers", "projections", "queries"];
+
+/// Modules that are asked something and lack a room of the house.
+fn room_faults(files: &[File]) -> Vec<String> {
+    let there = |path: &str| files.iter().any(|file| file.path == path);
+    let asked = files.iter().filter_map(|file| file.path.strip_suffix("/src/api/commands.rs"));
+    let rooms = asked.flat_map(|module| INSIDE.map(|room| format!("{module}/src/internal/{room}.rs")));
+    rooms.filter(|path| !there(path)).map(|path| format!("{path}: every module has it")).collect()
+}
+
+/// Files at the door of a module that have no name of the house.
+fn door_faults(files: &[File]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for file in files {
+        let Some((module, file_name)) =
+            file.path.strip_prefix("modules/").and_then(|path| path.split_once("/src/api/"))
+        else {
+            continue;
+        };
+        let name = file_name.split(['/', '.']).next().unwrap_or(file_name);
+        if !API.contains(&name) && !API_ALONE.iter().any(|(of, alone, _)| (*of, *alone) == (module, name)) {
+            faults.push(format!("{}: an api has the files {}", file.path, API.join(", ")));
+        }
+    }
+    faults
+}
+
 fn root_manifest() -> String {
     std::fs::read_to_string(tree::root().join("Cargo.toml")).unwrap()
+}
+
+/// The methods of each port, by name.
+fn ports(files: &[File]) -> Vec<(String, usize)> {
+    let mut found: Vec<(String, usize)> = Vec::new();
+    for line in files.iter().flat_map(|file| file.text.lines()) {
+        if let Some(name) = line.strip_prefix("pub trait ") {
+            let name: String = name.chars().take_while(|c| c.is_alphanumeric()).collect();
+            found.push((name, 0));
+        } else if let Some((_, methods)) = found.last_mut()
+            && ["    fn ", "    async fn "].iter().any(|begin| line.starts_with(begin))
+        {
+            *methods += 1;
+        }
+    }
+    found
+}
+
+#[test]
+fn a_port_stays_small_enough_to_be_written_by_a_stranger() {
+    const METHODS_MAX: usize = 8;
+    let source = |path: &str| File::new(path, &std::fs::read_to_string(tree::root().join(path)).unwrap());
+    let files = ["orchestrator/saga-core/src/ports.rs", "orchestrator/saga-core/src/bus.rs"].map(source);
+    // Functions behind the last port of a file are counted with it, so its number may be too high, never too low.
+    let found = ports(&files);
+    assert!(found.iter().any(|(name, methods)| name == "EventStore" && *methods >= 4), "{found:?}");
+    let large: Vec<_> = found.iter().filter(|(_, methods)| *methods > METHODS_MAX).collect();
+    assert!(large.is_empty(), "{large:?}");
 }
 
 #[test]
@@ -71,6 +140,37 @@ fn every_source_file_is_tidy() {
     let files = tree::everything(".rs");
     assert!(files.len() > 50, "the walk found {} files only", files.len());
     assert_eq!(files.iter().flat_map(source_faults).collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+#[test]
+fn every_module_has_the_same_door() {
+    let files = tree::files("modules", ".rs");
+    assert_eq!(door_faults(&files), Vec::<String>::new());
+    let there = |(module, name, _): &(&str, &str, &str)| {
+        files.iter().any(|file| file.path == format!("modules/{module}/src/api/{name}.rs"))
+    };
+    assert!(API_ALONE.iter().all(there), "an exception that is gone");
+    assert_eq!(room_faults(&files), Vec::<String>::new());
+}
+
+#[test]
+fn a_door_of_another_shape_is_seen() {
+    let faults = |path: &str| door_faults(&[File::new(path, "//! A.\n")]).len();
+    let cases = [
+        ("modules/qc/src/api/ports.rs", 1),
+        ("modules/qc/src/api/print.rs", 1),
+        ("modules/qc/src/api/rules/words.rs", 1),
+        ("modules/qc/src/api/commands.rs", 0),
+        ("modules/qc/src/api/dtos/form.rs", 0),
+        ("modules/delivery/src/api/print.rs", 0),
+        ("modules/qc/src/internal/ports.rs", 0),
+    ];
+    for (path, expected) in cases {
+        assert_eq!(faults(path), expected, "{path}");
+    }
+    let files = ["api/commands", "internal/handlers", "internal/queries"];
+    let files = files.map(|path| File::new(&format!("modules/qc/src/{path}.rs"), "//! A.\n"));
+    assert_eq!(room_faults(&files), ["modules/qc/src/internal/projections.rs: every module has it"]);
 }
 
 #[test]
@@ -130,7 +230,7 @@ fn says_prefix(file: &File) -> bool {
         && program.lines().any(|line| !line.trim().starts_with("//") && line.contains("\"aicmo\""))
 }
 
-/// Whoever gives another prefix changes it everywhere.
+/// Another prefix is set in one place, for all crates.
 #[test]
 fn the_default_prefix_stands_in_one_place() {
     let engine = tree::files("orchestrator", ".rs").into_iter().filter(|file| file.path.contains("/src/"));

@@ -4,7 +4,7 @@ use crate::tree::{self, File};
 
 /// What lets others go on between two looks.
 const BETWEEN: [&str; 5] = ["yield_now()", ".pause(", "sleep(", "breathe()", "pass("];
-/// What ends a loop that sees nothing; whoever is called for it is bounded by its own caller.
+/// What ends a loop that sees nothing; a function that returns from it is bounded by its caller.
 const GIVES_UP: [&str; 5] = ["assert!(", "panic!(", "within", "return None", "self.now() < due"];
 
 /// The loops of a test's file that look again and again, and never say that what they wait for does not come.

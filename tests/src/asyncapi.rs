@@ -3,10 +3,11 @@
 //! Invariant: it says nothing of its own about payloads; it points to the files under `schemas/`.
 
 use crate::modules::modules;
-use crate::ports::{Answer, Port, ports};
+use crate::ports::ports;
 use crate::schemas::{folder, text};
 use events::Entry;
 use saga_core::module::Module;
+use saga_core::port::{Answer, Port};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -61,7 +62,7 @@ pub fn publish() -> io::Result<()> {
     std::fs::write(folder().join(FILE), text(&document()))
 }
 
-/// Who reads an event, by owner and name.
+/// The modules that read an event, by its owner and name.
 fn readers(modules: &[Module]) -> BTreeMap<(String, String), BTreeSet<String>> {
     let mut readers: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
     for module in modules {
@@ -210,7 +211,7 @@ impl Parts {
         }
         self.operations.insert(name.to_owned(), operation);
     }
-    /// What is not of one module.
+    /// The parts that belong to no single module.
     fn common(&mut self) {
         let (replies, answers) = (std::mem::take(&mut self.replies), std::mem::take(&mut self.answers));
         let words = "{prefix}.reply.g<NN>: the subject that a command names in ce-replyto; stream RPL.";

@@ -1,4 +1,4 @@
-//! Every module there is, on fakes, to be looked at as data.
+//! Every module there is, on fakes, to be read as data.
 
 use saga_core::module::Module;
 
@@ -10,7 +10,7 @@ pub fn modules() -> Vec<Module> {
         onboarding::module(onboarding::api::fakes::needs()),
         orchestration::module(None),
         production::module(production_needs),
-        qc::module(qc::api::ports::Needs::default()),
+        qc::module(qc::api::providers::Needs::default()),
         strategy::module(strategy::api::fakes::needs()),
     ]
 }

@@ -3,18 +3,22 @@
 //! Invariant: a published file is never changed and never removed; a shape that has to change gets a new version.
 
 use crate::compat;
-use crate::ports::{Answer, Port, asked, ports};
+use crate::ports::ports;
 use orchestration::api::dtos::{ClientToDelivery, PrintedProof, StrategyDecision};
 use saga_core::envelope::sha256_hex;
+use saga_core::module::Module;
+use saga_core::port::{Answer, Port, Shape};
 use saga_core::saga::Saga;
-use schemars::Schema;
+use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// The file that holds the others still.
 pub const LOCK: &str = "lock.json";
+/// What can be looked at, as one document; not locked: in its version it only grows.
+pub const OPENAPI: &str = "openapi.json";
 /// For people; not locked.
 pub const README: &str = "README.md";
 
@@ -42,7 +46,7 @@ pub fn generate() -> Documents {
     documents
 }
 
-/// What sagas are begun with and what their gates are answered with, by those who look up what fits.
+/// The inputs of sagas and the answers to their gates, as their authors look them up.
 fn sagas() -> [(String, Value); 4] {
     let document = |name: String, version: u16, schema: Schema| {
         let path = format!("orchestration/{name}.v{version}.json");
@@ -68,24 +72,24 @@ pub fn of_port(port: &Port) -> (String, Value) {
 
 /// A port: a schema document whose parts stand on their own. As a schema it is the request's.
 fn door(port: &Port, path: &str) -> Value {
-    let part = |name: &str, schema: &Schema| {
+    let part = |name: &str, shape: Shape| {
         let title = format!("{}.{}: {name}", port.module, port.name);
         let file = path.rsplit('/').next().unwrap_or(path);
-        titled(closed(schema.clone()), &file.replace(".json", &format!(".{name}.json")), &title)
+        titled(closed(known(shape)), &file.replace(".json", &format!(".{name}.json")), &title)
     };
     let mut parts = Map::new();
-    parts.insert("request".to_owned(), part("request", &port.request));
+    parts.insert("request".to_owned(), part("request", port.request));
     let mut undone_by = Value::Null;
     match &port.answer {
         Answer::Deed { reply, refusal, undo } => {
-            parts.insert("reply".to_owned(), part("reply", reply));
-            parts.insert("refusal".to_owned(), part("refusal", refusal));
+            parts.insert("reply".to_owned(), part("reply", *reply));
+            parts.insert("refusal".to_owned(), part("refusal", *refusal));
             undone_by = undo.map_or(Value::Null, |(module, name, version)| {
                 json!(format!("{module}/{name}.command.v{version}.json"))
             });
         }
         Answer::Finding(answer) => {
-            parts.insert("answer".to_owned(), part("answer", answer));
+            parts.insert("answer".to_owned(), part("answer", *answer));
         }
     }
     let mut document = json!({
@@ -95,13 +99,21 @@ fn door(port: &Port, path: &str) -> Value {
         "$ref": "#/$defs/request",
         "$defs": parts,
     });
-    if let Some(said) = port.request.get("description") {
+    if let Some(said) = known(port.request).get("description") {
         document["description"] = said.clone();
     }
     if !undone_by.is_null() {
         document["x-undone-by"] = undone_by;
     }
     document
+}
+
+/// The form of something that travels. Where none is known, anything fits: `contracts` sees it.
+fn known(shape: Shape) -> Schema {
+    shape.schema().unwrap_or_default()
+}
+fn asked<T: JsonSchema>() -> Schema {
+    known(Shape::asked::<T>())
 }
 
 fn titled(mut schema: Value, id: &str, title: &str) -> Value {
@@ -184,6 +196,26 @@ pub fn digest(documents: &Documents, module: &str) -> String {
     sha256_hex(all.as_bytes())
 }
 
+/// Where each module's contract stands with the digest of what it publishes.
+pub const CONTRACTS: &str = "tests/it/contracts.txt";
+
+/// Enters modules that have no line among the contracts yet, and gives their names. A line that is there is moved by hand.
+pub fn enter(root: &Path, modules: &[Module], documents: &Documents) -> io::Result<Vec<String>> {
+    let path = root.join(CONTRACTS);
+    let text = std::fs::read_to_string(&path)?;
+    let mut lines: BTreeSet<String> = text.lines().map(str::to_owned).collect();
+    let known = |name: &str| text.lines().any(|line| line.split(' ').next() == Some(name));
+    let new: Vec<&Module> = modules.iter().filter(|module| !known(module.name)).collect();
+    lines.extend(
+        new.iter().map(|module| format!("{} {} {}", module.name, module.contract, digest(documents, module.name))),
+    );
+    if !new.is_empty() {
+        let lines: Vec<String> = lines.into_iter().collect();
+        std::fs::write(&path, lines.join("\n") + "\n")?;
+    }
+    Ok(new.into_iter().map(|module| module.name.to_owned()).collect())
+}
+
 /// The folder as it was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Published {
@@ -201,8 +233,9 @@ impl Published {
             walk(folder, folder, &mut found.files)?;
         }
         found.files.remove(README);
-        // It is written anew whenever a shape is added, and only points to the others.
+        // They are written anew whenever a shape is added: the one only points to the others, the other only grows.
         found.files.remove(crate::asyncapi::FILE);
+        found.files.remove(OPENAPI);
         if let Some(lock) = found.files.remove(LOCK) {
             found.lock = serde_json::from_str(&lock)?;
         }

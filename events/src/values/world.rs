@@ -123,8 +123,10 @@ pub fn language(text: &str) -> Result<LanguageTag, Expected> {
         let kept = [Some(primary), tag.script(), region].into_iter().flatten().collect::<Vec<_>>().join("-");
         return expected("a language tag of a language, a script and a known region alone", kept);
     }
+    // The script in which a language is written anyway may be named, and says nothing more: `en-Latn` is `en`.
+    let short = tag.script().map_or_else(|| text.to_owned(), |script| text.replacen(&format!("-{script}"), "", 1));
     match tag.canonicalize() {
-        Ok(canonical) if canonical.as_str() == text => Ok(canonical),
+        Ok(canonical) if canonical.as_str() == text || canonical.as_str() == short => Ok(canonical),
         Ok(canonical) => expected(WHAT, canonical.as_str()),
         Err(_) => expected(WHAT, "en"),
     }

@@ -11,11 +11,14 @@ pub mod api {
 
     /// `major.minor` of everything in here.
     pub const CONTRACT: &str = "1.0";
+    const MODULE: &str = <events::Delivery as saga_core::event::Owner>::MODULE;
+    pub mod commands;
     pub mod dtos;
     pub mod events;
     pub mod fakes;
-    pub mod ports;
+    pub mod print;
     pub mod providers;
+    pub mod queries;
     pub mod refusals;
 }
 mod internal {
@@ -28,8 +31,9 @@ mod internal {
     mod publishing;
     mod queries;
 
+    use crate::api::CONTRACT;
     use crate::api::events::Delivery;
-    use crate::api::{CONTRACT, ports::Needs};
+    use crate::api::providers::Needs;
     use saga_core::module::Module;
 
     /// The module, ready to be hosted.

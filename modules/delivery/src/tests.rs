@@ -1,9 +1,11 @@
 //! Through the door only: packages, settings and the shared controls; jobs have a file of their own.
 
+use crate::api::commands::*;
 use crate::api::dtos::{ArtifactItem, ArtifactSpec, ExecutionSettings, ItemContent, PackageStatus};
 use crate::api::events::{Delivered, ExecutionSet, PackageCreated, PackageWithdrawn};
 use crate::api::fakes::Fakes;
-use crate::api::ports::*;
+use crate::api::providers::*;
+use crate::api::queries::*;
 use crate::api::refusals::{PackageRefused, PublishRefused};
 use events::client_review::{ApprovalRevoked, ClientApproved};
 use events::ids::{ClientId, DeliveryPackageId, DraftId, ProjectId};
@@ -11,7 +13,7 @@ use saga_core::command::{Common, Compensable, Refusal};
 use saga_core::envelope::{Actor, ActorKind, sha256_hex};
 use saga_core::id::{Direction, StepKey};
 use saga_core::outcome::must_mend;
-use saga_core::stage::Stage;
+use saga_testkit::stage::Stage;
 use uuid::Uuid;
 
 mod jobs;
@@ -102,7 +104,7 @@ fn creating_is_undone_once_and_for_all() {
     assert!(stage.undo(&create(), saga, "package").unwrap(), "the first answer again");
     assert_eq!(shelf(&stage), 0);
     assert_eq!(stage.events::<PackageWithdrawn>().len(), 1);
-    // Residue: the package is still shown as withdrawn to whoever asks for it.
+    // Residue: a query still shows the package, as withdrawn.
     let view = stage.query(&GetPackage { package_id: first.package_id }).unwrap().unwrap();
     assert_eq!(view.status, PackageStatus::Withdrawn);
 }
@@ -240,7 +242,7 @@ fn a_file_store_says_no_later_or_nothing() {
     for (weather, said) in [
         (ProviderError::TryLater { after_ms: 5, says: "the disk is slow".to_owned() }, ": the disk is slow"),
         (ProviderError::Mend { says: "Not a directory".to_owned() }, ": Not a directory"),
-        (ProviderError::Unknown, ": files do not answer"),
+        (ProviderError::Unknown, ": the outcome is unknown"),
     ] {
         let mend = matches!(weather, ProviderError::Mend { .. });
         fakes.files.fail_next(weather);

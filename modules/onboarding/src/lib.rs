@@ -12,10 +12,14 @@ pub mod api {
 
     /// The version of this contract.
     pub const CONTRACT: &str = "1.0";
+    const MODULE: &str = <events::Onboarding as saga_core::event::Owner>::MODULE;
+    pub mod commands;
     pub mod dtos;
     pub mod events;
     pub mod fakes;
-    pub mod ports;
+    pub mod providers;
+    pub mod queries;
+    pub mod refusals;
     pub use crate::internal::rehearse;
 }
 mod internal {
@@ -31,7 +35,8 @@ mod internal {
     mod rehearsal;
     mod sagas;
     mod stages;
-    use crate::api::{CONTRACT, events, ports::Needs};
+    use crate::api::providers::Needs;
+    use crate::api::{CONTRACT, events};
     use saga_core::module::Module;
 
     pub use rehearsal::rehearse;

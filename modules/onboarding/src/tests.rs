@@ -1,13 +1,14 @@
 //! Onboarding, tested through its api alone.
 
+use crate::api::commands::{CaptureIntake, NextForm};
 use crate::api::dtos::{CallNotes, CapturedIntake, IntakeForm};
 use crate::api::fakes;
-use crate::api::ports::{CaptureIntake, GetBrief, GetIntake, NextForm, Status};
+use crate::api::queries::{GetBrief, GetIntake, Status};
 use crate::module;
 use events::ids::{BriefId, ClientId};
 use saga_core::envelope::Actor;
 use saga_core::id::StepKey;
-use saga_core::stage::{STAGE_TIME, Stage};
+use saga_testkit::stage::{STAGE_TIME, Stage};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 

@@ -11,7 +11,7 @@ pub mod api {
     pub mod dtos;
     pub mod foreign;
     pub mod languages;
-    pub mod performers;
+    pub mod providers;
 }
 mod internal {
     mod client_to_delivery;
@@ -20,13 +20,15 @@ mod internal {
     mod packing;
     mod printed_proof;
     mod rehearsal;
-    use crate::api::performers::Performers;
+    use crate::api::providers::Performers;
+    pub(crate) use headings::language_of_summary;
     use saga_core::fact::Orchestration;
     use saga_core::module::Module;
     use saga_core::saga::define;
     use std::sync::Arc;
 
-    /// The module: it serves nothing, it owns sagas. Whoever begins one is told at the door what the performers would refuse.
+    /// The module: it owns sagas and serves nothing. A start that the performers would refuse is refused at once, with
+    /// their reason.
     pub fn module(performers: Option<Arc<dyn Performers>>) -> Module {
         let delivery = define::<crate::api::dtos::ClientToDelivery>();
         let delivery = match performers {

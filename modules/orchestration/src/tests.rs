@@ -1,21 +1,22 @@
 //! The saga with its five real modules, on fakes: the four laws, and its story told by its events.
 
-use crate::api::dtos::{ClientToDelivery, PrintedProof, StrategyDecision};
+use crate::api::dtos::{ClientToDelivery, PrintedProof, STRATEGY_APPROVED, StrategyDecision};
 use crate::api::foreign::{
     BookPickup, BookRefused, Booked, CancelPickup, CancelProof, PrintProof, PrintRefused, Printed,
 };
+use saga_core::control::OrderKind;
 use saga_core::event::Owner;
-use saga_core::execution::OrderKind;
 use saga_core::id::SagaId;
 use saga_core::json::Payload;
-use saga_core::laws::saga::Case;
 use saga_core::module::{Cx, Halt, Handled, Module};
 use saga_core::ports::Clock;
 use saga_core::saga::{Saga, define};
-use saga_core::saga_laws;
-use saga_core::stage::ready;
 use saga_core::view::SagaState;
-use saga_core::world::World;
+use saga_testkit::harness::Harness;
+use saga_testkit::laws::saga::Case;
+use saga_testkit::saga_laws;
+use saga_testkit::stage::ready;
+use saga_testkit::world::World;
 
 mod door;
 mod numbers;
@@ -30,27 +31,34 @@ fn modules() -> Vec<Module> {
         delivery::module(delivery::api::fakes::Fakes::default().needs()),
     ]
 }
-async fn with_brief(change: impl FnOnce(&mut serde_json::Value)) -> Case {
+fn harness() -> Harness {
+    Harness::of(modules()).saga::<ClientToDelivery>()
+}
+fn brief(change: impl FnOnce(&mut serde_json::Value)) -> ClientToDelivery {
     let example = ClientToDelivery::example().unwrap();
     let mut brief = serde_json::to_value(example).unwrap();
     brief["content_plan"] =
         serde_json::json!([{ "platform": "linkedin", "format": "post", "language": "en", "count": 2 }]);
     change(&mut brief);
-    let mut world = World::new(vec![define::<ClientToDelivery>()], modules()).await.unwrap();
-    let saga = world.start::<ClientToDelivery>(&serde_json::from_value(brief).unwrap()).unwrap();
-    Case { world, saga, answer: approve }
+    serde_json::from_value(brief).unwrap()
 }
 async fn one_brief() -> Case {
-    with_brief(|_| {}).await
+    harness().case(&brief(|_| {}), approve)
+}
+fn decision(approved: bool) -> StrategyDecision {
+    StrategyDecision { approved, by: Some("dana".to_owned()), note: Some("noted".to_owned()) }
+}
+/// One that a client approves at once.
+fn approved(input: &ClientToDelivery) -> (Harness, SagaId) {
+    let mut agency = harness();
+    let saga = agency.start(input);
+    agency.answer(saga, &STRATEGY_APPROVED, &decision(true));
+    (agency, saga)
 }
 fn approve(world: &mut World, saga: SagaId) {
-    decide(world, saga, true);
-}
-fn decide(world: &mut World, saga: SagaId, approved: bool) {
-    let decision = StrategyDecision { approved, by: Some("dana".to_owned()), note: Some("noted".to_owned()) };
-    let data = Payload::of(&decision).unwrap();
-    let opening = ready(world.opening(saga, "strategy-approved")).unwrap();
-    world.order(saga, OrderKind::Signal { gate: "strategy-approved".to_owned(), data, opening });
+    let data = Payload::of(&decision(true)).unwrap();
+    let opening = ready(world.opening(saga, STRATEGY_APPROVED.name)).unwrap();
+    world.order(saga, OrderKind::Signal { gate: STRATEGY_APPROVED.name.to_owned(), data, opening });
 }
 
 saga_laws!(the_laws, one_brief);
@@ -63,12 +71,30 @@ fn the_plan_is_sound() {
 
 #[test]
 fn a_rejected_strategy_is_written_again() {
-    let mut case = ready(one_brief());
-    ready(case.world.run()).unwrap();
-    decide(&mut case.world, case.saga, false);
-    assert_eq!(ready(case.run()).unwrap(), SagaState::Completed);
-    let story = ready(case.world.story(case.saga)).unwrap();
-    assert!(story.contains(&"StepSucceeded strategy#2/yes/approve".to_owned()), "{story:#?}");
+    let mut agency = harness();
+    let saga = agency.start(&brief(|_| {}));
+    agency.answer(saga, &STRATEGY_APPROVED, &decision(false));
+    agency.answer(saga, &STRATEGY_APPROVED, &decision(true));
+    assert_eq!(agency.state(saga), SagaState::Completed);
+    assert!(agency.story(saga).contains(&"StepSucceeded strategy#2/yes/approve".to_owned()));
+}
+
+#[test]
+fn two_runs_over_five_modules_write_the_same_bytes_and_another_seed_writes_others() {
+    let run = |seed| {
+        let mut agency = Harness::seeded(seed, modules()).saga::<ClientToDelivery>();
+        let saga = agency.start(&brief(|_| {}));
+        agency.answer(saga, &STRATEGY_APPROVED, &decision(true));
+        assert_eq!(agency.state(saga), SagaState::Completed);
+        agency.check();
+        agency.dump()
+    };
+    let first = run(1);
+    for module in ["orchestration", "onboarding", "strategy", "production", "qc", "delivery"] {
+        assert!(first.lines().any(|line| line.starts_with(module)), "{module} wrote nothing");
+    }
+    assert_eq!(run(1), first);
+    assert_ne!(run(2), first);
 }
 
 #[test]
@@ -95,10 +121,9 @@ fn a_broker_that_is_away_after_the_approval_turns_no_saga_back() {
 fn a_forbidden_word_that_stands_in_a_piece_alone_is_not_delivered() {
     // The writer of the fakes ends every piece with these words, and no draft.
     let forbidden = |words: &'static str| {
-        let mut case =
-            ready(with_brief(|brief| brief["brief"]["constraints"]["must_avoid"] = serde_json::json!([words])));
-        let state = ready(case.run()).unwrap();
-        (state, ready(case.world.saga(case.saga)).unwrap().row().reason.unwrap_or_default())
+        let avoided = brief(|brief| brief["brief"]["constraints"]["must_avoid"] = serde_json::json!([words]));
+        let (agency, saga) = approved(&avoided);
+        (agency.state(saga), agency.show(saga).row.reason.unwrap_or_default())
     };
     assert_eq!(forbidden("Book a call").0, SagaState::Completed);
     let (state, why) = forbidden("Book a demo");
@@ -107,11 +132,11 @@ fn a_forbidden_word_that_stands_in_a_piece_alone_is_not_delivered() {
 
 #[test]
 fn three_rejections_undo_everything() {
-    let mut case = ready(one_brief());
-    case.answer = |world, saga| decide(world, saga, false);
-    assert_eq!(ready(case.run()).unwrap(), SagaState::Compensated);
-    let row = ready(case.world.saga(case.saga)).unwrap().row();
-    assert!(row.reason.unwrap().contains("3 rounds"));
+    let mut agency = harness();
+    let saga = agency.start(&brief(|_| {}));
+    (0..3).for_each(|_| agency.answer(saga, &STRATEGY_APPROVED, &decision(false)));
+    assert_eq!(agency.state(saga), SagaState::Compensated);
+    assert!(agency.show(saga).row.reason.unwrap().contains("3 rounds"));
 }
 
 struct Printshop;
@@ -148,15 +173,11 @@ fn shops() -> Vec<Module> {
         Module::new::<Courier, ()>("1.0", ()).command(book).command(unbook).build(),
     ]
 }
-async fn proof_of(change: impl FnOnce(&mut PrintedProof)) -> Case {
-    let mut input = PrintedProof::example().unwrap();
-    change(&mut input);
-    let mut world = World::new(vec![define::<PrintedProof>()], shops()).await.unwrap();
-    let saga = world.start::<PrintedProof>(&input).unwrap();
-    Case { world, saga, answer: |_, _| {} }
+fn printers() -> Harness {
+    Harness::of(shops()).saga::<PrintedProof>()
 }
 async fn a_proof() -> Case {
-    proof_of(|_| {}).await
+    printers().case(&PrintedProof::example().unwrap(), |_, _| {})
 }
 
 saga_laws!(the_laws_of_a_printed_proof, a_proof);
@@ -164,10 +185,12 @@ saga_laws!(the_laws_of_a_printed_proof, a_proof);
 #[test]
 fn a_proof_without_an_address_is_taken_back_and_too_many_copies_leave_nothing_to_take_back() {
     let undone = |change: fn(&mut PrintedProof)| {
-        let mut case = ready(proof_of(change));
-        assert_eq!(ready(case.run()).unwrap(), SagaState::Compensated);
-        let story = ready(case.world.story(case.saga)).unwrap();
-        story.iter().filter(|line| line.starts_with("StepCompensated")).cloned().collect::<Vec<_>>()
+        let mut input = PrintedProof::example().unwrap();
+        change(&mut input);
+        let mut printers = printers();
+        let saga = printers.start(&input);
+        assert_eq!(printers.state(saga), SagaState::Compensated);
+        printers.story(saga).iter().filter(|line| line.starts_with("StepCompensated")).cloned().collect::<Vec<_>>()
     };
     assert_eq!(undone(|input| input.address.clear()), ["StepCompensated print-proof"]);
     assert_eq!(undone(|input| input.copies = 1001.try_into().unwrap()), Vec::<String>::new());

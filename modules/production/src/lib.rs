@@ -14,11 +14,14 @@ pub mod api {
 
     /// The version of this contract.
     pub const CONTRACT: &str = "1.0";
+    const MODULE: &str = <events::Production as saga_core::event::Owner>::MODULE;
     pub mod commands;
     pub mod dtos;
     pub mod events;
     pub mod fakes;
-    pub mod ports;
+    pub mod providers;
+    pub mod queries;
+    pub mod refusals;
 }
 
 mod internal {
@@ -29,11 +32,12 @@ mod internal {
     mod handlers;
     mod limits;
     mod making;
+    mod projections;
     mod queries;
     mod reactors;
 
     use crate::api::events::Production;
-    use crate::api::ports::Needs;
+    use crate::api::providers::Needs;
     use saga_core::module::Module;
 
     /// The module, ready to be hosted.
@@ -61,9 +65,9 @@ mod internal {
             .query(queries::asset)
             .query(queries::gallery)
             .query(queries::lineage)
-            .projection(queries::drafts())
-            .projection(queries::bundles())
-            .projection(queries::assets())
+            .projection(projections::drafts())
+            .projection(projections::bundles())
+            .projection(projections::assets())
             .projection(gates::strategies())
             .projection(gates::quality())
             .reactor(reactors::publications())

@@ -6,23 +6,24 @@ mod events;
 mod laws;
 mod numbers;
 
+use crate::api::commands::{CreateAsset, EditAsset, GenerateDraft, ReviseDraft};
 use crate::api::dtos::{
     AssetBasis, AssetChanges, AssetContent, AssetCopy, AssetDoc, AssetMade, AssetSpec, AssetStatus, BriefEssentials,
     DraftDoc, DraftWritten, Offer, StrategySnapshot,
 };
 use crate::api::events::{Publication, RevisionRequest};
 use crate::api::fakes::{FakeRenderer, FakeWriter, fakes};
-use crate::api::ports::{Asset, CreateAsset, Draft, EditAsset, Gallery, GenerateDraft, ReviseDraft};
+use crate::api::queries::{Asset, Draft, Gallery};
 use ::events::ids::{AssetId, BriefId, DraftId, QcResultId, StrategyId};
 use ::events::qc::{QcFailed, QcPassed, Subject, SubjectKind};
 use ::events::strategy::StrategyApproved;
+use saga_core::bus::Delivered;
 use saga_core::command::Command;
 use saga_core::envelope::Actor;
-use saga_core::host::Served;
 use saga_core::id::{Direction, StepKey};
 use saga_core::json::Payload;
 use saga_core::outcome::{Answer, Refused};
-use saga_core::stage::{Stage, ready};
+use saga_testkit::stage::{Served, Stage, ready};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -86,7 +87,7 @@ impl World {
     fn approved_asset(&mut self) -> AssetId {
         let asset = self.asset(None).asset_id;
         self.judge(SubjectKind::Asset, asset.0, 1, true);
-        let approve = crate::api::ports::ApproveAsset { asset_id: asset, note: None };
+        let approve = crate::api::commands::ApproveAsset { asset_id: asset, note: None };
         self.stage.send(&approve, mia()).unwrap();
         asset
     }
@@ -107,7 +108,7 @@ impl World {
     fn attempt<C: Command>(&mut self, command: &C, saga: u128, attempt: u32) -> Result<C::Reply, Refused> {
         let (request, actor) = (Uuid::from_u128(saga), Actor::saga(saga));
         let payload = Payload::of(command).unwrap();
-        let mut delivered = saga_core::host::direct(C::NAME, C::VERSION, payload, request, actor);
+        let mut delivered = Delivered::direct(C::NAME, C::VERSION, payload, request, actor);
         delivered.deed.attempt = attempt;
         match self.stage.serve_delivered(&delivered) {
             Served::Answered(Answer::Done { output }) => Ok(output.read().unwrap()),

@@ -1,9 +1,11 @@
 //! Quality control, judged through its door.
 
+use crate::api::commands::{EvaluateContent, VoidQcResult, WaiveQc};
 use crate::api::dtos::{Constraints, Force, ResultStatus};
 use crate::api::events::*;
 use crate::api::fakes::harness;
-use crate::api::ports::{EvaluateContent, Failing, History, Needs, Result as ResultOf, VoidQcResult, WaiveQc};
+use crate::api::providers::Needs;
+use crate::api::queries::{Failing, History, Result as ResultOf};
 use events::ids::{AssetId, DraftId, QcResultId};
 use events::production::{
     AssetPatch, CreativeAssetDiscarded, CreativeAssetEdited, DraftDiscarded, DraftRevised, DraftRevisionReverted,
@@ -14,10 +16,11 @@ use saga_core::envelope::{Actor, ActorKind};
 use saga_core::event::{DecodeError, Event, Origin};
 use saga_core::id::{Direction, EventId, StepKey};
 use saga_core::json::Payload;
-use saga_core::stage::{STAGE_TIME, Stage};
+use saga_testkit::stage::{STAGE_TIME, Stage};
 use uuid::Uuid;
 
 mod numbers;
+mod parts;
 
 const GOOD: &str = "Answers in the tool where the team already works. A pilot takes two weeks. Book a demo today.";
 
@@ -94,6 +97,14 @@ fn each_check_fails_on_what_it_is_for_and_on_nothing_else() {
         ("", "Liên hệ với chúng tôi để nghe về „What you need“ và đặt bàn hôm nay.", |e| {
             e.language = "vi".into()
         }),
+        (
+            "",
+            "Det hele begynder med en samtale, og vi siger hvad der er med og ikke er med, før vi går i gang. Bestill nu.",
+            |e| {
+                e.language = "da".into();
+                e.constraints.cta_hints = list(&["Bestill nu"]);
+            },
+        ),
         ("cta_present", "Answers in the tool where the team already works. A pilot takes two weeks.", |_| {}),
         ("", "Answers in the tool where the team already works. Pilotage maintenant, vite.", |e| {
             e.constraints.cta_hints = list(&["pilotage maintenant"]);
@@ -200,7 +211,7 @@ fn every_refusal_has_its_code() {
 
 #[test]
 fn refusals_read_back_as_they_were_written() {
-    use crate::api::ports::{EvaluateRefused, WaiveRefused};
+    use crate::api::refusals::{EvaluateRefused, WaiveRefused};
     use saga_core::command::{Common, Refusal};
     let refused = [EvaluateRefused::SubjectEmpty, Common::Tombstoned.into()];
     for (refused, json) in refused.into_iter().zip([r#"{"code":"SUBJECT_EMPTY"}"#, r#"{"code":"TOMBSTONED"}"#]) {

@@ -12,20 +12,24 @@ pub mod api {
 
     /// The version of this contract.
     pub const CONTRACT: &str = "1.0";
+    const MODULE: &str = <events::Strategy as saga_core::event::Owner>::MODULE;
+    pub mod commands;
     pub mod dtos;
     pub mod events;
     pub mod fakes;
-    pub mod ports;
+    pub mod providers;
+    pub mod queries;
     pub mod refusals;
 }
 mod internal {
     mod contract;
+    mod document;
     mod handlers;
-    mod model;
     mod projections;
     mod queries;
     mod writers;
-    use crate::api::{CONTRACT, events, ports::Needs};
+    use crate::api::providers::Needs;
+    use crate::api::{CONTRACT, events};
     use saga_core::module::Module;
 
     /// The module, around what it needs from outside.

@@ -1,16 +1,17 @@
 //! Strategy, tested through its api alone.
 
+use crate::api::commands::{
+    AmendStrategy, ApproveStrategy, DiscardStrategy, GenerateStrategy, RejectStrategy, RevokeStrategyApproval,
+    SubmitStrategy, WithdrawSubmission,
+};
 use crate::api::dtos::{BriefSnapshot, StrategyDoc, StrategyPatch, WantedOffer};
 use crate::api::fakes;
-use crate::api::ports::{
-    AmendStrategy, ApproveStrategy, DiscardStrategy, GenerateStrategy, ListVersions, RejectStrategy,
-    RevokeStrategyApproval, SubmitStrategy, WithdrawSubmission,
-};
+use crate::api::queries::ListVersions;
 use crate::module;
 use events::ids::{BriefId, ClientId, StrategyId};
 use saga_core::envelope::Actor;
 use saga_core::id::{Direction, StepKey};
-use saga_core::stage::Stage;
+use saga_testkit::stage::Stage;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use uuid::Uuid;

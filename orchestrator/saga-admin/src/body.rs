@@ -1,7 +1,7 @@
 //! Bodies of orders: every field is read by name, and every refusal says where in the text it was.
 
 use saga_core::codes;
-use saga_core::control::{ControlError, Order, What};
+use saga_core::control::{ControlError, Order, OrderKind, What};
 use saga_core::json::{self, JsonFault, JsonFaultKind, Payload};
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -9,9 +9,6 @@ use std::fmt;
 
 /// 2 MiB: the largest payload and as much again for whitespace and the fields around it.
 pub const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
-
-/// The verbs that `POST /v1/sagas/{id}/{verb}` knows.
-pub const VERBS: [&str; 8] = ["signal", "retry", "skip", "compensate", "pause", "resume", "cancel", "note"];
 
 /// The fields of one JSON object, each as raw text.
 #[derive(Debug)]
@@ -151,27 +148,28 @@ pub fn start(bytes: &[u8]) -> Result<(Option<String>, What), ControlError> {
 /// Reads the body of `POST /v1/sagas/{id}/{verb}`.
 pub fn order(saga: String, verb: &str, bytes: &[u8]) -> Result<(Option<String>, What), ControlError> {
     let mut fields = Fields::read(bytes)?;
-    let what = match verb {
+    let kind = match verb {
         "signal" => {
             let gate = fields.must("gate")?;
             let data = fields.payload("data")?.unwrap_or_else(Payload::null);
-            What::Signal { saga, gate, data, opening: fields.may("for")? }
+            OrderKind::Signal { gate, data, opening: fields.may("for")? }
         }
-        "retry" => What::Retry { saga, step: fields.may("step")? },
-        "skip" => What::Skip { saga, step: fields.must("step")?, result: fields.payload("result")? },
-        "compensate" => What::Compensate { saga },
-        "pause" => What::Pause { saga },
-        "resume" => What::Resume { saga },
-        "cancel" => What::Cancel { saga, abandon: fields.may("abandon")?.unwrap_or(false) },
-        "note" => What::Note { saga, text: fields.must("text")? },
+        "retry" => OrderKind::Retry { step: fields.may("step")? },
+        "skip" => OrderKind::Skip { step: fields.must("step")?, result: fields.payload("result")? },
+        "compensate" => OrderKind::Compensate,
+        "pause" => OrderKind::Pause,
+        "resume" => OrderKind::Resume,
+        "cancel" => OrderKind::Cancel { abandon: fields.may("abandon")?.unwrap_or(false) },
+        "note" => OrderKind::Note(fields.must("text")?),
         _ => {
             let message = format!("{verb:?} is not an order");
-            return Err(ControlError::new(codes::NO_ROUTE, message).hint(format!("orders are {}", VERBS.join(" "))));
+            let hint = format!("orders are {}", OrderKind::VERBS.join(" "));
+            return Err(ControlError::new(codes::NO_ROUTE, message).hint(hint));
         }
     };
     let reason = fields.may("reason")?;
     fields.end()?;
-    Ok((reason, what))
+    Ok((reason, kind.of(saga)))
 }
 
 /// The path and body of an order: the other direction of [`start`] and [`order`].
@@ -181,44 +179,36 @@ pub fn write(order: &Order) -> Result<(String, String), serde_json::Error> {
     if let Some(reason) = &order.reason {
         put("reason", serde_json::to_string(reason)?);
     }
-    let (saga, verb) = match &order.what {
+    let path = match &order.what {
         What::Start { kind, version, key, input } => {
             put("type", serde_json::to_string(kind)?);
             put("version", serde_json::to_string(version)?);
             put("key", serde_json::to_string(key)?);
             put("input", input.to_string());
-            return Ok(("/v1/sagas".to_owned(), format!("{{{}}}", parts.join(","))));
+            "/v1/sagas".to_owned()
         }
-        What::Signal { saga, gate, data, opening } => {
-            put("gate", serde_json::to_string(gate)?);
-            put("data", data.to_string());
-            if let Some(opening) = opening {
-                put("for", serde_json::to_string(opening)?);
+        What::Of { saga, kind } => {
+            match kind {
+                OrderKind::Signal { gate, data, opening } => {
+                    put("gate", serde_json::to_string(gate)?);
+                    put("data", data.to_string());
+                    if let Some(opening) = opening {
+                        put("for", serde_json::to_string(opening)?);
+                    }
+                }
+                OrderKind::Cancel { abandon } => put("abandon", abandon.to_string()),
+                OrderKind::Retry { step } => put("step", serde_json::to_string(step)?),
+                OrderKind::Skip { step, result } => {
+                    put("step", serde_json::to_string(step)?);
+                    if let Some(result) = result {
+                        put("result", result.to_string());
+                    }
+                }
+                OrderKind::Note(text) => put("text", serde_json::to_string(text)?),
+                OrderKind::Compensate | OrderKind::Pause | OrderKind::Resume => {}
             }
-            (saga, "signal")
+            format!("/v1/sagas/{}/{}", crate::query::encode(saga), kind.verb())
         }
-        What::Cancel { saga, abandon } => {
-            put("abandon", abandon.to_string());
-            (saga, "cancel")
-        }
-        What::Retry { saga, step } => {
-            put("step", serde_json::to_string(step)?);
-            (saga, "retry")
-        }
-        What::Skip { saga, step, result } => {
-            put("step", serde_json::to_string(step)?);
-            if let Some(result) = result {
-                put("result", result.to_string());
-            }
-            (saga, "skip")
-        }
-        What::Note { saga, text } => {
-            put("text", serde_json::to_string(text)?);
-            (saga, "note")
-        }
-        What::Compensate { saga } => (saga, "compensate"),
-        What::Pause { saga } => (saga, "pause"),
-        What::Resume { saga } => (saga, "resume"),
     };
-    Ok((format!("/v1/sagas/{}/{verb}", crate::query::encode(saga)), format!("{{{}}}", parts.join(","))))
+    Ok((path, format!("{{{}}}", parts.join(","))))
 }

@@ -2,12 +2,14 @@
 
 use crate::query;
 use crate::server::POLL_MS_MAX;
-use crate::wire::{self, ACTOR_HEADER, ErrorBody, REQUEST_HEADER};
+use crate::wire::{self, ACTOR_HEADER, ErrorBody, LAST_EVENT_HEADER, REQUEST_HEADER};
 use crate::{body, guard};
 use async_trait::async_trait;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use saga_core::codes;
-use saga_core::control::{AwaitSaga, Control, ControlError, Look, ORDER_ANSWERED_WITHIN, Order, Receipt, View};
+use saga_core::control::{
+    AwaitSaga, Changes, Control, ControlError, Look, ORDER_ANSWERED_WITHIN, Order, Receipt, View, Watch, ask,
+};
 use saga_core::envelope::Actor;
 use saga_core::view::SagaShow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -19,8 +21,8 @@ const POLL_GRACE: Duration = Duration::from_secs(5);
 /// 10 minutes: checking every promise reads every log.
 const VERIFY_WITHIN: Duration = Duration::from_secs(600);
 
-/// How long requests may take. The default waits for an order until the server must have answered, and half as long for what
-/// is only looked at.
+/// How long requests may take. The default waits for an order until the server must have answered, and half as long for
+/// a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Within {
     /// For a look.
@@ -72,7 +74,7 @@ impl AdminClient {
     pub fn url(&self) -> &str {
         &self.url
     }
-    /// Whether somebody answers there at all. Asks for nothing else, so what the process waits for does not matter.
+    /// Whether a process answers there at all. Asks for nothing else, so what the process waits for does not matter.
     pub async fn is_alive(&self) -> bool {
         self.says_ok("/livez").await
     }
@@ -113,30 +115,59 @@ impl AdminClient {
         if status.is_success() {
             return Ok((status, text));
         }
-        Err(match serde_json::from_str::<ErrorBody>(&text) {
+        Err(self.refused(status, &text))
+    }
+    /// A stream of changes that is open, behind a cursor or as it is asked for.
+    pub(crate) async fn stream(
+        &self,
+        by: &Actor,
+        what: &Watch,
+        after: Option<&str>,
+    ) -> Result<reqwest::Response, ControlError> {
+        let asked = what.written().map_err(|error| unwritten(&error))?;
+        let request = self.http.get(format!("{}{}", self.url, query::path(&asked)));
+        let request = request.header(ACTOR_HEADER, query::encode(&by.id));
+        let request = after.into_iter().fold(request, |request, cursor| request.header(LAST_EVENT_HEADER, cursor));
+        let answered = tokio::time::timeout(self.within.look, request.send()).await;
+        let response = answered.map_err(|_| self.late())?.map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        let text = response.text().await.map_err(|error| self.unreachable(&error))?;
+        Err(self.refused(status, &text))
+    }
+    pub(crate) fn within(&self) -> Within {
+        self.within
+    }
+    fn refused(&self, status: StatusCode, text: &str) -> ControlError {
+        match serde_json::from_str::<ErrorBody>(text) {
             Ok(body) => body.into_error(),
             Err(_) => self.strange(&format!("status {status}")),
-        })
+        }
+    }
+    fn late(&self) -> ControlError {
+        ControlError::new(codes::UNREACHABLE, format!("no answer from {} in time", self.url))
+            .hint("an order may have been accepted: repeat it with the same request id")
+            .hint("a longer time: --timeout 1m")
     }
     fn unreachable(&self, error: &reqwest::Error) -> ControlError {
         if error.is_timeout() && !error.is_connect() {
-            return ControlError::new(codes::UNREACHABLE, format!("no answer from {} in time", self.url))
-                .hint("an order may have been accepted: repeat it with the same request id")
-                .hint("a longer time: --timeout 1m");
+            return self.late();
         }
         let says = root(error);
         ControlError::new(codes::UNREACHABLE, format!("nobody answers at {}: {says}", self.url))
             .hint("start one            sagactl dev")
             .hint("or name another      --url http://127.0.0.1:PORT")
     }
-    fn strange(&self, what: &str) -> ControlError {
+    pub(crate) fn strange(&self, what: &str) -> ControlError {
         ControlError::new(codes::UNREACHABLE, format!("{} does not answer like a sagactl: {what}", self.url))
             .hint("another program may use this port")
     }
 }
 
-/// The address of a server on this machine, and its port where the host is a name. A login, a path or a query in it would
-/// be somebody's trick or mistake.
+/// The address of a server on this machine, and its port where the host is a name. A login, a path or a query in it
+/// would be a trick or a mistake.
 fn loopback(text: &str) -> Result<(String, Option<u16>), ControlError> {
     let parsed = reqwest::Url::parse(text);
     let refused = || {
@@ -174,23 +205,8 @@ fn root(error: &reqwest::Error) -> String {
     source.to_string()
 }
 
-fn path_of(what: &Look) -> (Method, String) {
-    let saga = |id: &str, rest: &str| (Method::GET, format!("/v1/sagas/{}{rest}", query::encode(id)));
-    match what {
-        Look::Sagas(selector) => {
-            let query = query::of_selector(selector);
-            let mark = if query.is_empty() { "" } else { "?" };
-            (Method::GET, format!("/v1/sagas{mark}{query}"))
-        }
-        Look::Saga { id, data } => saga(id, if *data { "?data=true" } else { "" }),
-        Look::History { id, after, limit } => saga(id, &format!("/history?after={after}&limit={limit}")),
-        Look::Why { id } => saga(id, "/why"),
-        Look::Modules => (Method::GET, "/v1/modules".to_owned()),
-        Look::Definitions => (Method::GET, "/v1/definitions".to_owned()),
-        Look::Verify => (Method::POST, "/v1/verify".to_owned()),
-        Look::Preview(_) => (Method::POST, String::new()),
-        Look::Status => (Method::GET, "/v1/status".to_owned()),
-    }
+fn unwritten(error: &serde_json::Error) -> ControlError {
+    ControlError::new(codes::INTERNAL, format!("a look cannot be written: {error}"))
 }
 
 /// Where an order goes, and what goes with it.
@@ -203,13 +219,21 @@ fn written(order: &Order) -> Result<(String, More), ControlError> {
 #[async_trait]
 impl Control for AdminClient {
     async fn look(&self, by: &Actor, what: Look) -> Result<View, ControlError> {
-        if let Look::Preview(order) = &what {
-            let (path, more) = written(order)?;
-            let (_, text) = self.send(by, Method::POST, &format!("{path}?preview=true"), more).await?;
-            return wire::decode(&text).map_err(|error| self.strange(&error.to_string()));
-        }
-        let (method, path) = path_of(&what);
-        let more = if what == Look::Verify { More::Poll(VERIFY_WITHIN) } else { More::Nothing };
+        let (method, path, more) = match &what {
+            Look::Preview(ask::Preview(order)) => {
+                let (path, more) = written(order)?;
+                (Method::POST, format!("{path}?preview=true"), more)
+            }
+            other => {
+                let Some(asked) = other.written().map_err(|error| unwritten(&error))? else {
+                    return Err(ControlError::new(codes::NO_ROUTE, "this look has no address"));
+                };
+                match asked.method {
+                    ask::Method::Get => (Method::GET, query::path(&asked), More::Nothing),
+                    ask::Method::Post => (Method::POST, query::path(&asked), More::Poll(VERIFY_WITHIN)),
+                }
+            }
+        };
         let (_, text) = self.send(by, method, &path, more).await?;
         wire::decode(&text).map_err(|error| self.strange(&error.to_string()))
     }
@@ -235,6 +259,9 @@ impl Control for AdminClient {
             }
         }
     }
+    async fn watch(&self, by: &Actor, what: Watch) -> Result<Box<dyn Changes>, ControlError> {
+        self.follow(by, what).await
+    }
 }
 
 #[cfg(test)]
@@ -245,7 +272,7 @@ mod tests {
     fn an_order_is_waited_for_until_the_server_must_have_answered() {
         assert!(Within::default().order > ORDER_ANSWERED_WITHIN, "or nobody hears that the outcome is not known");
         let asked = Duration::from_secs(3);
-        assert_eq!(Within::from(asked), Within { look: asked, order: asked }, "whoever names a time means it");
+        assert_eq!(Within::from(asked), Within { look: asked, order: asked }, "a time that was given is kept");
     }
 
     #[test]

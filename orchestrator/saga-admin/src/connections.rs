@@ -1,6 +1,7 @@
 //! Connections of the admin API, bounded in number and in time: a client that is slow, idle or one of too many costs a
-//! place for a while, and never the answer to whoever asks whether this process is alive.
+//! place for a while, and never the answer to a health probe.
 
+use crate::metrics::{OpenConnection, OpenConnections};
 use crate::server::STOP_MS_MAX;
 use axum::Router;
 use hyper::server::conn::http1;
@@ -15,15 +16,20 @@ use tokio::task::{AbortHandle, JoinSet};
 
 /// 256 connections at once: more people and scripts than ever look at one process.
 pub const CONNECTIONS_MAX: usize = 256;
-/// 8 more that only answer the health routes, the oldest of which makes room for a further one: whoever watches over
-/// processes is not locked out by the others, however many there are and whatever they do not ask.
+/// 8 more that only answer the health routes, the oldest of which makes room for a further one: a health probe is not
+/// locked out by other clients, however many there are and however idle.
 pub const HEALTH_CONNECTIONS_MAX: usize = 8;
 /// A quarter of the descriptors of the process at most: the others are for stores, brokers and files.
 const SHARE_OF_DESCRIPTORS: u64 = 4;
 /// 10 s for the head of a request, and for silence between two: a program on this machine needs milliseconds.
 pub const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// 15 minutes for a connection as a whole: longer than the longest answer, a check of every promise, may take.
-const CONNECTION_WITHIN: Duration = Duration::from_secs(900);
+pub(crate) const CONNECTION_WITHIN: Duration = Duration::from_secs(900);
+/// 64 streams of changes at once: more people than ever look at one process, and three quarters of all connections stay for
+/// looks and orders.
+pub const STREAMS_MAX: usize = 64;
+/// Of the connections that there may be, a quarter at most are streams.
+const SHARE_OF_CONNECTIONS: usize = 4;
 /// After the system refused a connection for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -32,6 +38,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct Bounds {
     /// Connections that may ask anything.
     pub connections: usize,
+    /// Those of them that may be streams of changes.
+    pub streams: usize,
     /// Connections beyond them that may ask how things are.
     pub health: usize,
     /// How long the head of a request may take, and the silence before it.
@@ -41,7 +49,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// For this process: what is said above, and never more than its share of the descriptors.
+    /// For this process: the numbers above, and never more than its share of the descriptors.
     pub fn of_process() -> Self {
         Self::of_descriptors(rustix::process::getrlimit(rustix::process::Resource::Nofile).current)
     }
@@ -50,7 +58,13 @@ impl Bounds {
         let share =
             descriptors.map_or(usize::MAX, |most| usize::try_from(most / SHARE_OF_DESCRIPTORS).unwrap_or(usize::MAX));
         let connections = CONNECTIONS_MAX.min(share.saturating_sub(HEALTH_CONNECTIONS_MAX)).max(1);
-        Self { connections, health: HEALTH_CONNECTIONS_MAX, head: HEAD_WITHIN, body: crate::server::BODY_WITHIN }
+        Self {
+            connections,
+            streams: STREAMS_MAX.min(connections / SHARE_OF_CONNECTIONS).max(1),
+            health: HEALTH_CONNECTIONS_MAX,
+            head: HEAD_WITHIN,
+            body: crate::server::BODY_WITHIN,
+        }
     }
 }
 
@@ -59,7 +73,7 @@ impl Bounds {
 pub(crate) async fn serve(
     listener: TcpListener,
     (all, health): (Router, Router),
-    bounds: Bounds,
+    (bounds, open): (Bounds, OpenConnections),
     stopping: watch::Receiver<bool>,
 ) {
     let places = Arc::new(Semaphore::new(bounds.connections));
@@ -82,7 +96,7 @@ pub(crate) async fn serve(
             }
         };
         if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-            tasks.spawn(connection(stream, all.clone(), Some(place), bounds, stopping.clone()));
+            tasks.spawn(connection(stream, all.clone(), (Some(place), open.one()), bounds, stopping.clone()));
             continue;
         }
         reserve.retain(|open| !open.is_finished());
@@ -92,18 +106,24 @@ pub(crate) async fn serve(
         {
             oldest.abort();
         }
-        reserve.push_back(tasks.spawn(connection(stream, health.clone(), None, bounds, stopping.clone())));
+        reserve.push_back(tasks.spawn(connection(
+            stream,
+            health.clone(),
+            (None, open.one()),
+            bounds,
+            stopping.clone(),
+        )));
     }
     drop(listener);
     let ended = async { while tasks.join_next().await.is_some() {} };
-    // What is not done by then is cut off with the set.
+    // Connections that have not ended by then are cut off with the set.
     let _late = tokio::time::timeout(Duration::from_millis(STOP_MS_MAX), ended).await;
 }
 
 async fn connection(
     stream: TcpStream,
     router: Router,
-    place: Option<OwnedSemaphorePermit>,
+    place: (Option<OwnedSemaphorePermit>, OpenConnection),
     bounds: Bounds,
     mut stopping: watch::Receiver<bool>,
 ) {

@@ -1,7 +1,7 @@
-//! Who asks: the rules that keep pages in a browser out of a loopback port, and the two headers of an order.
+//! Guards the port: the rules that keep pages in a browser out of a loopback port, and the two headers of an order.
 
 use crate::query;
-use crate::wire::{ACTOR_HEADER, REQUEST_HEADER};
+use crate::wire::{ACTOR_HEADER, LAST_EVENT_HEADER, REQUEST_HEADER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use saga_core::codes;
 use saga_core::control::ControlError;
@@ -79,7 +79,8 @@ pub fn is_loopback(authority: &str) -> bool {
     name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
-/// The operator of a request. Without the header it is `local`: whoever reaches the port is trusted in this stage.
+/// The operator of a request. Without the header it is `local`: every client that reaches the port is trusted in this
+/// stage.
 pub fn actor(headers: &HeaderMap) -> Result<Actor, ControlError> {
     let name = HeaderName::from_static(ACTOR_HEADER);
     let Some(value) = one(headers, &name)? else { return Ok(Actor::operator("local")) };
@@ -89,6 +90,12 @@ pub fn actor(headers: &HeaderMap) -> Result<Actor, ControlError> {
     };
     let text = query::decode(value).ok_or_else(|| refused(format!("{value:?} is not percent-encoded UTF-8")))?;
     plain::name(&text).map(Actor::operator).map_err(refused)
+}
+
+/// The cursor of a reader of changes who comes back: browsers send it by themselves.
+pub fn last_event(headers: &HeaderMap) -> Result<Option<String>, ControlError> {
+    let last = one(headers, &HeaderName::from_static(LAST_EVENT_HEADER))?;
+    Ok(last.filter(|text| !text.is_empty()).map(str::to_owned))
 }
 
 /// The request id of an order. It is the sender's to choose: only so is a repeated order recognised.

@@ -1,4 +1,4 @@
-//! Who owns a data folder: `owner.json` names the process and its address while it runs, so that a client finds it.
+//! The owner of a data folder: `owner.json` names the process and its address while it runs, so that a client finds it.
 
 use crate::client::{AdminClient, Within};
 use saga_core::codes;
@@ -13,7 +13,7 @@ pub const OWNER_FILE: &str = "owner.json";
 /// One second is long for a loopback connection; nobody is there after it.
 const ALIVE_WITHIN: Duration = Duration::from_secs(1);
 
-/// Who runs on a data folder.
+/// The process that runs on a data folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// The process.
@@ -30,8 +30,9 @@ pub struct OwnerFile {
 }
 
 impl OwnerFile {
-    /// Writes the file beside and moves it into place, so that a reader sees all of it or nothing. It is a signpost and no
-    /// lock: whoever opens the stores for writing holds their locks first, and then overwrites what a crash left behind.
+    /// Writes the file beside and moves it into place, so that a reader sees all of it or nothing. It is a signpost and
+    /// no lock: a process that opens the stores for writing takes their locks first, and then overwrites what a crash
+    /// left behind.
     pub fn write(data: &Path, url: &str) -> io::Result<Self> {
         let owner = Owner { pid: std::process::id(), url: url.to_owned() };
         let path = data.join(OWNER_FILE);
@@ -56,7 +57,7 @@ impl Drop for OwnerFile {
     fn drop(&mut self) {
         // A file that stays behind is only stale: the next reader notices that nobody answers.
         if let Err(error) = self.remove_if_ours() {
-            tracing::warn!(path = %self.path.display(), %error, "the owner file stays behind");
+            tracing::warn!(path = %self.path.display(), why = %error, "the owner file stays behind");
         }
     }
 }
@@ -68,7 +69,7 @@ pub enum Found {
     Nobody,
     /// The file names a process that does not answer: it died, or the file was copied.
     Stale(Owner),
-    /// Somebody answers.
+    /// A process answers.
     Alive(Owner, AdminClient),
 }
 

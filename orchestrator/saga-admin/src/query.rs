@@ -1,9 +1,8 @@
-//! Query strings and path parts, both ways: text from an address becomes a `Selector` or a refusal that names the word.
+//! Query strings and path parts, both ways: text from an address becomes words or a refusal that names the word.
 
 use saga_core::codes;
-use saga_core::control::{ControlError, PAGE_MAX, Selector};
-use saga_core::time::Timestamp;
-use saga_core::view::SagaState;
+use saga_core::control::ControlError;
+use saga_core::control::ask::Written;
 
 /// Percent-encodes everything but letters, digits and `-._~`.
 pub fn encode(text: &str) -> String {
@@ -56,100 +55,13 @@ pub fn pairs(query: &str) -> Result<Vec<(String, String)>, ControlError> {
     Ok(out)
 }
 
-/// A selector as a query string, without `?`; empty for the default.
-pub fn of_selector(selector: &Selector) -> String {
-    let Selector { states, kind, key, attention, all, since, limit, cursor } = selector;
-    let mut out = Vec::new();
-    let mut put = |name: &str, value: &str| out.push(format!("{name}={}", encode(value)));
-    if !states.is_empty() {
-        put("state", &states.iter().map(|state| state.word()).collect::<Vec<_>>().join(","));
-    }
-    for (name, value) in [("type", kind), ("key", key), ("cursor", cursor)] {
-        if let Some(value) = value {
-            put(name, value);
-        }
-    }
-    for (name, set) in [("attention", attention), ("all", all)] {
-        if *set {
-            put(name, "true");
-        }
-    }
-    if let Some(since) = since {
-        put("since", &since.to_string());
-    }
-    if *limit > 0 {
-        put("limit", &limit.to_string());
-    }
-    out.join("&")
-}
-
-/// Reads a selector. `state` may hold several words with commas between them; a limit is capped at [`PAGE_MAX`].
-pub fn selector(query: &str) -> Result<Selector, ControlError> {
-    let mut selector = Selector::default();
-    for (name, value) in pairs(query)? {
-        match name.as_str() {
-            "state" => selector.states = states(&given(&name, value)?)?,
-            "type" => selector.kind = Some(given(&name, value)?),
-            "key" => selector.key = Some(given(&name, value)?),
-            "cursor" => selector.cursor = Some(given(&name, value)?),
-            "attention" => selector.attention = flag(&name, &value)?,
-            "all" => selector.all = flag(&name, &value)?,
-            "since" => {
-                selector.since = Some(Timestamp::parse(&value).map_err(|_| {
-                    refused(format!("since={value:?} is not an RFC 3339 time")).hint("for example 2026-11-21T18:00:00Z")
-                })?);
-            }
-            "limit" => selector.limit = limit(&name, &value)?,
-            _ => return Err(unknown(&name, "state type key attention all since limit cursor")),
-        }
-    }
-    Ok(selector)
-}
-
-/// A value that has to be there.
-fn given(name: &str, value: String) -> Result<String, ControlError> {
-    if value.is_empty() { Err(refused(format!("{name:?} needs a value")).hint("or leave it out")) } else { Ok(value) }
-}
-
-/// Reads how many rows are wanted, capped at [`PAGE_MAX`]. None at all is not a question, and is not "all" either.
-pub fn limit(name: &str, value: &str) -> Result<usize, ControlError> {
-    match number(name, value)? {
-        0 => Err(refused(format!("{name}=0 asks for nothing"))
-            .hint(format!("1 to {PAGE_MAX}, or leave it out for a whole page"))),
-        rows => Ok(usize::try_from(rows).unwrap_or(PAGE_MAX).min(PAGE_MAX)),
-    }
-}
-
-/// The states named in `text`, with commas between them.
-pub fn states(text: &str) -> Result<Vec<SagaState>, ControlError> {
-    let words = text.split(',').map(str::trim);
-    words
-        .map(|word| {
-            SagaState::parse(word).ok_or_else(|| {
-                let known: Vec<&str> = SagaState::ALL.iter().map(|state| state.word()).collect();
-                refused(format!("{word:?} is not a state")).hint(format!("states are {}", known.join(" ")))
-            })
-        })
-        .collect()
-}
-
-/// Reads a flag: `true`, `false`, `1`, `0`, or nothing for true.
-pub fn flag(name: &str, value: &str) -> Result<bool, ControlError> {
-    match value {
-        "" | "true" | "1" => Ok(true),
-        "false" | "0" => Ok(false),
-        _ => Err(refused(format!("{name}={value:?} is neither true nor false"))),
-    }
-}
-
-/// Reads a whole number.
-pub fn number(name: &str, value: &str) -> Result<u64, ControlError> {
-    value.parse().map_err(|_| refused(format!("{name}={value:?} is not a whole number")))
-}
-
-/// Refuses a name that a route does not know; nothing is ignored, or a typo would look like an answer.
-pub fn unknown(name: &str, known: &str) -> ControlError {
-    refused(format!("{name:?} is not understood in the query string")).hint(format!("known are {known}"))
+/// The path and the query string of a look.
+pub fn path(asked: &Written) -> String {
+    let named = |path: String, (name, part): &(String, String)| path.replace(&format!("{{{name}}}"), &encode(part));
+    let path = asked.parts.iter().fold(asked.path.to_owned(), named);
+    let words = asked.words.iter().map(|(name, text)| format!("{name}={}", encode(text)));
+    let words = words.collect::<Vec<_>>().join("&");
+    if words.is_empty() { path } else { format!("{path}?{words}") }
 }
 
 fn refused(message: String) -> ControlError {
@@ -159,6 +71,8 @@ fn refused(message: String) -> ControlError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use saga_core::control::ask::Addressed;
+    use saga_core::control::{PAGE_MAX, Selector};
 
     #[test]
     fn any_text_survives_a_path_or_query() {
@@ -168,6 +82,10 @@ mod tests {
         for bad in ["%", "%4", "%zz", "%ff"] {
             assert_eq!(decode(bad), None, "{bad}");
         }
+    }
+
+    fn selector(query: &str) -> Result<Selector, ControlError> {
+        Selector::ADDRESS.read(Vec::new(), pairs(query)?)
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use crate::body::{self, BODY_BYTES_MAX};
 use crate::connections::Bounds;
+use crate::metrics::{self, OpenConnections};
 use crate::wire::{self, ACTOR_HEADER, ErrorBody, REQUEST_HEADER};
-use crate::{connections, guard, query};
+use crate::{connections, guard, query, sse};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, RawQuery, Request, State};
@@ -13,7 +14,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use saga_core::codes;
-use saga_core::control::{AwaitSaga, Control, ControlError, Look, Order, PAGE_MAX, View, What};
+use saga_core::control::ask::{Addressed, Ask, Listed, Seen, Visit};
+use saga_core::control::{
+    Asks, AwaitSaga, Control, ControlError, Order, OrderKind, Watch, WatchSaga, WatchSagas, What, ask, words,
+};
 use saga_core::envelope::Actor;
 use saga_core::id::RequestId;
 use std::future::Future;
@@ -21,12 +25,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// 25 s: below the half minute after which proxies and clients commonly give up on a silent connection.
 pub const POLL_MS_MAX: u64 = 25_000;
 /// 30 s for a body: two megabytes from this machine take milliseconds.
 pub const BODY_WITHIN: Duration = Duration::from_secs(30);
+/// 10 minutes, then a reader of changes comes back with its cursor: a stream ends by itself before its connection is cut off.
+const STREAM_WITHIN: Duration = Duration::from_secs(600);
+const _: () =
+    assert!(STREAM_WITHIN.as_secs() + 2 * sse::HEARTBEAT.as_secs() < connections::CONNECTION_WITHIN.as_secs());
 /// 1.5 s for requests under way when the server is told to stop; whole processes promise to stop within two.
 pub const STOP_MS_MAX: u64 = 1_500;
 
@@ -68,8 +76,11 @@ impl Server {
         F: Future<Output = ()> + Send,
     {
         let (tell, told) = watch::channel(false);
-        let app = App { control, stopping: told.clone(), body_within: self.bounds.body };
-        let served = connections::serve(self.listener, (router(app.clone()), health(app)), self.bounds, told);
+        let open = OpenConnections::default();
+        let streams = Arc::new(Semaphore::new(self.bounds.streams));
+        let body_within = self.bounds.body;
+        let app = App { control, stopping: told.clone(), body_within, open: open.clone(), streams };
+        let served = connections::serve(self.listener, (router(app.clone()), health(app)), (self.bounds, open), told);
         let mut served = std::pin::pin!(served);
         tokio::select! {
             () = &mut served => return Ok(()),
@@ -86,6 +97,8 @@ struct App {
     control: Arc<dyn Control>,
     stopping: watch::Receiver<bool>,
     body_within: Duration,
+    open: OpenConnections,
+    streams: Arc<Semaphore>,
 }
 
 /// One address of the API.
@@ -103,24 +116,38 @@ impl std::fmt::Debug for Route {
     }
 }
 
-/// Every address: the router is made of this table, and so are its tests.
-pub const ROUTES: &[Route] = &[
-    Route { path: "/v1/sagas", methods: &["GET", "POST"], serve: || get(sagas).post(start) },
-    Route { path: "/v1/sagas/{id}", methods: &["GET"], serve: || get(saga) },
-    Route { path: "/v1/sagas/{id}/history", methods: &["GET"], serve: || get(history) },
-    Route { path: "/v1/sagas/{id}/why", methods: &["GET"], serve: || get(why) },
+/// The addresses that are no looks of their own.
+const OTHERS: [Route; 8] = [
+    Route { path: WatchSagas::ADDRESS.path, methods: &["GET"], serve: || get(followed::<WatchSagas>) },
+    Route { path: WatchSaga::ADDRESS.path, methods: &["GET"], serve: || get(followed::<WatchSaga>) },
+    Route { path: "/v1/sagas", methods: &["POST"], serve: || post(start) },
     Route { path: "/v1/sagas/{id}/outcome", methods: &["GET"], serve: || get(outcome) },
     Route { path: "/v1/sagas/{id}/{verb}", methods: &["POST"], serve: || post(order) },
-    Route { path: "/v1/modules", methods: &["GET"], serve: || get(modules) },
-    Route { path: "/v1/definitions", methods: &["GET"], serve: || get(definitions) },
-    Route { path: "/v1/verify", methods: &["POST"], serve: || post(verify) },
-    Route { path: "/v1/status", methods: &["GET"], serve: || get(status) },
     Route { path: "/livez", methods: &["GET"], serve: || get(livez) },
     Route { path: "/readyz", methods: &["GET"], serve: || get(readyz) },
+    Route { path: "/metrics", methods: &["GET"], serve: || get(measured) },
 ];
 
+/// Every address: the router is made of them, and so are its tests. Two of one path have different methods.
+pub fn routes() -> Vec<Route> {
+    struct Looks(Vec<Route>);
+    impl Visit for Looks {
+        fn look<A: Ask + Addressed>(&mut self) {
+            let path = A::ADDRESS.path;
+            self.0.push(match A::ADDRESS.method {
+                ask::Method::Get => Route { path, methods: &["GET"], serve: || get(looked::<A>) },
+                ask::Method::Post => Route { path, methods: &["POST"], serve: || post(looked::<A>) },
+            });
+        }
+    }
+    let mut looks = Looks(Vec::new());
+    ask::every(&mut looks);
+    looks.0.extend(OTHERS);
+    looks.0
+}
+
 fn router(app: App) -> Router {
-    let routes = ROUTES.iter().fold(Router::new(), |router, route| router.route(route.path, (route.serve)()));
+    let routes = routes().into_iter().fold(Router::new(), |router, route| router.route(route.path, (route.serve)()));
     layered(routes.fallback(no_route).method_not_allowed_fallback(no_method), app)
 }
 
@@ -189,7 +216,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Bare {
     type Rejection = Failed;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failed> {
         match query::pairs(parts.uri.query().unwrap_or_default())?.first() {
-            Some((name, _)) => Err(query::unknown(name, "no words at all").into()),
+            Some((name, _)) => Err(words::unknown(name, "no words at all").into()),
             None => Ok(Self),
         }
     }
@@ -221,76 +248,49 @@ fn json(status: u16, body: String) -> Response {
     (status, headers, body).into_response()
 }
 
-fn internal(error: &serde_json::Error) -> ControlError {
-    ControlError::new(codes::INTERNAL, format!("an answer cannot be written: {error}"))
-}
-
-fn seen(view: &View) -> Result<Response, Failed> {
-    Ok(json(200, wire::encode(view).map_err(|error| internal(&error))?))
-}
-
-async fn looked(app: &App, headers: &HeaderMap, what: Look) -> Result<Response, Failed> {
-    let by = guard::actor(headers)?;
-    seen(&app.control.look(&by, what).await?)
+fn seen<S: Seen>(view: &S) -> Result<Response, Failed> {
+    Ok(json(200, wire::encode(view).map_err(|error| wire::internal(&error))?))
 }
 
 type Answer = Result<Response, Failed>;
 
-async fn sagas(State(app): State<App>, headers: HeaderMap, RawQuery(query): RawQuery) -> Answer {
-    let selector = query::selector(query.as_deref().unwrap_or_default())?;
-    looked(&app, &headers, Look::Sagas(selector)).await
-}
-
-async fn saga(State(app): State<App>, At(id): At<String>, headers: HeaderMap, RawQuery(query): RawQuery) -> Answer {
-    let mut data = false;
-    for (name, value) in query::pairs(query.as_deref().unwrap_or_default())? {
-        match name.as_str() {
-            "data" => data = query::flag(&name, &value)?,
-            _ => return Err(query::unknown(&name, "data").into()),
-        }
-    }
+/// Any look: the parts of its path and the words behind it are its fields.
+async fn looked<A: Ask + Addressed>(
+    State(app): State<App>,
+    At(parts): At<Vec<(String, String)>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Answer {
+    let asked: A = A::ADDRESS.read(parts, query::pairs(query.as_deref().unwrap_or_default())?)?;
     let by = guard::actor(&headers)?;
-    let view = app.control.look(&by, Look::Saga { id, data }).await?;
+    let view = app.control.ask(&by, asked).await?;
     let mut response = seen(&view)?;
     // What an order can be bound to with `If-Match`.
-    if let View::Saga(show) = &view
-        && let Ok(tag) = format!("\"{}\"", show.rev).parse()
+    if let Some(rev) = view.rev()
+        && let Ok(tag) = format!("\"{rev}\"").parse()
     {
         response.headers_mut().insert(header::ETAG, tag);
     }
     Ok(response)
 }
 
-async fn history(State(app): State<App>, At(id): At<String>, headers: HeaderMap, RawQuery(query): RawQuery) -> Answer {
-    let (mut after, mut limit) = (0, PAGE_MAX);
-    for (name, value) in query::pairs(query.as_deref().unwrap_or_default())? {
-        match name.as_str() {
-            "after" => after = query::number(&name, &value)?,
-            "limit" => limit = query::limit(&name, &value)?,
-            _ => return Err(query::unknown(&name, "after limit").into()),
-        }
-    }
-    looked(&app, &headers, Look::History { id, after, limit }).await
-}
-
-async fn why(State(app): State<App>, At(id): At<String>, headers: HeaderMap, _: Bare) -> Answer {
-    looked(&app, &headers, Look::Why { id }).await
-}
-
-async fn modules(State(app): State<App>, headers: HeaderMap, _: Bare) -> Answer {
-    looked(&app, &headers, Look::Modules).await
-}
-
-async fn definitions(State(app): State<App>, headers: HeaderMap, _: Bare) -> Answer {
-    looked(&app, &headers, Look::Definitions).await
-}
-
-async fn verify(State(app): State<App>, headers: HeaderMap, _: Bare) -> Answer {
-    looked(&app, &headers, Look::Verify).await
-}
-
-async fn status(State(app): State<App>, headers: HeaderMap, _: Bare) -> Answer {
-    looked(&app, &headers, Look::Status).await
+/// Changes as they happen, until the reader goes away, the server stops, or the stream has lasted as long as one may. The
+/// cursor of a header is that of a reader who comes back, and later than the one in its address.
+async fn followed<W: Addressed + Into<Watch>>(
+    State(app): State<App>,
+    At(parts): At<Vec<(String, String)>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Answer {
+    let asked: W = W::ADDRESS.read(parts, query::pairs(query.as_deref().unwrap_or_default())?)?;
+    let (by, last) = (guard::actor(&headers)?, guard::last_event(&headers)?);
+    let asked = last.into_iter().fold(asked.into(), Watch::behind);
+    let place = Arc::clone(&app.streams).try_acquire_owned().map_err(|_| {
+        ControlError::new(codes::OVERLOADED, "too many streams of changes are open")
+            .hint("close some, or ask for lists instead")
+    })?;
+    let changes = app.control.watch(&by, asked).await?;
+    Ok(sse::response(changes, STREAM_WITHIN, place, app.stopping))
 }
 
 /// `204` says that nothing happened in time: ask again.
@@ -299,9 +299,9 @@ async fn outcome(State(app): State<App>, At(id): At<String>, headers: HeaderMap,
     let (mut after, mut wait_ms) = (None, POLL_MS_MAX);
     for (name, value) in query::pairs(query.as_deref().unwrap_or_default())? {
         match name.as_str() {
-            "after" => after = Some(query::number(&name, &value)?),
-            "wait_ms" => wait_ms = query::number(&name, &value)?.min(POLL_MS_MAX),
-            _ => return Err(query::unknown(&name, "after wait_ms").into()),
+            "after" => after = Some(words::number(&name, &value)?),
+            "wait_ms" => wait_ms = words::number(&name, &value)?.min(POLL_MS_MAX),
+            _ => return Err(words::unknown(&name, "after wait_ms").into()),
         }
     }
     let mut stopping = app.stopping.clone();
@@ -313,7 +313,7 @@ async fn outcome(State(app): State<App>, At(id): At<String>, headers: HeaderMap,
         }
     };
     match found {
-        Some(saga) => seen(&View::Saga(Box::new(saga))),
+        Some(saga) => seen(&Box::new(saga)),
         None => Ok(StatusCode::NO_CONTENT.into_response()),
     }
 }
@@ -322,7 +322,7 @@ type BodyIn = Result<Bytes, axum::extract::rejection::BytesRejection>;
 
 async fn start(State(app): State<App>, headers: HeaderMap, RawQuery(query): RawQuery, bytes: BodyIn) -> Answer {
     if let Some((name, _)) = query::pairs(query.as_deref().unwrap_or_default())?.first() {
-        return Err(query::unknown(name, "no words at all: a start cannot be foreseen").into());
+        return Err(words::unknown(name, "no words at all: a start cannot be foreseen").into());
     }
     ordered(&app, &headers, bytes, false, body::start).await
 }
@@ -337,8 +337,8 @@ async fn order(
     let mut preview = false;
     for (name, value) in query::pairs(query.as_deref().unwrap_or_default())? {
         match name.as_str() {
-            "preview" => preview = query::flag(&name, &value)?,
-            _ => return Err(query::unknown(&name, "preview").into()),
+            "preview" => preview = words::flag(&name, &value)?,
+            _ => return Err(words::unknown(&name, "preview").into()),
         }
     }
     ordered(&app, &headers, bytes, preview, |bytes| body::order(id, &verb, bytes)).await
@@ -356,11 +356,11 @@ where
     let (reason, what) = read(&bytes).map_err(with_request)?;
     let order = Order { request, reason, if_rev, what };
     if preview {
-        let foreseen = app.control.look(&by, Look::Preview(Box::new(order))).await.map_err(with_request)?;
+        let foreseen = app.control.ask(&by, ask::Preview(Box::new(order))).await.map_err(with_request)?;
         return seen(&foreseen);
     }
     let receipt = app.control.act(&by, order).await.map_err(with_request)?;
-    let text = wire::encode_receipt(&receipt).map_err(|error| with_request(internal(&error)))?;
+    let text = wire::encode_receipt(&receipt).map_err(|error| with_request(wire::internal(&error)))?;
     let mut response = json(202, text);
     if let Ok(value) = request.to_string().parse() {
         response.headers_mut().insert(REQUEST_HEADER, value);
@@ -378,10 +378,17 @@ async fn livez(_: Bare) -> Response {
 }
 
 async fn readyz(State(app): State<App>, _: Bare) -> Answer {
-    let view = app.control.look(&Actor::system("readyz"), Look::Status).await?;
-    let ready = matches!(&view, View::Status(status) if status.ready);
-    let text = wire::encode(&view).map_err(|error| internal(&error))?;
-    Ok(json(if ready { 200 } else { 503 }, text))
+    let status = app.control.ask(&Actor::system("readyz"), ask::WhoIsThere {}).await?;
+    let text = wire::encode(&status).map_err(|error| wire::internal(&error))?;
+    Ok(json(if status.ready { 200 } else { 503 }, text))
+}
+
+/// What the process counts, as text: whoever collects numbers reads it every few seconds, and asks nothing else.
+async fn measured(State(app): State<App>, _: Bare) -> Answer {
+    let mut samples = app.control.ask(&Actor::system("metrics"), ask::Metrics {}).await?.items;
+    samples.push(app.open.sample());
+    let headers = [(header::CONTENT_TYPE, metrics::CONTENT_TYPE), (header::CACHE_CONTROL, "no-store")];
+    Ok((StatusCode::OK, headers, metrics::text(&samples)).into_response())
 }
 
 async fn no_route(request: Request) -> Failed {
@@ -394,6 +401,6 @@ async fn no_route(request: Request) -> Failed {
 
 async fn no_method(request: Request) -> Failed {
     let message = format!("{} is not for {}", request.method(), request.uri().path());
-    let hint = format!("orders are POST /v1/sagas/{{id}}/{{{}}}; {ACTOR_HEADER} names who", body::VERBS.join("|"));
+    let hint = format!("orders are POST /v1/sagas/{{id}}/{{{}}}; {ACTOR_HEADER} names who", OrderKind::VERBS.join("|"));
     Failed(ControlError::new(codes::NO_METHOD, message).hint(hint), None)
 }

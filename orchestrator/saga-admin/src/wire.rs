@@ -1,11 +1,11 @@
 //! The JSON of the API, which is also what the command line prints: an envelope with version and kind around a view.
 
 use saga_core::codes::{self, Code};
-use saga_core::control::{ControlError, Page, Receipt, View};
+use saga_core::control::ask::Seen;
+use saga_core::control::{Change, ControlError, Receipt, View};
 use saga_core::id::RequestId;
 use saga_core::input::Misfit;
 use saga_core::view::SagaShow;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// In this version shapes only grow.
@@ -17,9 +17,13 @@ const DOCS: &str = "sagactl help ";
 pub const ACTOR_HEADER: &str = "x-actor";
 /// Carries the request id of an order, and of any answer.
 pub const REQUEST_HEADER: &str = "x-request-id";
+/// Carries the cursor of the last change that a reader has read, when it comes back.
+pub const LAST_EVENT_HEADER: &str = "last-event-id";
 
 /// The kind of the answer to an order.
 pub const RECEIPT_KIND: &str = "Receipt";
+/// The kind of a change.
+pub const CHANGE_KIND: &str = "Change";
 
 #[derive(Serialize)]
 struct One<'a, T> {
@@ -30,81 +34,14 @@ struct One<'a, T> {
     item: &'a T,
 }
 
-#[derive(Serialize)]
-struct Many<'a, T> {
-    #[serde(rename = "apiVersion")]
-    api_version: &'static str,
-    kind: &'static str,
-    items: &'a [T],
-    page: PageOut<'a>,
-}
-
-#[derive(Serialize)]
-struct PageOut<'a> {
-    limit: usize,
-    next: Option<&'a str>,
-    total: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    troubled: Option<u64>,
-    truncated: bool,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    notes: &'a [String],
-}
-
-#[derive(Deserialize)]
-struct ManyIn<T> {
-    items: Vec<T>,
-    page: PageIn,
-}
-
-#[derive(Deserialize)]
-struct PageIn {
-    #[serde(default)]
-    limit: usize,
-    next: Option<String>,
-    total: Option<u64>,
-    #[serde(default)]
-    troubled: Option<u64>,
-    #[serde(default)]
-    truncated: bool,
-    #[serde(default)]
-    notes: Vec<String>,
-}
-
 #[derive(Deserialize)]
 struct Head {
     kind: String,
 }
 
-/// The name of a view's kind, as in the envelope.
-pub fn kind_of(view: &View) -> &'static str {
-    match view {
-        View::SagaList(_) => "SagaList",
-        View::Saga(_) => "Saga",
-        View::History(_) => "History",
-        View::Why(_) => "Why",
-        View::ModuleList(_) => "ModuleList",
-        View::DefinitionList(_) => "DefinitionList",
-        View::Verdicts(_) => "Verdicts",
-        View::Preview(_) => "Preview",
-        View::Status(_) => "Status",
-    }
-}
-
 /// A view in its envelope.
-pub fn encode(view: &View) -> Result<String, serde_json::Error> {
-    let kind = kind_of(view);
-    match view {
-        View::SagaList(page) => many(kind, page),
-        View::Saga(saga) => one(kind, saga.as_ref()),
-        View::History(page) => many(kind, page),
-        View::Why(why) => one(kind, why.as_ref()),
-        View::ModuleList(page) => many(kind, page),
-        View::DefinitionList(page) => many(kind, page),
-        View::Verdicts(verdicts) => one(kind, verdicts),
-        View::Preview(foreseen) => one(kind, foreseen.as_ref()),
-        View::Status(status) => one(kind, status),
-    }
+pub fn encode<S: Seen>(seen: &S) -> Result<String, serde_json::Error> {
+    one(S::KIND, seen)
 }
 
 /// A receipt in its envelope.
@@ -112,40 +49,26 @@ pub fn encode_receipt(receipt: &Receipt) -> Result<String, serde_json::Error> {
     one(RECEIPT_KIND, receipt)
 }
 
+/// A change in its envelope.
+pub fn encode_change(change: &Change) -> Result<String, serde_json::Error> {
+    one(CHANGE_KIND, change)
+}
+
+/// Reads a change back.
+pub fn decode_change(text: &str) -> Result<Change, serde_json::Error> {
+    serde_json::from_str(text)
+}
+
 /// One thing with version and kind beside its own fields.
 pub fn one<T: Serialize>(kind: &'static str, item: &T) -> Result<String, serde_json::Error> {
     serde_json::to_string(&One { api_version: API_VERSION, kind, item })
-}
-
-fn many<T: Serialize>(kind: &'static str, page: &Page<T>) -> Result<String, serde_json::Error> {
-    let Page { limit, next, total, troubled, truncated, notes, .. } = page;
-    let out = PageOut {
-        limit: *limit,
-        next: next.as_deref(),
-        total: *total,
-        troubled: *troubled,
-        truncated: *truncated,
-        notes,
-    };
-    serde_json::to_string(&Many { api_version: API_VERSION, kind, items: &page.items, page: out })
 }
 
 /// Reads a view back. The kind is read first and the text a second time as that kind: payloads are kept as raw text, which
 /// a self-describing enum of serde cannot carry.
 pub fn decode(text: &str) -> Result<View, serde_json::Error> {
     let head: Head = serde_json::from_str(text)?;
-    match head.kind.as_str() {
-        "SagaList" => Ok(View::SagaList(page(text)?)),
-        "Saga" => Ok(View::Saga(Box::new(serde_json::from_str(text)?))),
-        "History" => Ok(View::History(page(text)?)),
-        "Why" => Ok(View::Why(Box::new(serde_json::from_str(text)?))),
-        "ModuleList" => Ok(View::ModuleList(page(text)?)),
-        "DefinitionList" => Ok(View::DefinitionList(page(text)?)),
-        "Verdicts" => Ok(View::Verdicts(serde_json::from_str(text)?)),
-        "Preview" => Ok(View::Preview(Box::new(serde_json::from_str(text)?))),
-        "Status" => Ok(View::Status(serde_json::from_str(text)?)),
-        other => Err(serde::de::Error::custom(format!("unknown kind {other:?}"))),
-    }
+    View::read(&head.kind, text)
 }
 
 /// Reads a receipt back.
@@ -156,12 +79,6 @@ pub fn decode_receipt(text: &str) -> Result<Receipt, serde_json::Error> {
 /// Reads one saga back.
 pub fn decode_saga(text: &str) -> Result<SagaShow, serde_json::Error> {
     serde_json::from_str(text)
-}
-
-fn page<T: DeserializeOwned>(text: &str) -> Result<Page<T>, serde_json::Error> {
-    let ManyIn { items, page } = serde_json::from_str(text)?;
-    let PageIn { limit, next, total, troubled, truncated, notes } = page;
-    Ok(Page { items, limit, next, total, troubled, truncated, notes })
 }
 
 /// The one shape of an error, over HTTP and on standard error under a machine format.
@@ -214,6 +131,11 @@ impl ErrorBody {
         let ErrorFields { code, message, hint, retryable, misfits, .. } = self.error;
         ControlError { code, message, hint, retryable, misfits }
     }
+}
+
+/// What an answer that has no JSON is: a bug.
+pub(crate) fn internal(error: &serde_json::Error) -> ControlError {
+    ControlError::new(codes::INTERNAL, format!("an answer cannot be written: {error}"))
 }
 
 /// The code of an error; a code that this program does not know counts as a bug.

@@ -1,10 +1,10 @@
 //! The edges of the HTTP face, over raw sockets: every route against every wrong caller, and clients that are slow.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-use saga_admin::body::VERBS;
 use saga_admin::connections::Bounds;
-use saga_admin::server::{ROUTES, Server};
-use saga_core::zoo::Zoo;
+use saga_admin::server::{Server, routes};
+use saga_core::control::OrderKind;
+use saga_testkit::fixtures::Zoo;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,35 +13,58 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 const TEN: Duration = Duration::from_secs(10);
-const BOUNDS: Bounds =
-    Bounds { connections: 3, health: 2, head: Duration::from_millis(300), body: Duration::from_millis(300) };
+const BOUNDS: Bounds = Bounds {
+    connections: 3,
+    streams: 1,
+    health: 2,
+    head: Duration::from_millis(300),
+    body: Duration::from_millis(300),
+};
 
 async fn served<F, Fut>(bounds: Option<Bounds>, test: F)
 where
     F: FnOnce(Arc<Zoo>, String) -> Fut,
     Fut: Future<Output = ()>,
 {
-    let zoo = Arc::new(Zoo::default());
+    let fixtures = Arc::new(Zoo::default());
     let mut server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     if let Some(bounds) = bounds {
         server = server.bounds(bounds);
     }
     let address = server.url().strip_prefix("http://").unwrap().to_owned();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let run = server.run(zoo.clone(), async move {
+    let run = server.run(fixtures.clone(), async move {
         let _ = stopped.await;
     });
     let (served, ()) = tokio::join!(run, async {
-        test(zoo, address).await;
+        test(fixtures, address).await;
         let _ = stop.send(());
     });
     served.unwrap();
 }
 
+/// An answer to its end; of a stream, which has none, up to its first message.
 async fn read(socket: &mut TcpStream) -> String {
-    let mut answer = Vec::new();
-    let _ = tokio::time::timeout(TEN, socket.read_to_end(&mut answer)).await.unwrap();
+    let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
+    let more = async {
+        while let Ok(read @ 1..) = socket.read(&mut piece).await {
+            answer.extend_from_slice(&piece[..read]);
+            let text = String::from_utf8_lossy(&answer);
+            let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+            if head.contains("text/event-stream") && body.contains("\n\n") {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(TEN, more).await.unwrap();
     String::from_utf8_lossy(&answer).into_owned()
+}
+
+async fn read_some(socket: &mut TcpStream) -> String {
+    let mut piece = [0; 4096];
+    let read = tokio::time::timeout(TEN, socket.read(&mut piece)).await.unwrap().unwrap();
+    assert!(read > 0, "the stream has ended");
+    String::from_utf8_lossy(&piece[..read]).into_owned()
 }
 
 /// A request as its lines say, with a length and a good-bye.
@@ -55,9 +78,9 @@ async fn ask(address: &str, lines: &[String], body: &str) -> String {
 /// Method, path and body of one good request for every method of every route; every verb of orders is one of them.
 fn requests() -> Vec<(String, String, String)> {
     let mut all = Vec::new();
-    for route in ROUTES {
+    for route in routes() {
         for method in route.methods {
-            let verbs: &[&str] = if route.path.contains("{verb}") { &VERBS } else { &[""] };
+            let verbs: &[&str] = if route.path.contains("{verb}") { OrderKind::VERBS.as_slice() } else { &[""] };
             for verb in verbs {
                 let path = route.path.replace("{id}", "9f3ac2d1").replace("{verb}", verb);
                 assert!(!path.contains('{'), "{path}: the test does not know this part");
@@ -101,7 +124,7 @@ async fn every_route_answers_its_friends() {
 
 #[tokio::test]
 async fn every_route_refuses_every_wrong_caller_with_everything_else_right() {
-    served(None, |zoo, address| async move {
+    served(None, |fixtures, address| async move {
         let good = format!("host: {address}");
         let port = address.rsplit(':').next().unwrap().to_owned();
         let origin = format!("origin: http://{address}");
@@ -158,21 +181,25 @@ async fn every_route_refuses_every_wrong_caller_with_everything_else_right() {
                 assert!(told, "{request:?} {more:?}: {answer}");
             }
         }
-        assert!(zoo.ordered().is_empty(), "nothing was ordered");
-        assert!(zoo.asked().is_empty(), "nothing was looked at");
+        assert!(fixtures.ordered().is_empty(), "nothing was ordered");
+        assert!(fixtures.asked().is_empty(), "no look was taken");
     })
     .await;
 }
 
 #[tokio::test]
 async fn every_other_method_and_path_is_told_apart() {
-    served(None, |zoo, address| async move {
+    served(None, |fixtures, address| async move {
         let host = format!("host: {address}");
-        for route in ROUTES {
+        for route in routes() {
             let path = route.path.replace("{id}", "9f3ac2d1").replace("{verb}", "pause");
-            for method in
-                ["GET", "POST", "PUT", "PATCH", "DELETE"].iter().filter(|method| !route.methods.contains(method))
-            {
+            let taken: Vec<&str> = routes()
+                .iter()
+                .filter(|other| other.path == route.path)
+                .flat_map(|other| other.methods)
+                .copied()
+                .collect();
+            for method in ["GET", "POST", "PUT", "PATCH", "DELETE"].iter().filter(|method| !taken.contains(*method)) {
                 let request = ((*method).to_owned(), path.clone(), String::new());
                 let answer = ask(&address, &lines(&request, &[&host]), "").await;
                 assert!(answer.starts_with("HTTP/1.1 405") && answer.contains("SG0317"), "{request:?}: {answer}");
@@ -191,7 +218,7 @@ async fn every_other_method_and_path_is_told_apart() {
             assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("\"code\":\"SG0301\""), "{path}: {answer}");
             assert!(answer.contains("content-type: application/json"), "{path}: {answer}");
         }
-        assert!(zoo.ordered().is_empty() && zoo.asked().is_empty());
+        assert!(fixtures.ordered().is_empty() && fixtures.asked().is_empty());
     })
     .await;
 }
@@ -209,6 +236,16 @@ fn known(method: &str, path: &str) -> &'static [(&'static str, &'static str)] {
             ("limit", "1"),
             ("cursor", "x"),
         ],
+        ("GET", "/v1/changes") => &[
+            ("state", "parked"),
+            ("type", "renewal"),
+            ("key", "a*"),
+            ("attention", "true"),
+            ("all", "true"),
+            ("since", "2026-11-21T18:00:00Z"),
+            ("after", "0"),
+        ],
+        ("GET", "/v1/sagas/9f3ac2d1/changes") => &[("after", "0")],
         ("GET", "/v1/sagas/9f3ac2d1") => &[("data", "true")],
         ("GET", "/v1/sagas/9f3ac2d1/history") => &[("after", "1"), ("limit", "1")],
         ("GET", "/v1/sagas/9f3ac2d1/outcome") => &[("after", "1"), ("wait_ms", "1")],
@@ -219,7 +256,7 @@ fn known(method: &str, path: &str) -> &'static [(&'static str, &'static str)] {
 
 #[tokio::test]
 async fn every_route_refuses_words_that_it_does_not_know_that_come_twice_or_say_nothing() {
-    served(None, |zoo, address| async move {
+    served(None, |fixtures, address| async move {
         let host = format!("host: {address}");
         for (method, path, body) in requests() {
             let mut refused: Vec<String> =
@@ -240,20 +277,20 @@ async fn every_route_refuses_words_that_it_does_not_know_that_come_twice_or_say_
                 assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("SG0301"), "{request:?}: {answer}");
             }
         }
-        assert!(zoo.ordered().is_empty() && zoo.asked().is_empty());
+        assert!(fixtures.ordered().is_empty() && fixtures.asked().is_empty());
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_mark_before_the_json_is_no_part_of_it_and_a_number_is_refused_as_it_was_written() {
-    served(None, |zoo, address| async move {
+    served(None, |fixtures, address| async move {
         let host = format!("host: {address}");
         let note = ("POST".to_owned(), "/v1/sagas/9f3ac2d1/note".to_owned(), String::new());
         let marked = "\u{feff}{\"text\":\"a\"}";
         let answer = ask(&address, &lines(&note, &[&host, JSON]), marked).await;
         assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
-        assert_eq!(zoo.ordered().len(), 1);
+        assert_eq!(fixtures.ordered().len(), 1);
         let start = ("POST".to_owned(), "/v1/sagas".to_owned(), String::new());
         for number in ["18446744073709551616", "-1", "65536", "1.5", "1e3", "9007199254740993.5"] {
             let body = format!("{{\"type\":\"client-to-delivery\", \"version\": {number} ,\"input\":{{}}}}");
@@ -269,7 +306,7 @@ async fn a_mark_before_the_json_is_no_part_of_it_and_a_number_is_refused_as_it_w
 
 #[tokio::test]
 async fn nobody_orders_unseen_or_in_the_programs_name() {
-    served(None, |zoo, address| async move {
+    served(None, |fixtures, address| async move {
         let host = format!("host: {address}");
         let request = ("POST".to_owned(), "/v1/sagas/9f3ac2d1/note".to_owned(), r#"{"text":"a"}"#.to_owned());
         for actor in
@@ -282,7 +319,7 @@ async fn nobody_orders_unseen_or_in_the_programs_name() {
         let twice = ["x-actor: ann", "x-actor: bob"];
         let answer = ask(&address, &lines(&request, &[&host, JSON, twice[0], twice[1]]), &request.2).await;
         assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
-        assert!(zoo.ordered().is_empty());
+        assert!(fixtures.ordered().is_empty());
     })
     .await;
 }
@@ -307,6 +344,53 @@ async fn slow_and_idle_clients_are_let_go() {
         assert!(read(&mut socket).await.starts_with("HTTP/1.1 200"), "answered, and closed after the silence");
     })
     .await;
+}
+
+/// A stream of changes that is open, with its first messages.
+async fn stream(address: &str, more: &str) -> (TcpStream, String) {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let head = format!("GET /v1/changes?all&after=0 HTTP/1.1\r\nhost: {address}\r\n{more}\r\n");
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let first = read(&mut socket).await;
+    (socket, first)
+}
+
+#[tokio::test]
+async fn streams_of_changes_are_bounded_and_go_on_behind_the_last_event_that_a_browser_names() {
+    served(Some(BOUNDS), |_, address| async move {
+        let (open, first) = stream(&address, "").await;
+        assert!(first.starts_with("HTTP/1.1 200") && first.contains("retry: 1000\nid: 0\n\n"), "{first}");
+        let (_, refused) = stream(&address, "connection: close\r\n").await;
+        assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("streams of changes"), "{refused}");
+        drop(open);
+        // The place is free when the server has noticed that the reader went away.
+        let (mut back, first) = until("a place", async || {
+            let (socket, first) = stream(&address, "last-event-id: 2\r\n").await;
+            if first.starts_with("HTTP/1.1 200") { Ok((socket, first)) } else { Err(first) }
+        })
+        .await;
+        assert!(first.contains("id: 2\n\n"), "the header is later than the address: {first}");
+        let mut text = first;
+        while !text.contains("id: 3\ndata: {\"apiVersion\":\"saga/v1\",\"kind\":\"Change\"") {
+            text += &read_some(&mut back).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_stops_ends_its_streams_at_once() {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    served(None, |_, address| async move {
+        let (socket, _) = stream(&address, "").await;
+        let _ = tell.send(socket);
+    })
+    .await;
+    // It has stopped, and within the time for requests under way: the stream has an end, not a break.
+    let mut socket = told.await.unwrap();
+    let mut rest = Vec::new();
+    tokio::time::timeout(TEN, socket.read_to_end(&mut rest)).await.unwrap().unwrap();
+    assert!(rest.ends_with(b"0\r\n\r\n"), "{:?}", String::from_utf8_lossy(&rest));
 }
 
 #[tokio::test]

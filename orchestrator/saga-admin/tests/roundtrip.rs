@@ -2,15 +2,17 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use saga_admin::client::AdminClient;
-use saga_admin::owner::{self, Found, OwnerFile};
 use saga_admin::server::Server;
 use saga_core::codes;
-use saga_core::control::{AwaitSaga, Control, ControlError, Look, Order, Selector, What};
+use saga_core::control::{
+    AwaitSaga, Changes, Control, ControlError, Look, Order, OrderKind, Selector, Watch, WatchSaga, WatchSagas, What,
+    ask,
+};
 use saga_core::envelope::Actor;
 use saga_core::id::RequestId;
 use saga_core::json::Payload;
 use saga_core::view::SagaState;
-use saga_core::zoo::{NOW, Zoo};
+use saga_testkit::fixtures::{NOW, Zoo};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +22,7 @@ use uuid::Uuid;
 const SECOND: Duration = Duration::from_secs(1);
 const TEN: Duration = Duration::from_secs(10);
 
-/// Runs `test` against a served zoo, then stops the server and waits for it.
+/// Runs `test` against a served fixtures, then stops the server and waits for it.
 async fn served<F, Fut>(test: F)
 where
     F: FnOnce(Arc<Zoo>, AdminClient) -> Fut,
@@ -33,15 +35,15 @@ where
     F: FnOnce(Arc<Zoo>, AdminClient) -> Fut,
     Fut: Future<Output = ()>,
 {
-    let zoo = Arc::new(Zoo::with_findings());
+    let fixtures = Arc::new(Zoo::with_findings());
     let server = Server::bind(address.parse().unwrap()).await.unwrap();
     let client = AdminClient::new(&server.url(), TEN).unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let run = server.run(zoo.clone(), async move {
+    let run = server.run(fixtures.clone(), async move {
         let _ = stopped.await;
     });
     let (served, ()) = tokio::join!(run, async {
-        test(zoo, client).await;
+        test(fixtures, client).await;
         let _ = stop.send(());
     });
     served.unwrap();
@@ -66,20 +68,20 @@ fn looks() -> Vec<Look> {
     vec![
         Look::Sagas(Selector::default()),
         Look::Sagas(full),
-        Look::Saga { id: id(), data: false },
-        Look::Saga { id: "9f3ac2d1".into(), data: true },
-        Look::History { id: id(), after: 30, limit: 2 },
-        Look::Why { id: id() },
-        Look::Modules,
-        Look::Definitions,
-        Look::Verify,
-        Look::Preview(Box::new(Order {
+        Look::Saga(ask::Saga { id: id(), data: false }),
+        Look::Saga(ask::Saga { id: "9f3ac2d1".into(), data: true }),
+        Look::History(ask::History { id: id(), after: 30, limit: 2 }),
+        Look::Why(ask::WhyStuck { id: id() }),
+        Look::Modules(ask::Modules {}),
+        Look::Definitions(ask::Definitions {}),
+        Look::Verify(ask::Verify {}),
+        Look::Preview(ask::Preview(Box::new(Order {
             request: RequestId(Uuid::from_u128(7)),
             reason: Some("client withdrew".into()),
             if_rev: Some(14),
-            what: What::Cancel { saga: id(), abandon: false },
-        })),
-        Look::Status,
+            what: OrderKind::Cancel { abandon: false }.of(id()),
+        }))),
+        Look::Status(ask::WhoIsThere {}),
     ]
 }
 
@@ -89,29 +91,86 @@ fn orders() -> Vec<What> {
     vec![
         What::Start { kind: "client-to-delivery".into(), version: Some(4), key: Some("acme-7".into()), input: input() },
         What::Start { kind: "client-to-delivery/acme-7".into(), version: None, key: None, input: Payload::null() },
-        What::Signal { saga: saga(), gate: "client decides/ä".into(), data: input(), opening: None },
-        What::Signal { saga: saga(), gate: "approved".into(), data: input(), opening: Some("2-5c01e6b7".into()) },
-        What::Cancel { saga: saga(), abandon: false },
-        What::Cancel { saga: saga(), abandon: true },
-        What::Compensate { saga: saga() },
-        What::Pause { saga: saga() },
-        What::Resume { saga: saga() },
-        What::Retry { saga: saga(), step: None },
-        What::Retry { saga: saga(), step: Some("assets[2]/render".into()) },
-        What::Skip { saga: saga(), step: "assets[2]/render".into(), result: Some(Payload::null()) },
-        What::Skip { saga: saga(), step: "assets[2]/render".into(), result: None },
-        What::Note { saga: saga(), text: "two\nlines \"quoted\"".into() },
+        OrderKind::Signal { gate: "client decides/ä".into(), data: input(), opening: None }.of(saga()),
+        OrderKind::Signal { gate: "approved".into(), data: input(), opening: Some("2-5c01e6b7".into()) }.of(saga()),
+        OrderKind::Cancel { abandon: false }.of(saga()),
+        OrderKind::Cancel { abandon: true }.of(saga()),
+        OrderKind::Compensate.of(saga()),
+        OrderKind::Pause.of(saga()),
+        OrderKind::Resume.of(saga()),
+        OrderKind::Retry { step: None }.of(saga()),
+        OrderKind::Retry { step: Some("assets[2]/render".into()) }.of(saga()),
+        OrderKind::Skip { step: "assets[2]/render".into(), result: Some(Payload::null()) }.of(saga()),
+        OrderKind::Skip { step: "assets[2]/render".into(), result: None }.of(saga()),
+        OrderKind::Note("two\nlines \"quoted\"".into()).of(saga()),
     ]
 }
 
 #[tokio::test]
 async fn every_look_and_its_view_survive() {
-    served(|zoo, client| async move {
+    served(|fixtures, client| async move {
         for look in looks() {
-            let direct = zoo.look(&ann(), look.clone()).await.unwrap();
+            let direct = fixtures.look(&ann(), look.clone()).await.unwrap();
             let wired = client.look(&ann(), look.clone()).await.unwrap();
             assert_eq!(wired, direct, "{look:?}");
-            assert_eq!(zoo.asked().last(), Some(&look));
+            assert_eq!(fixtures.asked().last(), Some(&look));
+        }
+    })
+    .await;
+}
+
+/// The next changes of a reader, as long as they come in the time that a test has.
+async fn told(changes: &mut Box<dyn Changes>, many: usize) -> Vec<saga_core::control::Change> {
+    let mut told = Vec::new();
+    while told.len() < many {
+        told.extend(tokio::time::timeout(TEN, changes.next()).await.unwrap().unwrap());
+    }
+    told
+}
+
+#[tokio::test]
+async fn every_change_survives_and_is_asked_for_as_it_was_meant() {
+    served(|fixtures, client| async move {
+        let full = Selector {
+            states: vec![SagaState::Parked, SagaState::Completed],
+            kind: Some("client-to-delivery".into()),
+            key: Some("ac*".into()),
+            attention: false,
+            all: true,
+            since: Some(saga_core::time::Timestamp(7)),
+            limit: 0,
+            cursor: None,
+        };
+        let after = || Some("0".to_owned());
+        for watch in [
+            Watch::from(WatchSagas { of: Selector { all: true, ..Selector::default() }, after: after() }),
+            WatchSagas { of: Selector { attention: true, ..Selector::default() }, after: after() }.into(),
+            WatchSagas { of: full, after: after() }.into(),
+            WatchSaga { id: "client-to-delivery/acme-7".into(), after: after() }.into(),
+        ] {
+            let mut direct = fixtures.watch(&ann(), watch.clone()).await.unwrap();
+            let mut wanted = Vec::new();
+            while let Ok(told) = tokio::time::timeout(Duration::from_millis(20), direct.next()).await {
+                wanted.extend(told.unwrap());
+            }
+            let mut wired = client.watch(&ann(), watch.clone()).await.unwrap();
+            assert!(!wanted.is_empty(), "{watch:?}");
+            assert_eq!(told(&mut wired, wanted.len()).await, wanted, "{watch:?}");
+            // A reader that comes back goes on behind the last change that it has read.
+            let last = wanted[0].cursor.clone();
+            let mut back = client.watch(&ann(), watch.behind(last)).await.unwrap();
+            assert_eq!(told(&mut back, wanted.len() - 1).await, wanted[1..]);
+        }
+        let mut anew = client.watch(&ann(), WatchSagas::default().into()).await.unwrap();
+        assert!(anew.cursor().parse::<usize>().unwrap() > 5, "from now on: {}", anew.cursor());
+        assert!(tokio::time::timeout(Duration::from_millis(20), anew.next()).await.is_err());
+        for (watch, code) in [
+            (Watch::from(WatchSagas { after: Some("x".into()), ..WatchSagas::default() }), "SG0315"),
+            (WatchSaga { id: "nobody/at-all".into(), after: None }.into(), "SG0201"),
+        ] {
+            let refused = client.watch(&ann(), watch.clone()).await.map(|_| ()).unwrap_err();
+            assert_eq!(refused, fixtures.watch(&ann(), watch).await.map(|_| ()).unwrap_err());
+            assert_eq!(refused.code, code);
         }
     })
     .await;
@@ -119,7 +178,7 @@ async fn every_look_and_its_view_survive() {
 
 #[tokio::test]
 async fn every_order_survives_with_its_reason_request_and_actor() {
-    served(|zoo, client| async move {
+    served(|fixtures, client| async move {
         for (n, what) in orders().into_iter().enumerate() {
             let request = RequestId(Uuid::from_u128(n as u128 + 1));
             let reason = (n % 2 == 0).then(|| "client \"withdrew\"\n✖".to_owned());
@@ -128,7 +187,7 @@ async fn every_order_survives_with_its_reason_request_and_actor() {
             let first = client.act(&ann(), order.clone()).await.unwrap();
             let again = client.act(&ann(), order.clone()).await.unwrap();
             assert_eq!((first.request, first.repeated, again.repeated), (request, false, true));
-            assert_eq!(zoo.ordered().last(), Some(&(ann(), order)));
+            assert_eq!(fixtures.ordered().last(), Some(&(ann(), order)));
         }
     })
     .await;
@@ -140,9 +199,9 @@ async fn every_error_code_survives_on_every_path() {
         for code in codes::ALL {
             let id = code.id.to_owned();
             let expected = ControlError::new(*code, format!("scripted: {}", code.title)).hint("one").hint("two");
-            let look = client.look(&ann(), Look::Saga { id: id.clone(), data: false }).await;
+            let look = client.look(&ann(), Look::Saga(ask::Saga { id: id.clone(), data: false })).await;
             assert_eq!(look.unwrap_err(), expected);
-            let what = What::Pause { saga: id.clone() };
+            let what = OrderKind::Pause.of(id.clone());
             let act =
                 client.act(&ann(), Order { request: RequestId(Uuid::nil()), reason: None, what, if_rev: None }).await;
             assert_eq!(act.unwrap_err(), expected);
@@ -155,10 +214,10 @@ async fn every_error_code_survives_on_every_path() {
 
 #[tokio::test]
 async fn an_outcome_is_a_saga_or_nothing_yet() {
-    served(|zoo, client| async move {
+    served(|fixtures, client| async move {
         let of = |id: &str| AwaitSaga { id: id.into(), after: Some(37) };
         let ended = client.outcome(&ann(), of("0c51aa97"), SECOND).await.unwrap();
-        assert_eq!(ended, zoo.outcome(&ann(), of("0c51aa97"), SECOND).await.unwrap());
+        assert_eq!(ended, fixtures.outcome(&ann(), of("0c51aa97"), SECOND).await.unwrap());
         assert_eq!(client.outcome(&ann(), of("e8127f4d"), Duration::from_secs(300)).await.unwrap(), None);
     })
     .await;
@@ -200,7 +259,7 @@ async fn a_bad_body_names_its_place() {
         (large.as_bytes(), "SG0103", "1048579 bytes"),
         (huge.as_bytes(), "SG0103", "2097152"),
     ];
-    served(|zoo, client| async move {
+    served(|fixtures, client| async move {
         for (body, code, place) in table {
             let answer = raw(&client, &format!("POST /v1/sagas HTTP/1.1\r\n{ORDER}"), body).await;
             let shown = &answer[answer.len().saturating_sub(300)..];
@@ -208,7 +267,7 @@ async fn a_bad_body_names_its_place() {
             assert!(answer.contains(&format!("\"code\":\"{code}\"")), "{shown}");
             assert!(answer.contains(place), "{place} in {shown}");
         }
-        assert!(zoo.ordered().is_empty());
+        assert!(fixtures.ordered().is_empty());
     })
     .await;
 }
@@ -233,13 +292,35 @@ async fn strangers_are_refused_and_every_answer_is_json() {
         ("GET /livez HTTP/1.1", "200", "live"),
         ("GET /readyz HTTP/1.1", "200", "saga/v1"),
     ];
-    served(|zoo, client| async move {
+    served(|fixtures, client| async move {
         for (head, status, part) in table {
             let answer = raw(&client, head, b"").await;
             assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{head}: {answer}");
             assert!(answer.contains("content-type: application/json") && answer.contains(part), "{head}: {answer}");
         }
-        assert!(zoo.ordered().is_empty());
+        assert!(fixtures.ordered().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn metrics_are_text_for_whoever_collects_them_and_reading_them_is_one_look() {
+    served(|fixtures, client| async move {
+        for (head, status, part) in [
+            ("GET /metrics HTTP/1.1", "200", "\nsaga_started_total{type=\"client-to-delivery\",version=\"2\"} 7\n"),
+            ("GET /metrics HTTP/1.1", "200", "\nsaga_open_connections "),
+            ("GET /metrics?type=x HTTP/1.1", "400", "SG0301"),
+            ("POST /metrics HTTP/1.1", "405", "SG0317"),
+            ("GET /metrics HTTP/1.1\r\nhost: evil.example:7420", "403", "SG0305"),
+            ("GET /metrics HTTP/1.1\r\norigin: http://evil.example", "403", "SG0305"),
+        ] {
+            let answer = raw(&client, head, b"").await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.contains(part), "{head}: {answer}");
+            let text = answer.contains("content-type: text/plain; version=0.0.4; charset=utf-8");
+            assert_eq!(text, status == "200", "{head}: {answer}");
+        }
+        assert_eq!(fixtures.asked(), [Look::Metrics(ask::Metrics {}), Look::Metrics(ask::Metrics {})]);
+        assert!(fixtures.ordered().is_empty());
     })
     .await;
 }
@@ -255,44 +336,10 @@ async fn only_loopback_addresses_are_bound_or_asked() {
 async fn a_number_with_colons_is_bound_and_asked() {
     served_at("[::1]:0", |_, client| async move {
         assert!(client.url().starts_with("http://[::1]:"), "{}", client.url());
-        assert!(client.look(&ann(), Look::Status).await.is_ok());
+        assert!(client.look(&ann(), Look::Status(ask::WhoIsThere {})).await.is_ok());
         assert!(client.look(&ann(), Look::Sagas(Selector::default())).await.is_ok());
     })
     .await;
-}
-
-#[tokio::test]
-async fn nobody_there_is_said_with_a_way_on() {
-    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let client = AdminClient::new(&format!("http://{free}"), SECOND).unwrap();
-    let error = client.look(&ann(), Look::Status).await.unwrap_err();
-    assert_eq!((error.code.as_str(), error.retryable), ("SG0302", true));
-    assert!(error.hint.iter().any(|hint| hint.contains("sagactl dev")), "{error:?}");
-}
-
-#[tokio::test]
-async fn an_owner_is_found_while_it_answers_and_stale_after() {
-    let data = tempfile::tempdir().unwrap();
-    let path = data.path().to_owned();
-    assert!(matches!(owner::find(&path, SECOND).await.unwrap(), Found::Nobody));
-    let kept = path.clone();
-    served(|_, client| async move {
-        let file = OwnerFile::write(&kept, client.url()).unwrap();
-        match owner::find(&kept, SECOND).await.unwrap() {
-            Found::Alive(owner, found) => {
-                assert_eq!((owner.pid, found.url()), (std::process::id(), client.url()));
-            }
-            other => panic!("{other:?}"),
-        }
-        std::mem::forget(file);
-    })
-    .await;
-    assert!(matches!(owner::find(&path, SECOND).await.unwrap(), Found::Stale(_)));
-    let file = OwnerFile::write(&path, "http://127.0.0.1:1").unwrap();
-    file.remove().unwrap();
-    assert_eq!(std::fs::read_dir(&path).unwrap().count(), 0);
-    std::fs::write(path.join("owner.json"), "{\"pid\":").unwrap();
-    assert!(matches!(owner::find(&path, SECOND).await.unwrap(), Found::Nobody));
 }
 
 #[tokio::test]
@@ -314,6 +361,9 @@ async fn stopping_does_not_wait_for_a_long_poll() {
             _: Duration,
         ) -> Result<Option<saga_core::view::SagaShow>, ControlError> {
             std::future::pending().await
+        }
+        async fn watch(&self, _: &Actor, _: Watch) -> Result<Box<dyn Changes>, ControlError> {
+            Err(ControlError::new(codes::INTERNAL, "not asked"))
         }
     }
     let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
@@ -337,9 +387,9 @@ async fn stopping_does_not_wait_for_a_long_poll() {
 
 #[tokio::test]
 async fn an_order_route_refuses_what_it_does_not_know_and_says_what_a_revision_is() {
-    served(|zoo, client| async move {
+    served(|fixtures, client| async move {
         let http = reqwest::Client::new();
-        let orders = zoo.ordered().len();
+        let orders = fixtures.ordered().len();
         let post = |path: &str, headers: Vec<(&'static str, &'static str)>, body: &'static str| {
             let request = http.post(format!("{}{path}", client.url())).header("x-request-id", Uuid::nil().to_string());
             let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
@@ -362,7 +412,7 @@ async fn an_order_route_refuses_what_it_does_not_know_and_says_what_a_revision_i
             let (status, text) = post(&path, headers, "{\"reason\":\"why\"}").await;
             assert_eq!(status, wanted, "{path} {text}");
         }
-        assert_eq!(zoo.ordered().len(), orders, "nothing was ordered");
+        assert_eq!(fixtures.ordered().len(), orders, "nothing was ordered");
         let shown = http.get(format!("{}/v1/sagas/9f3ac2d1", client.url())).send().await.unwrap();
         let tag = shown.headers()["etag"].to_str().unwrap().to_owned();
         let rev = shown.text().await.unwrap();

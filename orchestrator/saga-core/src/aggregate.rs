@@ -9,10 +9,8 @@ pub const STREAM_PAGE: usize = 500;
 
 /// The state of one kind of story. `Default` is the state before the first event.
 pub trait Aggregate: Default + Send + Sync + 'static {
-    /// Its events.
+    /// Its events, which name the category of its streams.
     type Event: EventSet;
-    /// The category of its streams: `<module>_<aggregate>`.
-    const CATEGORY: &'static str;
     /// Folds one event. Total: an event that was recorded happened.
     fn evolve(&mut self, event: &Self::Event);
 }
@@ -63,7 +61,7 @@ pub enum LoadError {
 
 /// Reads and folds a whole stream, page by page.
 pub async fn load<A: Aggregate>(store: &SharedStore, id: impl std::fmt::Display) -> Result<Loaded<A>, LoadError> {
-    let stream = StreamId::new(A::CATEGORY, id)?;
+    let stream = StreamId::new(A::Event::CATEGORY, id)?;
     let mut loaded = Loaded { stream, version: Version::ZERO, state: A::default() };
     loop {
         let page = store.read(&loaded.stream, loaded.version, STREAM_PAGE).await?;

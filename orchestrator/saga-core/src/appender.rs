@@ -1,7 +1,7 @@
 //! The decision of the one writer of a log: which of the waiting batches are written, and what exactly they write.
 //!
-//! Pure. A store's appender task gathers batches, lets a [`Plan`] take them one after another, writes the plan in one
-//! transaction, and only then [`Ledger::settle`]s it and gives the answers. A refused batch leaves no trace in the plan,
+//! Pure. A store's appender task gathers batches, lets a [`Planned`] take them one after another, writes the plan in one
+//! transaction, and only then [`Ledger::apply`]s it and gives the answers. A refused batch leaves no trace in the plan,
 //! and a later batch sees what the earlier ones of its group do.
 
 use crate::batch::{Batch, Commit, Conflict, DocumentWrite, InboxEntry, Receipt, Snapshot, StreamWrite};
@@ -68,7 +68,7 @@ impl Ledger {
         }
     }
     /// Takes over what a plan has written. Only after its transaction was committed.
-    pub fn settle(&mut self, written: Written) {
+    pub fn apply(&mut self, written: Written) {
         self.head = written.head;
         self.fences.extend(written.fences);
         for (stream, version) in written.versions {
@@ -77,12 +77,12 @@ impl Ledger {
     }
 }
 
-/// What was read from the store for exactly the batches of a careful plan.
+/// What was read from the store for exactly the batches of a locked plan.
 #[derive(Debug, Default)]
 pub struct Facts {
     /// Versions of their streams; a stream that is missing here and in the ledger does not exist.
     pub versions: BTreeMap<StreamId, Version>,
-    /// Who stands at the versions that they want to write.
+    /// The events that already stand at the versions that the batches want to write.
     pub places: BTreeMap<(StreamId, Version), (EventId, Position)>,
     /// What the inbox has under their keys.
     pub keys: BTreeMap<(Uuid, StepKey), Remembered>,
@@ -92,25 +92,25 @@ pub struct Facts {
 #[derive(Debug, Clone, Copy)]
 pub enum Sight<'a> {
     /// Nothing was read: new streams and new keys are believed, and the tables' own keys and guards refute them.
-    Hopeful,
+    Optimistic,
     /// Everything that matters was read.
-    Careful(&'a Facts),
+    Locked(&'a Facts),
 }
 
 /// What a plan does with a batch.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum Planned {
     /// It is in the plan; this is the answer once the plan is written.
     Write(Receipt),
     /// It is not written, whatever else happens.
     Answer(Commit),
-    /// Cannot be told without reading: stop here, write the plan, and take this and the later batches carefully.
+    /// Cannot be told without reading: stop here, write the plan, and take this and the later batches under the lock, with everything read.
     Look,
 }
 
 /// What one transaction writes.
 #[derive(Debug)]
-pub struct Plan<'l, 'b> {
+pub struct WriteSet<'l, 'b> {
     ledger: &'l Ledger,
     sight: Sight<'l>,
     now: Timestamp,
@@ -141,7 +141,7 @@ pub struct Plan<'l, 'b> {
 pub struct Written {
     /// The new end of the log.
     pub head: Head,
-    /// The new events, for those who read near the end.
+    /// The new events, for readers near the end.
     pub events: Vec<Recorded>,
     /// How many batches were written.
     pub batches: u64,
@@ -149,7 +149,7 @@ pub struct Written {
     fences: BTreeMap<String, Epoch>,
 }
 
-impl<'l, 'b> Plan<'l, 'b> {
+impl<'l, 'b> WriteSet<'l, 'b> {
     /// An empty plan. `now` is held at the time of the last event if the clock went back.
     pub fn new(ledger: &'l Ledger, sight: Sight<'l>, now: Timestamp) -> Self {
         Self {
@@ -194,25 +194,25 @@ impl<'l, 'b> Plan<'l, 'b> {
     }
 
     /// Takes a batch that is within its limits, or says why not.
-    pub fn take(&mut self, batch: &'b Batch) -> Verdict {
+    pub fn take(&mut self, batch: &'b Batch) -> Planned {
         if let Some(fence) = &batch.fence {
             let known = self.fences.get(fence.scope.as_str()).or_else(|| self.ledger.fences.get(&fence.scope));
             if let Some(current) = known.copied().filter(|current| *current > fence.epoch) {
-                return Verdict::Answer(Commit::Fenced { current });
+                return Planned::Answer(Commit::Fenced { current });
             }
         }
         match self.sight {
-            Sight::Hopeful if self.doubtful(batch) => Verdict::Look,
-            Sight::Hopeful => {
+            Sight::Optimistic if self.doubtful(batch) => Planned::Look,
+            Sight::Optimistic => {
                 let undo = batch.inbox.as_ref().and_then(|entry| Some((entry.saga, entry.unless?)));
                 self.absent.extend(undo);
-                Verdict::Write(self.write(batch))
+                Planned::Write(self.write(batch))
             }
-            Sight::Careful(facts) => match self.repeated(batch, facts) {
-                Some(receipt) => Verdict::Answer(Commit::Ok(receipt)),
+            Sight::Locked(facts) => match self.repeated(batch, facts) {
+                Some(receipt) => Planned::Answer(Commit::Ok(receipt)),
                 None => match self.conflict(batch, facts) {
-                    Some(conflict) => Verdict::Answer(Commit::Conflict(conflict)),
-                    None => Verdict::Write(self.write(batch)),
+                    Some(conflict) => Planned::Answer(Commit::Conflict(conflict)),
+                    None => Planned::Write(self.write(batch)),
                 },
             },
         }

@@ -33,6 +33,17 @@ pub struct Batch {
     pub fence: Option<Fence>,
 }
 
+impl Batch {
+    /// Bytes of everything that it writes: events with their metadata, documents, blobs.
+    pub fn bytes(&self) -> usize {
+        let events = self.writes.iter().flat_map(|write| &write.events);
+        let events: usize = events.map(|event| event.data.as_str().len() + event.meta.as_str().len()).sum();
+        let bodies = self.documents.iter().filter_map(|write| write.body.as_ref());
+        let bodies: usize = bodies.map(|body| body.as_str().len()).sum();
+        events + bodies + self.blobs.iter().map(|blob| blob.bytes.len()).sum::<usize>()
+    }
+}
+
 /// An append to one stream.
 #[derive(Debug, Clone)]
 pub struct StreamWrite {
@@ -128,9 +139,9 @@ pub struct Fence {
 pub enum Commit {
     /// Written, durable, whole. Also the answer to a repeated batch (same event ids): with the first positions.
     Ok(Receipt),
-    /// Not written: somebody was faster.
+    /// Not written: another writer was faster.
     Conflict(Conflict),
-    /// Not written: somebody newer owns this. Stop, acknowledge nothing.
+    /// Not written: a newer owner has this scope. Stop, acknowledge nothing.
     Fenced {
         /// The epoch that owns it now.
         current: Epoch,

@@ -1,14 +1,16 @@
 //! The bus as the engine sees it: at least once, in order per stream when nothing fails. Nothing relies on more.
 
+mod delivered;
 mod onward;
 
+pub use delivered::Delivered;
 pub use onward::Onward;
 
 use crate::envelope::Recorded;
-use crate::host::Delivered;
 use crate::id::{Direction, EventId, StepKey};
 use crate::json::Payload;
 use crate::outcome::{Answer, Refused};
+use crate::time::Timestamp;
 use async_trait::async_trait;
 use std::future::Future;
 use std::ops::RangeInclusive;
@@ -47,9 +49,9 @@ pub struct ReplyMessage {
     pub direction: Direction,
     /// Which try it answers.
     pub attempt: u32,
-    /// The key of the command that it answers. Whoever looks at the wire finds the two together by it.
+    /// The key of the command that it answers. It ties the two together for a reader of the wire.
     pub key: StepKey,
-    /// Who answers, as far as it is known.
+    /// The module that answers, as far as it is known.
     pub module: String,
     /// What.
     pub says: Says,
@@ -71,7 +73,7 @@ pub enum Says {
     },
 }
 
-/// A CloudEvent that somebody outside published for the sagas of this system.
+/// A CloudEvent that a program outside published for the sagas of this system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutsideMessage {
     /// `ce-id`: with the source, what makes a repeated one the same.
@@ -91,7 +93,7 @@ pub enum Message {
     Command(CommandMessage),
     /// To one coordinator group.
     Reply(ReplyMessage),
-    /// From outside, to whoever coordinates.
+    /// From outside, to a coordinator.
     Outside(OutsideMessage),
 }
 
@@ -102,7 +104,7 @@ pub enum Inbox {
     Commands(String),
     /// The replies to one coordinator group.
     Replies(u16),
-    /// What comes from outside.
+    /// Outside events.
     Outside,
 }
 
@@ -159,6 +161,9 @@ pub enum BusError {
     /// Cannot be reached, or is stopping.
     #[error("the bus cannot be reached: {0}")]
     Unavailable(String),
+    /// A log that the bus takes its events from cannot be read: the store is away, whatever the bus is.
+    #[error("the log behind the bus cannot be read: {0}")]
+    Unread(String),
     /// An event that does not follow the last one of its module: a gap, or a second publisher.
     #[error("the bus has events of {module} up to {last}, event {got} does not follow")]
     OutOfSequence {
@@ -172,7 +177,8 @@ pub enum BusError {
     /// The bus is there, and does not take it: full, out of space, broken. In its own words. It is tried again.
     #[error("the broker refuses it: {0}")]
     Refused(String),
-    /// What should keep the messages is not there, and whoever asked may not make it. Another one makes it, or a person.
+    /// The stream or consumer for these messages is not there, and the caller may not make it. Another process makes
+    /// it, or a person.
     #[error("{what} is missing on the bus; {next}")]
     Missing {
         /// What, as the broker names it.
@@ -184,8 +190,8 @@ pub enum BusError {
     /// on would pass real events by, so it reads nothing more until a person has decided.
     #[error(
         "it has read the events of {module} up to {cursor}, but the log of {module} {why}: one of the two was restored or \
-         exchanged. Nothing more is read, so that no event is passed by; stop the process and run sagactl store recover \
-         (sagactl help SG0313)"
+         exchanged. Nothing more is read, so that no event is passed by; stop the process and run sagactl store recover with \
+         its --data or --config (sagactl help SG0313)"
     )]
     Astray {
         /// Whose events.
@@ -198,12 +204,12 @@ pub enum BusError {
     /// Too much is waiting: the sender slows down.
     #[error("{0} messages are waiting already")]
     Full(usize),
-    /// Something was asked, and no answer came: whoever was asked may have acted on it, or may still do so.
+    /// A question was sent, and no answer came: the receiver may have acted on it, or may still do so.
     #[error("it was asked, and no answer came: {0}")]
     Unanswered(String),
 }
 
-/// Commands and replies. Events have [`EventBus`].
+/// Commands and replies, on their way. Events have [`EventBus`]; messages that go no further have [`DeadLetters`].
 #[async_trait]
 pub trait Bus: Send + Sync {
     /// Hands over a command or a reply.
@@ -212,26 +218,74 @@ pub trait Bus: Send + Sync {
     async fn receive(&self, inbox: &Inbox, max: usize) -> Result<Vec<Delivery>, BusError>;
     /// Says what became of deliveries. Settling twice is harmless.
     async fn settle(&self, inbox: &Inbox, settled: Vec<(u64, Settle)>) -> Result<(), BusError>;
-    /// Says that nobody receives here any more: what was handed out and not settled is delivered again, at once, to
-    /// whoever receives next, here or in another process. After a crash the same happens when its time to be settled ends.
+    /// Says that nobody receives here any more: a delivery that was handed out and not settled goes at once to the next
+    /// receiver, here or in another process. After a crash the same happens when its time to be settled ends.
     async fn leave(&self, inbox: &Inbox) -> Result<(), BusError>;
+}
+
+/// Dead letters that are gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dropped {
+    /// Of which senders as many lie there as are kept of each, as the bus calls them.
+    pub of: Vec<String>,
+    /// How many are kept of each.
+    pub kept: u64,
+    /// How many there were that lie there no more, of anybody: newer ones took their place, or somebody deleted them.
+    pub gone: u64,
+}
+
+/// Dead letters: messages that no receiver could settle, kept whole for a person.
+#[async_trait]
+pub trait DeadLetters: Send + Sync {
     /// Puts something aside that was received elsewhere; when it answers, it is kept. Putting it aside twice is harmless:
     /// an operator may see it twice.
     async fn put_aside(&self, aside: Aside) -> Result<(), BusError>;
-    /// How many messages of a module, or of whoever hears from outside (`in`), lie aside.
+    /// How many messages were put aside by a module, by the coordinators (replies to them), or by the listener to
+    /// outside events (`in`).
     async fn aside_count(&self, module: &str) -> Result<u64, BusError>;
-    /// Hands what was put aside to an operator, oldest first, at most `limit`.
+    /// Hands what was put aside to an operator, oldest first, at most `limit`: the same that are counted.
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError>;
+    /// Which letters are gone, because somebody sent more of them than are kept. A bus that keeps all, or does not know,
+    /// says nothing.
+    async fn dropped(&self) -> Result<Option<Dropped>, BusError> {
+        Ok(None)
+    }
+    /// How a person looks at the dead letters of a module (or of `in`), each with its reason: the end of a sentence,
+    /// with a command that works under the account that people have.
+    fn letters_at(&self, _module: &str) -> String {
+        "they are in the memory of this process, and the reason of each is in its log".to_owned()
+    }
+}
+
+/// Who takes the messages of an inbox, as far as a bus can tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Served {
+    /// How many messages were handed out to nobody yet.
+    pub queued: u64,
+    /// How many were handed out, and are not settled.
+    pub under_way: u64,
+    /// How many processes ask for the next one at this moment, none where all of them are busy; `None` when the bus cannot tell.
+    pub takers: Option<u64>,
+}
+
+/// What a sender may know of what it sent: whether it still waits, whether it can arrive, whether it may be lost.
+#[async_trait]
+pub trait Traffic: Send + Sync {
     /// How many messages wait in an inbox that were handed out to nobody yet. A bus that does not know says that none does.
     async fn queued(&self, _inbox: &Inbox) -> Result<u64, BusError> {
         Ok(0)
+    }
+    /// Who takes the messages of an inbox. A bus that does not know says so.
+    async fn served(&self, inbox: &Inbox) -> Result<Served, BusError> {
+        Ok(Served { queued: self.queued(inbox).await?, ..Served::default() })
     }
     /// Whether what is sent to this inbox cannot arrive now, because the bus is away. Looks at memory only.
     fn is_deaf(&self, _inbox: &Inbox) -> bool {
         false
     }
-    /// Resolves when messages may have been lost since the caller saw `seen`, with what it has seen then: whoever waits
-    /// for an answer asks again, at once instead of when its patience ends. A bus that loses nothing never resolves.
+    /// Resolves when messages may have been lost since the caller saw `seen`, with what it has seen then: a caller that
+    /// waits for an answer asks again, at once instead of when its patience ends. A bus that loses nothing never
+    /// resolves.
     async fn lost(&self, _seen: u64) -> u64 {
         std::future::pending().await
     }
@@ -284,11 +338,12 @@ pub trait EventBus: Send + Sync {
     /// The last event of a module.
     async fn tip(&self, module: &str) -> Result<Tip, BusError>;
     /// Waits for events of `module` whose `public_seq` is larger than `after` and takes at most `max`, in order and
-    /// without a gap. Only what the log of `module` has is given: an event is taken when its chain continues what was read
-    /// before, or when its owner says that it is his; what nobody vouches for is waited out, and never given. The cursor
-    /// belongs to the caller, and `Astray` says that it is not a place in the owner's log. Cancelling loses nothing.
+    /// without a gap. Only events of the log of `module` are given: an event is taken when its chain continues what was
+    /// read before, or when its owner says that it is its own. For any other message the call waits until it is gone,
+    /// and never gives it. The cursor belongs to the caller, and `Astray` says that it is not a place in the owner's
+    /// log. Cancelling loses nothing.
     async fn events(&self, module: &str, after: u64, max: usize) -> Result<Vec<Recorded>, BusError>;
-    /// The last public event in the log of a module, as whoever owns it says now: the bus itself may be behind it.
+    /// The last public event in the log of a module, as its owner says now: the bus itself may be behind it.
     async fn owner_head(&self, module: &str) -> Result<u64, BusError>;
     /// What the owner's own log has at a public sequence, whatever the bus has there.
     async fn standing(&self, module: &str, seq: u64) -> Result<Standing, BusError>;
@@ -310,8 +365,8 @@ pub enum Line {
         /// Its version.
         version: u16,
     },
-    /// Whoever reads events and may not make its own means of reading asks the coordinators here; a question carries who
-    /// asks and whose events, as the bus knows it. Only where the bus has such readers.
+    /// A reader of events that may not make its own consumer asks the coordinators here for one; a question names the
+    /// reader and the module of the events, as the bus knows them. Only where the bus has such readers.
     Readers,
 }
 
@@ -319,7 +374,7 @@ pub enum Line {
 pub type Answerer =
     Arc<dyn Fn(Payload) -> Pin<Box<dyn Future<Output = Result<Payload, Refused>> + Send>> + Send + Sync>;
 
-/// Questions and answers: nothing of them is kept, and whoever asks may ask again.
+/// Questions and answers: nothing of them is kept, and the caller may ask again.
 #[async_trait]
 pub trait Calls: Send + Sync {
     /// Answers questions until it is dropped; ends only when the bus does. Several may serve one line: one of them
@@ -344,9 +399,36 @@ pub struct Ailment {
     pub says: String,
 }
 
-/// What a bus knows of itself, and does for itself. One that is part of the process has nothing to say and to do.
+/// Something that a bus had lost and has again, empty: no log has what lay in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeAnew {
+    /// What it is: `stream IN`.
+    pub what: String,
+    /// When it was made.
+    pub at: Timestamp,
+    /// What may be lost with the one before, as the beginning of a sentence.
+    pub lost: String,
+    /// What a person does first.
+    pub next: String,
+}
+
+/// 7 days: for so long a loss is a finding for a person, and then only a note.
+const LOSS_FRESH_FOR: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+impl MadeAnew {
+    /// Whether a person should still look after it.
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        now.since(self.at) <= LOSS_FRESH_FOR
+    }
+}
+
+/// What a bus reports of itself, and mends by itself. A bus inside the process has nothing to report or mend.
 #[async_trait]
 pub trait Upkeep: Send + Sync {
+    /// What an acknowledgement means now, in a sentence; nothing where it is what was said of it at the start. Looks at memory only.
+    fn promises(&self) -> Option<String> {
+        None
+    }
     /// What does not work at this moment; nothing when all is well. Looks at memory only, and asks nobody.
     fn ailments(&self) -> Vec<Ailment> {
         Vec::new()
@@ -354,8 +436,12 @@ pub trait Upkeep: Send + Sync {
     /// Makes anew what the bus has lost of its own furniture, as far as this side may; what cannot be done is an ailment
     /// until it can. Repeating it is harmless, and a crash in the midst leaves the rest for the next look.
     async fn tend(&self) {}
+    /// Streams that were lost, made anew by any process, and not filled again, because no log has their messages.
+    async fn made_anew(&self) -> Result<Vec<MadeAnew>, BusError> {
+        Ok(Vec::new())
+    }
 }
 
 /// Everything that a bus is.
-pub trait AnyBus: Bus + EventBus + Calls + Upkeep {}
-impl<T: Bus + EventBus + Calls + Upkeep> AnyBus for T {}
+pub trait AnyBus: Bus + DeadLetters + Traffic + EventBus + Calls + Upkeep {}
+impl<T: Bus + DeadLetters + Traffic + EventBus + Calls + Upkeep> AnyBus for T {}

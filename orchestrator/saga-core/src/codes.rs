@@ -59,7 +59,7 @@ codes! {
     STORE_GROUPS = "SG0015", 1, false, "the sagas of the store are spread over another number of groups";
     /// A look at a store that changes too fast.
     STORE_RESTLESS = "SG0016", 9, true, "the store is written faster than it can be copied for a look";
-    /// A store is missing or somebody else's.
+    /// A store is missing, or belongs to another module or installation.
     STORE_STRANGE = "SG0018", 1, false, "a store is missing, or is not the one that belongs here";
     /// A store is behind what is known of it.
     STORE_BEHIND = "SG0019", 1, false, "a store ends before it was known to reach";
@@ -107,7 +107,7 @@ codes! {
     OTHER_MEANING = "SG0216", 3, false, "the saga began with another meaning of its definition";
     /// An order was handed over, and what became of it was not heard.
     OUTCOME_UNHEARD = "SG0220", 9, true, "whether the order was carried out is not known";
-    /// Whoever gave the order has given up before it was begun.
+    /// The caller gave up before its order was begun.
     TOO_LATE = "SG0221", 9, true, "the order came too late and was not begun";
     /// A usage error.
     USAGE = "SG0301", 2, false, "the command line is not understood";
@@ -121,7 +121,7 @@ codes! {
     NOT_ALLOWED = "SG0305", 4, false, "not allowed from here";
     /// The configuration cannot be used.
     CONFIG = "SG0306", 6, false, "the configuration cannot be used";
-    /// Nobody who owns the saga's group has heard the question.
+    /// The owner of the saga's group has not heard the question.
     UNOWNED = "SG0307", 9, true, "no owner of the saga's group answers";
     /// Asked the wrong process.
     NOT_HERE = "SG0308", 3, false, "this process does not do that";
@@ -144,7 +144,7 @@ codes! {
     /// A backup where it would be part of what it is a copy of, or that is no folder.
     BACKUP_PLACE = "SG0319", 2, false, "a backup cannot be made in this place";
     /// A role of the database may do more than it was given.
-    RIGHTS = "SG0321", 6, false, "somebody may do more in the database than was given";
+    RIGHTS = "SG0321", 6, false, "a role may do more in the database than was given";
     /// The database lets in fewer clients than are needed.
     CROWDED = "SG0322", 9, true, "the database lets in fewer clients than are needed";
     /// A bug.

@@ -1,8 +1,10 @@
 //! The checked, frozen form of a plan: data for people and digests, with the saga's functions beside it.
 
 mod canonical;
+mod walk;
 
 pub use canonical::{Canonical, CanonicalStep, DIGEST_SHOWN, Definitions, Fit, shown};
+pub use walk::{Body, How, Place, locate, walk};
 
 use crate::command::{Command, Compensable};
 use crate::fact::{By, SagaStarted};
@@ -11,6 +13,7 @@ use crate::input::InputFn;
 use crate::json::{self, Payload};
 use crate::limits;
 use crate::module::BoxFuture;
+use crate::path::StepPath;
 use crate::policy::StepPolicy;
 use crate::soundness::{PlanFault, check};
 use crate::step::{Action, ArgError, Function, Need, Prepared, Scope, StepError};
@@ -21,8 +24,10 @@ use std::sync::Arc;
 pub type LocalFuture = BoxFuture<Result<Payload, StepError>>;
 pub(crate) type LocalFn = Arc<dyn Fn(&dyn Scope) -> Result<LocalFuture, ArgError> + Send + Sync>;
 pub(crate) type RequestFn = Arc<dyn Fn(&dyn Scope) -> Result<Prepared, ArgError> + Send + Sync>;
-pub(crate) type ListFn = Arc<dyn Fn(&dyn Scope) -> Result<Vec<Payload>, ArgError> + Send + Sync>;
-pub(crate) type ConditionFn = Arc<dyn Fn(&dyn Scope) -> Result<bool, ArgError> + Send + Sync>;
+/// Chooses the items of a fan-out.
+pub type ListFn = Arc<dyn Fn(&dyn Scope) -> Result<Vec<Payload>, ArgError> + Send + Sync>;
+/// Chooses a branch.
+pub type ConditionFn = Arc<dyn Fn(&dyn Scope) -> Result<bool, ArgError> + Send + Sync>;
 pub(crate) type CheckFn = Arc<dyn Fn(&Payload) -> Result<(), String> + Send + Sync>;
 
 /// Where a step stands to the point of no return.
@@ -58,7 +63,7 @@ impl CommandName {
     }
 }
 
-/// Who performs a step.
+/// The performer of a step.
 #[derive(Clone)]
 pub enum Performer {
     /// Functions of the saga itself.
@@ -87,7 +92,7 @@ pub enum Performer {
         /// Type of the reply.
         gives: &'static str,
     },
-    /// Somebody decides, or a time comes.
+    /// An answer decides, or a time comes.
     Gate {
         /// The gate's name.
         gate: &'static str,
@@ -203,7 +208,7 @@ pub struct StepDef {
     pub role: Role,
     /// How often, how long, and what silence means.
     pub policy: StepPolicy,
-    /// Who performs it.
+    /// Its performer.
     pub performer: Performer,
 }
 
@@ -312,7 +317,8 @@ pub struct Definition {
     pub deadline_ms: u64,
     /// Type of the input.
     pub input: &'static str,
-    pub(crate) check_input: InputFn,
+    /// What does not fit of an input.
+    pub check_input: InputFn,
     /// An input that fits, for people.
     pub example: Option<Payload>,
 }
@@ -343,23 +349,13 @@ impl Definition {
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
     /// Every step, in plan order, with the path of names (without rounds and items).
-    pub fn steps(&self) -> Vec<(String, Arc<StepDef>)> {
-        fn walk(nodes: &[Node], prefix: &str, out: &mut Vec<(String, Arc<StepDef>)>) {
-            for node in nodes {
-                let path = format!("{prefix}{}", node.name());
-                match node {
-                    Node::Step(step) => out.push((path, Arc::clone(step))),
-                    Node::All { branches, .. } => {
-                        branches.iter().for_each(|(name, body)| walk(body, &format!("{path}/{name}/"), out));
-                    }
-                    Node::Each { body, .. } | Node::When { body, .. } | Node::Repeat { body, .. } => {
-                        walk(body, &format!("{path}/"), out);
-                    }
-                }
-            }
-        }
+    pub fn steps(&self) -> Vec<(StepPath, Arc<StepDef>)> {
         let mut out = Vec::new();
-        walk(&self.nodes, "", &mut out);
+        walk(&self.nodes, &|_, _| How::AsWritten, &mut |path, _, node| {
+            if let Node::Step(step) = node {
+                out.push((path.clone(), Arc::clone(step)));
+            }
+        });
         out
     }
     /// Whether some step waits at this gate.
@@ -372,13 +368,19 @@ impl Definition {
 
 /// The keys of a step's deed and of its undo. A further round (after an operator's retry of a refusal) has other keys.
 pub fn deed_keys(saga: uuid::Uuid, path: &str, round: u32, undo_round: u32) -> (StepKey, StepKey) {
-    let of = |round: u32, direction| {
-        if round == 0 {
-            StepKey::derive(saga, path, direction)
-        } else {
-            StepKey::derive(saga, &format!("{path}~{round}"), direction)
-        }
+    let of = |direction| deed_key(saga, path, direction, round, undo_round);
+    (of(Direction::Do), of(Direction::Undo))
+}
+
+/// One of them.
+pub fn deed_key(saga: uuid::Uuid, path: &str, direction: Direction, round: u32, undo_round: u32) -> StepKey {
+    let name = match direction {
+        Direction::Undo if undo_round > 0 => round * 1_000 + undo_round,
+        Direction::Do | Direction::Undo => round,
     };
-    let undo_name = if undo_round == 0 { round } else { round * 1_000 + undo_round };
-    (of(round, Direction::Do), of(undo_name, Direction::Undo))
+    if name == 0 {
+        StepKey::derive(saga, path, direction)
+    } else {
+        StepKey::derive(saga, &format!("{path}~{name}"), direction)
+    }
 }

@@ -203,6 +203,17 @@ pub fn chain(previous: &[u8; 32], position: Position, digest: &[u8; 32]) -> [u8;
 pub fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
+/// 64 hex digits as the bytes of a digest; nothing for any other text.
+pub fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
+        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
+    }
+    Some(bytes)
+}
 
 /// sha256 of a text, raw.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {

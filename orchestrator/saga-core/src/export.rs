@@ -1,5 +1,5 @@
-//! Everything of a store beside its log, page by page: what a move into another kind of store takes along, and what a check
-//! compares; and what only a store itself can say of how it is kept.
+//! Exports everything of a store beside its log, page by page, for copies and for checks; and reports damage below the
+//! rows, which only the store itself can see.
 
 use crate::batch::{Blob, DocumentWrite, Fence, InboxEntry, Mark, Snapshot};
 use crate::envelope::sha256;
@@ -115,8 +115,8 @@ impl Row {
     }
 }
 
-/// The rows at the ends of pages. In a damaged index the row behind the last one may be one that was read before: then there is
-/// no end, and whoever reads has to notice it.
+/// The rows at the ends of pages. In a damaged index the row behind the last one may be one that was read before: then
+/// there is no end, and the reader has to notice it.
 #[derive(Debug, Default)]
 pub struct Ends(BTreeSet<[u8; 32]>);
 

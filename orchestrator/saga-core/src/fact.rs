@@ -3,9 +3,11 @@
 //! What follows from the saga's id, the path and the frozen definition (keys, deadlines) is not recorded a second time.
 
 use crate::envelope::Actor;
-use crate::event::{Event, Genesis, Origin, Owner, Upcast};
+use crate::event::{EventSet, Origin, Owner, Upcast};
 use crate::id::RequestId;
 use crate::json::Payload;
+use crate::path::StepPath;
+use crate::reason::{ParkReason, UndoFailure};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +23,7 @@ impl Owner for Orchestration {
 /// What [`StepRetryScheduled`] says of a try that nobody answered. Every other reason is weather, in a module's own words.
 pub const NO_ANSWER: &str = "no answer";
 /// The category of saga streams.
-pub const SAGA_CATEGORY: &str = "orchestration_saga";
+pub const SAGA_CATEGORY: &str = SagaFact::CATEGORY;
 /// The category of streams that keep messages nobody could place.
 pub const ANOMALY_CATEGORY: &str = "orchestration_anomaly";
 
@@ -59,19 +61,9 @@ pub enum Cause {
 macro_rules! facts {
     ($($(#[$meta:meta])* $name:ident { $($(#[$fmeta:meta])* $field:ident: $type:ty),* $(,)? })+) => {$(
         $(#[$meta])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
         #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
         pub struct $name { $($(#[$fmeta])* pub $field: $type),* }
-    )+};
-}
-macro_rules! first_versions {
-    ($($name:ident),+ $(,)?) => {$(
-        impl Event for $name {
-            type Owner = Orchestration;
-            const NAME: &'static str = stringify!($name);
-            const VERSION: u16 = 1;
-            type Previous = Genesis;
-        }
     )+};
 }
 
@@ -103,7 +95,7 @@ facts! {
     /// A try of a step was decided; only after this is recorded, the command is sent or the function called.
     StepDispatched {
         /// The step's path.
-        step: String,
+        step: StepPath,
         /// From 1.
         attempt: u32,
         /// The command, on the first try.
@@ -114,14 +106,14 @@ facts! {
     /// It happened.
     StepSucceeded {
         /// The step's path.
-        step: String,
+        step: StepPath,
         /// The reply.
         output: Payload,
     }
     /// No answer, or weather: the next try has its time.
     StepRetryScheduled {
         /// The step's path.
-        step: String,
+        step: StepPath,
         /// The try that did not work.
         attempt: u32,
         /// When the next one begins.
@@ -134,12 +126,12 @@ facts! {
     /// The module is asked for the answer that it may have recorded.
     StepProbed {
         /// The step's path.
-        step: String,
+        step: StepPath,
     }
     /// The answer never came.
     StepOutcomeUnknown {
         /// The step's path.
-        step: String,
+        step: StepPath,
         /// After so many tries.
         attempt: u32,
         /// What was last heard.
@@ -148,21 +140,21 @@ facts! {
     /// The list of a fan-out, before its first branch.
     ListRecorded {
         /// The block's path.
-        step: String,
+        step: StepPath,
         /// The items.
         items: Vec<Payload>,
     }
     /// Whether a branch is taken.
     ConditionRecorded {
         /// The block's path.
-        step: String,
+        step: StepPath,
         /// Yes or no.
         taken: bool,
     }
     /// A round of a repeated body ended.
     RoundEnded {
         /// The block's path.
-        step: String,
+        step: StepPath,
         /// From 1.
         round: u32,
         /// Whether the condition holds now.
@@ -171,7 +163,7 @@ facts! {
     /// A branch of a fan-out failed, and may.
     BranchFailed {
         /// The branch's path: `assets[2]`.
-        step: String,
+        step: StepPath,
         /// Why.
         code: String,
         /// For people.
@@ -180,7 +172,7 @@ facts! {
     /// A gate is open, or a timer runs.
     WaitStarted {
         /// The step's path.
-        step: String,
+        step: StepPath,
         /// The gate's name.
         gate: String,
         /// When waiting ends.
@@ -191,7 +183,7 @@ facts! {
         /// The gate's name.
         gate: String,
         /// The step it was for; `None` when it came early.
-        #[serde(skip_serializing_if = "Option::is_none", default)] step: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none", default)] step: Option<StepPath>,
         /// The decision.
         data: Payload,
         /// Who.
@@ -200,19 +192,19 @@ facts! {
     /// The deadline of a gate passed, or a timer is over.
     TimerFired {
         /// The step's path.
-        step: String,
+        step: StepPath,
     }
     /// Nothing before this is undone any more.
     PivotPassed {
         /// The step's path.
-        step: String,
+        step: StepPath,
     }
     /// From here on it goes backward.
     CompensationStarted {
         /// What for.
         cause: Cause,
         /// The step that failed, if one did.
-        #[serde(skip_serializing_if = "Option::is_none", default)] step: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none", default)] step: Option<StepPath>,
         /// A code.
         code: String,
         /// For people.
@@ -223,32 +215,34 @@ facts! {
     /// A try of an undo was decided.
     CompensationDispatched {
         /// The step's path.
-        step: String,
+        step: StepPath,
         /// From 1.
         attempt: u32,
     }
     /// It is taken back.
     StepCompensated {
         /// The step's path.
-        step: String,
+        step: StepPath,
         /// Whether there was nothing to take back.
         #[serde(skip_serializing_if = "std::ops::Not::not", default)] nothing: bool,
     }
     /// The undo will not be tried again until a person says so.
     CompensationFailed {
         /// The step's path.
-        step: String,
+        step: StepPath,
         /// A code.
-        code: String,
+        #[cfg_attr(feature = "schemas", schemars(with = "String"))]
+        code: UndoFailure,
         /// For people.
         message: String,
     }
     /// A step waits for a person.
     SagaParked {
         /// The step's path.
-        step: String,
+        step: StepPath,
         /// A code.
-        code: String,
+        #[cfg_attr(feature = "schemas", schemars(with = "String"))]
+        code: ParkReason,
         /// For people.
         message: String,
     }
@@ -265,7 +259,7 @@ facts! {
     /// A person wants a step tried again.
     RetryOrdered {
         /// The step's path.
-        step: String,
+        step: StepPath,
         /// Whether it is the undo.
         #[serde(skip_serializing_if = "std::ops::Not::not", default)] undo: bool,
         /// Whether the deed gets a new key, because the old one has its answer.
@@ -276,7 +270,7 @@ facts! {
     /// A person passed over a step, with this output in its place.
     StepSkipped {
         /// The step's path.
-        step: String,
+        step: StepPath,
         /// What the others go on with.
         output: Payload,
         /// Who.
@@ -285,7 +279,7 @@ facts! {
     /// A person took a step back by hand.
     CompensationSkipped {
         /// The step's path.
-        step: String,
+        step: StepPath,
         /// Who.
         by: By,
     }
@@ -338,7 +332,7 @@ pub struct StepFailedV2 {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub saga_id: Option<String>,
     /// The step's path.
-    pub step: String,
+    pub step: StepPath,
     /// The refusal's code.
     pub code: String,
     /// `refused`, or `unknown` for events of version 1.
@@ -348,76 +342,32 @@ pub struct StepFailedV2 {
     /// Which try.
     pub attempt: u32,
 }
-/// The newest shape.
-pub type StepFailed = StepFailedV2;
-impl Event for StepFailedV1 {
-    type Owner = Orchestration;
-    const NAME: &'static str = "StepFailed";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
-}
-impl Event for StepFailedV2 {
-    type Owner = Orchestration;
-    const NAME: &'static str = "StepFailed";
-    const VERSION: u16 = 2;
-    type Previous = StepFailedV1;
-}
 impl Upcast<StepFailedV2> for StepFailedV1 {
-    fn read(version: u16, data: &Payload, origin: &Origin) -> Result<Self, crate::event::DecodeError> {
-        Self::decode(version, data, origin)
-    }
     fn upcast(self, _: &Origin) -> StepFailedV2 {
+        // Older programs named steps as they liked: a name that is no path stays in the message.
+        let (step, message) = match self.step.parse() {
+            Ok(step) => (step, self.error_message),
+            Err(_) => (StepPath::ROOT, format!("{}: {}", self.step, self.error_message)),
+        };
         StepFailedV2 {
             saga_id: self.saga_id,
-            step: self.step,
+            step,
             code: "legacy".to_owned(),
             class: "unknown".to_owned(),
-            message: self.error_message,
+            message,
             attempt: 1,
         }
     }
 }
 
-first_versions!(
-    SagaStarted,
-    StepDispatched,
-    StepSucceeded,
-    StepRetryScheduled,
-    StepProbed,
-    StepOutcomeUnknown,
-    ListRecorded,
-    ConditionRecorded,
-    RoundEnded,
-    BranchFailed,
-    WaitStarted,
-    SignalReceived,
-    TimerFired,
-    PivotPassed,
-    CompensationStarted,
-    CompensationDispatched,
-    StepCompensated,
-    CompensationFailed,
-    SagaParked,
-    SagaPaused,
-    SagaResumed,
-    RetryOrdered,
-    StepSkipped,
-    CompensationSkipped,
-    OperatorNote,
-    LateReplyRecorded,
-    SagaCompleted,
-    SagaCompensated,
-    SagaCancelled,
-);
-
-crate::event_set! {
+crate::story! {
     /// Everything that is recorded of a saga.
-    pub enum SagaFact of Orchestration {
-        SagaStarted, StepDispatched, StepSucceeded, StepFailed, StepRetryScheduled, StepProbed, StepOutcomeUnknown,
-        ListRecorded, ConditionRecorded, RoundEnded, BranchFailed, WaitStarted, SignalReceived, TimerFired, PivotPassed,
-        CompensationStarted, CompensationDispatched, StepCompensated, CompensationFailed, SagaParked, SagaPaused,
-        SagaResumed, RetryOrdered, StepSkipped, CompensationSkipped, OperatorNote, LateReplyRecorded, SagaCompleted,
-        SagaCompensated, SagaCancelled,
+    pub enum SagaFact of Orchestration in "orchestration_saga" {
+        SagaStarted, StepDispatched, StepSucceeded, StepFailed(StepFailedV1, StepFailedV2), StepRetryScheduled,
+        StepProbed, StepOutcomeUnknown, ListRecorded, ConditionRecorded, RoundEnded, BranchFailed, WaitStarted,
+        SignalReceived, TimerFired, PivotPassed, CompensationStarted, CompensationDispatched, StepCompensated,
+        CompensationFailed, SagaParked, SagaPaused, SagaResumed, RetryOrdered, StepSkipped, CompensationSkipped,
+        OperatorNote, LateReplyRecorded, SagaCompleted, SagaCompensated, SagaCancelled,
     }
 }
 

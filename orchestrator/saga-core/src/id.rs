@@ -7,7 +7,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// Writes an id newtype over a UUID: parsing, printing, `short()`, serde and, with the feature `schemas`, JSON Schema.
-/// Whoever uses it needs no crate beside this one.
+/// A crate that uses the macro needs no crate beside this one.
 #[macro_export]
 macro_rules! uuid_newtype {
     ($($(#[doc = $doc:literal])* $name:ident),+ $(,)?) => {$(
@@ -52,7 +52,8 @@ macro_rules! uuid_newtype {
     )+};
 }
 
-/// The JSON Schema of an id. Whether there is one is decided by this crate's feature, not by whoever writes the id.
+/// The JSON Schema of an id. Whether there is one is decided by this crate's feature, not by the crate that defines the
+/// id.
 #[cfg(feature = "schemas")]
 #[doc(hidden)]
 #[macro_export]
@@ -248,6 +249,7 @@ macro_rules! counter {
     ($($(#[$meta:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
         #[serde(transparent)]
         pub struct $name(pub u64);
         impl $name {

@@ -1,7 +1,7 @@
-//! What is wrong with an input, told at the door: every wrong place at once, with what would have fitted there.
+//! Checks an input before its saga starts: names every wrong place at once, with what would have fitted there.
 //!
-//! Invariant: an input is asked about when a saga is to begin with it, and never again. What is in the log was taken when it
-//! was taken, and goes on, whatever the rules are today.
+//! Invariant: an input is checked when a saga is to begin with it, and never again. An input in the log was accepted
+//! under the rules of its day, and its saga goes on, whatever the rules are today.
 
 use crate::definition::Definition;
 use crate::json::Payload;
@@ -16,7 +16,7 @@ pub use words::plain;
 
 pub(crate) type InputFn = Arc<dyn Fn(&Payload) -> Vec<Misfit> + Send + Sync>;
 
-/// 100 places: whoever has mended a hundred asks again.
+/// 100 places: an author who has mended a hundred asks again.
 pub const MISFITS_MAX: usize = 100;
 /// 60 characters of what stands there: enough to recognise it.
 const FOUND_CHARS_MAX: usize = 60;
@@ -67,8 +67,9 @@ impl std::fmt::Display for Misfit {
 }
 
 impl Definition {
-    /// The same saga with one more check at its door, by whoever composes the process: what only the performers that it
-    /// brings can know of an input. It is asked when the definition's own check finds nothing, and is no part of the digest.
+    /// The same saga with one more check of its input, from the composition root: what only the performers of this
+    /// process can know of an input. It runs when the definition's own check finds nothing, and is no part of the
+    /// digest.
     #[must_use]
     pub fn also_checked<S: Saga>(mut self, more: impl Fn(&S) -> Vec<Misfit> + Send + Sync + 'static) -> Self {
         let own = self.check_input;
@@ -97,7 +98,7 @@ pub fn sentence(misfits: &[Misfit]) -> String {
 /// Why a text cannot be read as the type of an input, with the place; nothing when it can.
 pub(crate) fn unreadable<S: DeserializeOwned>(input: &Payload) -> Option<Misfit> {
     let why = input.read::<S>().err()?;
-    // A second time, for the place alone: what reads payloads as they stand is not every reader's.
+    // A second time, for the place alone: the first reader takes payloads as they stand and knows no places.
     let mut reader = serde_json::Deserializer::from_str(input.as_str());
     let placed = serde_path_to_error::deserialize::<_, S>(&mut reader).err();
     let place = placed.map_or(String::new(), |placed| pointer(placed.path()));
@@ -116,7 +117,7 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     path.iter().map(part).collect()
 }
 
-/// What people need beside the rule itself: what stands there, and what stands there in an input that fits.
+/// Adds to each rule what people need beside it: the value at the place, and the value there in an input that fits.
 fn told(misfits: Vec<Misfit>, input: &Payload, example: Option<&Payload>) -> Vec<Misfit> {
     if misfits.is_empty() {
         return misfits;
@@ -137,7 +138,9 @@ fn complete(mut misfit: Misfit, input: &Value, fitting: &Option<Value>) -> Misfi
     let found = input.pointer(&misfit.field).filter(|_| !whole);
     misfit.found = found.map(|found| cut(&found.to_string(), FOUND_CHARS_MAX));
     if misfit.example.is_none() {
-        let example = fitting.as_ref().and_then(|fitting| like(fitting, &misfit.field));
+        // The value does not fit beside the other answers, though it fits beside those of the example.
+        let example =
+            fitting.as_ref().and_then(|fitting| like(fitting, &misfit.field)).filter(|like| found != Some(like));
         misfit.example = example.map(|example| cut(&example.to_string(), EXAMPLE_CHARS_MAX));
     }
     misfit.field = cut(&misfit.field, FIELD_CHARS_MAX);
@@ -145,8 +148,8 @@ fn complete(mut misfit: Misfit, input: &Value, fitting: &Option<Value>) -> Misfi
     misfit
 }
 
-/// What the example has at a place; for an entry of a list, its first entry when it has fewer. What surrounds a place is no
-/// example of it: whoever reads would look for the place in it.
+/// What the example has at a place; for an entry of a list, its first entry when it has fewer. The value around a place
+/// is no example of it: a reader would look for the place in it.
 fn like<'a>(fitting: &'a Value, field: &str) -> Option<&'a Value> {
     field.split('/').skip(1).try_fold(fitting, |value, part| match value {
         Value::Array(items) => items.get(part.parse::<usize>().ok()?).or(items.first()),
@@ -170,11 +173,11 @@ mod tests {
     #[serde(deny_unknown_fields)]
     #[expect(dead_code, reason = "only read")]
     struct Order {
-        lines: Vec<Line>,
+        lines: Vec<Entry>,
     }
     #[derive(Debug, Deserialize)]
     #[expect(dead_code, reason = "only read")]
-    struct Line {
+    struct Entry {
         copies: std::num::NonZeroU32,
     }
 

@@ -1,10 +1,11 @@
-//! JSON as it came: the text is kept, checked once at the door, and never written again in another form.
+//! JSON as it came: the text is checked once when it comes in, kept, and never written again in another form.
 
 mod finite;
 
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -202,28 +203,36 @@ pub enum JsonFaultKind {
     Nul,
 }
 
-/// Checks a text from outside against every rule of this module, in one pass and without building a tree.
+/// Checks a text from outside against every rule of this module, without building a tree. Where it stands is only written
+/// down in a second pass, over a text that is refused.
 pub fn inspect(text: &str) -> Result<(), JsonFault> {
     if text.len() > PAYLOAD_BYTES_MAX {
         let kind = JsonFaultKind::TooLarge { bytes: text.len() };
         return Err(JsonFault { kind, pointer: String::new(), line: 0, column: 0 });
     }
-    let notes = Notes::default();
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let outcome = Walk { notes: &notes, depth: 0 }.deserialize(&mut reader).and_then(|()| reader.end());
-    outcome.map_err(|error| {
+    if walked(text, &Notes::default()).is_ok() {
+        return Ok(());
+    }
+    let notes = Notes { path: Some(RefCell::default()), fault: RefCell::default() };
+    walked(text, &notes).map_err(|error| {
         let kind = notes.fault.take().unwrap_or_else(|| {
             let message = error.to_string();
             JsonFaultKind::Malformed(message.split(" at line ").next().unwrap_or_default().to_owned())
         });
-        let pointer: String = notes.path.take().iter().map(|part| format!("/{part}")).collect();
+        let path = notes.path.as_ref().map(RefCell::take).unwrap_or_default();
+        let pointer: String = path.iter().map(|part| format!("/{part}")).collect();
         JsonFault { kind, pointer, line: error.line(), column: error.column() }
     })
+}
+fn walked(text: &str, notes: &Notes) -> Result<(), serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    Walk { notes, depth: 0 }.deserialize(&mut reader).and_then(|()| reader.end())
 }
 
 #[derive(Default)]
 struct Notes {
-    path: RefCell<Vec<String>>,
+    /// Where the walk is, if anybody wants to know.
+    path: Option<RefCell<Vec<String>>>,
     fault: RefCell<Option<JsonFaultKind>>,
 }
 struct Walk<'a> {
@@ -236,12 +245,19 @@ impl Walk<'_> {
         self.notes.fault.replace(Some(kind));
         E::custom("refused")
     }
-    fn below<E: serde::de::Error>(&self, part: String) -> Result<Walk<'_>, E> {
+    fn below<E: serde::de::Error>(&self, part: impl FnOnce() -> String) -> Result<Walk<'_>, E> {
         if self.depth >= JSON_DEPTH_MAX {
             return Err(self.fail(JsonFaultKind::TooDeep));
         }
-        self.notes.path.borrow_mut().push(part);
+        if let Some(path) = &self.notes.path {
+            path.borrow_mut().push(part());
+        }
         Ok(Walk { notes: self.notes, depth: self.depth + 1 })
+    }
+    fn back(&self) {
+        if let Some(path) = &self.notes.path {
+            path.borrow_mut().pop();
+        }
     }
     fn text<E: serde::de::Error>(&self, text: &str) -> Result<(), E> {
         if text.contains('\0') { Err(self.fail(JsonFaultKind::Nul)) } else { Ok(()) }
@@ -278,9 +294,9 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         for index in 0_usize.. {
-            let below = self.below(index.to_string())?;
+            let below = self.below(|| index.to_string())?;
             let more = items.next_element_seed(below)?.is_some();
-            self.notes.path.borrow_mut().pop();
+            self.back();
             if !more {
                 break;
             }
@@ -289,19 +305,23 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         let mut seen = BTreeSet::new();
-        while let Some(key) = entries.next_key::<String>()? {
-            let below = self.below(key.replace('~', "~0").replace('/', "~1"))?;
+        while let Some(Key(key)) = entries.next_key()? {
+            let below = self.below(|| key.replace('~', "~0").replace('/', "~1"))?;
             self.text::<A::Error>(&key)?;
             if seen.contains(&key) {
-                return Err(self.fail(JsonFaultKind::DuplicateKey(key)));
+                return Err(self.fail(JsonFaultKind::DuplicateKey(key.into_owned())));
             }
             entries.next_value_seed(below)?;
-            self.notes.path.borrow_mut().pop();
+            self.back();
             seen.insert(key);
         }
         Ok(())
     }
 }
+
+/// A key as it stands in the text, copied only where it has escapes.
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {

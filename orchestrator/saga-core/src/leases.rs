@@ -1,4 +1,5 @@
-//! Who owns which scope of a store, and until when: the rules of [`Leases`](crate::ports::Leases) without a database.
+//! Which process owns which scope of a store, and until when: the rules of [`Leases`](crate::ports::Leases) without a
+//! database.
 //!
 //! Invariant: an epoch grows exactly when a scope changes hands.
 
@@ -46,14 +47,7 @@ impl LeaseBook {
         taken
     }
     /// Writes down what [`LeaseBook::weigh`] found, once the raised fences are durable.
-    pub fn settle(
-        &mut self,
-        owner: Uuid,
-        claim: &Claim,
-        taken: BTreeMap<String, Epoch>,
-        now: Timestamp,
-        ttl: Duration,
-    ) {
+    pub fn apply(&mut self, owner: Uuid, claim: &Claim, taken: BTreeMap<String, Epoch>, now: Timestamp, ttl: Duration) {
         for scope in &claim.leave {
             if let Some(held) = self.held.get_mut(scope).filter(|held| held.owner == owner) {
                 held.until = now;

@@ -1,68 +1,57 @@
-//! The theory of sagas: everything that decides, and nothing that waits.
+//! What modules and sagas are made of, and what every part of the engine agrees on: the contract.
 //!
-//! No runtime, no clock, no randomness, no sockets, no files, no threads. Time, ids and chance are arguments.
+//! No runtime, no clock, no chance, no sockets, no files, no threads. Time, ids and chance are arguments.
 //!
-//! Reading order: [`id`], [`event`], [`envelope`], [`command`], [`outcome`], then the ports ([`batch`], [`ports`]),
-//! then what a module is ([`aggregate`], [`projection`], [`module`]), then sagas ([`definition`] and on).
+//! Reading order: [`id`], [`event`], [`envelope`], [`command`], [`port`](mod@port), [`outcome`], then what a module is
+//! ([`aggregate`], [`projection`], [`module`]), then sagas ([`saga`], [`step`], [`definition`], [`path`] and on) and
+//! what the engine records of them ([`fact`]), then the ports ([`batch`], [`ports`], [`bus`]) with what authors of a
+//! store share ([`appender`], [`written`], [`leases`], [`export`]), and at last what people ask and see ([`control`],
+//! [`view`], [`codes`], [`why`], [`telemetry`]).
+//!
+//! What decides is in `saga-engine`; the laws of the ports are in `saga-testkit`.
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod aggregate;
 pub mod appender;
-pub mod audit;
 pub mod batch;
-#[cfg(feature = "laws")]
-pub mod between;
 pub mod bus;
-pub mod catchup;
 pub mod codes;
 pub mod command;
 pub mod control;
 pub mod definition;
-#[cfg(feature = "laws")]
-pub mod effects;
 pub mod envelope;
 pub mod event;
-pub mod execution;
 pub mod export;
 pub mod fact;
-#[cfg(feature = "laws")]
-pub mod fates;
-pub mod host;
 pub mod id;
-pub mod identity;
+pub mod incident;
 pub mod input;
-pub mod installation;
-pub mod journal;
 pub mod json;
-#[cfg(feature = "laws")]
-pub mod laws;
 pub mod leases;
 pub mod limits;
-pub mod listing;
-pub mod machine;
-pub mod memory;
 pub mod module;
 pub mod outcome;
-pub mod panics;
+pub mod path;
 pub mod plain;
 pub mod policy;
+pub mod port;
 pub mod ports;
 pub mod projection;
-pub mod recover;
+pub mod provider;
+pub mod public_log;
+pub mod read_model;
+pub mod reason;
 pub mod saga;
+pub mod shell;
 pub mod soundness;
-#[cfg(feature = "laws")]
-pub mod stage;
 pub mod step;
+pub mod telemetry;
+pub mod text;
 pub mod time;
 pub mod view;
 pub mod waiting;
 pub mod why;
-#[cfg(feature = "laws")]
-pub mod world;
 pub mod written;
-#[cfg(feature = "laws")]
-pub mod zoo;
 
 // What the macros of this crate write uses these, wherever it is written.
 #[cfg(feature = "schemas")]

@@ -1,7 +1,8 @@
-//! Bounds of what enters: how large, how long and how far away anything may be that somebody outside of the engine says.
+//! Bounds of input: how large, how long and how far in the future a value from outside of the engine may be.
 //!
-//! They stand at the door, and they leave room for what the engine adds: whatever is accepted makes facts that every
-//! store can keep and everybody can read back. Nothing else may invent a bound of its own for these things.
+//! They are checked where a value comes in, and they leave room for what the engine adds: a value that is accepted
+//! makes facts that every store can keep and every program can read back. Nothing else may invent a bound of its own
+//! for these things.
 
 use crate::json::{PAYLOAD_BYTES_MAX, Payload};
 use crate::plain::is_blank;
@@ -19,11 +20,11 @@ pub const TEXT_BYTES_MAX: usize = 4_096;
 pub const KEY_CHARS_MAX: usize = 200;
 /// 64 characters for the code of a refusal: it is compared and counted, not read.
 pub const CODE_CHARS_MAX: usize = 64;
-/// 1,000 bytes for a name that somebody uses for a step, a gate or a person: the path of a step through five blocks is less.
+/// 1,000 bytes for the name of a step, a gate or a person in an input: the path of a step through five blocks is less.
 pub const NAME_BYTES_MAX: usize = 1_000;
 /// 200 characters of what is strange: enough to recognise it, too few to hurt.
 pub const HEAD_CHARS_MAX: usize = 200;
-/// 30 days for the `after_ms` of a `retry`: who needs longer is not weather, and a wait is the word for that.
+/// 30 days for the `after_ms` of a `retry`: a longer pause is not weather, and the plan has a wait for it.
 pub const AFTER_MS_MAX: u64 = 30 * 24 * 3_600_000;
 /// Five years for waits and timers: longer than any contract, short enough for every clock.
 pub const WAIT_MS_MAX: u64 = crate::policy::DEADLINE_MS_MAX;
@@ -32,7 +33,7 @@ pub const TIME_MIN: Timestamp = Timestamp(0);
 /// The last microsecond of 9999: later times have no RFC 3339 text that others can read.
 pub const TIME_MAX: Timestamp = Timestamp(253_402_300_799_999_999);
 
-/// What does not fit, and why: a sentence for whoever sent it.
+/// What does not fit, and why: a sentence for the sender.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {why}")]
 pub struct Unfit {
@@ -69,7 +70,7 @@ pub fn text(what: &'static str, text: &str) -> Result<(), Unfit> {
     Ok(())
 }
 
-/// Checks a name that somebody used for something: at most [`NAME_BYTES_MAX`], and no NUL.
+/// Checks a name from outside: at most [`NAME_BYTES_MAX`], and no NUL.
 pub fn name(what: &'static str, name: &str) -> Result<(), Unfit> {
     if name.len() > NAME_BYTES_MAX {
         return unfit(what, format!("has {} bytes, at most {NAME_BYTES_MAX} are allowed", name.len()));
@@ -99,7 +100,7 @@ pub fn key(key: &str) -> Result<String, Unfit> {
 }
 
 /// Checks what a decision says of itself beside the answer: its note is as long as a note may be, and who decided (`by`) is
-/// named as people are. What is blank is not said.
+/// named as people are. A blank text counts as not given.
 pub fn said_in(data: &Payload) -> Result<(), Unfit> {
     let read = data.read::<serde_json::Value>().unwrap_or_default();
     let said = |field: &str| read.get(field).and_then(serde_json::Value::as_str).filter(|text| !text.trim().is_empty());
@@ -117,7 +118,7 @@ pub fn is_code(code: &str) -> bool {
 }
 
 /// A text that must be kept although it may be too long: cut to [`TEXT_BYTES_MAX`], with a mark that says so and how long
-/// it was; without NUL. What comes from a module is not refused for its length: the answer in it would be lost.
+/// it was; without NUL. A module's text is not refused for its length: the answer in it would be lost.
 pub fn cut(text: &str) -> String {
     let mark = format!(" … ({} bytes in all)", text.len());
     let most = if text.len() > TEXT_BYTES_MAX { TEXT_BYTES_MAX - mark.len() } else { text.len() };

@@ -14,6 +14,7 @@ use crate::command::{Command, Query};
 use crate::definition::Definition;
 use crate::envelope::sha256_hex;
 use crate::event::Owner;
+use crate::port::Port;
 use crate::projection::ProjectionDef;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,6 +61,11 @@ impl Module {
             sagas: Vec::new(),
         };
         ModuleBuilder { module, needs: Arc::new(needs) }
+    }
+    /// Every port that it answers: commands, then queries, each by name and version.
+    pub fn ports(&self) -> impl Iterator<Item = &Port> {
+        let commands = self.commands.values().map(|route| &route.port);
+        commands.chain(self.queries.values().map(|route| &route.port))
     }
 }
 

@@ -65,8 +65,8 @@ impl TryFrom<Flat> for Answer {
 
 impl Answer {
     /// The same answer within the bounds of what a fact can hold: texts are cut with a mark, a code that is none moves
-    /// into the reason, and a time is held at [`limits::AFTER_MS_MAX`]. Nothing of its meaning is lost. An output has no
-    /// shorter form: whoever takes it looks at its size.
+    /// into the reason, and a time is held at [`limits::AFTER_MS_MAX`]. Nothing of its meaning is lost. An output has
+    /// no shorter form: its receiver checks the size.
     #[must_use]
     pub fn bounded(self) -> Self {
         match self {
@@ -114,7 +114,7 @@ impl Refused {
 pub const MEND: &str = "MEND";
 
 /// The reason of weather that a person must mend. The mark stands in the text, because answers and facts of weather keep
-/// their shape: whoever does not know it shows it as it is.
+/// their shape: a program that does not know the mark shows it as it is.
 pub fn mend(words: &str) -> String {
     format!("{MEND}: {words}")
 }

@@ -3,11 +3,11 @@
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 use unicode_security::mixed_script::AugmentedScriptSet;
 
-/// 64 bytes name any person; more is somebody else's text.
+/// 64 bytes name any person; more is not a name.
 pub const NAME_BYTES_MAX: usize = 64;
-/// Who writes in histories beside people: nobody may sign with these names.
+/// The program's own names in histories: no person may sign with one of them.
 const RESERVED: [&str; 3] = ["coordinator", "system", "readyz"];
-/// So begins the name of somebody whose event came over the bus.
+/// The beginning of an actor's name whose event came over the bus.
 const OUTSIDE: &str = "outside:";
 /// Signs that are drawn without ink: braille without a dot, a note without a head.
 const BLANK_SIGNS: [char; 2] = ['\u{2800}', '\u{1d159}'];
@@ -36,9 +36,15 @@ fn is_seen(character: char) -> bool {
     }
 }
 
-/// Whether nothing of a text is seen: whoever reads it reads nothing.
+/// Whether a text has no visible character.
 pub fn is_blank(text: &str) -> bool {
     !text.chars().any(is_seen)
+}
+
+/// Whether a text is nothing but marks between words: dots, dashes, quotation marks.
+pub fn is_punctuation(text: &str) -> bool {
+    let says = |c: char| !matches!(c.general_category_group(), GeneralCategoryGroup::Punctuation);
+    !text.chars().any(|c| is_seen(c) && says(c))
 }
 
 /// What keeps a text from naming one thing alone, for every reader: nothing in it that is seen, a character that is not
@@ -75,8 +81,8 @@ fn two_scripts(word: &str) -> Option<(AugmentedScriptSet, AugmentedScriptSet)> {
     })
 }
 
-/// The name of a person who looks or orders: 1 to [`NAME_BYTES_MAX`] bytes that can be seen, in words of one script, and no
-/// name of the program's own. The error says what is wrong.
+/// Checks the name of a person who looks or orders: 1 to [`NAME_BYTES_MAX`] bytes that can be seen, in words of one
+/// script, and no name of the program's own. The error says what is wrong.
 pub fn name(text: &str) -> Result<&str, String> {
     let text = text.trim();
     if text.is_empty() || text.len() > NAME_BYTES_MAX {

@@ -79,7 +79,8 @@ impl Retry {
         let factor = if self.factor < 2 { 2 } else { self.factor };
         Self { attempts_max: 0, initial_ms, factor, cap_ms }
     }
-    /// A pause that somebody asked for, held at the cap of this policy: who is asked is not the one who decides how often.
+    /// A pause that the performer asked for, held at the cap of this policy: the policy decides how often a step is
+    /// tried, not the performer.
     pub fn at_most(&self, asked: Duration) -> Duration {
         asked.min(Duration::from_millis(self.cap_ms))
     }

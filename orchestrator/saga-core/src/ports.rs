@@ -1,4 +1,4 @@
-//! The ports: what the engine needs from the world, each with at most four methods and a suite of laws.
+//! The ports: what the engine needs from the world, each with at most eleven methods and a suite of laws.
 
 use crate::batch::{Batch, Commit};
 use crate::envelope::Recorded;
@@ -19,7 +19,7 @@ pub enum ReadError {
     /// The store cannot be read now.
     #[error("the store cannot be read: {0}")]
     Unavailable(String),
-    /// What is stored cannot be what was written; nothing is guessed around it.
+    /// The stored bytes cannot be what was written; nothing is guessed around them.
     #[error("the store is damaged at {place}: {why}")]
     Corrupt {
         /// Table and row, file and page.
@@ -29,8 +29,8 @@ pub enum ReadError {
     },
 }
 
-/// How far the logs of other modules reach. Whoever wants to say no because it never heard of something asks first:
-/// *not known yet* is never *no*.
+/// How far the logs of other modules reach. A module that wants to refuse because it never heard of something asks
+/// first: *not known yet* is never *no*.
 #[async_trait]
 pub trait Heads: Send + Sync {
     /// The `public_seq` of the last public event in the log of `module`, as its owner tells at this moment; 0 when there is
@@ -87,8 +87,8 @@ pub trait Documents: Send + Sync {
     }
     /// A page of documents, by index fields.
     async fn find(&self, find: &Find) -> Result<Vec<Document>, ReadError>;
-    /// The first [`FIND_LIMIT_MAX`] keys of a projection that end with this text, in their order. All keys are looked
-    /// through: a person may wait for that, a handler should not.
+    /// The first [`FIND_LIMIT_MAX`] keys of a projection that end with this text, in their order. All keys are
+    /// searched: a person may wait for that, a handler should not.
     async fn keys_ending(&self, projection: &str, version: u16, ending: &str) -> Result<Vec<String>, ReadError>;
     /// How far a consumer has come; position 0 when it never came.
     async fn checkpoint(&self, consumer: &str) -> Result<Position, ReadError>;
@@ -152,8 +152,8 @@ pub trait Tail: Send + Sync {
     async fn grown(&self, after: Position) -> Position;
 }
 
-/// A lease: who may try to own a scope, and until when. Time only decides who tries; that the epoch is checked in
-/// every write with a [`Fence`](crate::batch::Fence) of the scope is what keeps two owners apart.
+/// A lease: which process may try to own a scope, and until when. Time only decides which process tries; two owners are
+/// kept apart by the epoch, which every write with a [`Fence`](crate::batch::Fence) of the scope checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     /// What is owned, for example `group:7`.
@@ -198,14 +198,20 @@ pub type SharedStore = Arc<dyn Store>;
 pub trait Stores: Send + Sync {
     /// Opens, migrates and verifies.
     async fn open(&self, module: &str) -> Result<SharedStore, OpenError>;
-    /// Whether there is one already, or whether opening would make it. Makes nothing.
+    /// Whether the store exists, or whether opening would make it. Makes nothing. Of an open store: whether its file is
+    /// still in its place, where a store has a file that a person could take away.
     async fn has(&self, module: &str) -> Result<bool, OpenError>;
-    /// A store that is there, for whoever judges several of them before one is opened: verified like an opening, refused for
-    /// the same reasons, and only read. Nothing in it or beside it is written. Until it is opened or released no other
-    /// process begins to write it, where a store has one writer.
+    /// An existing store, for a start that judges several of them before it opens one: verified like an opening,
+    /// refused for the same reasons, and only read. Nothing in it or beside it is written. Until it is opened or
+    /// released no other process begins to write it, where a store has one writer.
     async fn peek(&self, module: &str) -> Result<SharedStore, OpenError>;
     /// Lets go of stores that were peeked at and not opened, as if nobody had looked.
     async fn release(&self);
+}
+
+/// A place behind a name, where it says more than the name.
+fn aside(name: &str, place: &str) -> String {
+    if name == place { String::new() } else { format!(" ({place})") }
 }
 
 /// Why a store was not opened. Each has an error page.
@@ -218,7 +224,7 @@ pub enum OpenError {
         /// The store.
         place: String,
     },
-    /// Written so fast that no copy of one moment could be taken of it, by somebody who only looks.
+    /// Written so fast that a command that only looks could take no copy of one moment.
     #[error("{place} is being written faster than it can be copied for a look")]
     Restless {
         /// The store.
@@ -263,7 +269,17 @@ pub enum OpenError {
         /// What it must be.
         wanted: String,
     },
-    /// Missing, or another one than belongs there.
+    /// Missing or empty, and it was not always.
+    #[error("the store of {module}{} is lost: {why}", aside(.module, .place))]
+    Lost {
+        /// Whose it was.
+        module: String,
+        /// Where it should be; the module's name where nothing more is known.
+        place: String,
+        /// What is known of it.
+        why: String,
+    },
+    /// Another one than belongs there.
     #[error("the store {place} does not belong here: {why}")]
     Strange {
         /// The store.
@@ -300,13 +316,13 @@ pub trait Clock: Send + Sync {
     fn passed(&self) -> Duration {
         Duration::from_micros(u64::try_from(self.now().0).unwrap_or(0))
     }
-    /// Lets time pass, whatever becomes of the clock: for everything that is no deadline.
+    /// Lets time pass, however the clock is set meanwhile: for everything that is no deadline.
     async fn pause(&self, time: Duration) {
         self.sleep_until(self.now().plus(time)).await;
     }
 }
 
-/// Fresh ids. Called only by whoever writes the fact that needs the id first.
+/// Fresh ids. Called only by the code that writes the first fact with that id.
 pub trait Ids: Send + Sync {
     /// A UUID version 7 at the given time.
     fn next(&self, now: Timestamp) -> Uuid;

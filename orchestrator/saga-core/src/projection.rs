@@ -1,10 +1,11 @@
 //! Read models: pure folds from events to documents, written by a builder so that what is consumed is known as data.
 
-use crate::batch::{DocumentWrite, INDEX_FIELDS_MAX};
+use crate::batch::DocumentWrite;
 use crate::envelope::Recorded;
-use crate::event::{DecodeError, Event, Origin, Owner};
+use crate::event::{DecodeError, Event, EventSet, Origin, Owner};
 use crate::id::{EventId, Position, Version};
 use crate::json::Payload;
+use crate::read_model::ReadModel;
 use crate::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -65,7 +66,7 @@ pub struct Fold {
     pub module: &'static str,
     /// The event's name.
     pub event: &'static str,
-    /// Whether the document begins with this event: whatever stood there is not looked at, and so not read.
+    /// Whether the document begins with this event: an older one under its key does not count, and is not read.
     pub begins: bool,
     /// Which document it changes; `None` when it does not concern this projection.
     pub key: KeyFn,
@@ -99,10 +100,10 @@ pub struct Projection<Doc> {
 }
 
 impl<Doc: Serialize + DeserializeOwned + Send + Sync + 'static> Projection<Doc> {
-    /// A projection named `<module>.<noun>` whose documents can be searched by these top-level fields of `Doc`.
-    pub fn new(name: &str, version: u16, index: &'static [&'static str]) -> Self {
-        debug_assert!(index.len() <= INDEX_FIELDS_MAX, "{name} declares more index fields than a store keeps");
-        let def = ProjectionDef { name: name.to_owned(), version, index, folds: Vec::new() };
+    /// The projection that keeps a read model.
+    pub fn new(model: ReadModel<Doc>) -> Self {
+        let (name, version, index) = (model.name().to_owned(), model.version(), model.index());
+        let def = ProjectionDef { name, version, index, folds: Vec::new() };
         Self { def, document: std::marker::PhantomData }
     }
     /// For each event `E`: which document, and what becomes of it. The same event may be folded more than once.
@@ -118,10 +119,8 @@ impl<Doc: Serialize + DeserializeOwned + Send + Sync + 'static> Projection<Doc> 
             begins: false,
             key: Arc::new(move |recorded, at| Ok(key(&decode::<E>(recorded)?, at))),
             fold: Arc::new(move |document, recorded, at| {
-                let bad = |why: serde_json::Error| FoldError::Document(why.to_string());
-                let document = document.map(|body| body.read::<Doc>()).transpose().map_err(bad)?;
-                let folded = fold(document, &decode::<E>(recorded)?, at);
-                folded.map(|document| Payload::of(&document)).transpose().map_err(bad)
+                let folded = fold(read(document)?, &decode::<E>(recorded)?, at);
+                folded.map(|document| Payload::of(&document)).transpose().map_err(unreadable)
             }),
         });
         self
@@ -139,10 +138,38 @@ impl<Doc: Serialize + DeserializeOwned + Send + Sync + 'static> Projection<Doc> 
         }
         self
     }
+    /// For every event of the story `S`: the document has the story's own key, and the fold says what becomes of it. No event
+    /// of the story is forgotten, for the fold is given all of them.
+    #[must_use]
+    pub fn story<S: EventSet>(
+        mut self,
+        fold: impl Fn(Option<Doc>, S, &At) -> Option<Doc> + Send + Sync + 'static,
+    ) -> Self {
+        let fold: FoldFn = Arc::new(move |document, recorded, at| {
+            let folded = fold(read(document)?, S::of(recorded)?, at);
+            folded.map(|document| Payload::of(&document)).transpose().map_err(unreadable)
+        });
+        let key: KeyFn = Arc::new(|_, at| Ok(Some(at.stream.clone())));
+        self.def.folds.extend(S::EVENTS.iter().map(|&(event, _)| Fold {
+            module: S::Owner::MODULE,
+            event,
+            begins: false,
+            key: Arc::clone(&key),
+            fold: Arc::clone(&fold),
+        }));
+        self
+    }
     /// The projection as data.
     pub fn build(self) -> ProjectionDef {
         self.def
     }
+}
+
+fn read<Doc: DeserializeOwned>(document: Option<Payload>) -> Result<Option<Doc>, FoldError> {
+    document.map(|body| body.read()).transpose().map_err(unreadable)
+}
+fn unreadable(why: serde_json::Error) -> FoldError {
+    FoldError::Document(why.to_string())
 }
 
 fn decode<E: Event>(recorded: &Recorded) -> Result<E, DecodeError> {
@@ -150,7 +177,7 @@ fn decode<E: Event>(recorded: &Recorded) -> Result<E, DecodeError> {
     E::decode(recorded.schema_version, &recorded.data, &origin)
 }
 
-/// Reads a recorded event as `E`, whoever recorded it.
+/// Reads a recorded event as `E`, from any module's log.
 pub fn read_as<E: Event>(recorded: &Recorded) -> Result<E, DecodeError> {
     decode(recorded)
 }

@@ -1,4 +1,5 @@
-//! The words of a plan. `Plan<Open>` becomes `Plan<Committed>` at the pivot, so there is at most one and nothing ordinary after it.
+//! The builder of plans: a word for each kind of step and block. `Plan<Open>` becomes `Plan<Committed>` at the pivot,
+//! so there is at most one and nothing ordinary after it.
 
 use crate::command::Compensable;
 use crate::definition::{Definition, Node, Performer, Role, StepDef, local, payload_of};
@@ -23,9 +24,9 @@ pub trait Saga: Serialize + DeserializeOwned + Send + Sync + 'static {
     fn example() -> Option<Self> {
         None
     }
-    /// The door: everything in the input that does not fit, beyond what reading it as this type refuses. Whatever the
-    /// first steps would refuse belongs here, so that nobody is told "accepted" first. Asked once, when a saga is to
-    /// begin; never of the input of one that has begun.
+    /// Checks the input of a saga that is to begin: returns everything that does not fit, beyond what reading it as
+    /// this type refuses. What the first steps would refuse belongs here, so that no caller is told "accepted" first.
+    /// Called once, when a saga is to begin; never with the input of one that has begun.
     fn check(&self) -> Vec<Misfit> {
         Vec::new()
     }
@@ -87,7 +88,7 @@ impl<P> Plan<P> {
         let head = Definition { misplaced: Vec::new(), ..self.head.clone() };
         Plan { head, nodes: Vec::new(), phase: PhantomData }
     }
-    /// What was written inside of a block, with the words that were misplaced there.
+    /// The nodes of a block's body, with the words that were misplaced there.
     fn take(&mut self, body: Plan<P>) -> Vec<Node> {
         self.head.misplaced.extend(body.head.misplaced);
         let whole = [
@@ -118,7 +119,7 @@ impl<P> Plan<P> {
     pub fn read<K>(self, name: &'static str, work: impl Work<K>) -> Self {
         self.step_of(name, Role::Read, work.into_work())
     }
-    /// Somebody decides, or the deadline does: a passed deadline is a refusal, for a timer it is the answer.
+    /// An answer decides, or the deadline does: a passed deadline is a refusal, for a timer it is the answer.
     #[must_use]
     pub fn wait<T: DeserializeOwned + 'static>(self, name: &'static str, gate: Gate<T>, deadline: Deadline) -> Self {
         let performer = Performer::Gate {

@@ -1,7 +1,8 @@
 //! What is refused before anything runs: missing outputs, unbounded limits, double names, cycles, steps without undo.
 
 use crate::codes::{self, Code};
-use crate::definition::{Canonical, DIGEST_SHOWN, Definition, Node, Performer, Role, StepDef};
+use crate::definition::{Canonical, DIGEST_SHOWN, Definition, How, Node, Performer, Role, StepDef, walk};
+use crate::path::{StepPath, is_name};
 use crate::policy::{ATTEMPTS_MAX, DEADLINE_MS_MAX, OnUnknown, ROUNDS_MAX, Retry, STEPS_MAX};
 use crate::step::{Need, short_name};
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,7 +75,7 @@ pub fn check(definition: &Definition) -> Vec<PlanFault> {
     if definition.deadline_ms == 0 || definition.deadline_ms > DEADLINE_MS_MAX {
         check.fault(codes::PLAN_LIMIT, format!("a deadline of {} ms is out of bounds", definition.deadline_ms));
     }
-    check.body(&definition.nodes, "", Known::new(), &[]);
+    check.body(&definition.nodes, &StepPath::ROOT, Known::new(), &[]);
     if check.steps > STEPS_MAX {
         check.fault(codes::PLAN_LIMIT, format!("{} steps, at most {STEPS_MAX} are allowed", check.steps));
     }
@@ -90,10 +91,10 @@ impl Check<'_> {
         self.faults.push(PlanFault { code, saga: self.definition.name.to_owned(), says });
     }
     /// Walks a sequence; returns what is known after it.
-    fn body(&mut self, nodes: &[Node], prefix: &str, mut known: Known, items: &[&'static str]) -> Known {
+    fn body(&mut self, nodes: &[Node], at: &StepPath, mut known: Known, items: &[&'static str]) -> Known {
         let mut names = BTreeSet::new();
         for node in nodes {
-            let path = format!("{prefix}{}", node.name());
+            let path = at.child(node.name());
             self.name(&mut names, node.name(), &path);
             known = self.node(node, &path, known, items);
         }
@@ -104,11 +105,11 @@ impl Check<'_> {
         if !names.insert(name) {
             self.fault(codes::PLAN_NAME_TWICE, format!("the name {path:?} stands twice"));
         }
-        if name.is_empty() || name.contains(['/', '#', '[', '~']) {
+        if !is_name(name) {
             self.fault(codes::PLAN_MALFORMED, format!("{path:?} is not a name: `/ # [ ~` belong to paths"));
         }
     }
-    fn node(&mut self, node: &Node, path: &str, mut known: Known, items: &[&'static str]) -> Known {
+    fn node(&mut self, node: &Node, path: &StepPath, mut known: Known, items: &[&'static str]) -> Known {
         match node {
             Node::Step(step) => {
                 self.steps += 1;
@@ -122,9 +123,10 @@ impl Check<'_> {
                 let mut given = BTreeSet::new();
                 let mut twice = Vec::new();
                 for (name, body) in branches {
+                    let at = path.child(name);
                     twice.extend(gives(body).into_iter().filter(|output| !given.insert(*output)));
-                    self.name(&mut names, name, &format!("{path}/{name}"));
-                    let inside = self.body(body, &format!("{path}/{name}/"), known.clone(), items);
+                    self.name(&mut names, name, &at);
+                    let inside = self.body(body, &at, known.clone(), items);
                     merge(&mut after, inside, |sure| sure);
                 }
                 after.extend(twice.into_iter().map(|output| (output, Sure::Twice)));
@@ -134,19 +136,19 @@ impl Check<'_> {
                 self.needs(path, needs, &known, items, Whose::Pure);
                 self.bound(path, "branches at once", u64::from(*at_most), 1, crate::policy::ITEMS_MAX as u64);
                 let inner: Vec<_> = items.iter().copied().chain([*item]).collect();
-                let inside = self.body(body, &format!("{path}/"), known.clone(), &inner);
+                let inside = self.body(body, path, known.clone(), &inner);
                 merge(&mut known, inside, |_| Sure::Listed);
                 known
             }
             Node::When { needs, body, .. } => {
                 self.needs(path, needs, &known, items, Whose::Pure);
-                let inside = self.body(body, &format!("{path}/"), known.clone(), items);
+                let inside = self.body(body, path, known.clone(), items);
                 merge(&mut known, inside, |sure| sure.min(Sure::Maybe));
                 known
             }
             Node::Repeat { needs, at_most, body, .. } => {
                 self.bound(path, "rounds", u64::from(*at_most), 1, u64::from(ROUNDS_MAX));
-                let inside = self.body(body, &format!("{path}/"), known, items);
+                let inside = self.body(body, path, known, items);
                 self.needs(path, needs, &inside, items, Whose::Pure);
                 inside
             }
@@ -237,7 +239,7 @@ impl Check<'_> {
                     self.fault(codes::PLAN_MISSING_OUTPUT, says);
                 }
                 Need::Input(_) | Need::Item(_) | Need::Outs(_) | Need::Undoing | Need::Maybe(_) => {}
-                // What was given is compared by whoever registers the saga.
+                // The registration of the saga compares what was given.
                 Need::Call | Need::Given(_) => {}
             }
         }
@@ -275,13 +277,11 @@ fn merge(known: &mut Known, inside: Known, how: impl Fn(Sure) -> Sure) {
 /// What the steps of a body give, each type once.
 fn gives(nodes: &[Node]) -> BTreeSet<&'static str> {
     let mut all = BTreeSet::new();
-    for node in nodes {
-        match node {
-            Node::Step(step) => drop(all.insert(step.performer.gives())),
-            Node::All { branches, .. } => branches.iter().for_each(|(_, body)| all.extend(gives(body))),
-            Node::Each { body, .. } | Node::When { body, .. } | Node::Repeat { body, .. } => all.extend(gives(body)),
+    walk(nodes, &|_, _| How::AsWritten, &mut |_, _, node| {
+        if let Node::Step(step) = node {
+            all.insert(step.performer.gives());
         }
-    }
+    });
     all
 }
 

@@ -42,9 +42,9 @@ pub struct StartedAt(pub crate::time::Timestamp);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Until(pub crate::time::Timestamp);
 
-/// Whether this call of a step that runs here should stop: for work that it has begun elsewhere, which looks at it now and
-/// then. It says so when the patience of the call has ended, when the next try or the undo wants to begin, and always once
-/// the call has ended.
+/// Whether this call of a step that runs here should stop: for work that it has begun elsewhere, which checks it now
+/// and then. It says so when the patience of the call has ended, when the next try or the undo wants to begin, and
+/// always once the call has ended.
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<AtomicBool>);
 impl Stop {
@@ -77,8 +77,8 @@ impl Given {
     }
 }
 
-/// What was given for functions that run here, as this type: a client, a pool. It is in no fact and no digest; whoever
-/// registers the saga gives it, and a start without it is refused.
+/// What was given for functions that run here, as this type: a client, a pool. It is in no fact and no digest; it is
+/// given where the saga is registered, and a start without it is refused.
 #[derive(Debug)]
 pub struct Using<T>(pub Arc<T>);
 
@@ -147,7 +147,7 @@ pub enum Need {
     Item(&'static str),
     /// The key of the deed being undone.
     Undoing,
-    /// Something of the call itself: only what runs here is called.
+    /// Something of the call itself, which only a step that runs here has.
     Call,
     /// Something that was given at registration, as this type.
     Given(&'static str),
@@ -388,7 +388,7 @@ pub struct Gate<T> {
     answer: std::marker::PhantomData<fn() -> T>,
 }
 impl<T: DeserializeOwned> Gate<T> {
-    /// A gate that somebody decides.
+    /// A gate that an answer decides.
     pub const fn named(name: &'static str) -> Self {
         Self { name, timer: false, example: None, answer: std::marker::PhantomData }
     }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// Microseconds since 1970-01-01T00:00:00Z. Printed and serialised as RFC 3339 with six digits and `Z`, within the years
-/// 1970 to 9999: what lies outside is written as the nearer end, so that whatever is written can be read.
+/// 1970 to 9999: a time outside is written as the nearer end, so that every written time can be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
 

@@ -1,6 +1,11 @@
 //! What people see: states, signs, rows and the actions that are possible now. Every face shows these and invents none.
 
-pub use crate::execution::Foreseen;
+mod foreseen;
+mod trouble;
+
+pub use foreseen::Foreseen;
+pub use trouble::Trouble;
+
 use crate::id::{Position, SagaId};
 use crate::json::Payload;
 use crate::time::Timestamp;
@@ -9,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 /// The states of a saga. The last three are the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SagaState {
     /// An undo failed for good; a person has to look.
@@ -108,6 +114,7 @@ impl SagaState {
 
 /// The states of a step, in both directions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum StepState {
     /// Not its turn yet.
@@ -196,26 +203,9 @@ impl StepState {
     }
 }
 
-/// Something that does not work at the moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trouble {
-    /// Where: a store, a relay, the bus.
-    pub place: String,
-    /// Since when.
-    pub since: Timestamp,
-    /// What.
-    pub says: String,
-}
-
-impl Trouble {
-    /// Whether it is about a module.
-    pub fn names(&self, module: &str) -> bool {
-        self.place.split([' ', ',', ':', '@', '.']).any(|word| word == module)
-    }
-}
-
 /// One saga in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct SagaRow {
     /// Its id.
     pub id: SagaId,
@@ -246,15 +236,16 @@ pub struct SagaRow {
 
 impl SagaRow {
     /// Whether a person has to decide, or should look: a step has met weather that only a person can mend, or nothing but
-    /// weather past its deadline.
+    /// weather past its deadline; or it is paused, which nobody but a person ends.
     pub fn needs_attention(&self, now: Timestamp) -> bool {
         let overdue = |waiting: &Waiting| waiting.mend || waiting.overdue_at.is_some_and(|at| at <= now);
-        self.state.needs_person() || self.waiting.iter().any(overdue)
+        self.state.needs_person() || self.state == SagaState::Paused || self.waiting.iter().any(overdue)
     }
 }
 
 /// One step of a saga.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct StepRow {
     /// Its path, for example `assets[2]/render`.
     pub path: String,
@@ -285,6 +276,7 @@ pub struct StepRow {
 
 /// Something a person may order now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Possible {
     /// In words: "undo everything".
     pub words: String,
@@ -304,6 +296,7 @@ pub struct Possible {
 
 /// One saga, whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct SagaShow {
     /// The row of the list.
     #[serde(flatten)]
@@ -329,6 +322,7 @@ pub struct SagaShow {
 
 /// One fact of a saga's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct HistoryRow {
     /// Its version in the saga's stream.
     pub rev: u64,
@@ -348,6 +342,7 @@ pub struct HistoryRow {
 
 /// How likely a cause is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Likelihood {
     /// Recorded as such.
@@ -360,6 +355,7 @@ pub enum Likelihood {
 
 /// One ranked cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Cause {
     /// The code, for labels and runbooks.
     pub code: String,
@@ -375,17 +371,19 @@ pub struct Cause {
 
 /// Why a saga is stuck.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Why {
     /// The saga.
     pub saga: SagaRow,
     /// Ranked causes; empty when it does not wait.
     pub causes: Vec<Cause>,
-    /// How many causes were looked at.
+    /// How many causes were checked.
     pub checked: usize,
 }
 
 /// One module in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct ModuleRow {
     /// Its name.
     pub name: String,
@@ -411,6 +409,7 @@ pub struct ModuleRow {
 
 /// One read model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct ProjectionRow {
     /// Its name.
     pub name: String,
@@ -422,6 +421,7 @@ pub struct ProjectionRow {
 
 /// One promise that was checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Finding {
     /// The promise's id: `S4`, `L8`.
     pub promise: String,
@@ -433,6 +433,7 @@ pub struct Finding {
 
 /// The result of checking the logs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Verdicts {
     /// Events read, per module.
     pub events: Vec<(String, u64)>,

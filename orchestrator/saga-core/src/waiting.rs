@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// One thing that a saga waits for. A saga with parallel branches may wait for several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Waiting {
     /// What kind of waiting.
     pub reason: WaitReason,
@@ -29,7 +30,7 @@ pub struct Waiting {
     /// When it becomes the matter of a person: the module answers, but with nothing but weather. It is tried on and on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overdue_at: Option<Timestamp>,
-    /// What was last said instead of an answer, in the words of whoever said it; silence afterwards does not wash it away.
+    /// The performer's last words instead of an answer; silence afterwards does not remove them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said: Option<String>,
     /// It does not pass by itself: a person mends what `said` names.
@@ -80,7 +81,7 @@ impl Waiting {
 }
 
 impl Waiting {
-    /// Whether nothing but a person ends it well: somebody decides, resumes, mends, deploys or looks.
+    /// Whether only a person ends it well: by deciding, resuming, mending, deploying or looking.
     pub fn ends_by_a_person(&self) -> bool {
         match self.reason {
             WaitReason::NoReply | WaitReason::Backoff => self.mend,
@@ -91,13 +92,14 @@ impl Waiting {
             | WaitReason::RefusedAfterPivot
             | WaitReason::PivotUnknown
             | WaitReason::UndoFailed
+            | WaitReason::KeyReused
             | WaitReason::Fault
             | WaitReason::NoDefinition
             | WaitReason::Unreadable
             | WaitReason::DigestMismatch => true,
         }
     }
-    /// Whether something is under way that may settle the saga without anybody: a step, or weather that passes.
+    /// Whether something is under way that may move the saga without anybody: a step, or weather that passes.
     pub(crate) fn goes_on(&self) -> bool {
         matches!(self.reason, WaitReason::NoReply | WaitReason::Backoff) && !self.mend
     }
@@ -105,6 +107,7 @@ impl Waiting {
 
 /// The reason codes of waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum WaitReason {
     /// A command or local action is under way, no answer yet.
@@ -125,6 +128,8 @@ pub enum WaitReason {
     PivotUnknown,
     /// An undo is over until a person decides.
     UndoFailed,
+    /// A module keeps an answer to another payload under the step's key: two of the stores do not belong together.
+    KeyReused,
     /// A bug in the definition or in a function of the saga.
     Fault,
     /// The definition is not registered in this process.
@@ -148,6 +153,7 @@ impl WaitReason {
             WaitReason::RefusedAfterPivot => "REFUSED_AFTER_PIVOT",
             WaitReason::PivotUnknown => "PIVOT_UNKNOWN",
             WaitReason::UndoFailed => "UNDO_FAILED",
+            WaitReason::KeyReused => "KEY_REUSED",
             WaitReason::Fault => "FAULT",
             WaitReason::NoDefinition => "NO_DEFINITION",
             WaitReason::Unreadable => "UNREADABLE",

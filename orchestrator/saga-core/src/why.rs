@@ -1,15 +1,16 @@
 //! Why a saga is stuck: recorded waiting in, ranked causes out. A pure function, the same for every face.
 
 use crate::outcome::MEND;
+use crate::shell::word;
 use crate::time::Timestamp;
 use crate::view::{Cause, Likelihood, SagaRow, SagaState};
 use crate::waiting::{WaitReason, Waiting};
 use std::time::Duration;
 
-/// How many kinds of causes are looked at here: every reason of waiting, and what a person must mend.
-pub const CAUSES: usize = 14;
+/// How many kinds of causes are checked here: every reason of waiting, and what a person must mend.
+pub const CAUSES: usize = 15;
 
-/// The causes that hold, the most telling first, and how many were looked at.
+/// The causes that hold, the most telling first, and how many were checked.
 pub fn causes(saga: &SagaRow, now: Timestamp) -> (Vec<Cause>, usize) {
     let short = saga.id.short();
     let paused = saga.waiting.iter().any(|waiting| waiting.reason == WaitReason::Paused);
@@ -27,9 +28,13 @@ pub fn causes(saga: &SagaRow, now: Timestamp) -> (Vec<Cause>, usize) {
 fn cause(saga: &str, waiting: &Waiting, now: Timestamp) -> Cause {
     let Waiting { step, subject, attempt, until, last, .. } = waiting;
     let since = age(now.since(waiting.since));
-    let left = until.map(|until| age(until.since(now)));
-    let left = left.unwrap_or_else(|| "no end".to_owned());
-    let undo = if waiting.undo { "the undo of " } else { "" };
+    let left = match until.map(|until| until.since(now)) {
+        None => "no end".to_owned(),
+        // It is due: whoever does it is at it, or does not know yet that it may.
+        Some(left) if left.is_zero() => "a moment".to_owned(),
+        Some(left) => age(left),
+    };
+    let (undo, typed) = (if waiting.undo { "the undo of " } else { "" }, word(step));
     let said = waiting.said.as_deref().unwrap_or_default();
     let (likelihood, says, remedy) = match waiting.reason {
         WaitReason::NoReply | WaitReason::Backoff if waiting.mend => (
@@ -37,7 +42,7 @@ fn cause(saga: &str, waiting: &Waiting, now: Timestamp) -> Cause {
             format!(
                 "{subject} cannot do {undo}{step} until a person mends this: {said}; nothing happened, and it is asked again in {left}"
             ),
-            format!("mend that; it goes on by itself, or at once: sagactl saga retry {saga} --step '{step}'"),
+            format!("mend that; it goes on by itself, or at once: sagactl saga retry {saga} --step {typed}"),
         ),
         WaitReason::NoReply => (
             Likelihood::VeryLikely,
@@ -51,12 +56,12 @@ fn cause(saga: &str, waiting: &Waiting, now: Timestamp) -> Cause {
             format!(
                 "{subject} answers that it cannot do {undo}{step} now ({attempt} tries): {said}; nothing happened, nothing is turned back for it, and it is asked again in {left}"
             ),
-            format!("mend what it names; to ask at once: sagactl saga retry {saga} --step '{step}'"),
+            format!("mend what it names; to ask at once: sagactl saga retry {saga} --step {typed}"),
         ),
         WaitReason::Backoff => (
             Likelihood::Certain,
             format!("{undo}{step} did not work at try {attempt}; the next try comes in {left}"),
-            format!("sagactl saga retry {saga} --step '{step}'"),
+            format!("sagactl saga retry {saga} --step {typed}"),
         ),
         WaitReason::WaitingSignal => (
             Likelihood::Certain,
@@ -96,7 +101,7 @@ fn cause(saga: &str, waiting: &Waiting, now: Timestamp) -> Cause {
                 "{subject} refused {step}, and behind the point of no return nothing is undone{}",
                 words(last.as_deref())
             ),
-            format!("remove the reason, then sagactl saga retry {saga} --step '{step}'"),
+            format!("remove the reason, then sagactl saga retry {saga} --step {typed}"),
         ),
         WaitReason::PivotUnknown => (
             Likelihood::Certain,
@@ -114,7 +119,17 @@ fn cause(saga: &str, waiting: &Waiting, now: Timestamp) -> Cause {
             Likelihood::Certain,
             format!("the undo of {step} by {subject} failed for good{}", words(last.as_deref())),
             format!(
-                "look outside first; then sagactl saga retry {saga} --step '{step}', or sagactl saga skip {saga} --undo '{step}' --reason …"
+                "look outside first; then sagactl saga retry {saga} --step {typed}, or sagactl saga skip {saga} --undo {typed} --reason …"
+            ),
+        ),
+        WaitReason::KeyReused => (
+            Likelihood::Certain,
+            format!(
+                "{subject} keeps an answer to another content of {step} under the same key, so whether {step} happened is not known: the store of {subject} and the store of the sagas are not of one moment{}",
+                words(last.as_deref())
+            ),
+            format!(
+                "bring back the two stores of one moment, then sagactl saga retry {saga} --step {typed}; otherwise see what {subject} did under the key, and decide: sagactl saga show {saga} lists what can be ordered"
             ),
         ),
         WaitReason::Fault => (
@@ -173,10 +188,9 @@ fn words(last: Option<&str>) -> String {
 
 /// The whole command of a decision, with a body that fits where the gate has an example.
 fn signal(saga: &str, waiting: &Waiting) -> String {
-    let opening = waiting.opening.as_ref().map(|name| format!(" --for {name}")).unwrap_or_default();
-    let example = waiting.example.as_ref().map(|example| format!("'{}'", example.as_str().replace('\'', "'\\''")));
-    let data = example.unwrap_or_else(|| "@decision.json".to_owned());
-    format!("sagactl saga signal {saga} {}{opening} --data {data}", waiting.subject)
+    let opening = waiting.opening.as_ref().map(|name| format!(" --for {}", word(name))).unwrap_or_default();
+    let data = waiting.example.as_ref().map_or_else(|| "@decision.json".to_owned(), |example| word(example.as_str()));
+    format!("sagactl saga signal {saga} {}{opening} --data {data}", word(&waiting.subject))
 }
 
 /// A duration as people say it.

@@ -1,6 +1,9 @@
-//! What stores of every kind count of their writing, and how they keep an answer.
+//! Shared by all kinds of stores: what they count of their writing, how they keep an answer, and how they verify the
+//! end of a log.
 
 use crate::appender::Written;
+use crate::envelope::{Recorded, chain};
+use crate::id::Position;
 use crate::json::Payload;
 use crate::outcome::Answer;
 use serde::{Deserialize, Serialize};
@@ -31,7 +34,7 @@ pub struct Counters {
 impl Counters {
     /// A group was written, with these events in it.
     pub fn group(&self, written: &Written) {
-        let bytes = |event: &crate::envelope::Recorded| event.data.as_str().len() + event.meta.as_str().len();
+        let bytes = |event: &Recorded| event.data.as_str().len() + event.meta.as_str().len();
         let bytes: usize = written.events.iter().map(bytes).sum();
         self.commits.fetch_add(written.batches, Ordering::Relaxed);
         self.events.fetch_add(written.events.len() as u64, Ordering::Relaxed);
@@ -47,6 +50,24 @@ impl Counters {
         let (commits, transactions) = (count(&self.commits), count(&self.transactions));
         Stats { commits, transactions, events: count(&self.events), bytes: count(&self.bytes) }
     }
+}
+
+/// The first thing that is wrong with the end of a log, as what follows the name of its table. Pure.
+pub fn broken_link(events: &[Recorded]) -> Option<String> {
+    // The first one has no predecessor here, unless it is the first of the log.
+    let first = events.first().filter(|event| event.position == Position(1));
+    let origin = first.map(|event| (Position::ZERO, [0; 32], event));
+    let pairs = events.windows(2).filter_map(|pair| match pair {
+        [before, event] => Some((before.position, before.chain, event)),
+        _ => None,
+    });
+    origin.into_iter().chain(pairs).find_map(|(position, before, event)| {
+        if event.position != position.next() {
+            return Some(format!("has no position {}", position.next()));
+        }
+        let expected = chain(&before, event.position, &event.digest());
+        (expected != event.chain).then(|| format!("position {} is not what was written", event.position))
+    })
 }
 
 #[derive(Serialize, Deserialize)]

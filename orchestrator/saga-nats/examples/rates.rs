@@ -2,9 +2,8 @@
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "an example that measures talks to a terminal")]
 
 use futures::StreamExt;
-use saga_core::bus::{Bus, Calls, CommandMessage, EventBus, Inbox, Message, Settle};
+use saga_core::bus::{Bus, Calls, CommandMessage, Delivered, EventBus, Inbox, Message, Settle};
 use saga_core::envelope::{Actor, Metadata, Recorded, chain};
-use saga_core::host::direct;
 use saga_core::id::{EventId, Position, StreamId, Version};
 use saga_core::json::Payload;
 use saga_core::time::Timestamp;
@@ -149,7 +148,7 @@ async fn rates(Connections { coordinator, law, one, reader }: Connections) -> St
     let inbox = Inbox::Commands("law".to_owned());
     for number in 0..COMMANDS {
         let id = Uuid::from_u128(u128::from(number));
-        let delivered = Arc::new(direct("Do", 1, Payload::null(), id, Actor::operator("rates")));
+        let delivered = Arc::new(Delivered::direct("Do", 1, Payload::null(), id, Actor::operator("rates")));
         let command = CommandMessage { module: "law".to_owned(), delivered, reply_to: 1, probe: false };
         coordinator.publish(Message::Command(command)).await.unwrap();
     }

@@ -1,9 +1,9 @@
 //! A broker's accounts: one for each module, and exactly the subjects that each is lent. Pure: from names to text.
 //!
-//! The coordinators' account has JetStream and all streams. Everybody else lives in an account of its own, where nothing is
-//! but what is imported from there. A reply subject is one of the sender's own account, so no answer of the broker (an API
-//! answer, an acknowledgement, a message that was asked for) can be sent into a stream; nobody else can create, change or
-//! read streams and consumers. What was tried on servers 2.9 and 2.15 is in the tests of this crate.
+//! The coordinators' account has JetStream and all streams. Every other client lives in an account of its own, which
+//! holds only what is imported from there. A reply subject is one of the sender's own account, so no answer of the
+//! broker (an API answer, an acknowledgement, a message that was asked for) can be sent into a stream; nobody else can
+//! create, change or read streams and consumers. What was tried on servers 2.9 and 2.15 is in the tests of this crate.
 //!
 //! Names of streams and consumers are free of the prefix, so one broker serves one installation.
 
@@ -17,12 +17,16 @@ use std::fmt::Write;
 pub const API: &str = "JS.bus.API";
 /// 2 MB: an event of the largest size that a store takes, with headers, fits one message.
 pub const PAYLOAD_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// 64 connections of one account: one for each process of a module, many times over. None can take those of all others.
+pub const CONNECTIONS_MAX: usize = 64;
+/// 10,000 subscriptions of one account: hundreds of times what a module's processes have.
+pub const SUBSCRIPTIONS_MAX: usize = 10_000;
 /// The account of the coordinators, and the user there.
 pub const COORDINATORS: &str = ORCHESTRATION;
 /// The account of the people who repair, and the user there.
 pub const OPERATOR: &str = "operator";
 
-/// Somebody with an account of their own.
+/// A client with an account of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Member {
     /// The name of the account and of its user.
@@ -33,7 +37,7 @@ pub struct Member {
     pub asks: Vec<String>,
 }
 
-/// Everybody who connects, beside coordinators and operators.
+/// All clients that connect, beside coordinators and operators.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Members {
     /// They answer commands and queries, and publish events.
@@ -141,8 +145,8 @@ pub fn password_variable(user: &str) -> String {
     format!("NATS_PASSWORD_{}", user.to_ascii_uppercase().replace('-', "_"))
 }
 
-/// Who has no streams asks the API for nothing by its own name: a server 2.9 obeys some requests, such as to purge an account,
-/// wherever they come from. What a member is lent of it has another name.
+/// An account without streams may not use the API under its own name: a server 2.9 obeys some requests, such as to
+/// purge an account, wherever they come from. The parts of the API that a member borrows have other names.
 const NO_API: &str = r#"permissions: { publish: { deny: "$JS.API.>" } }"#;
 
 /// The accounts as a NATS server reads them, to be included by its configuration. Passwords come from its environment, see
@@ -162,6 +166,13 @@ pub fn accounts_config(subjects: &Subjects, members: &Members) -> String {
             say("    jetstream: enabled".to_owned());
         }
         let denied = if streams { String::new() } else { format!(", {NO_API}") };
+        // Who repairs must not be kept out, and without the coordinators nothing goes on.
+        if ![COORDINATORS, OPERATOR].contains(&name.as_str()) {
+            say(format!(
+                "    limits: {{ max_connections: {CONNECTIONS_MAX}, max_subscriptions: {SUBSCRIPTIONS_MAX}, max_payload: \
+                 {PAYLOAD_BYTES_MAX} }}"
+            ));
+        }
         say(format!("    users: [ {{ user: {name:?}, password: ${password}{denied} }} ]"));
         let own = exports.iter().filter(|((from, _), _)| from == name);
         list(&mut text, "exports", own.map(|((_, subject), lent)| export(subject, lent)));
@@ -227,7 +238,7 @@ mod tests {
                 "orchestration aicmo.reply.*.qc false",
             ]
         );
-        // Whatever is borrowed is lent to whom borrows it, and to nobody else.
+        // Every subject that is borrowed is lent to its borrower, and to no other account.
         let borrowed = all.imports.iter().flat_map(|(to, all)| all.iter().map(move |(from, what, _)| (from, what, to)));
         let borrowed: BTreeSet<_> = borrowed.collect();
         let lent = all.exports.iter().flat_map(|((from, what), lent)| lent.to.iter().map(move |to| (from, what, to)));

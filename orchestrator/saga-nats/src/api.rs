@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use saga_core::bus::BusError;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ impl From<ApiError> for BusError {
         BusError::Unavailable(why.to_string())
     }
 }
-/// What is not there is no error here.
+/// A stream, consumer or message that is not there is no error here.
 fn absent<T>(result: Result<T, ApiError>, not_found: &[u64]) -> Result<Option<T>, ApiError> {
     match result {
         Ok(found) => Ok(Some(found)),
@@ -50,8 +51,16 @@ pub(crate) struct StreamInfo {
     pub(crate) created: String,
     pub(crate) first: u64,
     pub(crate) last: u64,
+    /// How many messages it has.
+    pub(crate) messages: u64,
+    /// The subjects of the filter that was asked with, and how many messages have each.
+    pub(crate) subjects: BTreeMap<String, u64>,
+}
+impl StreamInfo {
     /// How many messages have a subject of the filter that was asked with.
-    pub(crate) matching: u64,
+    pub(crate) fn matching(&self) -> u64 {
+        self.subjects.values().sum()
+    }
 }
 
 /// A message out of a stream.
@@ -77,6 +86,8 @@ pub(crate) struct ConsumerInfo {
     pub(crate) open: u64,
     /// How many of them it has delivered to nobody yet.
     pub(crate) queued: u64,
+    /// How many pulls wait at it.
+    pub(crate) pulls: Option<u64>,
 }
 
 /// Asks the JetStream API.
@@ -123,18 +134,11 @@ impl Api {
             let state = &info["state"];
             let number = |name: &str| state[name].as_u64().unwrap_or(0);
             let counts = state["subjects"].as_object().into_iter().flatten();
-            let matching = counts.filter_map(|(_, count)| count.as_u64()).sum();
-            let (first, last) = (number("first_seq"), number("last_seq"));
+            let subjects = counts.filter_map(|(subject, count)| Some((subject.clone(), count.as_u64()?))).collect();
+            let (first, last, messages) = (number("first_seq"), number("last_seq"), number("messages"));
             let created = info["created"].as_str().unwrap_or_default().to_owned();
-            StreamInfo { config: info["config"].take(), created, first, last, matching }
+            StreamInfo { config: info["config"].take(), created, first, last, messages, subjects }
         }))
-    }
-    /// The subjects of a stream's messages that a filter lets through.
-    pub(crate) async fn subjects(&self, name: &str, filter: &str) -> Result<Vec<String>, ApiError> {
-        let body = json!({ "subjects_filter": filter });
-        let found = absent(self.call(&format!("STREAM.INFO.{name}"), &body).await, &[STREAM_NOT_FOUND])?;
-        let subjects = found.as_ref().and_then(|info| info["state"]["subjects"].as_object());
-        Ok(subjects.into_iter().flatten().map(|(subject, _)| subject.clone()).collect())
     }
     pub(crate) async fn create_stream(&self, name: &str, config: &Value) -> Result<(), ApiError> {
         self.call(&format!("STREAM.CREATE.{name}"), config).await.map(drop)
@@ -185,6 +189,7 @@ impl Api {
             settled: info["ack_floor"]["stream_seq"].as_u64().unwrap_or(0),
             open: info["num_pending"].as_u64().unwrap_or(0) + info["num_ack_pending"].as_u64().unwrap_or(0),
             queued: info["num_pending"].as_u64().unwrap_or(0),
+            pulls: info["num_waiting"].as_u64(),
             config: info["config"].take(),
         }))
     }

@@ -4,7 +4,7 @@ use crate::Inner;
 use crate::connect::pause_after;
 use crate::headers::put;
 use crate::link::REMADE;
-use crate::readers::Asked;
+use crate::readers::{Asked, WISH_BYTES_MAX};
 use async_nats::connection::State;
 use async_nats::service::{Service, ServiceExt};
 use async_nats::{HeaderMap, Message, Request, RequestErrorKind, Subscriber};
@@ -13,8 +13,9 @@ use futures::future::BoxFuture;
 use futures::stream::{BoxStream, FuturesUnordered, SelectAll};
 use futures::{FutureExt, StreamExt};
 use saga_core::bus::{Answerer, BusError, Line};
-use saga_core::json::Payload;
+use saga_core::json::{PAYLOAD_BYTES_MAX, Payload};
 use saga_core::outcome::Refused;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -28,8 +29,10 @@ const ERROR: &str = "Nats-Service-Error";
 const ERROR_CODE: &str = "Nats-Service-Error-Code";
 /// A business no.
 const REFUSED: &str = "422";
-/// The question cannot be read, or its answer broke.
+/// The answer broke.
 const BROKEN: &str = "500";
+/// The code of a question that cannot be read.
+pub(crate) const MALFORMED: &str = "MALFORMED";
 
 /// How the error begins when nobody serves a line.
 const NOBODY: &str = "nobody answers";
@@ -48,7 +51,7 @@ impl Question {
     }
 }
 
-/// Takes the announcements down with the one who serves.
+/// Takes the announcements down with the server.
 struct Announced(Vec<Service>);
 impl Drop for Announced {
     fn drop(&mut self) {
@@ -135,7 +138,7 @@ impl Inner {
             }
             announced.0.push(service);
         }
-        // Whoever asks after this is heard.
+        // Questions after this are heard.
         client.flush().await.map_err(away)?;
         Ok(asked)
     }
@@ -147,13 +150,13 @@ impl Inner {
         let Some(reply) = message.reply.clone().filter(is_inbox) else {
             return tracing::error!(subject = %message.subject, reply = ?message.reply, "not a question; passed over");
         };
-        let (headers, body) = match self.question(message) {
+        let (headers, body) = match self.question(&question) {
             Ok(payload) => match AssertUnwindSafe(answerer(payload)).catch_unwind().await {
                 Ok(Ok(answer)) => (HeaderMap::new(), Bytes::copy_from_slice(answer.as_str().as_bytes())),
                 Ok(Err(refused)) => refusal(REFUSED, &refused),
                 Err(_) => refusal(BROKEN, &Refused::new("PANIC", "the answer panicked")),
             },
-            Err(why) => refusal(BROKEN, &Refused::new("MALFORMED", why)),
+            Err(why) => refusal(REFUSED, &Refused::new(MALFORMED, why)),
         };
         let size = body.len();
         let sent = match &question {
@@ -167,12 +170,18 @@ impl Inner {
         }
     }
     /// What is asked; a reader's wish with what its subject says of it, which the broker has checked.
-    fn question(&self, message: &Message) -> Result<Payload, String> {
-        let asked = read(&message.payload)?;
-        let Some((owner, reader)) = self.subjects.of_read_line(&message.subject) else { return Ok(asked) };
-        let (owner, reader) = (owner.to_owned(), reader.to_owned());
-        let wish = asked.read().map_err(|why: serde_json::Error| why.to_string())?;
-        Payload::of(&Asked { owner, reader, wish }).map_err(|why| why.to_string())
+    fn question(&self, question: &Question) -> Result<Payload, String> {
+        let message = question.message();
+        if let Some((owner, reader)) = self.subjects.of_read_line(&message.subject) {
+            let wish = asked(&message.payload, WISH_BYTES_MAX)?;
+            let asked = Asked { owner: owner.to_owned(), reader: reader.to_owned(), wish };
+            return Payload::of(&asked).map_err(|why| why.to_string());
+        }
+        match question {
+            Question::Query(_) => asked(&message.payload, PAYLOAD_BYTES_MAX),
+            // Coordinators ask each other, in their own account: an input of the largest size stands in what they say.
+            Question::Plain(_) => read(&message.payload),
+        }
     }
     pub(crate) async fn call(
         &self,
@@ -197,8 +206,8 @@ impl Inner {
     ) -> Result<Result<Payload, Refused>, BusError> {
         let request = Request::new().payload(Bytes::copy_from_slice(question.as_str().as_bytes()));
         let client = self.link.ready().await;
-        // The client keeps what it is given while it has no connection: an order would be carried out when the connection is
-        // back, long after whoever gave it was told that nobody answered.
+        // The client keeps requests while it has no connection: an order would be carried out when the connection is
+        // back, long after its caller was told that nobody answered.
         if client.connection_state() != State::Connected {
             return Err(away("there is no connection to the broker: nothing was asked"));
         }
@@ -217,7 +226,8 @@ impl Inner {
         let header = |name: &str| answer.headers.as_ref().and_then(|all| all.get(name)).map(|text| text.as_str());
         let Some(code) = header(ERROR_CODE) else { return Ok(Ok(body)) };
         let refused = body.read::<Refused>().unwrap_or_else(|_| Refused::new(header(ERROR).unwrap_or(code), code));
-        // What is no business no is weather: whoever asks may ask again. The answer may have broken after the deed.
+        // Everything that is no business no is weather: the caller may ask again. The answer may have broken after the
+        // deed.
         if code == REFUSED { Ok(Err(refused)) } else { Err(silence(format!("{}: {}", refused.code, refused.reason))) }
     }
 }
@@ -234,9 +244,51 @@ fn read(body: &[u8]) -> Result<Payload, String> {
     let _checked: serde_json::Value = serde_json::from_str(text).map_err(|why| why.to_string())?;
     Ok(Payload::trusted(text))
 }
+/// A question from outside of this program, by the rules of every door: JSON, no member twice, not too deep, of this size at most.
+fn asked(body: &[u8], bytes_max: usize) -> Result<Payload, String> {
+    if body.len() > bytes_max {
+        return Err(format!("it has {} bytes, and at most {bytes_max} are taken", body.len()));
+    }
+    let text = std::str::from_utf8(body).map_err(|why| why.to_string())?;
+    if text.is_empty() { Ok(Payload::null()) } else { Payload::parse(text).map_err(|why| why.to_string()) }
+}
+/// Reads a question that is an object. A derived reader would take a list as well, by the order of its members, which is
+/// nobody's promise.
+pub(crate) fn object<T: DeserializeOwned>(asked: &Payload) -> Result<T, String> {
+    match asked.as_str().trim_start().starts_with('{') {
+        true => asked.read().map_err(|why| why.to_string()),
+        false => Err("an object is expected".to_owned()),
+    }
+}
 fn refusal(code: &str, refused: &Refused) -> (HeaderMap, Bytes) {
     let mut headers = HeaderMap::new();
     put(&mut headers, ERROR_CODE, code);
     put(&mut headers, ERROR, &refused.code);
     (headers, serde_json::to_vec(refused).unwrap_or_default().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Place {
+        after: u64,
+    }
+
+    #[test]
+    fn a_question_is_read_by_the_rules_of_every_door() {
+        let read = |body: &[u8]| asked(body, 64).and_then(|asked| object::<Place>(&asked)).ok();
+        for fits in ["{\"after\":7}", " { \"after\" : 7 } ", "\u{feff}{\"after\":7}", "{\"after\":7,\"more\":[1]}"] {
+            assert_eq!(read(fits.as_bytes()), Some(Place { after: 7 }), "{fits}");
+        }
+        let (long, deep) = (format!("{{\"after\":7{}}}", " ".repeat(64)), "[".repeat(64));
+        for refused in
+            ["", "7", "[7]", "after", "{\"after\":7", "{\"after\":7,\"after\":7}", "{\"after\":\"7\"}", &long, &deep]
+        {
+            assert_eq!(read(refused.as_bytes()), None, "{refused}");
+        }
+        assert_eq!(read(&[b'{', 0xff, b'}']), None);
+    }
 }

@@ -19,7 +19,7 @@ const PING_EVERY: Duration = Duration::from_secs(5);
 /// How to show who we are. Secrets stand in files, which are read once, when connecting.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Login {
-    /// Not at all: a broker that trusts whoever reaches it.
+    /// Not at all: a broker that trusts every client that reaches it.
     #[default]
     None,
     /// A user and a file with the password; a line break at its end is not part of it.
@@ -38,7 +38,7 @@ pub enum Login {
 /// Certificates. Without any, the system's are trusted as soon as a URL says `tls://`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tls {
-    /// Whom to trust.
+    /// The authority to trust.
     pub authority: Option<PathBuf>,
     /// Our certificate and key, where the broker asks for one.
     pub certificate: Option<(PathBuf, PathBuf)>,
@@ -52,15 +52,16 @@ pub enum Creates {
     Everything,
     /// Only those of the events that it publishes: modules with a credential of their own.
     OwnEvents,
-    /// None, and no consumer that lasts either: whoever only looks. Reading events makes a consumer in the memory of the
-    /// broker, which forgets it by itself.
+    /// None, and no consumer that lasts either: processes that only look. Reading events makes a consumer in the memory
+    /// of the broker, which forgets it by itself.
     Nothing,
 }
 
 /// In which account of the broker a connection lives.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Account {
-    /// There is one for everybody: whoever may publish anything can write into every stream, through a reply subject.
+    /// There is one for everybody: a client that may publish anything can write into every stream, through a reply
+    /// subject.
     #[default]
     Shared,
     /// That of the coordinators, which has the streams; others have accounts of their own.
@@ -86,7 +87,7 @@ pub struct Options {
     pub urls: Vec<String>,
     /// In front of every subject.
     pub prefix: String,
-    /// Who connects, as the broker shows it; without a user also the name of its inboxes.
+    /// The client's name, as the broker shows it; without a user also the name of its inboxes.
     pub name: String,
     /// How to show who we are.
     pub login: Login,
@@ -96,7 +97,7 @@ pub struct Options {
     pub patience: Option<Duration>,
     /// How long one answer of the broker may take.
     pub answer_within: Duration,
-    /// What is received and not settled after this long comes back.
+    /// A message that is received and not settled after this long comes back.
     pub ack_wait: Duration,
     /// Delivered this often without being settled, a message is put aside.
     pub deliveries_max: u32,
@@ -338,7 +339,7 @@ pub(crate) async fn connect(options: &Options, complaints: &Complaints) -> Resul
             },
         };
         let urls = options.urls.join(", ");
-        tracing::warn!(urls, why, "the broker cannot be reached; trying again");
+        tracing::warn!(url = urls, why, "the broker cannot be reached; trying again");
         let pause = backoff(attempt);
         if let (Some(patience), Some(at)) = (options.patience, give_up)
             && tokio::time::Instant::now() + pause > at

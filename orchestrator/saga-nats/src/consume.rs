@@ -1,11 +1,9 @@
-//! Receiving and settling commands, replies and what comes from outside.
+//! Receives and settles commands, replies and outside events.
 //!
-//! What is received is asked for on demand, as much as there is room for at that time: whatever comes is worked on at
-//! once, so that its deliveries count what was tried. One standing question serves many messages. State outlives a
-//! cancelled call; who leaves gives back what was handed out. Nothing ends silently: whatever goes wrong is shown and
-//! set up anew.
+//! Messages are pulled on demand, as many as there is room for: each is worked on at once, so that its deliveries count
+//! its tries. One open pull serves many messages. State outlives a cancelled call; a consumer that leaves gives back
+//! what was handed out. Nothing ends silently: every failure is shown, and what failed is set up anew.
 
-use crate::api::StreamInfo;
 use crate::connect::{Account, pause_after};
 use crate::dlq::{Poison, owner};
 use crate::headers::is_readable;
@@ -21,17 +19,17 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 
-/// What is neither settled nor delivered again within four times its time is another process's now.
+/// A delivery neither settled nor delivered again within four times its time is another process's now.
 const FORGOTTEN_AFTER: u32 = 4;
-/// Old entries are looked for every 1,024 deliveries: rarely enough to cost nothing.
+/// Old entries are removed every 1,024 deliveries: rarely enough to cost nothing.
 const TIDY_EVERY: u64 = 1_024;
 
 /// After two pulls that broke, perhaps it is a message that breaks them.
 const BREAKS_MAX: u32 = 2;
-/// 2,000 messages are looked at then: more than are handed out at once.
+/// 2,000 messages are checked then: more than are handed out at once.
 const WEED_MAX: usize = 2_000;
 /// Why a message is put aside that no client can receive.
-pub(crate) const UNREADABLE_HEADERS: &str = "its headers are none, and would end the connection of whoever receives it";
+pub(crate) const UNREADABLE_HEADERS: &str = "its headers are none, and would end the connection of its receiver";
 
 /// What was handed out and not settled.
 struct Held {
@@ -46,14 +44,14 @@ struct Open {
     next: u64,
 }
 
-/// Old replies are received at a desk of their own: a delivery says in the last bit of its tag from which it came.
+/// Old replies are received at a receiver of their own: a delivery says in the last bit of its tag from which it came.
 const SHARED: u64 = 1;
 /// Why a reply is put aside that nobody can have proven.
 const NOT_OWN: &str = "it came on the subject that all modules share, which proves nothing: older processes are \
                        believed only with bus.older_processes = true";
 
 /// Where the messages of one inbox are received.
-pub(crate) struct Desk {
+pub(crate) struct Receiver {
     inbox: Inbox,
     replies: Replies,
     wanted: Wanted,
@@ -74,11 +72,11 @@ struct Work {
     /// Received, and to be put aside before anything else.
     poison: VecDeque<(Arc<async_nats::Message>, Place, String)>,
     failures: u32,
-    /// How often a pull broke since the messages were last looked at without the client.
+    /// How often a pull broke since the messages were last checked without the client.
     breaks: u32,
     /// The last look found it missing, or blind.
     blind: bool,
-    /// The consumer was there once: if it is not now, somebody has deleted it.
+    /// The consumer was there once: if it is not now, it was deleted.
     known: bool,
     starving: Starving,
 }
@@ -94,31 +92,31 @@ pub(crate) fn wanted(inner: &Inner, inbox: &Inbox, replies: Replies) -> Wanted {
 }
 
 impl Inner {
-    fn desk(&self, inbox: &Inbox, replies: Replies) -> Arc<Desk> {
-        let mut desks = lock(&self.desks);
+    fn receiver(&self, inbox: &Inbox, replies: Replies) -> Arc<Receiver> {
+        let mut receivers = lock(&self.receivers);
         let key = (inbox.clone(), replies == Replies::Shared);
-        if let Some(desk) = desks.get(&key) {
-            return Arc::clone(desk);
+        if let Some(receiver) = receivers.get(&key) {
+            return Arc::clone(receiver);
         }
-        let desk = Arc::new(Desk {
+        let receiver = Arc::new(Receiver {
             inbox: inbox.clone(),
             replies,
             wanted: wanted(self, inbox, replies),
             work: tokio::sync::Mutex::default(),
             open: Mutex::default(),
         });
-        desks.insert(key, Arc::clone(&desk));
-        desk
+        receivers.insert(key, Arc::clone(&receiver));
+        receiver
     }
-    pub(crate) fn has_two_desks(&self, inbox: &Inbox) -> bool {
+    pub(crate) fn has_two_receivers(&self, inbox: &Inbox) -> bool {
         matches!(inbox, Inbox::Replies(_)) && self.options.settings().shared_replies
     }
     pub(crate) async fn receive(&self, inbox: &Inbox, max: usize) -> Result<Vec<Delivery>, BusError> {
-        let own = self.desk(inbox, Replies::Own);
-        let (mut got, bit) = match self.has_two_desks(inbox) {
+        let own = self.receiver(inbox, Replies::Own);
+        let (mut got, bit) = match self.has_two_receivers(inbox) {
             false => (Box::pin(self.receive_at(&own, max)).await?, 0),
             true => {
-                let shared = self.desk(inbox, Replies::Shared);
+                let shared = self.receiver(inbox, Replies::Shared);
                 tokio::select! {
                     got = Box::pin(self.receive_at(&own, max)) => (got?, 0),
                     got = Box::pin(self.receive_at(&shared, max)) => (got?, SHARED),
@@ -128,21 +126,21 @@ impl Inner {
         got.iter_mut().for_each(|delivery| delivery.tag = delivery.tag << 1 | bit);
         Ok(got)
     }
-    async fn receive_at(&self, desk: &Arc<Desk>, max: usize) -> Result<Vec<Delivery>, BusError> {
-        let mut work = desk.work.lock().await;
-        self.progress.wants(&desk.name());
+    async fn receive_at(&self, receiver: &Arc<Receiver>, max: usize) -> Result<Vec<Delivery>, BusError> {
+        let mut work = receiver.work.lock().await;
+        self.progress.wants(&receiver.name());
         loop {
             if !work.ready.is_empty() {
                 let count = max.max(1).min(work.ready.len());
                 return Ok(work.ready.drain(..count).collect());
             }
-            match desk.turn(self, &mut work, max.max(1)).await {
+            match receiver.turn(self, &mut work, max.max(1)).await {
                 Ok(()) => {}
                 Err(why) => {
                     work.pull = None;
                     work.failures += 1;
                     work.breaks += 1;
-                    self.progress.trouble(&desk.name(), &why);
+                    self.progress.trouble(&receiver.name(), &why);
                     pause_after(work.failures).await;
                 }
             }
@@ -151,36 +149,36 @@ impl Inner {
     pub(crate) async fn settle(&self, inbox: &Inbox, settled: Vec<(u64, Settle)>) -> Result<(), BusError> {
         for (tag, how) in settled {
             let replies = if tag & SHARED == SHARED { Replies::Shared } else { Replies::Own };
-            let (desk, tag) = (self.desk(inbox, replies), tag >> 1);
-            let Some(held) = desk.close(tag) else { continue };
-            if let Err(why) = desk.settle(self, &held, &how).await {
+            let (receiver, tag) = (self.receiver(inbox, replies), tag >> 1);
+            let Some(held) = receiver.close(tag) else { continue };
+            if let Err(why) = receiver.settle(self, &held, &how).await {
                 // Not settled: it can be tried again under the same tag.
-                lock(&desk.open).tags.insert(tag, held);
+                lock(&receiver.open).tags.insert(tag, held);
                 return Err(why);
             }
         }
         Ok(())
     }
     pub(crate) async fn leave(&self, inbox: &Inbox) -> Result<(), BusError> {
-        self.leave_desk(&self.desk(inbox, Replies::Own)).await?;
-        if self.has_two_desks(inbox) {
-            self.leave_desk(&self.desk(inbox, Replies::Shared)).await?;
+        self.leave_receiver(&self.receiver(inbox, Replies::Own)).await?;
+        if self.has_two_receivers(inbox) {
+            self.leave_receiver(&self.receiver(inbox, Replies::Shared)).await?;
         }
         Ok(())
     }
-    async fn leave_desk(&self, desk: &Desk) -> Result<(), BusError> {
-        let mut work = std::mem::take(&mut *desk.work.lock().await);
+    async fn leave_receiver(&self, receiver: &Receiver) -> Result<(), BusError> {
+        let mut work = std::mem::take(&mut *receiver.work.lock().await);
         if let Some(pull) = work.pull.take() {
             for message in pull.stop(self.options.answer_within).await {
-                desk.give_back(self, &message).await?;
+                receiver.give_back(self, &message).await?;
             }
         }
-        let held = std::mem::take(&mut lock(&desk.open).tags);
+        let held = std::mem::take(&mut lock(&receiver.open).tags);
         for held in held.into_values() {
-            desk.give_back(self, &held.raw).await?;
+            receiver.give_back(self, &held.raw).await?;
         }
         for (raw, ..) in work.poison {
-            desk.give_back(self, &raw).await?;
+            receiver.give_back(self, &raw).await?;
         }
         Ok(())
     }
@@ -197,7 +195,8 @@ impl Inner {
         let Some(consumer) = consumer else { return Err("the consumer is missing".to_owned()) };
         let filter = wanted.fields.get("filter_subject").and_then(|filter| filter.as_str());
         let found = self.api.stream(stream, filter).await.map_err(|why| why.to_string())?;
-        let Some(StreamInfo { last, matching, .. }) = found else { return Err("the stream is missing".to_owned()) };
+        let Some(found) = found else { return Err("the stream is missing".to_owned()) };
+        let (last, matching) = (found.last, found.matching());
         let ahead = consumer.delivered > last;
         let blind = (matching > consumer.open).then_some((consumer.delivered, consumer.settled));
         let starves = blind.is_some() && *starving == blind;
@@ -224,7 +223,7 @@ impl Inner {
     pub(crate) fn replies_of(&self, message: &Message) -> Replies {
         match message {
             Message::Reply(reply) => {
-                // What a coordinator hands on to the group that it is for was never asked for here.
+                // This process never asked for a reply that another coordinator hands on to its group.
                 lock(&self.wishes).get(&(reply.module.clone(), reply.group)).copied().unwrap_or_else(|| self.asks_for())
             }
             Message::Command(_) => self.asks_for(),
@@ -233,7 +232,7 @@ impl Inner {
     }
 }
 
-impl Desk {
+impl Receiver {
     async fn give_back(&self, inner: &Inner, raw: &async_nats::Message) -> Result<(), BusError> {
         self.say(inner, raw, Bytes::from_static(b"-NAK")).await
     }
@@ -275,7 +274,7 @@ impl Desk {
     fn take(&self, inner: &Inner, work: &mut Work, got: Got) -> Result<(), String> {
         match got {
             Got::Broken(why) => return Err(why),
-            // What has been found to see nothing is well when it sees something.
+            // A consumer that was found to see nothing is well when it sees something.
             Got::Alive | Got::Ended if work.blind => return Ok(()),
             Got::Alive | Got::Ended => {}
             Got::Message(message) => {
@@ -392,8 +391,8 @@ impl Desk {
         }
         self.agree(inner, work).await.map(drop)
     }
-    /// Looks for messages that end the connection of whoever receives them, and puts them aside without receiving them.
-    /// Who may not look (modules have commands from coordinators only) goes on as before.
+    /// Looks for messages that end the connection of their receiver, and puts them aside without receiving them. A
+    /// process that may not look (modules have commands from coordinators only) goes on as before.
     async fn weed(&self, inner: &Inner) {
         if let Err(why) = self.try_weed(inner).await {
             tracing::warn!(consumer = self.name(), %why, "messages cannot be looked at now");

@@ -1,22 +1,27 @@
-//! What was put aside: whole, once, with the reason, in a stream of its own.
+//! Dead letters: messages that were put aside, whole, once, with the reason, in a stream of their own.
 
 use crate::consume::wanted;
 use crate::event::Outgoing;
 use crate::headers::{MSG_ID, percent_decode, percent_encode, put};
 use crate::message::{self, ORCHESTRATION};
 use crate::subject::{COMMANDS, DEAD, OUTSIDE, REPLIES};
-use crate::{Inner, now};
+use crate::{Inner, lock, now};
 use async_nats::HeaderMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use saga_core::bus::{Aside, BusError, Inbox, Message, OutsideMessage};
+use saga_core::bus::{Aside, BusError, Dropped, Inbox, Message, OutsideMessage};
 use saga_core::json::{PAYLOAD_BYTES_MAX, Payload};
 use saga_core::limits::TEXT_BYTES_MAX;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use tokio::time::Instant;
 
 /// 1,000 messages in one look: a person reads no more, and each is one question to the broker.
 const ASIDE_MAX: usize = 1_000;
+
+/// Whose dead letters those of what comes from outside are.
+pub(crate) const FROM_OUTSIDE: &str = "in";
 
 /// 256 bytes for the first line of headers, the empty one, and the header that says that a body was cut.
 const BESIDE_HEADERS: usize = 256;
@@ -41,7 +46,7 @@ pub(crate) fn owner(inbox: &Inbox) -> &str {
     match inbox {
         Inbox::Commands(module) => module,
         Inbox::Replies(_) => ORCHESTRATION,
-        Inbox::Outside => "in",
+        Inbox::Outside => FROM_OUTSIDE,
     }
 }
 
@@ -79,7 +84,11 @@ fn letter(inner: &Inner, poison: &Poison<'_>, id: &str) -> Outgoing {
         put(&mut headers, "dlq-headers", &STANDARD.encode(poison.raw));
     }
     let body = fitting(&mut headers, &poison.body);
-    Outgoing { subject: inner.subjects.dead(poison.module), headers, body }
+    let subject = match poison.module {
+        ORCHESTRATION | FROM_OUTSIDE => inner.subjects.dead_of(poison.module, poison.subject),
+        module => inner.subjects.dead(module),
+    };
+    Outgoing { subject, headers, body }
 }
 
 /// As much of a body as goes with these headers into one message. A message that was as large as a broker takes has no
@@ -107,17 +116,19 @@ impl Inner {
         if ack.duplicate && !self.is_same(ack.seq, poison).await {
             self.publish_one(DEAD, &letter(self, poison, &format!("{id}-{}", now()))).await?;
         }
-        tracing::error!(module, stream, seq, consumer, reason, times, "put aside");
+        if self.says_aside(module) {
+            tracing::error!(module, stream, seq, consumer, reason, times, "put aside");
+        }
         Ok(())
     }
-    /// Whoever may not look cannot know: a second letter is better than none.
+    /// An account that may not look cannot know: a second letter is better than none.
     async fn is_same(&self, seq: u64, poison: &Poison<'_>) -> bool {
         let there = self.api.message(DEAD, seq).await.ok().flatten();
         let id =
             |headers: Option<&HeaderMap>| headers.and_then(|all| all.get("ce-id")).map(|id| id.as_str().to_owned());
         there.is_some_and(|there| there.body == poison.body && id(Some(&there.headers)) == id(poison.headers))
     }
-    /// Puts a message aside that never was in a stream here: whoever reads it sees what would have travelled, with the
+    /// Puts a message aside that never was in a stream here: its reader sees what would have travelled, with the
     /// sequence 0.
     pub(crate) async fn put_aside(&self, aside: &Aside) -> Result<(), BusError> {
         let unwritable = |why: serde_json::Error| BusError::Unavailable(format!("cannot be written: {why}"));
@@ -138,20 +149,55 @@ impl Inner {
             raw: &[],
             body: out.body.clone(),
         };
-        let id = out.headers.get(MSG_ID).map_or("", |id| id.as_str());
+        let id = out.headers.get(MSG_ID).or_else(|| out.headers.get("ce-id")).map_or("", |id| id.as_str());
         self.publish_one(DEAD, &letter(self, &poison, &format!("dlq-{id}"))).await?;
-        tracing::error!(module, stream, reason = aside.reason, times = aside.times, "put aside");
+        if self.says_aside(module) {
+            tracing::error!(module, stream, reason = aside.reason, times = aside.times, "put aside");
+        }
         Ok(())
     }
-    pub(crate) async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
-        let subject = self.subjects.dead(module);
-        let (mut found, mut seq) = (Vec::new(), 1);
-        while found.len() < limit.min(ASIDE_MAX) {
-            let Some(stored) = self.api.next(DEAD, seq, &subject).await? else { break };
-            found.push(self.read_letter(module, &stored.headers, &stored.body));
-            seq = stored.seq + 1;
+    /// Whether the log says of one more message of a module that it was put aside.
+    fn says_aside(&self, module: &str) -> bool {
+        self.tell_asides();
+        lock(&self.put_aside).entry(module.to_owned()).or_default().happens(Instant::now())
+    }
+    /// Says how many messages were put aside beyond those that were said.
+    pub(crate) fn tell_asides(&self) {
+        for (module, seldom) in lock(&self.put_aside).iter_mut() {
+            if let Some(more) = seldom.counted(Instant::now()) {
+                tracing::error!(module, "{more} more were put aside in the last minute");
+            }
         }
-        Ok(found)
+    }
+    pub(crate) async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
+        let (mut found, limit) = (Vec::new(), limit.min(ASIDE_MAX));
+        for subject in self.letters(module).await?.into_keys() {
+            let mut seq = 1;
+            for _ in 0..limit {
+                let Some(stored) = self.api.next(DEAD, seq, &subject).await? else { break };
+                seq = stored.seq + 1;
+                found.push((stored.seq, self.read_letter(module, &stored.headers, &stored.body)));
+            }
+        }
+        found.sort_by_key(|(seq, _)| *seq);
+        Ok(found.into_iter().take(limit).map(|(_, letter)| letter).collect())
+    }
+    /// Under which subjects the dead letters of a module lie, and how many under each.
+    pub(crate) async fn letters(&self, module: &str) -> Result<BTreeMap<String, u64>, BusError> {
+        let (own, all) = (self.subjects.dead(module), self.subjects.all("dlq"));
+        let found = self.api.stream(DEAD, Some(&all)).await?.map_or_else(BTreeMap::new, |info| info.subjects);
+        let is_own =
+            |subject: &String| subject.strip_prefix(&own).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        Ok(found.into_iter().filter(|(subject, _)| is_own(subject)).collect())
+    }
+    /// Whose letters are as many as are kept of each sender, where letters are gone.
+    pub(crate) async fn dropped(&self) -> Result<Option<Dropped>, BusError> {
+        let Some(found) = self.api.stream(DEAD, Some(&self.subjects.all("dlq"))).await? else { return Ok(None) };
+        let (kept, gone) = (found.config["max_msgs_per_subject"].as_u64(), found.last.saturating_sub(found.messages));
+        let Some(kept) = kept.filter(|kept| gone > 0 && *kept > 0) else { return Ok(None) };
+        let full = found.subjects.into_iter().filter(|(_, count)| *count >= kept).map(|(subject, _)| subject);
+        let of: Vec<String> = full.collect();
+        Ok((!of.is_empty()).then_some(Dropped { of, kept, gone }))
     }
     /// What cannot be read as what it should have been is shown as it is: an outside message of the kind `unreadable`.
     fn read_letter(&self, module: &str, headers: &HeaderMap, body: &[u8]) -> Aside {

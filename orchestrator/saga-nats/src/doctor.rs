@@ -2,7 +2,7 @@
 
 use crate::connect::Account;
 use crate::subject::{COMMANDS, stream_of};
-use crate::{Nats, topology::TopologyError};
+use crate::{Nats, lock, topology::TopologyError};
 use std::fmt;
 use std::time::Duration;
 
@@ -10,6 +10,8 @@ use std::time::Duration;
 const SYNC_DEFAULT: Duration = Duration::from_secs(120);
 /// 2 MB: with less, an event of the largest size that a store takes cannot be fetched through the broker.
 const PAYLOAD_BYTES_WANTED: usize = 2 * 1024 * 1024;
+/// Servers before 2.11 believe an acknowledgement of any message of a stream that comes under a consumer's name.
+const ACKS_BELONG_SINCE: (u32, u32) = (2, 11);
 
 /// When the broker writes what it acknowledges to the disk. A client cannot see it: who configured the broker says it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,7 +36,7 @@ pub struct Diagnosis {
     pub sync: Sync,
     /// The largest message it takes, in bytes.
     pub payload_bytes_max: usize,
-    /// Everybody is in one account.
+    /// All clients are in one account.
     pub shared: bool,
     /// Replies on the shared subject are believed.
     pub believes_older: bool,
@@ -61,14 +63,30 @@ impl fmt::Display for Diagnosis {
         }
         if self.shared {
             f.write_str(
-                "; one account for everybody, so whoever may publish anything can write into every stream (accounts: \
-                 sagactl config nats-accounts)",
+                "; one account for everybody, so a client that may publish anything can write into every stream \
+                 (accounts: sagactl config nats-accounts)",
+            )?;
+        }
+        if !self.shared && self.takes_any_ack() {
+            f.write_str(
+                "; on a server before 2.11 a module can acknowledge away commands that stand in line for another one: \
+                 run 2.11 or newer where modules do not trust each other",
             )?;
         }
         if self.believes_older {
-            f.write_str("; a reply is believed to come from whom it names (bus.older_processes = false ends it)")?;
+            f.write_str(
+                "; a reply is believed to come from the module that it names (bus.older_processes = false ends it)",
+            )?;
         }
         Ok(())
+    }
+}
+
+impl Diagnosis {
+    /// What cannot be read as a version is taken for a newer one: nothing is said that nobody knows.
+    fn takes_any_ack(&self) -> bool {
+        let mut parts = self.server.split('.').map(str::parse::<u32>);
+        matches!((parts.next(), parts.next()), (Some(Ok(major)), Some(Ok(minor))) if (major, minor) < ACKS_BELONG_SINCE)
     }
 }
 
@@ -85,7 +103,15 @@ impl Nats {
         let replicas = found.and_then(|info| info.config["num_replicas"].as_u64()).unwrap_or(0);
         let (shared, believes_older) = (options.account == Account::Shared, options.believes_older());
         let payload_bytes_max = info.max_payload;
-        Ok(Diagnosis { server: info.version, replicas, sync, payload_bytes_max, shared, believes_older })
+        let diagnosis = Diagnosis { server: info.version, replicas, sync, payload_bytes_max, shared, believes_older };
+        *lock(&self.inner.kept.diagnosis) = Some(diagnosis.clone());
+        Ok(diagnosis)
+    }
+    /// What [`Nats::doctor`] found, of the server that there is a connection to now: it may be a newer one than then.
+    pub(crate) fn diagnosed(&self) -> Option<Diagnosis> {
+        let diagnosis = lock(&self.inner.kept.diagnosis).clone()?;
+        let info = self.inner.link.client().server_info();
+        Some(Diagnosis { server: info.version, payload_bytes_max: info.max_payload, ..diagnosis })
     }
 }
 
@@ -107,12 +133,22 @@ mod tests {
         assert_eq!(
             fast.to_string(),
             "broker 2.9.10, one copy: an acknowledged message survives a killed server; a power cut may take the last \
-             120 s (assumed: the default); what a broker loses is published again from the logs"
+             120 s (assumed: the default); what a broker loses is published again from the logs; on a server before 2.11 \
+             a module can acknowledge away commands that stand in line for another one: run 2.11 or newer where modules \
+             do not trust each other"
         );
-        let strict = Diagnosis { replicas: 3, sync: Sync::Always, payload_bytes_max: 1_048_576, ..fast.clone() };
+        for (server, older) in
+            [("2.9.10", true), ("2.10.25", true), ("2.11.0", false), ("3.0.0", false), ("odd", false)]
+        {
+            let of = Diagnosis { server: server.to_owned(), ..fast.clone() };
+            assert_eq!(of.to_string().contains("acknowledge away"), older, "{server}");
+        }
+        let server = "2.11.4".to_owned();
+        let strict =
+            Diagnosis { server, replicas: 3, sync: Sync::Always, payload_bytes_max: 1_048_576, ..fast.clone() };
         assert_eq!(
             strict.to_string(),
-            "broker 2.9.10, 3 copies: an acknowledged message survives a killed server and a power cut; what a broker \
+            "broker 2.11.4, 3 copies: an acknowledged message survives a killed server and a power cut; what a broker \
              loses is published again from the logs; max_payload is 1048576, set it to 2097152 so that the largest \
              events can be fetched"
         );

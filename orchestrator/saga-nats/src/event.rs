@@ -1,12 +1,12 @@
 //! Events of a module's log as CloudEvents and back. What went in comes out, byte for byte; the position that comes out
 //! is the public sequence, because nothing else of the log is seen from outside.
 
-use crate::headers::{Attributes, DecodeError, MSG_ID, malformed, put};
+use crate::headers::{Attributes, DecodeError, MSG_ID, canonical, malformed, put};
 use crate::subject::{Subjects, stream_of};
 use async_nats::HeaderMap;
 use async_nats::header::{NATS_EXPECTED_LAST_SEQUENCE, NATS_EXPECTED_STREAM, NATS_MESSAGE_ID};
 use bytes::Bytes;
-use saga_core::envelope::{Actor, ActorKind, Metadata, Recorded, SagaRef};
+use saga_core::envelope::{Actor, ActorKind, Metadata, Recorded, SagaRef, unhex};
 use saga_core::id::{EventId, Position, StreamId, Version};
 use saga_core::json::Payload;
 use uuid::Uuid;
@@ -131,7 +131,7 @@ pub fn recorded(module: &str, seq: u64, attributes: &Attributes, data: Payload) 
         position: Position(seq),
         public_seq: Some(seq),
         stream,
-        version: Version(attributes.need_read("streamversion")?),
+        version: Version(attributes.need_number("streamversion")?),
         id,
         name,
         schema_version,
@@ -156,7 +156,7 @@ pub fn id_of(subjects: &Subjects, module: &str, seq: u64, subject: &str, headers
 }
 
 fn place(attributes: &Attributes, seq: u64) -> Result<(), DecodeError> {
-    match attributes.read::<u64>("position")? {
+    match attributes.number::<u64>("position")? {
         Some(position) if position != seq => {
             Err(malformed("position", &position.to_string(), format!("it stands at {seq}")))
         }
@@ -170,7 +170,7 @@ pub(crate) fn kind(module: &str, attributes: &Attributes) -> Result<(String, u16
     let wrong = || malformed("type", kind, format!("`{module}.<Name>.v<N>` is expected"));
     let rest = kind.strip_prefix(module).and_then(|rest| rest.strip_prefix('.')).ok_or_else(wrong)?;
     let (name, version) = rest.rsplit_once(".v").ok_or_else(wrong)?;
-    let version = version.parse().map_err(|_| wrong())?;
+    let version = canonical(version).ok_or_else(wrong)?;
     if name.is_empty() { Err(wrong()) } else { Ok((name.to_owned(), version)) }
 }
 
@@ -226,7 +226,7 @@ fn rebuilt_metadata(attributes: &Attributes, module: &str, id: EventId) -> Resul
     if correlation.is_none() && causation.is_none() && actor.is_none() && saga.is_none() && deed.is_none() {
         return Ok("{}".to_owned());
     }
-    // Whoever says only a part of it belongs to himself: his own event began it.
+    // An event that says only a part of this belongs to no other correlation: it began its own.
     let correlation = correlation.or(saga).or(causation).unwrap_or(id.0);
     let metadata = Metadata {
         correlation,
@@ -242,16 +242,6 @@ fn rebuilt_metadata(attributes: &Attributes, module: &str, id: EventId) -> Resul
 fn hex(bytes: &[u8; 32]) -> String {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     bytes.iter().flat_map(|byte| [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]).map(char::from).collect()
-}
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
-        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

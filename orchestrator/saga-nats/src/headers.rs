@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use uuid::Uuid;
 
+mod number;
+pub(crate) use number::canonical;
+
 /// The header by which JetStream recognises a repeated publish.
 pub const MSG_ID: &str = "Nats-Msg-Id";
 const CONTENT_TYPE: &str = "Content-Type";
@@ -128,13 +131,9 @@ impl Attributes {
         let read = |value: &str| value.parse().map_err(|why: T::Err| malformed(name, value, why.to_string()));
         self.get(name).map(read).transpose()
     }
-    /// An attribute that must be there, read as a type.
-    pub fn need_read<T: FromStr<Err: std::fmt::Display>>(&self, name: &'static str) -> Result<T, DecodeError> {
-        self.read(name)?.ok_or(DecodeError::Missing(name))
-    }
     /// A UUID that must be there.
     pub fn need_uuid(&self, name: &'static str) -> Result<Uuid, DecodeError> {
-        self.need_read(name)
+        self.read(name)?.ok_or(DecodeError::Missing(name))
     }
     /// A time.
     pub fn time(&self, name: &'static str) -> Result<Option<Timestamp>, DecodeError> {

@@ -1,4 +1,4 @@
-//! How the connection and the subscriptions are, as a service shows it.
+//! The health of the connection and of the subscriptions, as a service shows it.
 
 use crate::lock;
 use std::collections::BTreeMap;
@@ -28,13 +28,13 @@ pub struct Subscription {
     pub error: Option<String>,
 }
 
-/// One failure is ordinary: what is received is then set up anew. A second one in a row is a trouble.
+/// One failure is ordinary: the subscription is then set up anew. A second one in a row is a trouble.
 const FAILURES_ORDINARY: u32 = 1;
-/// 30 s: whoever wants to receive fails again within a few answers of the broker (5 s each) and a pause of 2 s. What has
-/// not failed for so long, nobody wants any more: a reader that has ended, a module that another process leads.
+/// 30 s: a receiver that still tries fails again within a few answers of the broker (5 s each) and a pause of 2 s. One
+/// that has not failed for so long has stopped trying: a reader that has ended, a module that another process leads.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(30);
 
-/// What is said of something that nobody has received yet.
+/// The reason for a subscription that has received nothing yet.
 const NOT_SET_UP: &str = "it is being set up";
 
 #[derive(Debug, Default)]
@@ -58,7 +58,7 @@ impl Progress {
         };
         *state = State { last_sign: Some(Instant::now()), ..State::default() };
     }
-    /// Somebody wants to receive it: until it is set up for the first time, that is missing.
+    /// A receiver wants it: until it is set up for the first time, it counts as missing.
     pub(crate) fn wants(&self, name: &str) {
         let mut states = lock(&self.0);
         if !states.contains_key(name) {
@@ -78,13 +78,13 @@ impl Progress {
         let mut states = lock(&self.0);
         let state = states.entry(name.to_owned()).or_default();
         if state.error.as_deref() != Some(why) {
-            tracing::warn!(subscription = name, why, "nothing can be received now; it is set up anew");
+            tracing::warn!(consumer = name, why, "nothing can be received now; it is set up anew");
         }
         state.error = Some(why.to_owned());
         state.failures = state.failures.saturating_add(1);
         state.failed = Some(Instant::now());
     }
-    /// What somebody wants to receive and cannot, again and again: by name, with the last reason.
+    /// What a receiver wants and cannot get, again and again: by name, with the last reason.
     pub(crate) fn ailing(&self, now: Instant) -> Vec<(String, String)> {
         let ails = |state: &State| {
             let wanted = state.failed.is_some_and(|at| now.saturating_duration_since(at) < FORGOTTEN_AFTER);

@@ -1,6 +1,6 @@
 //! The bus on NATS JetStream: at least once, in order per module, and repaired exactly from the logs after any loss.
 //!
-//! [`Nats`] is the four ports of a bus (`Bus`, `EventBus`, `Calls`, `Upkeep`) over one connection. The sequence of an event in
+//! [`Nats`] is the ports of a bus (`Bus`, `DeadLetters`, `Traffic`, `EventBus`, `Calls`, `Upkeep`) over one connection. The sequence of an event in
 //! the stream of its module is its `public_seq`, fenced by the broker itself with every publish.
 //!
 //! # What a process serves beside its queries
@@ -15,21 +15,22 @@
 //!
 //! # What differs between servers
 //!
-//! Servers 2.9 to 2.15 work; nothing newer than 2.9 is used. What was seen to differ:
+//! Servers 2.9 to 2.15 work; nothing newer than 2.9 is used. Known differences:
 //! - A repeated publish with an expected sequence: 2.9 looks at the message id first and answers "duplicate" with the
 //!   sequence; 2.14 and later look at the sequence first and refuse with error 10071. Both are taken as what they are: the
 //!   stream is asked what it has.
-//! - A consumer that begins behind the end of its stream: servers before 2.14 begin at the end instead. What is delivered
-//!   too early is passed over.
+//! - A consumer that begins behind the end of its stream: servers before 2.14 begin at the end instead. The reader
+//!   passes over what is delivered too early.
 //! - A consumer whose stream was restored from an older copy: 2.9 leaves it ahead, and it delivers nothing until the
 //!   stream has caught up; 2.15 sets it back. Consumer and stream are compared, and the consumer is made anew.
-//! - A stream that is made anew at once after it was deleted: 2.9 may still be removing files, also those of the new one. So
-//!   whoever makes one anew waits for a second.
-//! - A question to another account that nobody serves: newer servers say so at once, 2.9 says nothing, and whoever asks waits
-//!   for its whole patience.
+//! - A stream that is made anew at once after it was deleted: 2.9 may still be removing files, also those of the new
+//!   one. So a stream is made anew only after a second.
+//! - A question to another account that nobody serves: newer servers say so at once, 2.9 says nothing, and the caller
+//!   waits for its whole patience.
 //! - `sync_interval` in the server's configuration (the strict profile): servers before 2.10 refuse to start with it.
 
 pub mod accounts;
+mod anew;
 mod api;
 mod calls;
 mod connect;
@@ -39,6 +40,7 @@ mod doctor;
 pub mod event;
 pub mod headers;
 mod health;
+mod idle;
 mod link;
 pub mod message;
 mod order;
@@ -50,7 +52,7 @@ mod read_log;
 mod readers;
 mod refill;
 mod refusal;
-mod shelf;
+mod seldom;
 mod strange;
 mod stray;
 pub mod subject;
@@ -65,14 +67,15 @@ pub use refill::Compared;
 pub use topology::{Difference, TopologyError, WHO_CREATES};
 
 use api::Api;
-use consume::Desk;
+use consume::Receiver;
 use health::Progress;
+use idle::IdleReaders;
 use link::Link;
 use publish::Publisher;
 use saga_core::bus::{BusError, Inbox};
 use saga_core::ports::SharedStore;
 use saga_core::time::Timestamp;
-use shelf::Shelf;
+use seldom::Seldom;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -98,17 +101,19 @@ struct Inner {
     options: Options,
     progress: Progress,
     /// By inbox, and whether it is that of the shared replies.
-    desks: Mutex<BTreeMap<(Inbox, bool), Arc<Desk>>>,
+    receivers: Mutex<BTreeMap<(Inbox, bool), Arc<Receiver>>>,
     /// By module and coordinator group; as many as there are of both.
     wishes: Mutex<BTreeMap<(String, u16), Replies>>,
     publishers: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Publisher>>>>,
-    shelf: Arc<Shelf>,
-    /// What stands in streams of events and is not their owners'.
+    idle: Arc<IdleReaders>,
+    /// Messages in streams of events that are not their owners'.
     strange: Strange,
     /// Events that this process has put aside already: module and incarnation of its stream, sequence.
     parked: Mutex<BTreeSet<(String, u64)>>,
-    /// What was asked for and is looked after.
+    /// The streams and consumers that were wanted, and are looked after.
     kept: Kept,
+    /// What was put aside, by whose it is: whoever sends without an end fills no log.
+    put_aside: Mutex<BTreeMap<String, Seldom>>,
     /// Logs that this process reads itself: nobody is asked for what stands in them.
     logs: Mutex<BTreeMap<String, SharedStore>>,
 }
@@ -127,7 +132,7 @@ pub(crate) fn now() -> Timestamp {
 impl Nats {
     /// Connects, and tries again until it works or `options.patience` ends; dropping the future gives up. What cannot get
     /// better by trying (a login or certificate that is not accepted, on either side) is an error at once. Afterwards the
-    /// connection is kept up by itself. Streams and consumers are looked at by [`Nats::ensure`], or when first needed.
+    /// connection is kept up by itself. Streams and consumers are checked by [`Nats::ensure`], or when first needed.
     pub async fn connect(options: Options) -> Result<Self, ConnectError> {
         let subjects = Subjects::new(&options.prefix)?;
         let link = Arc::new(Link::connect(options.clone()).await?);
@@ -138,13 +143,14 @@ impl Nats {
             subjects,
             options,
             progress: Progress::default(),
-            desks: Mutex::default(),
+            receivers: Mutex::default(),
             wishes: Mutex::default(),
             publishers: Mutex::default(),
-            shelf: Arc::default(),
+            idle: Arc::default(),
             strange: Strange::default(),
             parked: Mutex::default(),
             kept: Kept::default(),
+            put_aside: Mutex::default(),
             logs: Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })

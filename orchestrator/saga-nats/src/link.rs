@@ -50,7 +50,7 @@ impl Link {
         }
         self.client()
     }
-    /// How often the client was replaced: what was subscribed with an earlier one is dead.
+    /// How often the client was replaced: subscriptions of an earlier one are dead.
     pub(crate) fn replaced(&self) -> u64 {
         self.replaced.load(Ordering::SeqCst)
     }
@@ -71,8 +71,9 @@ impl Link {
     pub(crate) fn losses(&self) -> watch::Receiver<u64> {
         self.complaints.losses()
     }
-    /// Waits for the answer to a question, but not past the connection on which it was asked: it never comes on the next
-    /// one. What is asked without a connection is sent as soon as there is one, and waited for in the ordinary way.
+    /// Waits for the answer to a question, but not past the connection on which it was asked: it never comes on the
+    /// next one. A question without a connection is sent as soon as there is one, and its answer awaited in the
+    /// ordinary way.
     pub(crate) async fn answer<T>(&self, client: &Client, answer: impl Future<Output = T>) -> Option<T> {
         if client.connection_state() != State::Connected {
             return Some(answer.await);

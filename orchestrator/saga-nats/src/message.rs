@@ -5,9 +5,8 @@ use crate::headers::{Attributes, DecodeError, JSON, MSG_ID, malformed, put};
 use crate::subject::{Replies, Subjects, token};
 use async_nats::HeaderMap;
 use bytes::Bytes;
-use saga_core::bus::{CommandMessage, Inbox, Message, OutsideMessage, ReplyMessage, Says};
+use saga_core::bus::{CommandMessage, Delivered, Inbox, Message, OutsideMessage, ReplyMessage, Says};
 use saga_core::envelope::Actor;
-use saga_core::host::Delivered;
 use saga_core::id::{Direction, Epoch, StepKey};
 use saga_core::json::Payload;
 use saga_core::limits;
@@ -38,9 +37,13 @@ pub fn encode(
 
 fn finish(subject: String, attributes: Attributes, body: &str) -> Outgoing {
     let id = attributes.get("id").unwrap_or_default().to_owned();
-    let mut headers = attributes.headers();
-    put(&mut headers, MSG_ID, &id);
-    Outgoing { subject, headers, body: Bytes::copy_from_slice(body.as_bytes()) }
+    let mut out = bare(subject, attributes, body);
+    put(&mut out.headers, MSG_ID, &id);
+    out
+}
+/// A message that the broker keeps as often as it comes.
+fn bare(subject: String, attributes: Attributes, body: &str) -> Outgoing {
+    Outgoing { subject, headers: attributes.headers(), body: Bytes::copy_from_slice(body.as_bytes()) }
 }
 fn common(source: String, kind: &str, id: &str, now: Timestamp) -> Attributes {
     let mut attributes = Attributes::default();
@@ -135,7 +138,9 @@ fn encode_reply(
     set_step(&mut attributes, reply.saga, &reply.step, key, reply.direction, reply.attempt);
     attributes.set("correlationid", reply.saga.to_string());
     attributes.set("causationid", key.to_string());
-    Ok(finish(reply_subject(subjects, reply.group, &reply.module, replies), attributes, &body))
+    // The stream of replies is all modules', and so is what the broker takes for a repetition there: a neighbour that takes an
+    // id before its owner does would swallow the answer. A repeated answer does no harm.
+    Ok(bare(reply_subject(subjects, reply.group, &reply.module, replies), attributes, &body))
 }
 
 fn encode_outside(subjects: &Subjects, outside: &OutsideMessage, now: Timestamp) -> Outgoing {
@@ -192,6 +197,11 @@ fn decode_outside(attributes: &Attributes, data: Payload) -> Result<OutsideMessa
     Ok(OutsideMessage { id, source, kind, data })
 }
 
+/// When a command or a reply was sent. Nothing is decided by it, but what says it in a wrong way is read no further.
+fn sent(attributes: &Attributes) -> Result<(), DecodeError> {
+    attributes.time("time").map(drop)
+}
+
 fn direction(attributes: &Attributes) -> Result<Direction, DecodeError> {
     match attributes.need("direction")? {
         "do" => Ok(Direction::Do),
@@ -207,6 +217,7 @@ fn decode_command(
     payload: Payload,
 ) -> Result<(CommandMessage, Replies), DecodeError> {
     let (command, version) = kind(module, attributes)?;
+    sent(attributes)?;
     let saga = attributes.need_uuid("sagaid")?;
     let step = attributes.need("step")?.to_owned();
     let direction = direction(attributes)?;
@@ -222,14 +233,14 @@ fn decode_command(
         step,
         key,
         direction,
-        attempt: attributes.need_read("attempt")?,
+        attempt: attributes.need_number("attempt")?,
         actor: actor(attributes)?.unwrap_or_else(|| Actor::saga(saga)),
         correlation,
         causation: attributes.read("causationid")?.unwrap_or(key.uuid()),
         traceparent: attributes.get("traceparent").map(str::to_owned),
         deadline: attributes.time("deadline")?,
     };
-    let epoch = Epoch(attributes.read("epoch")?.unwrap_or(0));
+    let epoch = Epoch(attributes.number("epoch")?.unwrap_or(0));
     let keys = of_direction((key, key_of_other), direction);
     let delivered = Arc::new(Delivered { command, version, payload, deed, epoch, keys });
     let probe = attributes.get("probe") == Some("true");
@@ -257,6 +268,7 @@ fn decode_reply(
     if kind != REPLY {
         return Err(malformed("type", kind, "`orchestration.Reply.v1` is expected"));
     }
+    sent(attributes)?;
     let wrong = |why: serde_json::Error| DecodeError::Body(why.to_string());
     let outcome: Outcome = body.read().map_err(wrong)?;
     let says = match outcome.outcome.as_str() {
@@ -271,7 +283,7 @@ fn decode_reply(
     let key = StepKey::from_uuid(attributes.need_uuid("stepkey")?);
     let claimed = || attributes.get("source").and_then(|source| source.rsplit('/').next());
     let module = proven.or_else(claimed).unwrap_or_default().to_owned();
-    let (step, attempt) = (step.to_owned(), attributes.need_read("attempt")?);
+    let (step, attempt) = (step.to_owned(), attributes.need_number("attempt")?);
     Ok(ReplyMessage { group, saga, step, direction, attempt, key, module, says })
 }
 

@@ -1,5 +1,5 @@
-//! Whether the events of a module that somebody else wrote stand in order: each says its own place, and each story counts 1, 2, 3
-//! without a gap. Whoever reads them folds them in that order, and nobody has the log that they come from.
+//! Whether the events of a foreign module stand in order: each says its own place, and each story counts 1, 2, 3
+//! without a gap. Readers fold them in that order, and no process here has the log that they come from.
 
 use crate::Nats;
 use crate::headers::{Attributes, DecodeError};
@@ -8,7 +8,7 @@ use async_nats::HeaderMap;
 use saga_core::bus::BusError;
 use std::collections::BTreeMap;
 
-/// 100 things that are wrong with one stream are told; whoever mends them looks again.
+/// 100 flaws of one stream are reported; after mending them its author checks again.
 const FLAWS_MAX: usize = 100;
 
 /// What was seen of a stream so far.
@@ -16,7 +16,7 @@ const FLAWS_MAX: usize = 100;
 struct Order {
     /// By story, the number of its last event.
     stories: BTreeMap<String, u64>,
-    /// What a limit of the stream took away may have begun any story.
+    /// Events that a limit of the stream removed may have begun any story.
     begun: bool,
 }
 
@@ -30,8 +30,8 @@ impl Order {
     }
     fn read(&mut self, seq: u64, headers: &HeaderMap, body: &[u8]) -> Result<Option<String>, DecodeError> {
         let (attributes, _) = Attributes::of_message(Some(headers), body)?;
-        let position: u64 = attributes.need_read("position")?;
-        let (story, version): (_, u64) = (attributes.need("subject")?, attributes.need_read("streamversion")?);
+        let position: u64 = attributes.need_number("position")?;
+        let (story, version): (_, u64) = (attributes.need("subject")?, attributes.need_number("streamversion")?);
         let known = self.stories.insert(story.to_owned(), version);
         let due = known.map_or(1, |last| last.saturating_add(1));
         Ok(if position != seq {
@@ -94,7 +94,7 @@ mod tests {
             (1, &[("1", "a-1", "1"), ("2", "a-1", "3"), ("3", "a-1", "4")], &["", "its ce-streamversion is 3", ""]),
             (1, &[("", "a-1", "1")], &["attribute position is missing"]),
             (1, &[("1", "a-1", "first")], &["attribute streamversion is \"first\""]),
-            // What a limit took away is not missed; what follows is.
+            // Events that a limit removed are not missed; later ones are.
             (5, &[("5", "a-1", "3"), ("6", "a-1", "4"), ("7", "a-1", "6")], &["", "", "its ce-streamversion is 6"]),
         ];
         for (first, events, flaws) in table {

@@ -1,12 +1,17 @@
-//! The three ports of a bus on [`Nats`].
+//! The ports of a bus on [`Nats`].
 
+use crate::accounts::{API, OPERATOR};
+use crate::connect::Account;
+use crate::dlq::FROM_OUTSIDE;
 use crate::event::id_of;
+use crate::message::ORCHESTRATION;
 use crate::stray::Seen;
 use crate::subject::{COMMANDS, DEAD, OUTSIDE, REPLIES, Replies, stream_of};
 use crate::{Nats, message, now, read_log};
 use async_trait::async_trait;
 use saga_core::bus::{
-    Answerer, Aside, Bus, BusError, Calls, Delivery, EventBus, Inbox, Line, Message, Settle, Standing, Tip,
+    Answerer, Aside, Bus, BusError, Calls, DeadLetters, Delivery, Dropped, EventBus, Inbox, Line, Message, Served,
+    Settle, Standing, Tip, Traffic,
 };
 use saga_core::envelope::Recorded;
 use saga_core::json::Payload;
@@ -37,15 +42,31 @@ impl Bus for Nats {
     async fn leave(&self, inbox: &Inbox) -> Result<(), BusError> {
         self.inner.leave(inbox).await
     }
+}
+
+#[async_trait]
+impl Traffic for Nats {
     async fn queued(&self, inbox: &Inbox) -> Result<u64, BusError> {
-        let shared = self.inner.has_two_desks(inbox).then_some(Replies::Shared);
+        let shared = self.inner.has_two_receivers(inbox).then_some(Replies::Shared);
         let mut queued = 0;
         for replies in std::iter::once(Replies::Own).chain(shared) {
             let wanted = crate::consume::wanted(&self.inner, inbox, replies);
             let Some(consumer) = wanted.consumer else { continue };
-            queued += self.inner.api.consumer(&wanted.stream, &consumer).await?.map_or(0, |info| info.queued);
+            // Where the broker has lost what it had, what stands in line is not known until it is made anew.
+            let found = self.inner.api.consumer(&wanted.stream, &consumer).await?;
+            let known =
+                found.ok_or_else(|| BusError::Unavailable(format!("{} has no consumer {consumer}", wanted.stream)))?;
+            queued += known.queued;
         }
         Ok(queued)
+    }
+    async fn served(&self, inbox: &Inbox) -> Result<Served, BusError> {
+        let wanted = crate::consume::wanted(&self.inner, inbox, Replies::Own);
+        let consumer = wanted.consumer.unwrap_or_default();
+        let found = self.inner.api.consumer(&wanted.stream, &consumer).await?;
+        let found =
+            found.ok_or_else(|| BusError::Unavailable(format!("{} has no consumer {consumer}", wanted.stream)))?;
+        Ok(Served { queued: found.queued, under_way: found.open - found.queued, takers: found.pulls })
     }
     fn is_deaf(&self, _: &Inbox) -> bool {
         !self.inner.link.is_up()
@@ -59,12 +80,42 @@ impl Bus for Nats {
             Err(_) => std::future::pending().await,
         }
     }
+}
+
+#[async_trait]
+impl DeadLetters for Nats {
     async fn put_aside(&self, aside: Aside) -> Result<(), BusError> {
         self.inner.put_aside(&aside).await
     }
+    fn letters_at(&self, module: &str) -> String {
+        let mut subject = self.inner.subjects.dead(module);
+        if [ORCHESTRATION, FROM_OUTSIDE].contains(&module) {
+            subject.push_str(".>");
+        }
+        match self.inner.options.account {
+            Account::Shared => format!("nats stream view {DEAD} --subject {subject}"),
+            // In an account of its own nobody makes a consumer that delivers: each letter is asked for.
+            Account::Coordinators | Account::Own(_) => format!(
+                "nats --user {OPERATOR} request {API}.STREAM.MSG.GET.{DEAD} '{{\"seq\":1,\"next_by_subj\":\"{subject}\"}}', headers and \
+                 body in base64, and again with the seq of the answer and one more"
+            ),
+        }
+    }
     async fn aside_count(&self, module: &str) -> Result<u64, BusError> {
-        let subject = self.inner.subjects.dead(module);
-        Ok(self.inner.api.stream(DEAD, Some(&subject)).await?.map_or(0, |info| info.matching))
+        if let Account::Own(name) = &self.inner.options.account {
+            // It would be waited for an answer that never comes.
+            return Err(BusError::Refused(format!(
+                "the account of {name} may not look at letters; coordinators count them"
+            )));
+        }
+        Ok(self.inner.letters(module).await?.values().sum())
+    }
+    async fn dropped(&self) -> Result<Option<Dropped>, BusError> {
+        match &self.inner.options.account {
+            // It may not look; coordinators tell it.
+            Account::Own(_) => Ok(None),
+            Account::Shared | Account::Coordinators => self.inner.dropped().await,
+        }
     }
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
         self.inner.aside(module, limit).await
@@ -126,13 +177,13 @@ impl Calls for Nats {
 }
 
 impl Nats {
-    /// What answers `ReadLog` for a module, and the line it belongs to: whoever relays a module serves this, so that
-    /// readers get what is too large for the stream, or too old for it.
+    /// What answers `ReadLog` for a module, and the line it belongs to: the process that relays a module serves this,
+    /// so that readers get events that are too large for the stream, or too old for it.
     pub fn log_answerer(&self, module: &str, store: SharedStore) -> (Line, Answerer) {
         (read_log::line(module), read_log::answerer(self.inner.subjects.clone(), module, store))
     }
-    /// Takes what is too large for a module's stream, or too old for it, out of this store, and asks nobody for it: for
-    /// whoever checks a system that does not run.
+    /// Takes what is too large for a module's stream, or too old for it, out of this store, and asks no process for it:
+    /// for checks of a system that does not run.
     pub fn read_itself(&self, module: &str, store: SharedStore) {
         crate::lock(&self.inner.logs).insert(module.to_owned(), store);
     }

@@ -57,6 +57,11 @@ struct Fault {
     description: String,
 }
 
+/// The server has no room, or its disk took nothing: JetStream's own numbers.
+const NO_ROOM: [u64; 2] = [10_023, 10_077];
+/// What a person does then.
+const AFTER_NO_ROOM: &str = "; make room on the broker's disk, and restart the broker if it still takes nothing then";
+
 /// What the broker said to a publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Said {
@@ -71,7 +76,10 @@ fn read(message: &Message) -> Said {
     }
     match serde_json::from_slice::<Answer>(&message.payload) {
         Ok(Answer { error: Some(fault), .. }) if DOES_NOT_FOLLOW.contains(&fault.err_code) => Said::OutOfSequence,
-        Ok(Answer { error: Some(fault), .. }) => Said::Refused(format!("{} ({})", fault.description, fault.err_code)),
+        Ok(Answer { error: Some(fault), .. }) => {
+            let next = if NO_ROOM.contains(&fault.err_code) { AFTER_NO_ROOM } else { "" };
+            Said::Refused(format!("{} ({}){next}", fault.description, fault.err_code))
+        }
         Ok(Answer { seq: Some(seq), duplicate, .. }) => Said::Stored(PubAck { seq, duplicate }),
         Ok(_) => Said::Refused("an answer without a sequence".to_owned()),
         Err(why) => Said::Refused(why.to_string()),
@@ -201,7 +209,7 @@ async fn stored(inner: &Inner, stream: &str, last: u64) {
     loop {
         pause_for(LOOK_AFTER).await;
         if inner.api.stream(stream, None).await.is_ok_and(|info| info.is_some_and(|info| info.last >= last)) {
-            // What was on its way when the question was asked comes first.
+            // Events under way when the question was asked come first.
             return pause_for(LOOK_AFTER).await;
         }
     }

@@ -20,7 +20,7 @@ pub(crate) enum Got {
     Alive,
     /// The pull has ended and may have brought less than it was asked for.
     Ended,
-    /// The consumer has to be looked at: deleted, away, or silent.
+    /// The consumer has to be checked: deleted, away, or silent.
     Broken(String),
 }
 
@@ -33,7 +33,8 @@ pub(crate) struct Pull {
     number: u64,
     left: usize,
     patience: Duration,
-    /// When it is broken unless something comes. It outlives a cancelled wait: whoever waits in short turns notices too.
+    /// When it is broken unless something comes. It outlives a cancelled wait: a caller that waits in short turns
+    /// notices too.
     silent_at: Instant,
     /// A new connection does not know what was asked on the one before.
     losses: watch::Receiver<u64>,
@@ -101,7 +102,7 @@ impl Pull {
             }
         }
     }
-    /// What is here already.
+    /// A message that is here already.
     pub(crate) fn here(&mut self) -> Option<Got> {
         loop {
             let message = self.subscriber.next().now_or_never()?;
@@ -115,7 +116,7 @@ impl Pull {
     /// `None` is the end of an earlier pull.
     fn judge(&mut self, message: Message) -> Option<Got> {
         self.silent_at = Instant::now() + self.patience;
-        // Whoever publishes can put a status into the headers: what has a place in a stream is a message all the same.
+        // A publisher can put a status into the headers: what has a place in a stream is a message all the same.
         let Some(status) = message.status.filter(|_| place(&message).is_none()) else {
             self.left = self.left.saturating_sub(1);
             return Some(Got::Message(Box::new(message)));

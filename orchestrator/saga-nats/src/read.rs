@@ -1,10 +1,11 @@
 //! Reading events: the cursor belongs to the caller, the consumer at the broker is only a cache that is made anew
 //! whenever it does not deliver exactly the next sequence. A gap is neither waited out nor skipped.
 //!
-//! Nothing is given that the owner's log does not have. An event whose chain continues the one before it is his, because
-//! nobody else has made it from that one; everything else is read from his log instead. What stands in the stream where
-//! his log has nothing yet is a phantom, and waited out. A cursor belongs to one incarnation of the stream: with a new one
-//! reading goes on at cursor + 1, once the owner has said that the cursor is a place in his log.
+//! Nothing is given that the owner's log does not have. An event whose chain continues the one before it is the
+//! owner's, because no other module can make that link; every other event is read from the owner's log instead. A
+//! message where that log has nothing yet is a phantom, and the reader waits until it is gone. A cursor belongs to one
+//! incarnation of the stream: in a new one reading goes on at cursor + 1, once the owner has said that the cursor is a
+//! place in its log.
 
 use crate::api::Stored;
 use crate::connect::{Account, Creates, pause_after};
@@ -12,10 +13,10 @@ use crate::consume::UNREADABLE_HEADERS;
 use crate::dlq::Poison;
 use crate::event::{self, Incoming};
 use crate::headers::is_readable;
+use crate::idle::IdleReaders;
 use crate::pull::{Got, Pull, place};
 use crate::read_log::Owned;
 use crate::readers::Given;
-use crate::shelf::Shelf;
 use crate::stray::{Content, Held};
 use crate::subject::stream_of;
 use crate::{Inner, lock};
@@ -49,7 +50,7 @@ pub(crate) struct Reader {
     link: Option<[u8; 32]>,
     /// When the stream was created that it reads.
     of: Option<String>,
-    /// The owner has said that this is a place in his log, or nothing was read yet.
+    /// The owner has said that this is a place in its log, or nothing was read yet.
     sure: bool,
     /// The stream has something here that its owner does not have, yet or ever.
     held: Option<Held>,
@@ -87,25 +88,25 @@ fn link(chain: [u8; 32]) -> Option<[u8; 32]> {
     (chain != ORIGIN).then_some(chain)
 }
 
-/// A reader on loan; a cancelled call puts it back as it is.
-struct Loan {
-    shelf: Arc<Shelf>,
+/// A reader that is borrowed; a cancelled call puts it back as it is.
+struct Borrowed {
+    idle: Arc<IdleReaders>,
     reader: Option<Reader>,
 }
-impl Drop for Loan {
+impl Drop for Borrowed {
     fn drop(&mut self) {
         if let Some(reader) = self.reader.take() {
-            self.shelf.put(reader);
+            self.idle.put(reader);
         }
     }
 }
 
 impl Inner {
     pub(crate) async fn events(&self, module: &str, after: u64, max: usize) -> Result<Vec<Recorded>, BusError> {
-        let reader = self.shelf.take(module, after).unwrap_or_else(|| Reader::at(module, after));
-        let mut loan = Loan { shelf: Arc::clone(&self.shelf), reader: Some(reader) };
-        // It is there until the loan ends.
-        let Some(reader) = loan.reader.as_mut() else { return Ok(Vec::new()) };
+        let reader = self.idle.take(module, after).unwrap_or_else(|| Reader::at(module, after));
+        let mut borrowed = Borrowed { idle: Arc::clone(&self.idle), reader: Some(reader) };
+        // It is there until it is given back.
+        let Some(reader) = borrowed.reader.as_mut() else { return Ok(Vec::new()) };
         self.progress.wants(&reader.name());
         while reader.ready.is_empty() {
             let Err(broken) = reader.turn(self).await else { continue };
@@ -125,7 +126,7 @@ impl Inner {
         reader.cursor = events.last().and_then(event::sequence).unwrap_or(reader.cursor);
         Ok(events)
     }
-    /// Whoever only looks wants to see what there is, and puts nothing aside.
+    /// A process that only looks wants to see what there is, and puts nothing aside.
     fn reads_as_it_is(&self) -> bool {
         self.options.creates == Creates::Nothing
     }
@@ -173,7 +174,7 @@ impl Reader {
     async fn take(&mut self, inner: &Inner, got: Got) -> Result<(), Broken> {
         match got {
             Got::Broken(why) => return Err(weather(why)),
-            // What has been found to see nothing is well when it sees something.
+            // A consumer that was found to see nothing is well when it sees something.
             Got::Alive if self.blind => return Ok(()),
             Got::Alive => {}
             Got::Ended if self.fed => {}
@@ -201,8 +202,8 @@ impl Reader {
         inner.progress.sign(&self.name());
         Ok(())
     }
-    /// A gap before `seq`, of the delivery or of the stream: the owner has what is missing. Should he be away, the consumer
-    /// is made anew, which helps if it was one of the delivery. Whether the gap is closed.
+    /// A gap before `seq`, of the delivery or of the stream: the owner has what is missing. While the owner is away,
+    /// the consumer is made anew, which helps if the gap was one of the delivery. Returns whether the gap is closed.
     async fn close(&mut self, inner: &Inner, seq: u64) -> Result<bool, Broken> {
         if inner.reads_as_it_is() {
             self.next = seq;
@@ -254,7 +255,7 @@ impl Reader {
                     inner.strange.note(&self.module, of, seq, &says);
                 }
             }
-            // Its owner says that it is his, and it cannot be read: poison, which blocks nobody.
+            // The owner says that the event is its own, and it cannot be read: poison, which blocks nobody.
             (None, Some(unreadable)) => {
                 if why.is_none() {
                     self.park(inner, &content, seq, &unreadable).await?;
@@ -279,8 +280,8 @@ impl Reader {
         (self.next, self.link) = (event.position.0 + 1, link(event.chain));
         self.ready.push_back(event);
     }
-    /// The stream has something that its owner does not have: not before he has an event there, or the stream is a new one,
-    /// is anything read.
+    /// The stream has something that its owner does not have: nothing is read before the owner has an event there, or
+    /// the stream is a new one.
     async fn hold(&mut self, inner: &Inner, held: &Held) -> Result<(), Broken> {
         let info = inner.api.stream(&stream_of(&self.module), None).await.map_err(weather)?;
         if info.is_none_or(|info| Some(info.created) != self.of) {
@@ -295,10 +296,10 @@ impl Reader {
         Ok(())
     }
     fn phantom(&self, inner: &Inner, Held { seq, says }: &Held, head: u64) -> Broken {
-        let (seq, says) = (*seq, format!("is not its owner's: his log ends at {head}; it {says}"));
+        let (seq, says) = (*seq, format!("is not its owner's: the owner's log ends at {head}; it {says}"));
         weather(inner.strange.note(&self.module, self.of.clone().unwrap_or_default(), seq, &says))
     }
-    /// Reads a few events without a consumer: among them may be one that ends the connection of whoever receives it.
+    /// Reads a few events without a consumer: among them may be one that ends the connection of its receiver.
     async fn by_hand(&mut self, inner: &Inner, stream: &str) -> Result<(), Broken> {
         for _ in 0..BY_HAND {
             let stored = inner.api.message(stream, self.next).await.map_err(weather)?;
@@ -311,7 +312,7 @@ impl Reader {
         Ok(())
     }
     async fn park(&self, inner: &Inner, content: &Content<'_>, seq: u64, reason: &str) -> Result<(), Broken> {
-        // A stream that is new counts from one again: what stands there is something else.
+        // A new stream counts from one again: the message there is another one.
         let key = (format!("{} {}", self.module, self.of.as_deref().unwrap_or_default()), seq);
         if lock(&inner.parked).contains(&key) {
             return Ok(());
@@ -341,7 +342,7 @@ impl Reader {
         }
         Ok(())
     }
-    /// Gets the next events from their owner, as many as he gives at once.
+    /// Gets the next events from their owner, as many as it gives at once.
     async fn fetch(&mut self, inner: &Inner, wanted: u64) -> Result<Fetched, Broken> {
         let owned =
             inner.read_log(&self.module, self.next - 1, usize::try_from(wanted).unwrap_or(PULL).min(PULL)).await;
@@ -380,7 +381,7 @@ impl Reader {
                 }
                 inner.progress.begins(&self.name());
             }
-            // What is there already comes out of its owner's log meanwhile.
+            // Events that are there already come out of the owner's log meanwhile.
             Given::Nobody(_) if info.last >= self.next => {
                 let last = info.last + 1;
                 self.close(inner, last).await?;
@@ -408,7 +409,7 @@ impl Reader {
         }
         self.of = Some(created.to_owned());
     }
-    /// Asks the owner whether his log has what was read last.
+    /// Asks the owner whether its log has the event that was read last.
     async fn stands(&mut self, inner: &Inner) -> Result<(), Broken> {
         let standing = inner.standing(&self.module, self.cursor).await.map_err(weather)?;
         let theirs = link(standing.chain);

@@ -1,15 +1,16 @@
-//! `ReadLog`: a module's events out of its own log, for whoever finds the stream without them.
+//! `ReadLog`: a module's events out of its own log, for readers that find the stream without them.
 
 use crate::Inner;
+use crate::calls::{MALFORMED, object};
 use crate::event::{self, READ_LOG, READ_LOG_VERSION};
 use crate::headers::Attributes;
 use crate::subject::Subjects;
 use saga_core::bus::{Answerer, BusError, Line, Standing};
-use saga_core::catchup::{place, public_head};
 use saga_core::envelope::Recorded;
 use saga_core::json::Payload;
 use saga_core::outcome::Refused;
 use saga_core::ports::{ReadError, SharedStore};
+use saga_core::public_log::{place, public_head};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -55,9 +56,8 @@ pub(crate) fn answerer(subjects: Subjects, module: &str, store: SharedStore) -> 
     Arc::new(move |question| {
         let (subjects, module, store) = (subjects.clone(), Arc::clone(&module), Arc::clone(&store));
         Box::pin(async move {
-            let question: Question = question
-                .read()
-                .map_err(|why| Refused::new("MALFORMED", format!("after and limit are asked: {why}")))?;
+            let question: Question = object(&question)
+                .map_err(|why| Refused::new(MALFORMED, format!("after and limit are asked: {why}")))?;
             let answered = answer(&subjects, &module, &store, &question).await;
             answered.map_err(|why| Refused::new("UNAVAILABLE", why.to_string()))
         })

@@ -1,6 +1,7 @@
-//! A reader's consumer: made by whoever may. In an account of its own a reader asks the coordinators for it, who are the only
-//! ones to make consumers, so that none is ever made to deliver to a subject of somebody else's choice.
+//! Makes the consumers of readers. A reader in an account of its own asks the coordinators for one: only they make
+//! consumers, so that none ever delivers to a subject that another account chose.
 
+use crate::calls::{MALFORMED, object};
 use crate::connect::Account;
 use crate::subject::stream_of;
 use crate::{Inner, Nats, lock};
@@ -21,8 +22,12 @@ const GIVEN_WITHIN: Duration = Duration::from_secs(2);
 /// 64 consumers of one reader on one stream, for each coordinator: more than it has places to read at. The oldest goes first.
 const CONSUMERS_MAX: usize = 64;
 
+/// 1 KiB: a wish is one number, and whatever is asked beside it is refused.
+pub(crate) const WISH_BYTES_MAX: usize = 1_024;
+
 /// What a reader asks on `ctl.read.<owner>.<reader>`.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Wish {
     /// The consumer begins behind this sequence.
     after: u64,
@@ -37,7 +42,7 @@ struct Made {
 pub(crate) struct Asked {
     pub(crate) owner: String,
     pub(crate) reader: String,
-    pub(crate) wish: Value,
+    pub(crate) wish: Payload,
 }
 
 /// The names of consumers that were made, by owner and reader, oldest first.
@@ -52,8 +57,8 @@ fn config(next: u64) -> Value {
     })
 }
 
-/// Whoever knows the name of a consumer may pull from it, so it has a part that nobody guesses: 74 bits of chance. The time
-/// that would stand before them is left out.
+/// A client that knows the name of a consumer may pull from it, so the name has a part that nobody guesses: 74 bits of
+/// chance. The time that would stand before them is left out.
 fn secret() -> String {
     Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, 0, 0)).simple().to_string()
 }
@@ -95,10 +100,9 @@ impl Nats {
         let answerer: Answerer = Arc::new(move |asked| {
             let (nats, made) = (nats.clone(), Arc::clone(&made));
             Box::pin(async move {
-                let malformed = |why: String| Refused::new("MALFORMED", why);
+                let malformed = |why: String| Refused::new(MALFORMED, why);
                 let Asked { owner, reader, wish } = asked.read().map_err(|why| malformed(why.to_string()))?;
-                let wish: Wish =
-                    serde_json::from_value(wish).map_err(|why| malformed(format!("after is asked: {why}")))?;
+                let wish: Wish = object(&wish).map_err(|why| malformed(format!("after is asked: {why}")))?;
                 let (stream, api) = (stream_of(&owner), &nats.inner.api);
                 let name = format!("read-{reader}-{}", secret());
                 let mut config = config(wish.after.saturating_add(1));

@@ -1,5 +1,5 @@
-//! A stream of events beside the log of its owner: up to where it is its copy, and what stands behind. What is not can be
-//! removed when an operator orders it, and the log fills the stream anew.
+//! Compares a stream of events with its owner's log: how far it is a copy, and what stands behind that. An operator can
+//! order the stream removed where it is none; the log fills it anew.
 
 use crate::api::StreamInfo;
 use crate::event::id_of;
@@ -8,9 +8,9 @@ use crate::subject::stream_of;
 use crate::topology::{self, TopologyError};
 use crate::{Nats, PUT_AWAY_WITHIN, connect};
 use saga_core::bus::BusError;
-use saga_core::catchup::{place, public_head};
 use saga_core::id::{EventId, Position};
 use saga_core::ports::{ReadError, SharedStore};
+use saga_core::public_log::{place, public_head};
 
 /// How a module's stream stands to its log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Compared {
     pub last: u64,
     /// Up to here the stream is the log's copy; 0 when none of it is.
     pub same: u64,
-    /// What stands behind that, as the end of a sentence; empty where nothing does.
+    /// The messages behind that, as the end of a sentence; empty where there are none.
     pub strange: String,
 }
 
@@ -48,8 +48,8 @@ impl Nats {
         let strange = if same < last { self.at(module, same + 1).await? } else { String::new() };
         Ok(Some(Compared { stream, head, last, same, strange }))
     }
-    /// The last sequence that is the log's. What is ours stands behind what is ours, because its place is a part of it: half of
-    /// what is left is passed by at each look.
+    /// The last sequence that is the log's, by bisection: behind an event of the log's all before it are the log's too,
+    /// because an event's place is a part of it.
     async fn same(&self, module: &str, store: &SharedStore, (first, last): (u64, u64)) -> Result<u64, BusError> {
         let (mut low, mut high) = (first.saturating_sub(1).min(last), last);
         while low < high {
@@ -81,11 +81,11 @@ impl Nats {
             None => Seen::stored(&stored).says(),
         })
     }
-    /// Removes the stream of a module's events and makes it anew, empty; whoever relays the module fills it from the log, at
-    /// once or when it starts. Readers keep their places. Repeating it is harmless.
+    /// Removes the stream of a module's events and makes it anew, empty; the process that relays the module fills it
+    /// from the log, at once or when it starts. Readers keep their places. Repeating it is harmless.
     ///
     /// # Errors
-    /// This login may not, the stream carries the subjects of somebody else, or the broker does not answer.
+    /// This login may not, the stream carries foreign subjects, or the broker does not answer.
     pub async fn remake_events(&self, module: &str) -> Result<(), TopologyError> {
         let inner = &self.inner;
         let wanted = topology::events_stream(&inner.subjects, module, &inner.options.settings());
@@ -106,5 +106,5 @@ impl Nats {
 }
 
 fn unread(why: ReadError) -> BusError {
-    BusError::Unavailable(format!("the log: {why}"))
+    BusError::Unread(why.to_string())
 }

@@ -1,4 +1,5 @@
-//! What stands in a stream of events and is not its owner's: noticed by whoever reads it, and shown until it is gone.
+//! Messages in a stream of events that are not its owner's: readers notice them, and they are shown until they are
+//! gone.
 
 use crate::lock;
 use crate::subject::stream_of;
@@ -27,13 +28,13 @@ impl Strange {
                 }
             }
             _ => {
-                tracing::error!(module, seq, words, "a foreign message");
+                tracing::error!(module, seq, says = words, "a foreign message");
                 all.insert(module.to_owned(), (created, words.clone()));
             }
         }
         words
     }
-    /// The stream of `module` was created then: what was found in another one is gone with it.
+    /// The stream of `module` was created then: findings in an earlier one are gone with it.
     pub(crate) fn forget(&self, module: &str, created: &str) {
         lock(&self.0).retain(|of, (then, _)| of != module || then == created);
     }
@@ -50,8 +51,8 @@ mod tests {
     #[test]
     fn what_was_found_is_shown_until_the_stream_is_a_new_one() {
         let strange = Strange::default();
-        strange.note("law", "monday".to_owned(), 3, "is not its owner's: his log ends at 2");
-        strange.note("law", "monday".to_owned(), 4, "is not its owner's: his log ends at 2");
+        strange.note("law", "monday".to_owned(), 3, "is not its owner's: the owner's log ends at 2");
+        strange.note("law", "monday".to_owned(), 4, "is not its owner's: the owner's log ends at 2");
         let found = strange.ailments();
         assert_eq!((found.len(), found[0].place.as_str()), (1, "EVT_law"));
         assert!(found[0].says.starts_with("what stands at 3 of EVT_law is not its owner's"), "{found:?}");

@@ -1,5 +1,5 @@
-//! What a message in a stream of events is that its owner did not publish, as far as the message itself shows it: an answer of
-//! the broker that somebody asked for with the subject of an event as its reply, or the message of somebody else. Pure.
+//! Classifies a message in a stream of events that the owner did not publish, by its form: an answer of the broker to a
+//! client that asked with the subject of an event as its reply, or a foreign publisher's message. Pure.
 
 use crate::api::Stored;
 use async_nats::HeaderMap;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// The kinds of answers of the JetStream API begin with this.
 const API_KIND: &str = "io.nats.jetstream.api.";
-/// 200 characters of a name that somebody else chose are shown.
+/// 200 characters of a name from outside are shown.
 const SHOWN_MAX: usize = 200;
 
 /// A message as it stands in a stream.
@@ -22,14 +22,14 @@ pub(crate) struct Seen<'a> {
     pub(crate) body: &'a [u8],
 }
 
-/// Who it is from, as far as its shape proves it.
+/// The author by its form: any client that may publish there can imitate each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
     /// An answer of the JetStream API: of this kind, without what all kinds begin with.
     Answer(String),
     /// The acknowledgement of a message that was published into this stream, or refused there.
     Acknowledgement(String),
-    /// Nothing proves that it is the broker's.
+    /// It has not the form of an answer of the broker.
     Foreign,
 }
 
@@ -69,7 +69,7 @@ pub(crate) struct Content<'a> {
 }
 
 impl Content<'_> {
-    /// What it is, as the end of a sentence. What has the form of an event of its module has an id.
+    /// What it is, as the end of a sentence. A message in the form of an event of its module has an id.
     pub(crate) fn says(&self, found: Option<EventId>) -> String {
         let bare = self.raw.is_empty() && self.headers.is_none_or(HeaderMap::is_empty);
         match found {
@@ -79,7 +79,7 @@ impl Content<'_> {
     }
 }
 
-/// What a stream has in a place where its owner's log has nothing.
+/// A message of a stream in a place where its owner's log has nothing.
 #[derive(Clone)]
 pub(crate) struct Held {
     pub(crate) seq: u64,
@@ -92,18 +92,20 @@ impl<'a> Seen<'a> {
     pub(crate) fn stored(stored: &'a Stored) -> Self {
         Self { subject: &stored.subject, bare: stored.raw.is_empty(), body: &stored.body }
     }
-    /// What it is, as the end of a sentence.
+    /// What it is by its form, as the end of a sentence: who wrote it, nothing in it proves.
     pub(crate) fn says(&self) -> String {
         let subject = shown(self.subject);
         match self.kind() {
             Kind::Answer(kind) => {
-                format!("is an answer of the broker ({kind}) to somebody who asked with the reply subject {subject}")
+                format!(
+                    "is by its form an answer of the broker ({kind}) to somebody who asked with the reply subject {subject}"
+                )
             }
             Kind::Acknowledgement(stream) => format!(
-                "is the broker's answer to somebody who published into the stream {} with the reply subject {subject}",
+                "is by its form the broker's answer to somebody who published into the stream {} with the reply subject {subject}",
                 shown(&stream)
             ),
-            Kind::Foreign => format!("is the message of somebody else, published on {subject}"),
+            Kind::Foreign => format!("is by its form the message of somebody else, published on {subject}"),
         }
     }
     fn kind(&self) -> Kind {
@@ -126,7 +128,7 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// What somebody else chose as a name: what a terminal would obey is written out, and it is not longer than people read.
+/// A name from outside: what a terminal would obey is written out, and it is not longer than people read.
 fn shown(text: &str) -> String {
     let mut shown: String = text.chars().take(SHOWN_MAX).flat_map(char::escape_debug).collect();
     if text.chars().nth(SHOWN_MAX).is_some() {
@@ -158,7 +160,7 @@ mod tests {
                 r#"{"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 4"},"stream":"EVT_qc","seq":0}"#,
                 acknowledgement("EVT_qc"),
             ),
-            // Nothing proves that these are the broker's.
+            // These have not the form of the broker's.
             (r#"{"type":"io.nats.jetstream.api."}"#, Kind::Foreign),
             ("{\"type\":\"io.nats.jetstream.api.v1.\\u001b[2J\"}", Kind::Foreign),
             (r#"{"type":"io.nats.server.advisory.v1"}"#, Kind::Foreign),

@@ -24,7 +24,7 @@ pub enum Replies {
     /// `reply.<group>.<module>`: the subject proves who answers.
     #[default]
     Own,
-    /// `reply.<group>`, as older processes want it: who answers is what the reply claims.
+    /// `reply.<group>`, as older processes want it: the reply only claims who answers.
     Shared,
 }
 
@@ -106,7 +106,7 @@ impl Subjects {
     pub fn read_lines(&self) -> String {
         self.read_line("", "").replace("._", ".*")
     }
-    /// Whose events, and who asks.
+    /// The module of the events, and the reader.
     pub fn of_read_line<'a>(&self, subject: &'a str) -> Option<(&'a str, &'a str)> {
         let rest = subject.strip_prefix(&self.prefix)?.strip_prefix(".ctl.read.")?;
         rest.split_once('.').filter(|(owner, reader)| token(owner) == *owner && token(reader) == *reader)
@@ -118,6 +118,16 @@ impl Subjects {
     /// Where the messages of a module (or of `orchestration`, or `in`) are put aside.
     pub fn dead(&self, module: &str) -> String {
         format!("{}.dlq.{}", self.prefix, token(module))
+    }
+    /// Where those of whoever hears many senders (`orchestration`, `in`) are put aside: by the sender, as far as the subject
+    /// of the message proves it, so that a stream can bound each of them.
+    pub fn dead_of(&self, module: &str, subject: &str) -> String {
+        let rest = subject.strip_prefix(&self.prefix).unwrap_or_default();
+        let sender = match rest.strip_prefix(".reply.") {
+            Some(reply) => reply.split('.').nth(1),
+            None => rest.strip_prefix(".in.").and_then(|source| source.split('.').next()),
+        };
+        format!("{}.{}", self.dead(module), token(sender.unwrap_or_default()))
     }
     /// Everything of one kind: `cmd`, `reply`, `in`, `dlq`.
     pub fn all(&self, kind: &str) -> String {
@@ -191,6 +201,16 @@ mod tests {
         assert_eq!(subjects.of_read_line("acme.prod.ctl.read.cam.qc"), Some(("cam", "qc")));
         assert_eq!(subjects.of_read_line("acme.prod.ctl.read.cam.qc.x"), None);
         assert_eq!(subjects.older_group_line(7), "acme.prod.qry.orchestration.group.g07");
+        for (subject, dead) in [
+            ("acme.prod.reply.g07.strategy", "orchestration.strategy"),
+            ("acme.prod.reply.g07.strategy.more", "orchestration.strategy"),
+            ("acme.prod.reply.g07", "orchestration._"),
+            ("acme.prod.cmd.strategy", "orchestration._"),
+            ("elsewhere", "orchestration._"),
+        ] {
+            assert_eq!(subjects.dead_of("orchestration", subject), format!("acme.prod.dlq.{dead}"));
+        }
+        assert_eq!(subjects.dead_of("in", "acme.prod.in.crm.leads"), "acme.prod.dlq.in.crm");
         assert_eq!(subjects.source("strategy"), "/acme/prod/strategy");
         assert_eq!((stream_of("a-b"), command_consumer("a-b")), ("EVT_a-b".to_owned(), "cmd-a-b".to_owned()));
         for bad in ["", ".", "a.", "a b", "a.*", ">", "a..b"] {

@@ -18,8 +18,12 @@ pub const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 /// 4,096 messages handed out and not settled: more than one process works on at once, and a bound for its memory.
 pub const ACK_PENDING_MAX: u64 = 4_096;
 
-/// 100,000 dead letters, the newest: more than people read, and a bound for whoever makes them without an end.
+/// 100,000 dead letters, the newest: a bound for a hundred senders of them.
 pub const LETTERS_MAX: u64 = 100_000;
+/// 1,000 dead letters of each sender, the newest: more than people read, and whoever makes them without an end loses only
+/// its own. With a message of at most 1 MB that is a bound in bytes, too; one for the whole stream would let the largest
+/// sender take the place of all others.
+pub const LETTERS_OF_ONE_MAX: u64 = 1_000;
 
 /// What a person does about a stream that is missing.
 pub const WHO_CREATES: &str = "a running coordinator creates it within seconds, as does the module whose events it keeps: start one (sagactl serve)";
@@ -29,7 +33,7 @@ pub const WHO_CREATES: &str = "a running coordinator creates it within seconds, 
 pub struct Settings {
     /// How many servers keep each stream.
     pub replicas: usize,
-    /// What is not settled after this long comes back.
+    /// A message that is not settled after this long comes back.
     pub ack_wait: Duration,
     /// Replies are also received on the subject that all modules share.
     pub shared_replies: bool,
@@ -46,6 +50,8 @@ pub struct Wanted {
     pub fields: Map<String, Value>,
     /// What it is made with beside them; afterwards that is the operator's choice, and not compared.
     pub at_first: Map<String, Value>,
+    /// Bounds that it must have: which, is the operator's choice, and where there is none it is set in place.
+    pub bounds: Map<String, Value>,
 }
 
 /// A field that is not as it should be.
@@ -97,7 +103,7 @@ fn stream(name: &str, subject: String, retention: &str, window: Duration, settin
         "subjects": [subject], "retention": retention, "storage": "file", "num_replicas": settings.replicas,
         "duplicate_window": nanos(window), "discard": "old",
     }));
-    Wanted { stream: name.to_owned(), consumer: None, fields, at_first: Map::new() }
+    Wanted { stream: name.to_owned(), consumer: None, fields, at_first: Map::new(), bounds: Map::new() }
 }
 /// The stream of a module's events. How long it keeps them is the operator's choice, and not compared.
 pub fn events_stream(subjects: &Subjects, module: &str, settings: &Settings) -> Wanted {
@@ -114,6 +120,7 @@ pub fn shared_streams(subjects: &Subjects, settings: &Settings) -> Vec<Wanted> {
     commands.fields.insert("max_age".to_owned(), nanos(COMMAND_AGE_MAX));
     let mut dead = stream(DEAD, subjects.all("dlq"), "limits", DUPLICATE_WINDOW, settings);
     dead.at_first.insert("max_msgs".to_owned(), json!(LETTERS_MAX));
+    dead.bounds.insert("max_msgs_per_subject".to_owned(), json!(LETTERS_OF_ONE_MAX));
     vec![commands, queue(REPLIES, "reply", REPEAT_WINDOW), queue(OUTSIDE, "in", DUPLICATE_WINDOW), dead]
 }
 
@@ -124,7 +131,13 @@ fn consumer(stream: &str, name: &str, filter: String, settings: &Settings) -> Wa
         // Without a limit: the server would only stop delivering, and nobody would see why. The reader counts and parks.
         "max_deliver": -1,
     }));
-    Wanted { stream: stream.to_owned(), consumer: Some(name.to_owned()), fields, at_first: Map::new() }
+    Wanted {
+        stream: stream.to_owned(),
+        consumer: Some(name.to_owned()),
+        fields,
+        at_first: Map::new(),
+        bounds: Map::new(),
+    }
 }
 /// The consumer of a module's commands.
 pub fn commands_of(subjects: &Subjects, module: &str, settings: &Settings) -> Wanted {
@@ -188,13 +201,23 @@ impl Wanted {
     fn is_free(&self, field: &str) -> bool {
         let keeps = !self.fields.contains_key("retention") || self.fields["retention"] == "limits";
         FREE.contains(&field)
+            || self.bounds.contains_key(field)
             || (self.consumer.is_none() && FREE_OF_STREAMS.contains(&field))
             || (self.consumer.is_none() && keeps && LIMITS.contains(&field))
+    }
+    /// Whether a bound is missing in a configuration that was found: that of a stream which an older version has made.
+    fn is_unbounded(&self, found: &Value) -> bool {
+        self.bounds.keys().any(|field| found.get(field).is_none_or(is_default))
     }
     /// The configuration that was found, with everything as it should be.
     fn repaired(&self, mut found: Value) -> Value {
         let differing = self.differences(&found);
         if let Value::Object(config) = &mut found {
+            for (field, bound) in &self.bounds {
+                if config.get(field).is_none_or(is_default) {
+                    config.insert(field.clone(), bound.clone());
+                }
+            }
             for Difference { field, .. } in &differing {
                 config.remove(field);
             }
@@ -204,6 +227,7 @@ impl Wanted {
     }
     fn config(&self) -> Value {
         let mut config = self.at_first.clone();
+        config.extend(self.bounds.clone());
         config.extend(self.fields.clone());
         if self.consumer.is_none() {
             config.insert("name".to_owned(), Value::from(self.stream.as_str()));
@@ -244,13 +268,12 @@ impl Wanted {
             return Ok(true);
         };
         let differences = self.differences(&found);
-        if differences.is_empty() {
-            return Ok(false);
+        match differences.is_empty() {
+            true if !self.is_unbounded(&found) => return Ok(false),
+            true => tracing::info!("{} is given its bounds", self.name()),
+            false if !repair => return Err(TopologyError::Differs(differences)),
+            false => tracing::warn!(differences = list(&differences), "the broker's configuration is repaired"),
         }
-        if !repair {
-            return Err(TopologyError::Differs(differences));
-        }
-        tracing::warn!(differences = list(&differences), "the broker's configuration is repaired");
         self.update(api, &self.repaired(found)).await?;
         let found = self.found(api).await?.unwrap_or(Value::Null);
         let left = self.differences(&found);
@@ -323,6 +346,13 @@ mod tests {
             config["max_msgs"] = found.clone();
             assert_eq!(dead.differences(&config), [], "{found}");
             assert_eq!(dead.repaired(config)["max_msgs"], found);
+        }
+        for (found, bound) in [(json!(-1), json!(LETTERS_OF_ONE_MAX)), (json!(7), json!(7))] {
+            let mut config = dead.config();
+            config["max_msgs_per_subject"] = found.clone();
+            assert_eq!(dead.differences(&config), [], "{found}");
+            assert_eq!(dead.is_unbounded(&config), found != bound);
+            assert_eq!(dead.repaired(config)["max_msgs_per_subject"], bound);
         }
     }
 

@@ -1,16 +1,18 @@
-//! What a bus says of itself, and what it makes anew by itself: streams that were wiped or deleted while it runs.
+//! The upkeep of a bus: it reports its troubles, and makes streams anew that were wiped or deleted while it runs.
 //!
-//! Modules in other languages may create nothing, so whoever may looks for them: see [`Upkeep::tend`].
+//! Modules in other languages may create nothing, so a process that may creates for them: see [`Upkeep::tend`].
 
+use crate::anew::MADE_TOGETHER_WITHIN;
 use crate::consume::Starving;
 use crate::dlq::Poison;
+use crate::doctor::Diagnosis;
 use crate::headers::is_readable;
 use crate::message::ORCHESTRATION;
 use crate::subject::{COMMANDS, REPLIES, command_consumer};
 use crate::topology::Wanted;
 use crate::{Inner, Nats, lock};
 use async_trait::async_trait;
-use saga_core::bus::{Ailment, BusError, Inbox, Upkeep};
+use saga_core::bus::{Ailment, BusError, Inbox, MadeAnew, Upkeep};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use tokio::time::Instant;
@@ -36,6 +38,8 @@ pub(crate) struct Kept {
     wanted: Mutex<BTreeMap<(bool, String), Wanted>>,
     /// Consumers that did not see what is there at the last look.
     starving: Mutex<BTreeMap<String, Starving>>,
+    /// What was found when the broker was last asked.
+    pub(crate) diagnosis: Mutex<Option<Diagnosis>>,
     /// What the last look could not mend.
     wrong: Mutex<Vec<Ailment>>,
 }
@@ -48,6 +52,9 @@ impl Kept {
 
 #[async_trait]
 impl Upkeep for Nats {
+    fn promises(&self) -> Option<String> {
+        self.diagnosed().map(|diagnosis| diagnosis.to_string())
+    }
     fn ailments(&self) -> Vec<Ailment> {
         let inner = &self.inner;
         let who = inner.options.who();
@@ -69,10 +76,14 @@ impl Upkeep for Nats {
         );
         all
     }
-    /// Streams, and the consumers of commands that nobody receives here: those of modules in other languages. Whoever
-    /// receives looks after its own consumer.
+    async fn made_anew(&self) -> Result<Vec<MadeAnew>, BusError> {
+        self.made_anew_apart(MADE_TOGETHER_WITHIN).await
+    }
+    /// Streams, and the consumers of commands that nobody receives here: those of modules in other languages. A
+    /// receiver looks after its own consumer.
     async fn tend(&self) {
         let inner = &self.inner;
+        inner.tell_asides();
         let all: Vec<Wanted> =
             lock(&inner.kept.wanted).values().filter(|wanted| inner.tends(wanted)).cloned().collect();
         let (mut wrong, mut created) = (Vec::new(), false);
@@ -119,7 +130,7 @@ impl Inner {
             let of_replies = wanted.values().filter(|wanted| wanted.stream == REPLIES && wanted.consumer.is_some());
             of_replies.filter_map(|wanted| wanted.fields.get("filter_subject")?.as_str().map(str::to_owned)).collect()
         };
-        // Whoever coordinates nothing does not know the groups.
+        // A process that coordinates nothing does not know the groups.
         if heard.is_empty() {
             return Ok(());
         }
@@ -137,7 +148,8 @@ impl Inner {
         in_vain: impl Fn(&str) -> bool,
     ) -> Result<(), BusError> {
         let mut left = UNHEARD_AT_ONCE;
-        for subject in self.api.subjects(queue, subjects).await? {
+        let found = self.api.stream(queue, Some(subjects)).await?;
+        for subject in found.into_iter().flat_map(|info| info.subjects.into_keys()) {
             let mut seq = 1;
             while in_vain(&subject)
                 && let Some(stored) = self.api.next(queue, seq, &subject).await?
@@ -171,6 +183,6 @@ impl Inner {
             Inbox::Commands(module) => command_consumer(module) == *consumer,
             Inbox::Replies(_) | Inbox::Outside => false,
         };
-        wanted.stream == COMMANDS && !lock(&self.desks).keys().any(received)
+        wanted.stream == COMMANDS && !lock(&self.receivers).keys().any(received)
     }
 }

@@ -1,4 +1,4 @@
-//! Who logs in where: the names of a module's schema and roles, and the password of its login role.
+//! The logins of a module: the names of its schema and roles, and the password of its login role.
 
 use crate::address::{host_and_port, options_of};
 use saga_core::ports::OpenError;
@@ -59,7 +59,7 @@ impl Credentials {
         Self { passwords: Passwords::Folder(folder.into()), ..self }
     }
     /// Logs in as the one role `<prefix>_auditor` instead of each module's own: it may read every schema and write none,
-    /// so that whoever checks the logs needs no module's password. [`migrate`](crate::migrate) makes it.
+    /// so that a check of the logs needs no module's password. [`migrate`](crate::migrate) makes it.
     #[must_use]
     pub fn as_auditor(self) -> Self {
         Self { audits: true, ..self }

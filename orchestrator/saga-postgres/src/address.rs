@@ -54,7 +54,7 @@ pub(crate) fn options_of(text: &str) -> Result<PgConnectOptions, OpenError> {
             readable(&key, &file)?;
         } else if !known {
             let place = "the URL of the PostgreSQL server".to_owned();
-            // What stands where a name belongs may be a value that was pasted there.
+            // The text in the place of a name may be a value that was pasted there.
             let why =
                 format!("it has an option that is not known; known are {}, {}", OPTIONS.join(", "), FILES.join(", "));
             return Err(OpenError::Refused { place, why });

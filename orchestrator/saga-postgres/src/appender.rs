@@ -1,16 +1,17 @@
-//! The one task of a store that writes: it gathers what waits, lets the pure plan decide, submits one call, and answers.
+//! The one task of a store that writes: it gathers the waiting batches, lets the pure plan decide, submits one call,
+//! and answers.
 //!
 //! Other processes write the same schema. So a plan is first made in the hope that the log still ends where it did, which
 //! the call checks under the lock of the head; if it does not, the lock is taken first, everything is read under it and
 //! decided again.
 
-use crate::connection::{ANSWER_MAX, Line, RESTED, Role};
+use crate::connection::{ANSWER_MAX, Connector, RESTED, Role};
 use crate::decode;
 use crate::facts;
 use crate::fault::{Fault, said};
 use crate::group::{self, Checks};
 use crate::store::Shared;
-use saga_core::appender::{Head, Ledger, Plan, Sight, Verdict, Written};
+use saga_core::appender::{Head, Ledger, Planned, Sight, WriteSet, Written};
 use saga_core::batch::{Batch, Cause, Commit, LimitBroken};
 use saga_core::id::Epoch;
 use saga_core::ports::{Clock, ReadError};
@@ -27,10 +28,10 @@ const GROUP_BATCHES_MAX: usize = 256;
 /// 4 MiB: a group is written within some tens of milliseconds, so that nobody waits long behind a large neighbour.
 const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Pauses between attempts to reach a server that is away. Together with the attempts they take a few seconds at most:
-/// then whoever waits is told to try again later, instead of being kept waiting for ever.
+/// then the waiting callers are told to try again later, instead of being kept waiting for ever.
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(200)];
 
-/// A batch and who waits for its answer.
+/// A batch and the caller that waits for its answer.
 pub(crate) struct Request {
     pub(crate) batch: Batch,
     pub(crate) answer: oneshot::Sender<Commit>,
@@ -38,7 +39,7 @@ pub(crate) struct Request {
 
 /// Owns the connection that writes.
 pub(crate) struct Appender {
-    pub(crate) line: Line,
+    pub(crate) connector: Connector,
     /// `None` after trouble, until it is needed again.
     pub(crate) connection: Option<PgConnection>,
     /// When the connection was last known to stand.
@@ -57,7 +58,7 @@ pub(crate) struct Appender {
 /// Why a group was not acknowledged.
 #[derive(Debug)]
 enum Failure {
-    /// What a hopeful plan believed does not hold; certainly not written.
+    /// An assumption of a hopeful plan does not hold; certainly not written.
     Refuted,
     /// Certainly not written, and never will be as it is.
     Unstorable(String),
@@ -80,35 +81,27 @@ impl Failure {
     }
 }
 
-fn bytes_of(batch: &Batch) -> usize {
-    let events = batch.writes.iter().flat_map(|write| &write.events);
-    let events: usize = events.map(|event| event.data.as_str().len() + event.meta.as_str().len()).sum();
-    let bodies = batch.documents.iter().filter_map(|write| write.body.as_ref());
-    let bodies: usize = bodies.map(|body| body.as_str().len()).sum();
-    events + bodies + batch.blobs.iter().map(|blob| blob.bytes.len()).sum::<usize>()
-}
-
 /// A plan over as many of the batches as can be decided, its answers, and the epochs it relies on.
 fn planned<'l, 'b>(
     ledger: &'l Ledger,
     sight: Sight<'l>,
     clock: &dyn Clock,
     batches: &'b [Batch],
-) -> (Plan<'l, 'b>, Vec<Commit>, Checks<'b>) {
-    let mut plan = Plan::new(ledger, sight, clock.now());
+) -> (WriteSet<'l, 'b>, Vec<Commit>, Checks<'b>) {
+    let mut plan = WriteSet::new(ledger, sight, clock.now());
     let mut decided = Vec::with_capacity(batches.len());
     let mut checks = Checks::new();
     for batch in batches {
         match plan.take(batch) {
-            Verdict::Write(receipt) => {
+            Planned::Write(receipt) => {
                 if let Some(fence) = &batch.fence {
                     let lowest = checks.entry(fence.scope.as_str()).or_insert(fence.epoch);
                     *lowest = (*lowest).min(fence.epoch);
                 }
                 decided.push(Commit::Ok(receipt));
             }
-            Verdict::Answer(answer) => decided.push(answer),
-            Verdict::Look => break,
+            Planned::Answer(answer) => decided.push(answer),
+            Planned::Look => break,
         }
     }
     (plan, decided, checks)
@@ -118,18 +111,18 @@ impl Appender {
     /// Serves until every sender is gone.
     pub(crate) async fn run(mut self, mut waiting: mpsc::Receiver<Request>) {
         while let Some(first) = waiting.recv().await {
-            let mut bytes = bytes_of(&first.batch);
+            let mut bytes = first.batch.bytes();
             let (mut batches, mut callers) = (vec![first.batch], vec![first.answer]);
-            // Whoever is here by now travels along; nobody is waited for.
+            // Batches that are here by now travel along; the appender waits for no others.
             while batches.len() < GROUP_BATCHES_MAX && bytes < GROUP_BYTES_MAX {
                 let Ok(next) = waiting.try_recv() else { break };
-                bytes += bytes_of(&next.batch);
+                bytes += next.batch.bytes();
                 batches.push(next.batch);
                 callers.push(next.answer);
             }
             let answers = self.serve(&batches).await;
             for (caller, answer) in callers.into_iter().zip(answers) {
-                // A caller who has gone away does not want to know.
+                // A caller that has gone away needs no answer.
                 caller.send(answer).ok();
             }
         }
@@ -159,7 +152,7 @@ impl Appender {
         }
         if let Err(failure) = outcome {
             let answer = failure.answer();
-            tracing::error!(store = self.place, ?answer, "a group was not committed");
+            tracing::error!(place = self.place, ?answer, "a group was not committed");
             answers.resize_with(batches.len(), || failure.answer());
         }
         answers
@@ -167,7 +160,7 @@ impl Appender {
     async fn decide(&mut self, batches: &[Batch], answers: &mut Vec<Commit>) -> Result<(), Failure> {
         let outcome = self.hope_or_lock(batches, answers).await;
         if outcome.is_err() {
-            // What was believed is read again before the next group.
+            // The ledger is read again before the next group.
             self.ledger = None;
         }
         outcome
@@ -176,7 +169,7 @@ impl Appender {
         let (before, wanted) = (answers.len(), answers.len() + batches.len());
         let mut ledger = self.ready().await?;
         if !self.contended {
-            match self.hopefully(&mut ledger, batches, answers).await {
+            match self.optimistic(&mut ledger, batches, answers).await {
                 Ok(()) | Err(Failure::Refuted) => {}
                 Err(failure) => return Err(failure),
             }
@@ -184,20 +177,20 @@ impl Appender {
         if answers.len() < wanted {
             // The rest, or all if the hope was refuted, is decided on what is read under the lock.
             let rest = batches.get(answers.len() - before..).unwrap_or_default();
-            self.carefully(&mut ledger, rest, answers).await?;
+            self.locked(&mut ledger, rest, answers).await?;
         }
         self.ledger = Some(ledger);
         Ok(())
     }
 
     /// Plans on what is known and submits it in one call, which is a transaction of its own.
-    async fn hopefully(
+    async fn optimistic(
         &mut self,
         ledger: &mut Ledger,
         batches: &[Batch],
         answers: &mut Vec<Commit>,
     ) -> Result<(), Failure> {
-        let (plan, mut decided, checks) = planned(ledger, Sight::Hopeful, &*self.clock, batches);
+        let (plan, mut decided, checks) = planned(ledger, Sight::Optimistic, &*self.clock, batches);
         // Even a plan that writes nothing is submitted: a guard holds only if the log has not moved.
         if plan.batches > 0 {
             let word = self.submit(&plan, &checks, Failure::Unknown).await?;
@@ -211,13 +204,13 @@ impl Appender {
             }
         }
         let written = self.publish(plan.written());
-        ledger.settle(written);
+        ledger.apply(written);
         answers.append(&mut decided);
         Ok(())
     }
 
     /// Takes the lock of the head, reads what matters, plans, writes, and commits.
-    async fn carefully(
+    async fn locked(
         &mut self,
         ledger: &mut Ledger,
         batches: &[Batch],
@@ -250,7 +243,7 @@ impl Appender {
             Ok(read) => read.map_err(|error| Failure::NotWritten(error.to_string()))?,
             Err(late) => return Err(Failure::NotWritten(format!("{}: {late}", self.place))),
         };
-        let (plan, mut decided, checks) = planned(ledger, Sight::Careful(&facts), &*self.clock, batches);
+        let (plan, mut decided, checks) = planned(ledger, Sight::Locked(&facts), &*self.clock, batches);
         if plan.batches == 0 {
             self.end("ROLLBACK", Failure::NotWritten).await?;
         } else {
@@ -261,7 +254,7 @@ impl Appender {
             self.end("COMMIT", Failure::Unknown).await?;
         }
         let written = self.publish(plan.written());
-        ledger.settle(written);
+        ledger.apply(written);
         answers.append(&mut decided);
         Ok(())
     }
@@ -282,7 +275,7 @@ impl Appender {
     /// The one call that writes a group. `lost` says what a missing answer means.
     async fn submit(
         &mut self,
-        plan: &Plan<'_, '_>,
+        plan: &WriteSet<'_, '_>,
         checks: &Checks<'_>,
         lost: fn(String) -> Failure,
     ) -> Result<String, Failure> {
@@ -324,7 +317,7 @@ impl Appender {
         }
         let mut pauses = PAUSES.into_iter();
         while self.connection.is_none() {
-            match self.line.connect(Role::Appender).await {
+            match self.connector.connect(Role::Appender).await {
                 Ok(connection) => self.connection = Some(connection),
                 Err(error) => match pauses.next() {
                     Some(pause) => rest(pause).await,

@@ -1,4 +1,4 @@
-//! Connections to the server: what every one of them is told, and how long anybody waits for it.
+//! Connections to the server: the settings of each, and how long a caller waits for it.
 
 use crate::access::{Names, quoted};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
@@ -13,15 +13,18 @@ pub(crate) const LANES_MAX: u32 = 2;
 /// 7: as many connections as a process holds for each store at most. Beside those that read and ask, one appends, one takes
 /// leases and one listens. Two processes with all modules of a small system are let in by a server that takes 100 clients.
 pub const CONNECTIONS_MAX: u32 = READERS_MAX + LANES_MAX + 3;
+/// 28 connections of one role, unless the server's operator says another number: four processes that serve the module, two that
+/// go and two that come while a version is exchanged. Without a limit one module could take every connection of the server.
+pub const ROLE_CONNECTIONS_MAX: u32 = 4 * CONNECTIONS_MAX;
 /// Values of `synchronous_commit` that wait for the local disk, and for a standby more or less.
 pub(crate) const FLUSHED: &[&str] = &["on", "local", "remote_write", "remote_apply"];
-/// 2 s: a server that has not taken a connection by then is away for whoever waits for a commit.
+/// 2 s: for a caller that waits for a commit, a server that has not taken a connection by then is away.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
 /// 1 s: a connection that has rested for this long is asked whether it still stands before it is trusted with a commit.
 pub(crate) const RESTED: Duration = Duration::from_secs(1);
 /// 3 s: a reader waits this long for one of the connections.
 const ACQUIRE_MAX: Duration = Duration::from_secs(3);
-/// 15 s: longer than the server gives a statement of ours. Whoever has no answer by then will get none.
+/// 15 s: longer than the server gives a statement of ours. A caller that has no answer by then will get none.
 pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(15);
 /// The purpose of a connection that hears of what other processes write.
 pub(crate) const LISTENS: &str = "listen";
@@ -43,16 +46,16 @@ pub(crate) enum Role {
 
 /// How the connections of one store are made.
 #[derive(Clone)]
-pub(crate) struct Line {
+pub(crate) struct Connector {
     pub(crate) options: PgConnectOptions,
     pub(crate) names: Names,
     /// Whether the server's own `synchronous_commit` is left as it is, because its user has accepted it.
     pub(crate) as_the_server_likes: bool,
-    /// Whoever only looks is nobody's audience, and greets nobody.
+    /// A process that only looks counts as no listener, and greets nobody.
     pub(crate) looks: bool,
 }
 
-impl Line {
+impl Connector {
     fn options(&self, role: Role) -> PgConnectOptions {
         let name = match role {
             Role::Probe => "open",
@@ -76,7 +79,8 @@ impl Line {
                 if !self.as_the_server_likes {
                     options = options.options([("synchronous_commit", "on")]);
                 }
-                // Who waits for the lock of the head, or holds it and says nothing (a paused process), gives way.
+                // A session that waits too long for the lock of the head, or holds it and does nothing (a paused
+                // process), gives way.
                 options
                     .options([("lock_timeout", "5s"), ("statement_timeout", "10s")])
                     .options([("idle_in_transaction_session_timeout", "5s")])
@@ -135,8 +139,8 @@ impl Line {
     }
 }
 
-/// A connection that writes has asked for flushed commits; what stands between, or the server, may not have heard it. An error
-/// when a commit that is acknowledged could be lost.
+/// A connection that writes has asked for flushed commits; a proxy in between, or the server, may have ignored that. An
+/// error when a commit that is acknowledged could be lost.
 async fn flushes(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let found: String = sqlx::query_scalar("SHOW synchronous_commit").fetch_one(connection).await?;
     match FLUSHED.contains(&found.as_str()) {

@@ -50,7 +50,7 @@ pub enum CopyError {
         /// The last position that it has.
         position: Position,
     },
-    /// Somebody has written the source meanwhile. Stop it, and copy again.
+    /// A process has written the source meanwhile. Stop it, and copy again.
     #[error("the source has grown from {from} to {to} while it was copied")]
     Moved {
         /// Its head at the beginning.

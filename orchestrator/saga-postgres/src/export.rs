@@ -1,4 +1,4 @@
-//! Everything in a schema beside the log, page by page in the order of the keys: for whoever checks it.
+//! Everything in a schema beside the log, page by page in the order of the keys: for checks and copies.
 
 use crate::decode::{self, BoxError, DOCUMENT_COLUMNS, INBOX_COLUMNS};
 use crate::store::PostgresStore;

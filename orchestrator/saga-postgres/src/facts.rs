@@ -1,4 +1,4 @@
-//! What a careful plan needs to know, read in three questions however many batches there are.
+//! What a locked plan needs to know, read in three questions however many batches there are.
 //!
 //! Read under the lock of the head, so that what is read stays true until it is written.
 

@@ -40,7 +40,11 @@ impl Fault {
 }
 
 /// What to do when the server lets nobody more in.
-const CROWDED: &str = "raise max_connections, or run fewer processes (sagactl help SG0322)";
+const CROWDED: &str = "see in pg_stat_activity which role holds them: one that holds more than it should has to be bounded; otherwise raise \
+                       max_connections, or run fewer processes (sagactl help SG0322)";
+/// What to do when it lets in no more of one role.
+const CROWDED_ROLE: &str = "the server has room, and this role holds as many as it may: stop what else logs in as it, or give it more \
+                            (ALTER ROLE ... CONNECTION LIMIT), 7 for each process that serves the module (sagactl help SG0322)";
 
 /// What an error says, in the server's own words; and what it means where the client has hidden them.
 pub(crate) fn said(error: &sqlx::Error) -> String {
@@ -50,7 +54,10 @@ pub(crate) fn said(error: &sqlx::Error) -> String {
             format!("no connection in time: the server is away, or has too many clients already; then {CROWDED}")
         }
         sqlx::Error::Database(database) if matches!(database.code().as_deref(), Some("53300")) => {
-            format!("{error}; {CROWDED}")
+            // One code for both, in the language of the server's operator: where it was found tells them apart.
+            let found = database.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::routine);
+            let advice = if found == Some("InitializeSessionUserId") { CROWDED_ROLE } else { CROWDED };
+            format!("{error}; {advice}")
         }
         _ => error.to_string(),
     }
@@ -91,8 +98,8 @@ pub(crate) fn open_error(place: &str, error: &sqlx::Error) -> OpenError {
     }
 }
 
-/// What is wrong with the trust between server and process, and the next step; nothing when it is something else.
-/// Migrating the database heals none of this, and waiting neither.
+/// A fault in the trust between server and process, and the next step; `None` for every other error. Neither a
+/// migration nor waiting mends such a fault.
 pub(crate) fn distrust(error: &sqlx::Error) -> Option<String> {
     let (said, next) = match error {
         // The client of TLS wraps all that it finds wrong in this kind; sockets have none such.

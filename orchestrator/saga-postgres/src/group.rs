@@ -1,6 +1,6 @@
 //! A plan as the arguments of one function call: arrays side by side, one for each column.
 
-use saga_core::appender::Plan;
+use saga_core::appender::WriteSet;
 use saga_core::batch::{DocumentWrite, INDEX_FIELDS_MAX};
 use saga_core::id::Epoch;
 use saga_core::written::answer_columns;
@@ -32,7 +32,7 @@ where
 }
 
 /// Everything that a plan writes, as `es_append` takes it.
-pub(crate) fn arguments(plan: &Plan<'_, '_>, checks: &Checks<'_>) -> Result<PgArguments, BoxDynError> {
+pub(crate) fn arguments(plan: &WriteSet<'_, '_>, checks: &Checks<'_>) -> Result<PgArguments, BoxDynError> {
     let mut arguments = PgArguments::default();
     let start = plan.start();
     arguments.add(start.position.0.cast_signed())?;
@@ -60,7 +60,7 @@ pub(crate) fn arguments(plan: &Plan<'_, '_>, checks: &Checks<'_>) -> Result<PgAr
     Ok(arguments)
 }
 
-fn events(plan: &Plan<'_, '_>, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
+fn events(plan: &WriteSet<'_, '_>, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
     let events = || plan.events.iter();
     // Zero stands for no public place: an array of numbers without NULL is cheaper on both sides.
     column(arguments, events().map(|event| event.public_seq.unwrap_or(0).cast_signed()))?;
@@ -75,7 +75,7 @@ fn events(plan: &Plan<'_, '_>, arguments: &mut PgArguments) -> Result<(), BoxDyn
     column(arguments, events().map(|event| event.chain.as_slice()))
 }
 
-fn inbox(plan: &Plan<'_, '_>, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
+fn inbox(plan: &WriteSet<'_, '_>, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
     let entries = || plan.inbox.values();
     let answers = entries().map(|entry| answer_columns(&entry.answer)).collect::<Result<Vec<_>, _>>()?;
     column(arguments, entries().map(|entry| entry.saga))?;
@@ -87,7 +87,7 @@ fn inbox(plan: &Plan<'_, '_>, arguments: &mut PgArguments) -> Result<(), BoxDynE
     column(arguments, answers.iter().map(|(_, text)| text.as_bytes()))
 }
 
-fn documents(plan: &Plan<'_, '_>, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
+fn documents(plan: &WriteSet<'_, '_>, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
     let (kept, gone): (Vec<&DocumentWrite>, Vec<_>) =
         plan.documents.values().copied().partition(|write| write.body.is_some());
     for writes in [&gone, &kept] {

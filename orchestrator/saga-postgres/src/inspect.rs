@@ -1,5 +1,5 @@
-//! Looks at the ground of a schema: its tables, functions, triggers and rights are those that the migrations made, and nobody
-//! who logs in for a module may do more than they gave.
+//! Looks at the ground of a schema: its tables, functions, triggers and rights are those that the migrations made, and
+//! no login role of a module may do more than they gave.
 
 use crate::access::{Names, quoted};
 use crate::store::PostgresStore;
@@ -9,7 +9,7 @@ use saga_core::ports::ReadError;
 use sqlx::PgConnection;
 use std::collections::BTreeSet;
 
-/// Everything that makes a schema, a line each: what there is, who owns it, who may what.
+/// Everything that makes a schema, a line each: the objects, their owners, and the rights on them.
 const SQL: &str = include_str!("picture.sql");
 /// What may be done beyond that, a line each.
 const RIGHTS: &str = include_str!("rights.sql");

@@ -23,12 +23,12 @@ impl Lanes {
     fn resting(&self) -> MutexGuard<'_, Vec<(PgConnection, Instant)>> {
         self.resting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    /// Room for one connection, for as long as it is used: whoever has it finds one at rest, or may make one.
+    /// Room for one connection, for as long as it is used: its holder finds one at rest, or may make one.
     pub(crate) async fn room(&self) -> Result<SemaphorePermit<'_>, Error> {
         self.room.acquire().await.map_err(|_| Error::PoolClosed)
     }
-    /// A connection that was used before and seems to stand. Whoever takes it gives it back when it is as it was before;
-    /// one that is not given back is closed.
+    /// A connection that was used before and seems to stand. The caller gives it back when it is as it was before; one
+    /// that is not given back is closed.
     pub(crate) async fn take_used(&self) -> Option<PgConnection> {
         loop {
             let (mut connection, since) = self.resting().pop()?;
@@ -40,7 +40,7 @@ impl Lanes {
     /// A connection that was just asked whether it stands, with the patience of the pool.
     pub(crate) async fn make(&self) -> Result<PgConnection, Error> {
         for _ in 0..READERS_MAX {
-            // What is dead does not go back to the pool: in the end it makes a new one.
+            // A dead connection does not go back to the pool: in the end the pool makes a new one.
             let mut connection = self.pool.acquire().await?.detach();
             if connection.ping().await.is_ok() {
                 return Ok(connection);
@@ -57,7 +57,7 @@ impl Lanes {
     pub(crate) async fn close(&self) {
         let resting = std::mem::take(&mut *self.resting());
         for (connection, _) in resting {
-            // The server sees that it is gone, whatever becomes of the last word.
+            // The server sees that it is gone, even if the last word is lost.
             let _ended = connection.close().await;
         }
     }

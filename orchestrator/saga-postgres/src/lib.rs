@@ -29,7 +29,7 @@ mod stores;
 mod tail;
 
 pub use access::{Credentials, auditor};
-pub use connection::CONNECTIONS_MAX;
+pub use connection::{CONNECTIONS_MAX, ROLE_CONNECTIONS_MAX};
 pub use copy::{Copied, CopyError, copy};
 pub use floor::{Floor, checkpoint};
 pub use migrate::{MigrateError, Migrated, Migration, migrate, roles_sql};

@@ -9,6 +9,7 @@ mod scram;
 
 use crate::access::{Names, PREFIX, quoted, turns};
 use crate::address::options_of;
+use crate::connection::ROLE_CONNECTIONS_MAX;
 use crate::fault::distrust;
 use crate::inspect;
 use password::{Kept, Password};
@@ -51,8 +52,9 @@ impl Migration {
     pub fn with_password_folder(self, folder: impl Into<PathBuf>) -> Self {
         Self { passwords: Some(folder.into()), ..self }
     }
-    /// At most this many connections for each role. A process holds up to [`CONNECTIONS_MAX`](crate::CONNECTIONS_MAX) for
-    /// each module that it runs.
+    /// At most this many connections for each role, whatever it had before. A process holds up to
+    /// [`CONNECTIONS_MAX`](crate::CONNECTIONS_MAX) for each module that it runs. Unless it is said, a role without a limit gets
+    /// [`ROLE_CONNECTIONS_MAX`], and one that somebody has given another number keeps it.
     #[must_use]
     pub fn with_connections_max(self, connections: u32) -> Self {
         Self { connections_max: Some(connections), ..self }
@@ -70,8 +72,8 @@ pub struct Migrated {
     pub from: Option<i64>,
     /// The version of the tables now.
     pub to: i64,
-    /// What somebody may do beyond what was given here, or what else is not as it was made, and this administrator could not mend.
-    /// It does not keep a module from working; `events verify` finds it until it is taken back.
+    /// Rights beyond those given here, and objects that are not as they were made, which this administrator could not
+    /// mend. They do not keep a module from working; `events verify` reports them until they are taken back.
     pub left: Vec<Flaw>,
 }
 
@@ -178,8 +180,8 @@ async fn one(
     statements_max: usize,
 ) -> Result<Option<Migrated>, MigrateError> {
     run(connection, "BEGIN").await?;
-    // The lock is of one database, roles are of all of them; what a migration in another database creates in this
-    // moment is met by the checks of each statement.
+    // The lock is of one database, roles are of all of them; the checks of each statement meet what a migration in
+    // another database creates in this moment.
     run(connection, &format!("LOCK TABLE {}.turn IN ACCESS EXCLUSIVE MODE", quoted(&turns(&how.prefix)))).await?;
     let role: Option<i32> = ask(connection, "SELECT 1 FROM pg_roles WHERE rolname = $1", &names.role).await?;
     let there: Option<i32> =
@@ -238,7 +240,7 @@ async fn kept(connection: &mut PgConnection, role: &str) -> Result<Kept, Migrate
 async fn turn(connection: &mut PgConnection, prefix: &str) -> Result<(), MigrateError> {
     let schema = quoted(&turns(prefix));
     for what in [format!("CREATE SCHEMA {schema}"), format!("CREATE TABLE {schema}.turn ()")] {
-        // Somebody else makes it in this moment, or has.
+        // Another process makes it in this moment, or has.
         let sql = format!(
             "DO $$ BEGIN {what}; EXCEPTION WHEN duplicate_schema OR duplicate_table OR duplicate_object OR unique_violation \
              THEN NULL; END $$"
@@ -276,7 +278,7 @@ fn script(
     script.extend([
         back::of_roles(names, &how.prefix),
         format!("SET LOCAL ROLE {owner}"),
-        // Functions keep this search path for ever: temporary things of a caller are looked at last.
+        // Functions keep this search path for ever: temporary objects of a caller come last in it.
         format!("SET LOCAL search_path = {schema}, pg_temp"),
     ]);
     let applied = usize::try_from(from.unwrap_or(0)).unwrap_or(usize::MAX);
@@ -301,7 +303,7 @@ fn roles(names: &Names) -> Vec<String> {
         // change its tables, or write to the log by another way than the functions.
         create_role(&names.owner, "NOLOGIN NOINHERIT"),
         create_role(&names.role, "LOGIN NOINHERIT"),
-        // One for all schemas of a system: whoever checks the logs needs no module's password, and can change nothing.
+        // One for all schemas of a system: a check of the logs needs no module's password, and can change nothing.
         create_role(&names.auditor, "LOGIN NOINHERIT"),
         // An administrator who is no superuser must belong to a role to create something for it.
         format!(
@@ -312,9 +314,9 @@ fn roles(names: &Names) -> Vec<String> {
     ]
 }
 
-/// The roles and rights that [`migrate`] gives these modules in a database, as a script for whoever wants to read them, or to
-/// run them by hand before: `migrate` then makes the tables and the rights in them, and changes nothing of this. Without
-/// passwords.
+/// The roles and rights that [`migrate`] gives these modules in a database, as a script for an administrator who wants
+/// to read them, or to run them by hand before: `migrate` then makes the tables and the rights in them, and changes
+/// nothing of this. Without passwords.
 ///
 /// # Errors
 /// The name of a module or the prefix cannot be one in a database.
@@ -323,7 +325,7 @@ pub fn roles_sql(modules: &[&str], how: &Migration) -> Result<String, MigrateErr
     for module in modules {
         let names = Names::of(&how.prefix, module).map_err(MigrateError::Name)?;
         let statements = roles(&names).into_iter().chain(database(&names, how));
-        // What is of the whole database stands there once.
+        // Statements for the whole database stand there once.
         let fresh: Vec<String> = statements.filter(|statement| !script.contains(statement)).collect();
         script.extend(fresh);
     }
@@ -346,8 +348,8 @@ fn rights(schema: &str, role: &str, auditor: &str) -> Vec<String> {
         format!("GRANT EXECUTE ON FUNCTION {} TO {role}", within(back::FUNCTIONS)),
     ]
 }
-/// What makes a large object: it would belong to the role that made it, outside of every schema. Only whoever owns these functions
-/// can take them away, which is the superuser.
+/// What makes a large object: it would belong to the role that made it, outside of every schema. Only the owner of
+/// these functions can take them away, which is the superuser.
 const LARGE_OBJECTS: &str = "DO $$ DECLARE f regprocedure; BEGIN \
      IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN \
      FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace \
@@ -368,7 +370,14 @@ fn database(names: &Names, how: &Migration) -> Vec<String> {
             .to_owned(),
         LARGE_OBJECTS.to_owned(),
     ];
-    script.extend(how.connections_max.map(|most| format!("ALTER ROLE {role} CONNECTION LIMIT {most}")));
+    script.push(match how.connections_max {
+        Some(most) => format!("ALTER ROLE {role} CONNECTION LIMIT {most}"),
+        None => format!(
+            "DO $$ BEGIN IF (SELECT rolconnlimit FROM pg_roles WHERE rolname = '{}') < 0 THEN ALTER ROLE {role} CONNECTION \
+             LIMIT {ROLE_CONNECTIONS_MAX}; END IF; END $$",
+            names.role
+        ),
+    });
     script
 }
 

@@ -1,15 +1,16 @@
-//! Opening a schema: the server's settings are asked for, the version of the tables is compared, and the end of the log is
-//! looked at before it is trusted.
+//! Opens a schema: checks the server's settings, compares the version of the tables, and verifies the end of the log
+//! before it is trusted.
 
 use crate::appender::{LEDGER, ledger_of};
-use crate::connection::{CONNECTIONS_MAX, FLUSHED, Line, Role};
+use crate::connection::{CONNECTIONS_MAX, Connector, FLUSHED, Role};
 use crate::decode::{self, EVENT_COLUMNS};
 use crate::fault::{open_error, read_error, unreadable};
 use crate::migrate::MIGRATIONS;
 use saga_core::appender::{Head, Ledger};
-use saga_core::envelope::{Recorded, chain};
+use saga_core::envelope::Recorded;
 use saga_core::id::Position;
 use saga_core::ports::OpenError;
+use saga_core::written::broken_link;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
@@ -21,23 +22,31 @@ const SETTINGS: &[(&str, &str)] = &[
     // Without these two a crash of the machine leaves a damaged log, whatever we do.
     ("fsync", "on"),
     ("full_page_writes", "on"),
-    // Our own connections ask for it; a server that is told otherwise was told so by somebody who should know.
+    // Our own connections set it; an administrator who configured the server otherwise did so knowingly.
     ("synchronous_commit", "on"),
 ];
 
-/// Looks at a schema and gives back the ledger of its log. `beside`: how many stores this process holds already.
-pub(crate) async fn open(line: &Line, place: &str, beside: usize) -> Result<Ledger, OpenError> {
-    let mut connection = line.connect(Role::Probe).await.map_err(|error| open_error(place, &error))?;
-    if !line.looks {
-        room(&mut connection, place, beside + 1).await?;
+/// What was found at an opening.
+pub(crate) struct Opened {
+    pub(crate) ledger: Ledger,
+    /// The role that was logged in as may take as many connections as it likes.
+    pub(crate) unlimited: bool,
+}
+
+/// Looks at a schema and gives back what was found. `beside`: how many stores this process holds already.
+pub(crate) async fn open(connector: &Connector, place: &str, beside: usize) -> Result<Opened, OpenError> {
+    let mut connection = connector.connect(Role::Probe).await.map_err(|error| open_error(place, &error))?;
+    let mut unlimited = false;
+    if !connector.looks {
+        unlimited = room(&mut connection, place, beside + 1).await?;
     }
-    if !line.as_the_server_likes {
+    if !connector.as_the_server_likes {
         safe(&mut connection, place).await?;
     }
     version(&mut connection, place).await?;
     let ledger = ledger(&mut connection, place).await?;
     connection.close().await.ok();
-    Ok(ledger)
+    Ok(Opened { ledger, unlimited })
 }
 
 async fn safe(connection: &mut PgConnection, place: &str) -> Result<(), OpenError> {
@@ -55,16 +64,24 @@ async fn safe(connection: &mut PgConnection, place: &str) -> Result<(), OpenErro
 }
 
 /// Whether the server lets in as many clients as so many stores may need, with nobody else there: without, a process would begin
-/// its work and get stuck in the middle of it.
-async fn room(connection: &mut PgConnection, place: &str, stores: usize) -> Result<(), OpenError> {
+/// its work and get stuck in the middle of it. Gives back whether the role has no limit of its own.
+async fn room(connection: &mut PgConnection, place: &str, stores: usize) -> Result<bool, OpenError> {
     // Newer servers keep some for others as well.
     let sql = "SELECT current_setting('max_connections')::bigint, current_setting('superuser_reserved_connections')::bigint \
-               + coalesce(current_setting('reserved_connections', true), '0')::bigint";
-    let (most, kept): (i64, i64) =
+               + coalesce(current_setting('reserved_connections', true), '0')::bigint, \
+               (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user)";
+    let (most, kept, own): (i64, i64, i32) =
         sqlx::query_as(sql).fetch_one(connection).await.map_err(|error| open_error(place, &error))?;
+    if u32::try_from(own).is_ok_and(|own| own < CONNECTIONS_MAX) {
+        let why = format!(
+            "this process may need {CONNECTIONS_MAX} connections, and its role may have {own}: ALTER ROLE ... CONNECTION LIMIT, \
+             {CONNECTIONS_MAX} for each process that serves the module (sagactl help SG0322)"
+        );
+        return Err(OpenError::Unavailable { place: place.to_owned(), why });
+    }
     let wanted = i64::try_from(stores).unwrap_or(i64::MAX).saturating_mul(i64::from(CONNECTIONS_MAX));
     if wanted <= most - kept {
-        return Ok(());
+        return Ok(own < 0);
     }
     let why = format!(
         "this process may need {wanted} connections, {CONNECTIONS_MAX} for each of {stores} stores, and the server lets in \
@@ -111,7 +128,9 @@ async fn ledger(connection: &mut PgConnection, place: &str) -> Result<Ledger, Op
         events.push(decode::recorded(row).map_err(|error| unreadable(place, error))?);
     }
     let noted = (first.try_get::<i64, _>(12).map_err(failed)?, first.try_get::<Vec<u8>, _>(15).map_err(failed)?);
-    if let Some(why) = broken_link(&events).or_else(|| cut(&events, noted.0, &noted.1)) {
+    if let Some(why) =
+        broken_link(&events).map(|why| format!("es_events {why}")).or_else(|| cut(&events, noted.0, &noted.1))
+    {
         return Err(corrupt(why));
     }
     let rows = sqlx::query(LEDGER).fetch_all(connection).await.map_err(failed)?;
@@ -126,22 +145,4 @@ fn cut(events: &[Recorded], position: i64, chain: &[u8]) -> Option<String> {
         return Some(format!("the log was {position} events long, and now ends at position {last}"));
     }
     (link != chain).then(|| format!("es_events position {last} is not what it was when it was noted"))
-}
-
-/// The first thing that is wrong with the end of a log. Pure.
-fn broken_link(events: &[Recorded]) -> Option<String> {
-    // The first one has no predecessor here, unless it is the first of the log.
-    let first = events.first().filter(|event| event.position == Position(1));
-    let origin = first.map(|event| (Position::ZERO, [0; 32], event));
-    let pairs = events.windows(2).filter_map(|pair| match pair {
-        [before, event] => Some((before.position, before.chain, event)),
-        _ => None,
-    });
-    origin.into_iter().chain(pairs).find_map(|(position, before, event)| {
-        if event.position != position.next() {
-            return Some(format!("es_events has no position {}", position.next()));
-        }
-        let expected = chain(&before, event.position, &event.digest());
-        (expected != event.chain).then(|| format!("es_events position {} is not what was written", event.position))
-    })
 }

@@ -1,5 +1,5 @@
-//! Short questions, asked together: whatever waits while the server answers others travels in the next statement, as
-//! batches do on their way into the log. Alone, a question goes at once, from whoever asks it.
+//! Batches short reads: the questions that arrive while the server answers others travel in the next statement, as
+//! batches do on their way into the log. A question without company goes at once, from its caller's task.
 
 use crate::decode::{self, EVENT_COLUMNS, INBOX_COLUMNS};
 use crate::fault::{Fault, read_error};
@@ -20,7 +20,7 @@ use uuid::Uuid;
 const GROUP_MAX: usize = 128;
 /// Two statements at once: while one is being answered, the next is on its way.
 const LANES: u32 = 2;
-/// 512 wait here; whoever comes later waits before the door.
+/// 512 questions wait in the queue; a later caller waits until there is room.
 const WAITING_MAX: usize = 512;
 
 /// Questions of one kind, of which many can be asked in one statement.
@@ -47,7 +47,7 @@ pub(crate) struct Asker<Q: Kind> {
     asked: mpsc::Sender<Asked<Q>>,
 }
 
-/// Counts who asks at this time, as long as they do.
+/// Counts the callers that ask at this time, each until it has its answer.
 struct Company<'a>(&'a AtomicUsize);
 impl<'a> Company<'a> {
     fn join(present: &'a AtomicUsize) -> Self {
@@ -74,7 +74,7 @@ impl<Q: Kind> Asker<Q> {
     }
     pub(crate) async fn ask(&self, question: Q) -> Result<Q::Answer, ReadError> {
         let company = Company::join(&self.present);
-        // Those who came with this one get their turn first: what is asked together is written together afterwards.
+        // Callers that came with this one get their turn first: questions that are asked together are written together.
         tokio::task::yield_now().await;
         if company.is_alone()
             && let Ok(_both) = self.free.try_acquire_many(LANES)
@@ -116,8 +116,8 @@ async fn serve<Q: Kind>(lanes: Arc<Lanes>, place: String, free: Arc<Semaphore>, 
     }
 }
 
-/// Answers everybody. Where one of the questions may be what the statement failed at, each is asked alone, so that damage
-/// is told to nobody else.
+/// Answers every caller. Where the statement may have failed at one of the questions, each is asked alone, so that only
+/// the caller of the damaged one hears of it.
 async fn answer<Q: Kind>(
     lanes: &Lanes,
     place: &str,
@@ -136,7 +136,7 @@ async fn answer<Q: Kind>(
         Err(why) => questions.iter().map(|_| Err(read_error(place, &why))).collect(),
     };
     for (tell, answer) in tell.into_iter().zip(answers) {
-        // Whoever has gone away does not want to know.
+        // A caller that has gone away needs no answer.
         tell.send(answer).ok();
     }
 }

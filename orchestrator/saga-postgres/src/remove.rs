@@ -4,8 +4,8 @@ use crate::access::{Names, quoted};
 use crate::address::options_of;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
-/// Drops the schemas and roles of these modules, with everything in them. What is not there is passed over. Whoever still
-/// has one open loses it.
+/// Drops the schemas and roles of these modules, with everything in them. A schema that is not there is passed over. A
+/// process that still has one open loses it.
 ///
 /// # Errors
 /// What the server said; the modules before are gone.

@@ -36,7 +36,7 @@ more AS (
   CROSS JOIN LATERAL aclexplode(coalesce(acl, acldefault(kind, owner))) g
   WHERE NOT (fresh AND acl IS NULL) AND grantee <> owner AND grantee IN (SELECT oid FROM everybody)
     AND (schema IS NULL OR schema NOT IN (SELECT oid FROM pictured))
-    -- Whoever may use a schema may make nothing in it, also not where an older server lets everybody.
+    -- A role that may use a schema may make nothing in it, also not where an older server lets everybody.
     AND NOT (grantee = 0 AND fresh AND privilege_type <> 'CREATE' AND EXISTS (
       SELECT FROM aclexplode(coalesce(i.initprivs, acldefault(kind, owner))) o
       WHERE o.grantee = 0 AND o.privilege_type = g.privilege_type))

@@ -1,11 +1,12 @@
-//! The last events that this process has committed, in memory: whoever follows the log closely is answered without the
+//! The last events that this process has committed, in memory: a reader close behind the head is answered without the
 //! server. Invariant: a gapless run of positions.
 
 use saga_core::envelope::Recorded;
 use saga_core::id::Position;
 use std::collections::VecDeque;
 
-/// 8,192 events: the relay, the projector and the bus are rarely this far behind; whoever is, reads pages from the server.
+/// 8,192 events: the relay, the projector and the bus are rarely this far behind; a reader that is, reads pages from
+/// the server.
 pub(crate) const RING_EVENTS_MAX: usize = 8_192;
 /// 8 MiB: what the ring may cost one store when events are large.
 pub(crate) const RING_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -39,7 +40,7 @@ impl Ring {
             self.bytes -= weight(&oldest);
         }
     }
-    /// What stands directly behind a position, if any of it is here: a short page rather than none.
+    /// The events directly behind a position, if any of them is here: a short page rather than none.
     pub(crate) fn log(&self, after: Position, limit: usize) -> Option<Vec<Recorded>> {
         let first = self.events.front()?.position;
         let skip = after.next().0.checked_sub(first.0).and_then(|skip| usize::try_from(skip).ok())?;

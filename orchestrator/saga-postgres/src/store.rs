@@ -2,7 +2,7 @@
 
 use crate::access::Names;
 use crate::appender::{Appender, Request};
-use crate::connection::Line;
+use crate::connection::Connector;
 use crate::decode::{self, EVENT_COLUMNS};
 use crate::fault::read_error;
 use crate::lanes::Lanes;
@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-/// 1,024 batches: four groups. Whoever comes later waits here, which is the back pressure on callers.
+/// 1,024 batches: four groups. A later caller waits here, which is the back pressure.
 const WAITING_MAX: usize = 1_024;
 /// 4,096 events: a first guess of a page, so that a long one is not moved too often while it grows.
 const PAGE_GUESS: usize = 4_096;
@@ -89,9 +89,14 @@ impl PostgresStore {
         clippy::disallowed_methods,
         reason = "the handles are kept; close() waits for the appender, drop ends the rest"
     )]
-    pub(crate) fn start(line: &Line, place: String, head: Position, appender: impl FnOnce(Parts) -> Appender) -> Self {
+    pub(crate) fn start(
+        connector: &Connector,
+        place: String,
+        head: Position,
+        appender: impl FnOnce(Parts) -> Appender,
+    ) -> Self {
         let shared = Arc::new(Shared::new(head));
-        let (readers, writers) = (line.readers(), line.writers());
+        let (readers, writers) = (connector.readers(), connector.writers());
         let (requests, waiting) = mpsc::channel(WAITING_MAX);
         let (published, announced) = watch::channel(0);
         let appender = appender(Parts { shared: Arc::clone(&shared), published });
@@ -99,10 +104,10 @@ impl PostgresStore {
         let (recalls, recalling) = Asker::new(Arc::clone(&lanes), place.clone());
         let (stories, telling) = Asker::new(Arc::clone(&lanes), place.clone());
         let mut helpers = vec![tokio::spawn(recalling), tokio::spawn(telling)];
-        if !line.looks {
+        if !connector.looks {
             helpers.extend([
-                tokio::spawn(tail::announce(readers.clone(), line.names.clone(), Arc::clone(&shared), announced)),
-                tokio::spawn(tail::follow(line.clone(), readers.clone(), Arc::clone(&shared), place.clone())),
+                tokio::spawn(tail::announce(readers.clone(), connector.names.clone(), Arc::clone(&shared), announced)),
+                tokio::spawn(tail::follow(connector.clone(), readers.clone(), Arc::clone(&shared), place.clone())),
             ]);
         }
         let appender = tokio::spawn(appender.run(waiting));
@@ -111,7 +116,7 @@ impl PostgresStore {
             readers,
             writers,
             place,
-            names: line.names.clone(),
+            names: connector.names.clone(),
             lanes,
             recalls,
             stories,
@@ -129,7 +134,7 @@ impl PostgresStore {
         if let Some(appender) = appender
             && let Err(error) = appender.await
         {
-            tracing::error!(store = self.place, %error, "the appender did not end by itself");
+            tracing::error!(place = self.place, why = %error, "the appender did not end by itself");
         }
         self.helpers.iter().for_each(JoinHandle::abort);
         self.readers.close().await;
@@ -199,8 +204,8 @@ impl EventStore for PostgresStore {
     async fn read(&self, stream: &StreamId, after: Version, limit: usize) -> Result<Vec<Recorded>, ReadError> {
         self.stories.ask(Story { stream: stream.clone(), after, limit }).await
     }
-    /// A page may end before events that another process has committed in this very moment. Whoever follows the log to
-    /// an empty page misses nothing, and whoever asks for more than a tail is answered by the server.
+    /// A page may end before events that another process has committed in this very moment. A reader that follows the
+    /// log to an empty page misses nothing, and a reader that asks for more than a tail is answered by the server.
     async fn read_log(&self, after: Position, limit: usize) -> Result<Vec<Recorded>, ReadError> {
         if limit <= RING_EVENTS_MAX
             && let Some(events) = self.shared.ring.read().unwrap_or_else(PoisonError::into_inner).log(after, limit)

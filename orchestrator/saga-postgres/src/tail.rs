@@ -1,13 +1,13 @@
-//! How growth becomes known: at once in this process, by a notification between processes, and by a slow look at the
-//! head if both fail.
+//! How readers learn that the log has grown: at once in this process, by a notification between processes, and by a
+//! slow poll of the head if both fail.
 //!
-//! A notification is only a hint that somebody should look: any role of the database may send one. It is sent after the
-//! commit and on another connection, because a notification within a transaction takes a lock of the whole server. And it
-//! wakes whoever listens to anything in the database, all modules of all processes: so it is sent only while another process
-//! has the same module open. Who begins to listen greets the others.
+//! A notification is only a hint to look: any role of the database may send one. It is sent after the commit and on
+//! another connection, because a notification within a transaction takes a lock of the whole server. And it wakes every
+//! listener in the database, all modules of all processes: so it is sent only while another process has the same module
+//! open. A process that begins to listen greets the others.
 
 use crate::access::Names;
-use crate::connection::{LISTENS, Line};
+use crate::connection::{Connector, LISTENS};
 use crate::store::Shared;
 use saga_core::id::Position;
 use saga_core::ports::ReadError;
@@ -19,14 +19,15 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-/// 250 ms: how late a reader may be who has missed every notification.
+/// 250 ms: how late a reader may be that has missed every notification.
 pub(crate) const POLL: Duration = Duration::from_millis(250);
-/// 20 ms between notifications: each is a transaction that wakes every process. The first after a rest goes at once, and
-/// whoever is woken reads everything that came in between.
+/// 20 ms between notifications: each is a transaction that wakes every process. The first after a rest goes at once,
+/// and a reader that is woken reads everything that came in between.
 const APART: Duration = Duration::from_millis(20);
-/// 1 s between questions whether anybody else still listens. Who comes makes itself known, who leaves does not.
+/// 1 s between questions whether another process still listens. A process that comes makes itself known, one that
+/// leaves does not.
 const AUDIENCE: Duration = Duration::from_secs(1);
-/// What a process says when it begins to listen. It is no position, so that nobody looks because of it.
+/// The greeting of a process that begins to listen. It is no position, so that no reader looks because of it.
 const HERE: &str = "here";
 /// 1 s: a notification that takes longer is given up; the slow look finds what it was about.
 const ANNOUNCE_MAX: Duration = Duration::from_secs(1);
@@ -42,19 +43,20 @@ pub(crate) async fn head(readers: &PgPool, place: &str) -> Result<Position, Read
     Ok(Position(head.cast_unsigned()))
 }
 
-/// Who listens beside this process, as far as it knows.
+/// Whether other processes listen, as far as this one knows.
 pub(crate) struct Audience {
-    /// Somebody may.
+    /// Another process may listen.
     others: AtomicBool,
     /// The server's number for our own listening connection; zero while there is none.
     own: AtomicI32,
 }
 impl Audience {
-    /// Until it is known that nobody listens, somebody may.
+    /// Until it is known that no other process listens, one may.
     pub(crate) fn new() -> Self {
         Self { others: AtomicBool::new(true), own: AtomicI32::new(0) }
     }
-    /// Asks the server. A greeting that arrives meanwhile is not forgotten; without an answer somebody may be there.
+    /// Asks the server. A greeting that arrives meanwhile is not forgotten; without an answer another process may be
+    /// there.
     async fn ask(&self, readers: &PgPool, names: &Names) {
         self.others.store(false, Ordering::SeqCst);
         let others = sqlx::query_scalar(
@@ -92,23 +94,23 @@ pub(crate) async fn announce(readers: PgPool, names: Names, shared: Arc<Shared>,
 }
 async fn notify(readers: &PgPool, names: &Names, payload: &str) {
     let sent = sqlx::query("SELECT pg_notify($1, $2)").bind(&names.channel).bind(payload).execute(readers);
-    // Whoever misses it looks by himself before long.
+    // A reader that misses it polls before long.
     timeout(ANNOUNCE_MAX, sent).await.ok();
 }
 
 /// Keeps what is known of the head up to date, as long as anybody waits for growth. Runs until it is aborted.
-pub(crate) async fn follow(line: Line, readers: PgPool, shared: Arc<Shared>, place: String) {
-    let listening = line.listening();
+pub(crate) async fn follow(connector: Connector, readers: PgPool, shared: Arc<Shared>, place: String) {
+    let listening = connector.listening();
     loop {
         let heard = async {
             let mut listener = PgListener::connect_with(&listening).await?;
             listener.ignore_pool_close_event(false);
             listener.eager_reconnect(false);
-            listener.listen(&line.names.channel).await?;
+            listener.listen(&connector.names.channel).await?;
             let own = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut listener).await?;
             shared.audience.own.store(own, Ordering::SeqCst);
-            notify(&readers, &line.names, HERE).await;
-            // Whatever was announced before we listened is found by looking once.
+            notify(&readers, &connector.names, HERE).await;
+            // One look finds everything that was announced before we listened.
             look(&readers, &shared, &place).await;
             while let Some(hint) = listener.try_recv().await? {
                 if hint.payload() == HERE {
@@ -129,11 +131,11 @@ pub(crate) async fn follow(line: Line, readers: PgPool, shared: Arc<Shared>, pla
         };
         tokio::select! {
             lost = heard => if let Err(error) = lost {
-                tracing::debug!(store = place, %error, "nothing is heard from the other processes");
+                tracing::debug!(place, why = %error, "nothing is heard from the other processes");
             },
             () = watched => {}
         }
-        // The server is away. It is looked at while nobody can listen.
+        // The server is away. It is polled while nothing can listen.
         let relisten = timeout(RELISTEN, async {
             loop {
                 rest(POLL).await;

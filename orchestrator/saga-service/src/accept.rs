@@ -1,30 +1,29 @@
-//! Accepts on purpose that a store is lost, or older than it was: `sagactl store accept`. What was in it stays lost, and the
-//! check goes on to name it; but the others go on without it.
+//! Accepts on purpose that a store is lost, or older than it was: `sagactl store accept`. Its content stays lost, and
+//! the check goes on to name that; but the other stores go on without it.
 
 use crate::backends::Backends;
-use crate::config::{Config, GROUPS_MAX};
+use crate::config::Config;
 use crate::modules::{Replaced, modules};
-use crate::recover::{lead, recover_all};
-use crate::service::fault;
+use crate::recover::{lead, put_away_hint, recover_all};
 use saga::{Error, FreshIds, JOURNAL, SystemClock};
 use saga_core::batch::{Batch, Commit, Fence};
 use saga_core::codes;
 use saga_core::control::ControlError;
 use saga_core::export::{Part, Row};
 use saga_core::id::{Epoch, Position};
-use saga_core::identity::{self, Accepted, Identity};
-use saga_core::installation::{Fault, Found, Misfit, Survey};
-use saga_core::journal::coordinated;
-use saga_core::machine::coordinator::Definitions;
-use saga_core::machine::seats::group_scope;
 use saga_core::ports::{Clock, Ids, ReadError, SharedStore};
+use saga_engine::identity::{self, Accepted, Identity};
+use saga_engine::installation::{Fault, Found, Misfit, Survey};
+use saga_engine::journal::{GROUPS_MAX, coordinated};
+use saga_engine::machine::assignment::group_scope;
+use saga_engine::machine::coordinator::Definitions;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// 1,000 rows of an inbox at a time.
 const ROWS: usize = 1_000;
 
-/// The stores of an installation that nobody runs, looked at, with what does not fit among them.
+/// The stores of an installation that no process runs, peeked at, with what does not fit among them.
 pub(crate) struct Installation {
     backends: Backends,
     pub(crate) stores: BTreeMap<String, SharedStore>,
@@ -35,7 +34,7 @@ impl Installation {
     /// Looks at every store that is there, and writes none.
     pub(crate) async fn look(config: &Config) -> Result<Self, ControlError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let failed = |why| fault(&Error::Open(why));
+        let failed = |why| ControlError::from(Error::Open(why));
         let backends = Backends::stores_only(config, &clock).map_err(failed)?;
         let opener = backends.stores();
         let (mut stores, mut absent) = (BTreeMap::new(), BTreeMap::new());
@@ -58,20 +57,21 @@ impl Installation {
         let mut survey = Survey::of(found, &definitions).await.with_ends(found, &definitions).await;
         match survey.unread.pop() {
             None => Ok(Self { backends, stores, survey }),
-            Some((_, _, why)) => Err(fault(&Error::Read(why))),
+            Some((_, _, why)) => Err(ControlError::from(Error::Read(why))),
         }
     }
-    /// Opens what was looked at, to be written.
+    /// Opens the stores that were peeked at, to be written.
     pub(crate) async fn open(&self) -> Result<BTreeMap<String, SharedStore>, ControlError> {
         let (opener, mut stores) = (self.backends.stores(), BTreeMap::new());
         for module in self.stores.keys() {
-            stores.insert(module.clone(), opener.open(module).await.map_err(|why| fault(&Error::Open(why)))?);
+            stores
+                .insert(module.clone(), opener.open(module).await.map_err(|why| ControlError::from(Error::Open(why)))?);
         }
         Ok(stores)
     }
     /// What does not fit, as a start would say it.
     pub(crate) fn misfits(&self) -> impl Iterator<Item = (&Misfit, ControlError)> {
-        self.survey.misfits.iter().map(|misfit| (misfit, fault(&Error::Open(misfit.why.clone()))))
+        self.survey.misfits.iter().map(|misfit| (misfit, ControlError::from(Error::Open(misfit.why.clone()))))
     }
     /// Closes everything.
     pub(crate) async fn close(&self) {
@@ -94,7 +94,7 @@ pub struct Loss {
 }
 
 impl Loss {
-    /// Looks for what is lost of a module. Nothing is written yet; whoever runs the stores is refused.
+    /// Looks for what is lost of a module. Nothing is written yet; while a process runs the stores it is refused.
     ///
     /// # Errors
     /// Nothing is lost of it, or what lies in its place is another store, which is put away first; or the stores are in use
@@ -106,7 +106,7 @@ impl Loss {
         let strange = installation.survey.misfits.iter().filter(|other| other.fault == Fault::Foreign);
         let strange: Vec<&str> = strange.map(|other| other.module.as_str()).collect();
         let error = match found {
-            // Which of them is the stranger is not known: what is taken as it is might be another installation's.
+            // It is not known which of them is foreign: a store that is accepted might belong to another installation.
             Some((Fault::Lost | Fault::Behind, _)) if !strange.is_empty() => {
                 let strange = strange.join(", ");
                 let says = format!("stores of two installations lie here: those of {strange}, and the others");
@@ -118,12 +118,12 @@ impl Loss {
                 let says = format!("{}: {}", error.code, error.message);
                 return Ok(Self { installation, module: module.to_owned(), fault, says });
             }
-            Some((Fault::Foreign, error)) => error.hint(format!(
-                "move what lies in its place somewhere else; then the loss can be accepted: sagactl store accept {module}"
-            )),
+            Some((Fault::Foreign, error)) => error.hint(put_away_hint(module)),
             None => {
-                let others: Vec<String> = installation.survey.misfits.iter().map(|other| other.module.clone()).collect();
-                let error = ControlError::new(codes::WRONG_STATE, format!("nothing is lost of the store of {module:?}"));
+                let others: Vec<String> =
+                    installation.survey.misfits.iter().map(|other| other.module.clone()).collect();
+                let error =
+                    ControlError::new(codes::WRONG_STATE, format!("nothing is lost of the store of {module:?}"));
                 match others.is_empty() {
                     true => error.hint("the stores that are there fit together"),
                     false => error.hint(format!("what does not fit is the store of {}", others.join(", "))),
@@ -153,7 +153,7 @@ impl Loss {
     }
 
     async fn write(&self, config: &Config, by: &str) -> Result<Vec<String>, ControlError> {
-        let (module, failed) = (&self.module, |why: ReadError| fault(&Error::Read(why)));
+        let (module, failed) = (&self.module, |why: ReadError| ControlError::from(Error::Read(why)));
         let opener = self.installation.backends.stores();
         let mut stores = self.installation.open().await?;
         let owner = FreshIds.next(SystemClock.now());
@@ -166,7 +166,7 @@ impl Loss {
             return Err(ControlError::new(codes::STORE_IN_USE, format!("a coordinator has {scope}"))
                 .hint("stop it first; the lease of one that was killed runs out"));
         }
-        let store = opener.open(module).await.map_err(|why| fault(&Error::Open(why)))?;
+        let store = opener.open(module).await.map_err(|why| ControlError::from(Error::Open(why)))?;
         stores.insert(module.clone(), Arc::clone(&store));
         let known = identity::of(&store).await.map_err(failed)?;
         let identity = match known {
@@ -199,7 +199,7 @@ impl Loss {
         lines.push("what was in it is still missed by: sagactl events verify".to_owned());
         Ok(lines)
     }
-    /// What a new store is. A new coordinator's store is the installation that the others belong to.
+    /// The identity of a new store. A new coordinator's store founds the installation that the others belong to.
     fn fresh(&self) -> Identity {
         let now = SystemClock.now();
         let theirs = self.installation.survey.identities.values().find_map(|known| known.installation);
@@ -231,7 +231,7 @@ async fn raise_epochs(journal: &SharedStore, stores: &BTreeMap<String, SharedSto
     for group in 0..GROUPS_MAX {
         let fence = Some(Fence { scope: group_scope(group), epoch: newest });
         match journal.commit(Batch { fence, ..Batch::default() }).await {
-            // One that has gone on further than that is well.
+            // A store that has gone on further than that is well.
             Commit::Ok(_) | Commit::Fenced { .. } => {}
             other @ (Commit::Conflict(_) | Commit::Rejected(_) | Commit::Retryable(_) | Commit::Unknown(_)) => {
                 return Err(ReadError::Unavailable(format!("the epochs of the coordinator's store: {other:?}")));

@@ -2,21 +2,20 @@
 
 use crate::config::{Config, StoreKind};
 use crate::providers::files_local::LocalFiles;
-use async_trait::async_trait;
-use delivery::api::ports::FileStore as _;
+use delivery::api::providers::FileStore as _;
 use events::delivery::{Artifact, PackageEvent};
-use saga_core::audit::Opened;
-use saga_core::control::{AwaitSaga, Control, ControlError, Look, Order, Receipt, View};
-use saga_core::envelope::{Actor, sha256_hex};
+use saga_core::envelope::sha256_hex;
 use saga_core::event::EventSet as _;
 use saga_core::id::Position;
-use saga_core::journal::LOG_PAGE;
 use saga_core::ports::SharedStore;
-use saga_core::view::{Finding, SagaShow, Verdicts};
+use saga_core::view::{Finding, Verdicts};
+use saga_engine::audit::Opened;
+use saga_engine::journal::LOG_PAGE;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+
+mod face;
+pub(crate) use face::WithFiles;
 
 /// O5: what an event names outside of the stores is there as it was.
 const PROMISE: &str = "O5";
@@ -39,7 +38,7 @@ pub(crate) async fn compare(config: &Config, stores: &[(String, Opened)], verdic
     }
 }
 
-/// Where files are looked for.
+/// The folders that are searched for files.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     folder: PathBuf,
@@ -48,89 +47,42 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Beside the stores of a folder.
-    pub(crate) fn beside(data: &Path) -> Self {
-        Self { folder: data.join(FILES), is_local: true }
-    }
     /// As a configuration says.
     pub(crate) fn of(config: &Config) -> Self {
         let is_local = matches!(config.store_kind(), Ok(StoreKind::Sqlite(_)));
         Self { folder: config.files.folder.join(FILES), is_local }
     }
+    /// Looks for every file that a log names. Reads only.
     async fn compare(&self, log: &SharedStore, verdicts: &mut Verdicts) {
-        compare_at(&self.folder, self.is_local, log, verdicts).await;
-    }
-}
-
-/// A face of a process that compares files too, where it checks its promises.
-pub(crate) struct WithFiles {
-    control: Arc<dyn Control>,
-    place: Place,
-    /// The log that names files; `None`: another process has it.
-    log: Option<SharedStore>,
-}
-
-impl WithFiles {
-    /// Around the face of a process with these logs.
-    pub(crate) fn around(
-        control: Arc<dyn Control>,
-        place: Place,
-        logs: Vec<(String, SharedStore)>,
-    ) -> Arc<dyn Control> {
-        let log = logs.into_iter().find_map(|(name, log)| (name == MODULE).then_some(log));
-        Arc::new(Self { control, place, log })
-    }
-}
-
-#[async_trait]
-impl Control for WithFiles {
-    async fn look(&self, by: &Actor, what: Look) -> Result<View, ControlError> {
-        let mut view = self.control.look(by, what).await?;
-        if let View::Verdicts(verdicts) = &mut view {
-            match &self.log {
-                Some(log) => self.place.compare(log, verdicts).await,
-                None => verdicts
-                    .notes
-                    .push(format!("not compared: files that events of {MODULE} name; its log is not in this process")),
+        let (files, mut seen, mut away) = (LocalFiles::new(&self.folder), BTreeSet::new(), 0_u64);
+        let is_here = self.folder.is_dir() || self.is_local;
+        let mut at = Position::ZERO;
+        // What of the log cannot be read is told by the check of the log.
+        while let Some((page, last)) = page(log, at).await {
+            at = last;
+            for (position, artifact) in page {
+                if !seen.insert(artifact.sha256.clone()) {
+                    continue;
+                }
+                let Some(says) = wrong(&files, &artifact, self.is_local).await else { continue };
+                if !is_here {
+                    away += 1;
+                    continue;
+                }
+                let place = format!("{MODULE}:{position}, file {} {}", artifact.name, artifact.sha256);
+                let says = format!("{says}; looked for in {} and at {}", self.folder.display(), artifact.url);
+                verdicts.findings.push(Finding { promise: PROMISE.to_owned(), place, says });
             }
         }
-        Ok(view)
-    }
-    async fn act(&self, by: &Actor, order: Order) -> Result<Receipt, ControlError> {
-        self.control.act(by, order).await
-    }
-    async fn outcome(&self, by: &Actor, of: AwaitSaga, patience: Duration) -> Result<Option<SagaShow>, ControlError> {
-        self.control.outcome(by, of, patience).await
-    }
-}
-
-async fn compare_at(folder: &Path, is_local: bool, log: &SharedStore, verdicts: &mut Verdicts) {
-    let (files, mut seen, mut away) = (LocalFiles::new(folder), BTreeSet::new(), 0_u64);
-    let is_here = folder.is_dir() || is_local;
-    let mut at = Position::ZERO;
-    // What of the log cannot be read is told by the check of the log.
-    while let Some((page, last)) = page(log, at).await {
-        at = last;
-        for (position, artifact) in page {
-            if !seen.insert(artifact.sha256.clone()) {
-                continue;
-            }
-            let Some(says) = wrong(&files, &artifact, is_local).await else { continue };
-            if !is_here {
-                away += 1;
-                continue;
-            }
-            let place = format!("{MODULE}:{position}, file {} {}", artifact.name, artifact.sha256);
-            let says = format!("{says}; looked for in {} and at {}", folder.display(), artifact.url);
-            verdicts.findings.push(Finding { promise: PROMISE.to_owned(), place, says });
+        if away > 0 {
+            let says = format!(
+                "not compared: {away} files that events name; their folder {} is not here",
+                self.folder.display()
+            );
+            verdicts.notes.push(says);
         }
+        verdicts.promises.push(PROMISE.to_owned());
     }
-    if away > 0 {
-        let says =
-            format!("not compared: {away} files that events name; their folder {} is not here", folder.display());
-        verdicts.notes.push(says);
-    }
-    verdicts.promises.push(PROMISE.to_owned());
 }
 
 /// The files that the next page of a log names, and where that page ends; `None` behind the last one.
@@ -152,6 +104,10 @@ async fn wrong(files: &LocalFiles, artifact: &Artifact, is_local: bool) -> Optio
     }
     let changed = files.has_any(&artifact.sha256).await;
     match (at_address(artifact).await, kept) {
+        (Ok(true), _) if is_local && changed => Some(
+            "it has other bytes than those that it is named by; those at the address where it was delivered are right"
+                .to_owned(),
+        ),
         // A copy of the stores has the addresses of what it is a copy of, and their files are not its own.
         (Ok(true), _) if is_local => {
             Some("it is not in this folder, only at the address where it was delivered".to_owned())

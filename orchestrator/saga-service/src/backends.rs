@@ -1,12 +1,12 @@
 //! URL schemes to stores and buses.
 
 use crate::config::{Bus, BusKind, Config, MODULE, StoreKind};
-use crate::service::fault;
-use saga::{Buses, Error, JOURNAL, Lines, Near};
-use saga_core::bus::{AnyBus, BusError};
+use saga::{Buses, Error, JOURNAL, Lines, Loopback};
+use saga_core::bus::{AnyBus, BusError, MadeAnew, Upkeep as _};
 use saga_core::codes;
 use saga_core::control::ControlError;
 use saga_core::ports::{Clock, OpenError, SharedStore, Stores};
+use saga_engine::journal::groups_of;
 use saga_nats::{Account, Compared, ConnectError, Creates, Login, Nats, Options, Sync, Tls, TopologyError};
 use saga_postgres::{Credentials, PostgresStores};
 use saga_sqlite::SqliteStores;
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long one attempt to connect may take before it is said that somebody is waited for.
+/// How long one attempt to connect may take before the process says what it waits for.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 
 /// What a process wants of its stores and buses.
@@ -23,16 +23,25 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 enum Wants {
     /// To work: what is missing is made, as far as it may be.
     Work,
-    /// To look: nothing is made or written, and it logs in as those who may read everything.
+    /// To look: nothing is made or written, and it logs in with accounts that may read everything.
     Look,
 }
 
 /// Why something could not be opened.
 pub enum Weather {
     /// It is away: waiting helps.
-    Away(String),
+    Away(ControlError),
     /// It is wrong: only a person helps.
     Wrong(ControlError),
+}
+
+impl Weather {
+    /// Why, for a caller that does not wait.
+    pub(crate) fn error(self) -> ControlError {
+        match self {
+            Weather::Away(why) | Weather::Wrong(why) => why,
+        }
+    }
 }
 
 enum Kept {
@@ -65,6 +74,7 @@ impl Backends {
     ) -> Result<Self, Weather> {
         let (mut backends, urls) = Self::begin(config, clock, Wants::Work)?;
         let Some(urls) = urls else { return Ok(backends) };
+        let groups_max = backends.groups(config, modules).await?;
         // The journal's user makes the streams that all share; a module's own user waits until they are there.
         let (first, rest): (Vec<&str>, Vec<&str>) = modules.iter().partition(|module| **module == JOURNAL);
         for module in first.into_iter().chain(rest) {
@@ -78,7 +88,7 @@ impl Backends {
             let (mut ours, mut groups) = (vec![module], Vec::new());
             if module == JOURNAL {
                 ours.extend(others.iter().map(String::as_str));
-                groups.extend(0..config.coordinator.groups);
+                groups.extend(0..groups_max);
             }
             nats.ensure(&ours, &groups).await.map_err(differs)?;
         }
@@ -88,8 +98,23 @@ impl Backends {
         }
         Ok(backends)
     }
-    /// Opens what the configuration names for somebody who only looks: in PostgreSQL as the auditor, at the broker as the
-    /// coordinator, who both may read everything. Nothing is created.
+    /// How many groups the coordinator of this process has: a store that has one writer is believed, whatever the configuration
+    /// says.
+    async fn groups(&self, config: &Config, modules: &[&str]) -> Result<u16, Weather> {
+        let asked = config.coordinator.groups;
+        let wrong = |why: OpenError| Weather::Wrong(ControlError::from(Error::Open(why)));
+        let alone = matches!(self.kept, Kept::Sqlite(_)) && modules.contains(&JOURNAL);
+        if !alone || !self.stores.has(JOURNAL).await.map_err(wrong)? {
+            return Ok(asked);
+        }
+        let store = self.stores.peek(JOURNAL).await.map_err(wrong)?;
+        let known = groups_of(&store).await.map_err(|why| Weather::Wrong(ControlError::from(Error::Read(why))))?;
+        drop(store);
+        self.stores.release().await;
+        Ok(known.unwrap_or(asked))
+    }
+    /// Opens what the configuration names to look only: in PostgreSQL as the auditor, at the broker as the coordinator,
+    /// which both may read everything. Nothing is created.
     pub async fn look(config: &Config, clock: &Arc<dyn Clock>) -> Result<Self, Weather> {
         let (mut backends, urls) = Self::begin(config, clock, Wants::Look)?;
         if let Some(urls) = urls {
@@ -100,7 +125,7 @@ impl Backends {
     }
     fn begin(config: &Config, clock: &Arc<dyn Clock>, wants: Wants) -> Result<(Self, Option<Vec<String>>), Weather> {
         let opened = stores_of(config, clock, wants);
-        let (kept, stores) = opened.map_err(|why| Weather::Wrong(fault(&Error::Open(why))))?;
+        let (kept, stores) = opened.map_err(|why| Weather::Wrong(ControlError::from(Error::Open(why))))?;
         let backends = Self { kept, stores, nats: BTreeMap::new(), bus_says: "in-process, durable".to_owned() };
         let urls = match config.bus_kind().map_err(|why| wrong(&why))? {
             BusKind::Nats(urls) => Some(urls),
@@ -115,6 +140,13 @@ impl Backends {
             missing.extend(nats.missing_streams(modules).await.map_err(|why| why.to_string())?);
         }
         Ok(missing.into_iter().collect())
+    }
+    /// What the broker had lost and has again, empty.
+    pub async fn made_anew(&self) -> Result<Vec<MadeAnew>, BusError> {
+        match self.nats.values().next() {
+            Some(nats) => nats.made_anew().await,
+            None => Ok(Vec::new()),
+        }
     }
     /// How a module's stream stands to its log; `None` without one, or where the bus is the one inside the process.
     pub async fn compared(&self, module: &str, store: &SharedStore) -> Result<Option<Compared>, BusError> {
@@ -141,14 +173,14 @@ impl Backends {
             BusKind::Local => Ok(None),
         }
     }
-    /// The modules that have a store here, whoever made it; in the order of their names.
+    /// The modules that have a store here, in the order of their names.
     pub async fn modules(&self) -> Result<Vec<String>, OpenError> {
         match &self.kept {
             Kept::Sqlite(sqlite) => sqlite.modules(),
             Kept::Postgres(postgres) => postgres.modules().await,
         }
     }
-    /// What is too large for a module's stream is read from its store, and nobody is asked for it.
+    /// An event that is too large for a module's stream is read from its store, and no process is asked for it.
     pub fn read_itself(&self, module: &str, store: &SharedStore) {
         self.nats.values().for_each(|nats| nats.read_itself(module, Arc::clone(store)));
     }
@@ -156,13 +188,13 @@ impl Backends {
     pub fn stores(&self) -> Arc<dyn Stores> {
         Arc::clone(&self.stores)
     }
-    /// The bus of each module, behind the short way if there is one, and what it answers beside its own queries; `None`
+    /// The bus of each module, behind the loopback if there is one, and what it answers beside its own queries; `None`
     /// when the bus is the one inside the process.
-    pub fn buses(&self, config: &Config, near: Option<&Near>) -> Option<(Buses, Lines)> {
-        // One handle for each connection: what is the same bus is seen to be the same.
+    pub fn buses(&self, config: &Config, loopback: Option<&Loopback>) -> Option<(Buses, Lines)> {
+        // One handle for each connection, so that the same bus is recognised as the same.
         let shared = |(user, nats): (&String, &Nats)| {
             let far = Arc::new(nats.clone()) as Arc<dyn AnyBus>;
-            let bus = near.map_or_else(|| Arc::clone(&far), |near| Arc::new(near.before(far.clone())));
+            let bus = loopback.map_or_else(|| Arc::clone(&far), |loopback| Arc::new(loopback.before(far.clone())));
             (user.clone(), (nats.clone(), bus))
         };
         let nats: BTreeMap<String, (Nats, Arc<dyn AnyBus>)> = self.nats.iter().map(shared).collect();
@@ -177,6 +209,18 @@ impl Backends {
             std::iter::once(nats.log_answerer(module, Arc::clone(store))).chain(readers).collect()
         });
         Some((buses, lines))
+    }
+    /// What is to be said of the stores that are open beside where they are; nothing when all is well.
+    pub fn stores_say(&self) -> String {
+        let Kept::Postgres(stores) = &self.kept else { return String::new() };
+        let unlimited = stores.unlimited().into_iter().collect::<Vec<_>>().join(", ");
+        match unlimited.is_empty() {
+            true => unlimited,
+            false => format!(
+                "; no limit of connections for {unlimited}, who may take those of all others: sagactl store migrate \
+                 (sagactl help SG0322)"
+            ),
+        }
     }
     /// What the bus is and what it promises, in a line.
     pub fn bus_says(&self) -> String {
@@ -217,7 +261,7 @@ fn stores_of(config: &Config, clock: &Arc<dyn Clock>, wants: Wants) -> Result<(K
             (Kept::Postgres(Arc::clone(&postgres)), postgres as Arc<dyn Stores>)
         }
     };
-    Ok((kept, crate::service::guarded(stores)))
+    Ok((kept, guarded(stores)))
 }
 
 impl Bus {
@@ -273,7 +317,7 @@ fn wrong(why: &str) -> Weather {
 }
 fn refused(why: ConnectError) -> Weather {
     match why {
-        ConnectError::Unreachable { .. } => Weather::Away(why.to_string()),
+        ConnectError::Unreachable { .. } => Weather::Away(ControlError::new(codes::BUS_UNAVAILABLE, why.to_string())),
         ConnectError::Refused { urls, why, next } => {
             let error = ControlError::new(codes::BUS_UNAVAILABLE, format!("no connection to {urls}: {why}"));
             // The same configuration will be refused again.
@@ -284,10 +328,19 @@ fn refused(why: ConnectError) -> Weather {
 }
 fn differs(why: TopologyError) -> Weather {
     match why {
-        TopologyError::Unavailable(why) => Weather::Away(why),
+        TopologyError::Unavailable(why) => Weather::Away(ControlError::new(codes::BUS_UNAVAILABLE, why)),
         other => Weather::Wrong(
             ControlError::new(codes::BUS_UNAVAILABLE, other.to_string())
                 .hint("start once with bus.repair = true to change what differs"),
         ),
     }
+}
+
+#[cfg(feature = "failpoints")]
+pub(crate) fn guarded(stores: Arc<dyn Stores>) -> Arc<dyn Stores> {
+    crate::failpoints::armed(stores)
+}
+#[cfg(not(feature = "failpoints"))]
+pub(crate) fn guarded(stores: Arc<dyn Stores>) -> Arc<dyn Stores> {
+    stores
 }

@@ -3,11 +3,11 @@
 use crate::accept::no_stores;
 use crate::artifacts::FILES;
 use crate::config::{Config, StoreKind};
-use crate::service::fault;
 use crate::verify;
 use saga::{Error, SystemClock};
 use saga_core::codes;
 use saga_core::control::ControlError;
+use saga_core::ports::OpenError;
 use saga_core::view::Verdicts;
 use saga_sqlite::SqliteStores;
 use std::fs::{self, Permissions};
@@ -54,13 +54,18 @@ pub async fn backup(config: &Config, to: &Path) -> Result<BackedUp, ControlError
     let unfinished = tempfile::Builder::new().prefix(".backup-").permissions(private).tempdir_in(parent);
     let unfinished = unfinished.map_err(failed)?;
     let stores = SqliteStores::new(&folder, Arc::new(SystemClock));
-    let copied = stores.backup(unfinished.path()).await.map_err(|why| fault(&Error::Open(why)))?;
+    let copied = stores.backup(unfinished.path()).await.map_err(|why| match why {
+        why @ OpenError::InUse { .. } => ControlError::from(Error::Open(why)).hint(
+            "nothing may be written there from here, so its process cannot be held for a moment: back up as its user",
+        ),
+        why => ControlError::from(Error::Open(why)),
+    })?;
     if copied.is_empty() {
         return Err(no_stores(&folder.display().to_string()));
     }
     let mut lines: Vec<String> =
         copied.iter().map(|store| format!("{}  {} events", store.module, store.head)).collect();
-    // A file is written before the event that names it, and those who are named by what was copied stay.
+    // A file is written before the event that names it, so every file that a copied event names is there.
     let (from, beside) = (config.files.folder.join(FILES), unfinished.path().join(FILES));
     let files = tokio::task::spawn_blocking(move || copy_files(&from, &beside)).await;
     let files = files.map_err(io::Error::other).and_then(|files| files).map_err(failed)?;
@@ -80,7 +85,7 @@ fn is_no_address(to: &Path) -> Result<(), ControlError> {
     if scheme.len() < 2 || !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+.-".contains(&byte)) {
         return Ok(());
     }
-    // What stands in it may be a password.
+    // The address may hold a password.
     let message = format!("a backup is a folder, and {scheme}:… is an address");
     Err(ControlError::new(codes::BACKUP_PLACE, message)
         .hint("name a folder that is not there yet           sagactl store backup DIR")

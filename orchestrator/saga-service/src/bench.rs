@@ -36,7 +36,7 @@ pub enum BenchError {
     /// The orchestrator.
     #[error(transparent)]
     Sagas(#[from] saga::Error),
-    /// What was measured did not do what it should.
+    /// The measured system did not do what it should.
     #[error("{0}")]
     Broken(String),
 }

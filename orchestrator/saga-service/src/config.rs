@@ -3,6 +3,7 @@
 //! Order: the environment (`SAGACTL__STORE__URL`: a double underscore is the dot), then the file, then the defaults.
 
 use crate::hidden::{Address, is_folder, without_values};
+use saga_engine::journal::GROUPS_MAX;
 use saga_postgres::Credentials;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -15,8 +16,6 @@ use url::Url;
 pub const ENVIRONMENT: &str = "SAGACTL__";
 /// Written in a path or user name, it stands for the module's name.
 pub const MODULE: &str = "{module}";
-/// 64 groups: more would only be more leases.
-pub const GROUPS_MAX: u16 = 64;
 /// A lease of less than a second is lost by every busy machine.
 pub const LEASE_MS_MIN: u64 = 1_000;
 /// Less than a second would deliver again what is still worked on.
@@ -73,16 +72,16 @@ pub struct Bus {
     pub nkey_file: String,
     /// Speak TLS, also when the server does not insist.
     pub tls: bool,
-    /// Whom to trust, instead of the system's list.
+    /// The certificates to trust, instead of the system's list.
     pub tls_ca_file: String,
     /// The client's certificate.
     pub tls_cert_file: String,
     /// The client's key.
     pub tls_key_file: String,
-    /// What a process received and did not settle comes back after this long: longer than the slowest handler takes.
+    /// A delivery that a process did not settle comes back after this long: longer than the slowest handler takes.
     pub ack_wait_ms: u64,
-    /// Commands and replies for somebody in the same process go there directly, and not over the broker.
-    pub short_way: bool,
+    /// Commands and replies whose receiver is in the same process go there directly, and not over the broker.
+    pub loopback: bool,
     /// Copies of each stream: 1 or 3.
     pub replicas: u8,
     /// Change streams whose configuration differs, instead of refusing to start.
@@ -151,7 +150,7 @@ impl Default for Bus {
             tls_cert_file: String::new(),
             tls_key_file: String::new(),
             ack_wait_ms: 30_000,
-            short_way: true,
+            loopback: true,
             replicas: 1,
             repair: false,
             accounts: false,
@@ -354,7 +353,7 @@ impl Config {
             ("bus.user", text(&self.bus.user)),
             ("bus.tls", self.bus.tls.to_string()),
             ("bus.ack_wait_ms", self.bus.ack_wait_ms.to_string()),
-            ("bus.short_way", self.bus.short_way.to_string()),
+            ("bus.loopback", self.bus.loopback.to_string()),
             ("bus.replicas", self.bus.replicas.to_string()),
             ("bus.repair", self.bus.repair.to_string()),
             ("bus.accounts", self.bus.accounts.to_string()),
@@ -411,7 +410,7 @@ pub(crate) fn is_word(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
 }
 
-/// Puts a value from the environment into the table; what is no TOML value is a text.
+/// Puts a value from the environment into the table; a value that is not TOML is a text.
 fn overlay(table: &mut toml::Table, path: &str, value: &str) {
     let parsed = format!("v = {value}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("v"));
     let value = (parsed.filter(|value| value.is_integer() || value.is_bool()))

@@ -6,20 +6,20 @@ use crate::providers::strategy_template::TemplateStrategyWriter;
 use async_trait::async_trait;
 use orchestration::api::dtos::StrategyDecision;
 use saga::{Sagas, SystemClock, keyed};
-use saga_core::control::ControlError;
+use saga_core::control::{ControlError, OrderKind};
 use saga_core::envelope::Actor;
-use saga_core::execution::{OrderKind, Ordered};
 use saga_core::fact::{By, SagaFact};
-use saga_core::id::SagaId;
+use saga_core::id::{SagaId, Version};
 use saga_core::json::Payload;
 use saga_core::ports::Clock;
 use saga_core::view::{SagaShow, SagaState, StepState, Verdicts};
+use saga_engine::execution::Ordered;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use strategy::api::dtos::{BriefSnapshot, Outline};
-use strategy::api::ports::{ProviderError, StrategyWriter};
+use strategy::api::providers::{ProviderError, StrategyWriter};
 
 /// The saga that the demo runs.
 pub const KIND: &str = "client-to-delivery";
@@ -104,7 +104,7 @@ pub fn clear(data: &Path) -> std::io::Result<()> {
     std::fs::write(data.join(MARK), "The stores in this folder are a demo's; the next demo clears them.\n")
 }
 
-/// Keeps the data in the folder: whoever works on them does not lose them to the next demo.
+/// Keeps the data in the folder: the next demo does not remove them.
 pub fn keep(data: &Path) -> std::io::Result<()> {
     match std::fs::remove_file(data.join(MARK)) {
         Err(why) if why.kind() != std::io::ErrorKind::NotFound => Err(why),
@@ -131,7 +131,7 @@ pub enum Told {
         /// In words.
         words: String,
     },
-    /// Somebody decided about a strategy.
+    /// A decision was made about a strategy.
     Decided {
         /// The saga's key.
         key: String,
@@ -145,32 +145,38 @@ pub enum Told {
     },
 }
 
-/// How a step stood at the last look: forward, backward, and at which try.
-type Seen = (StepState, Option<StepState>, u32);
+/// What was told of a saga, which is told from its facts: how often somebody looks changes nothing of it.
+#[derive(Default)]
+struct Teller {
+    /// How many facts are told.
+    rev: Version,
+    /// How each step stood then: forward and backward.
+    seen: BTreeMap<String, (StepState, Option<StepState>)>,
+}
 
 /// A running demo.
 pub struct Demo {
     sagas: Sagas,
     open: BTreeMap<SagaId, String>,
-    seen: BTreeMap<SagaId, BTreeMap<String, Seen>>,
+    tellers: BTreeMap<SagaId, Teller>,
     /// The openings of gates that were answered.
     decided: BTreeSet<(SagaId, String)>,
     pause: Duration,
 }
 
-/// How often the demo looks: often enough to see most steps, rarely enough to cost nothing.
+/// How often the demo looks: often enough that a reader sees it move, rarely enough to cost nothing.
 const LOOK_EVERY: Duration = Duration::from_millis(40);
 
 impl Demo {
     /// Starts every brief; strategies are decided about `pause` after they are submitted.
     pub async fn start(sagas: Sagas, pause: Duration) -> Result<(Self, Vec<Told>), ControlError> {
-        let mut demo = Demo { sagas, open: BTreeMap::new(), seen: BTreeMap::new(), decided: BTreeSet::new(), pause };
+        let mut demo = Demo { sagas, open: BTreeMap::new(), tellers: BTreeMap::new(), decided: BTreeSet::new(), pause };
         let mut told = Vec::new();
         for (key, text) in BRIEFS {
             let input = Payload::parse(text)
                 .map_err(|why| ControlError::new(saga_core::codes::INPUT_MALFORMED, format!("{key}: {why}")))?;
             let begun = demo.sagas.start_raw(KIND, None, Some(key), input, None).await;
-            let begun = begun.map_err(|why| crate::service::fault(&why))?;
+            let begun = begun?;
             debug_assert_eq!(begun.saga, keyed(KIND, key));
             demo.open.insert(begun.saga, (*key).to_owned());
             told.push(Told::Began { key: (*key).to_owned() });
@@ -181,15 +187,13 @@ impl Demo {
     pub fn is_over(&self) -> bool {
         self.open.is_empty()
     }
-    /// Looks once: what happened since the last look. Decides what waits for it.
+    /// Looks once: what happened since the last look. Answers the gates that are open.
     pub async fn look(&mut self) -> Result<Vec<Told>, ControlError> {
         SystemClock.pause(LOOK_EVERY).await;
         let mut told = Vec::new();
         for (saga, key) in self.open.clone() {
-            let exec = self.sagas.saga(saga).await.map_err(|why| crate::service::fault(&why))?;
-            let Some(exec) = exec else { continue };
-            let show = exec.show(false);
-            told.extend(news(self.seen.entry(saga).or_default(), &key, &show));
+            let teller = self.tellers.entry(saga).or_default();
+            let Some(show) = teller.look(&self.sagas, (saga, &key), &mut told).await? else { continue };
             if show.row.state.is_end() || show.row.state.needs_person() {
                 self.open.remove(&saga);
                 told.push(Told::Ended { show: Box::new(show) });
@@ -216,18 +220,18 @@ impl Demo {
         let by = By { actor: Actor::operator("operator"), reason: None, request: None };
         let kind = OrderKind::Signal { gate: "strategy-approved".to_owned(), data, opening: Some(opening) };
         let order = self.sagas.order(saga, Ordered { by, kind, if_rev: None }).await;
-        order.map(drop).map_err(|why| crate::service::fault(&why))
+        order.map(drop).map_err(ControlError::from)
     }
     /// The undo of a saga as it was sent, first to last: `(step, undo command)`. Branches side by side answer in any order.
     pub async fn undo_of(&self, show: &SagaShow) -> Vec<(String, String)> {
         let Some((_, journal)) = self.sagas.logs().into_iter().next() else { return Vec::new() };
-        let history = saga_core::journal::history(&journal, show.row.id).await.unwrap_or_default();
+        let history = saga_engine::journal::history(&journal, show.row.id).await.unwrap_or_default();
         let command = |path: &str| show.steps.iter().find(|step| step.path == path)?.undo_command.clone();
         let undone = history.into_iter().filter_map(|(fact, _)| match fact {
             SagaFact::CompensationDispatched(fact) if fact.attempt == 1 => Some(fact.step),
             _ => None,
         });
-        undone.map(|step| (step.clone(), command(&step).unwrap_or_default())).collect()
+        undone.map(|step| (step.to_string(), command(&step).unwrap_or_default())).collect()
     }
     /// Checks every promise on the logs of this run.
     pub async fn verdicts(&self) -> Result<Verdicts, ControlError> {
@@ -235,56 +239,80 @@ impl Demo {
     }
 }
 
-/// What the steps of a saga have done since they were seen, in the order in which it is told.
-fn news(seen: &mut BTreeMap<String, Seen>, key: &str, show: &SagaShow) -> Vec<Told> {
-    let (mut told, mut undone) = (Vec::new(), Vec::new());
-    for step in &show.steps {
-        let now = (step.state, step.undo, step.attempt.map_or(0, |(attempt, _)| attempt));
-        let before = seen.insert(step.path.clone(), now);
-        let untold = matches!(step.state, StepState::Pending | StepState::NotNeeded | StepState::Running);
-        if before == Some(now) || (untold && step.undo.is_none()) {
-            continue;
-        }
-        let (sign, words) = match step.undo {
-            Some(undo) => {
-                let command = step.undo_command.clone().unwrap_or_default();
-                (undo.sign(), format!("{} {command}", undo.word()))
+impl Teller {
+    /// Tells what the saga's facts say beyond those that are told; gives the saga as it stands.
+    async fn look(
+        &mut self,
+        sagas: &Sagas,
+        (saga, key): (SagaId, &str),
+        told: &mut Vec<Told>,
+    ) -> Result<Option<SagaShow>, ControlError> {
+        let exec = sagas.retold(saga, |fact, exec| {
+            if exec.rev() > self.rev {
+                self.rev = exec.rev();
+                told.extend(self.news(key, fact, &exec.show(false)));
             }
-            None => {
-                let result = step.result.as_ref().map(|result| format!("  {result}")).unwrap_or_default();
-                (step.state.sign(), format!("{}{result}", step.state.word()))
-            }
-        };
-        let one = Told::Step { key: key.to_owned(), step: step.path.clone(), sign, words };
-        if step.undo.is_some() { undone.push(one) } else { told.push(one) }
+        });
+        Ok(exec.await?.map(|exec| exec.show(false)))
     }
-    // What one look sees of the way back went back from the last step.
-    told.extend(undone.into_iter().rev());
-    told
+    /// What the steps of a saga did with a fact.
+    fn news(&mut self, key: &str, fact: &SagaFact, show: &SagaShow) -> Vec<Told> {
+        // Another try of a step that is tried again already is told like the first.
+        if let SagaFact::StepRetryScheduled(again) = fact {
+            self.seen.remove(again.step.as_str());
+        }
+        let mut told = Vec::new();
+        for step in &show.steps {
+            let now = (step.state, step.undo);
+            let before = self.seen.insert(step.path.clone(), now);
+            if before == Some(now) || step.undo == Some(StepState::Undoing) {
+                continue;
+            }
+            let (sign, words) = match step.undo {
+                Some(undo) => {
+                    let command = step.undo_command.clone().unwrap_or_default();
+                    (undo.sign(), format!("{} {command}", undo.word()))
+                }
+                None if matches!(step.state, StepState::Pending | StepState::NotNeeded | StepState::Running) => {
+                    continue;
+                }
+                None => {
+                    let result = step.result.as_ref().map(|result| format!("  {result}")).unwrap_or_default();
+                    (step.state.sign(), format!("{}{result}", step.state.word()))
+                }
+            };
+            told.push(Told::Step { key: key.to_owned(), step: step.path.clone(), sign, words });
+        }
+        told
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Service;
 
-    #[test]
-    fn the_way_back_is_told_from_the_last_step_and_everything_once() {
-        let mut show = saga_core::zoo::shows().remove(0);
-        let step = show.steps.remove(0);
-        let of = |path: &str, state, undo| saga_core::view::StepRow { path: path.into(), state, undo, ..step.clone() };
-        let done = Some(StepState::Done);
-        let mut seen = BTreeMap::new();
-        let mut tell = |steps| {
-            show.steps = steps;
-            let path = |one| match one {
-                Told::Step { step, .. } => step,
-                other => panic!("{other:?}"),
-            };
-            news(&mut seen, "key", &show).into_iter().map(path).collect::<Vec<_>>()
+    #[tokio::test]
+    async fn whoever_looks_once_at_the_end_is_told_the_story_of_whoever_looked_all_the_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let service = Service::open(folder.path(), providers(Duration::from_millis(1)), 7).await.unwrap();
+        let (mut demo, _) = Demo::start(service.sagas().clone(), Duration::ZERO).await.unwrap();
+        let mut heard = Vec::new();
+        while !demo.is_over() {
+            heard.extend(demo.look().await.unwrap());
+        }
+        let of = |told: &[Told], wanted: &str| {
+            let mine = |one: &&Told| matches!(one, Told::Step { key, .. } if key == wanted);
+            told.iter().filter(mine).cloned().collect::<Vec<_>>()
         };
-        let forward = || ["a", "b", "c"].map(|path| of(path, StepState::Done, None)).to_vec();
-        assert_eq!(tell(forward()), ["a", "b", "c"]);
-        assert_eq!(tell(forward()), Vec::<String>::new());
-        assert_eq!(tell(["a", "b", "c"].map(|path| of(path, StepState::Done, done)).to_vec()), ["c", "b", "a"]);
+        for (key, _) in BRIEFS {
+            let mut late = Vec::new();
+            Teller::default().look(service.sagas(), (keyed(KIND, key), key), &mut late).await.unwrap();
+            assert_eq!(of(&heard, key), late);
+            let shows = |wanted| late.iter().any(|one| matches!(one, Told::Step { sign, .. } if *sign == wanted));
+            assert!(shows("↻") || !key.starts_with(SILENT_FOR), "{key}: {late:?}");
+            assert_eq!(shows("↺"), key.starts_with(REJECTED), "{key}: {late:?}");
+        }
+        service.close().await;
     }
 }

@@ -4,8 +4,8 @@
 
 use async_trait::async_trait;
 use saga_core::batch::{Batch, Commit};
-use saga_core::between::{Between, between};
 use saga_core::ports::{SharedStore, Stores};
+use saga_testkit::between::{Between, between};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,14 +1,14 @@
-//! Addresses that may hold a secret. What is shown of one is built of the parts that are known to be none, not masked in
-//! the text: a password in a form that nobody thought of is not shown either. Pure.
+//! Addresses that may hold a secret. The shown form is built of the parts that are known to be no secret, not masked in
+//! the text: so a password in an unforeseen form is not shown either. Pure.
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use std::fmt;
 use url::Url;
 
-/// What stands in the place of something that may be a secret.
+/// Printed in the place of a value that may be a secret.
 const HIDDEN: &str = "***";
-/// What is shown of an address that nobody can take apart.
+/// Shown for an address that cannot be parsed.
 const UNREADABLE: &str = "(not shown: it is not understood)";
 /// The options of a URL that are shown by name.
 const NAMED: &[&str] =
@@ -31,7 +31,7 @@ impl Address {
         let text = text.into();
         Self { shown: shown(&text), whole: SecretString::from(text) }
     }
-    /// The whole of it: for whoever connects, and nobody else.
+    /// The whole address: for the code that connects, and for nothing else.
     pub fn expose(&self) -> &str {
         self.whole.expose_secret()
     }

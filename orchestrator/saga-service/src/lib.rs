@@ -7,6 +7,7 @@ pub mod backends;
 pub mod backup;
 pub mod bench;
 pub mod config;
+pub mod crowd;
 pub mod demo;
 #[cfg(feature = "failpoints")]
 mod failpoints;
@@ -22,4 +23,4 @@ mod service;
 pub mod starting;
 pub mod verify;
 
-pub use service::{Opened, Service, fault};
+pub use service::{Opened, Service};

@@ -1,22 +1,24 @@
 //! Looks at a folder that nobody runs: at a private copy of its stores, without a coordinator. Nothing in the folder is
 //! touched, nothing is sent, no timer fires, and whatever is ordered is refused.
 
-use crate::config::{Config, Files, Store};
-use crate::hidden::Address;
+use crate::backends::guarded;
 use crate::modules::{Replaced, modules};
-use crate::service::{fault, guarded};
+use crate::recover::of_folder;
 use crate::verify::{has_stores, verify};
 use async_trait::async_trait;
 use saga::{Error, JOURNAL, LocalControl, Orchestrator, SystemClock};
 use saga_core::codes;
-use saga_core::control::{AwaitSaga, Control, ControlError, Look, Order, Receipt, Status, View};
+use saga_core::control::{
+    Asks, AwaitSaga, Change, Changes, Control, ControlError, Look, Order, Receipt, Status, View, Watch, ask,
+};
 use saga_core::envelope::Actor;
 use saga_core::id::Position;
-use saga_core::installation::{Found, Misfit, Survey};
 use saga_core::module::Module;
 use saga_core::ports::{Clock, SharedStore, Stores as _};
+use saga_core::shell::word;
 use saga_core::time::Timestamp;
 use saga_core::view::{ModuleRow, SagaShow, Trouble};
+use saga_engine::installation::{Found, Misfit, Survey};
 use saga_sqlite::SqliteStores;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,7 +26,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 use tokio::sync::OnceCell;
 
-/// Who has a folder that nobody answers for.
+/// Which process has a folder whose admin API does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Owner {
     /// No process has its stores open.
@@ -33,7 +35,7 @@ enum Owner {
     Silent,
 }
 
-/// A look at a folder. Cheap until something is looked at; then the stores that are needed are copied, once.
+/// A look at a folder. Cheap until the first question; then the stores that are needed are copied, once.
 pub struct FolderLook {
     data: PathBuf,
     stores: Arc<SqliteStores>,
@@ -76,7 +78,11 @@ impl FolderLook {
             sagas: OnceCell::new(),
         }
     }
-    /// Who runs the folder and since when nobody does, in a sentence.
+    /// Whether no process has the stores open.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.owner, Owner::Nobody)
+    }
+    /// Whether a process runs the folder, and since when none does, in a sentence.
     pub fn says(&self) -> String {
         let (data, since) = (self.data.display(), self.since.map(|since| since.to_string()));
         let since = since.as_deref().unwrap_or("an unknown time");
@@ -87,12 +93,19 @@ impl FolderLook {
             ),
         }
     }
+    /// The same behind the name of the folder and since when.
+    fn stands(&self) -> String {
+        match self.owner {
+            Owner::Nobody => "nobody runs it, and nothing in it moves".to_owned(),
+            Owner::Silent => "a process has it open and does not answer; this is what its files say".to_owned(),
+        }
+    }
     /// Why nothing can be ordered here.
     pub fn refusal(&self) -> ControlError {
         let data = self.data.display();
         let error = ControlError::new(codes::NOBODY_RUNS, format!("{}; nothing was recorded", self.says()));
         match self.owner {
-            Owner::Nobody => error.hint(format!("run it              sagactl --data {data} dev")).hint(
+            Owner::Nobody => error.hint(format!("run it              sagactl --data {} dev", typed(&self.data))).hint(
                 "or for this order   --run: open sagas in it go on until the one that you order something of rests",
             ),
             Owner::Silent => error
@@ -117,7 +130,7 @@ impl FolderLook {
                 false => module.sagas.iter().cloned().fold(orchestrator, Orchestrator::definition),
             };
         }
-        let sagas = orchestrator.look().await.map_err(|why| fault(&why))?;
+        let sagas = orchestrator.look().await?;
         Ok(LocalControl::new(sagas, format!("sqlite:{}", self.data.display()), "in-process, durable"))
     }
     async fn of_sagas(&self) -> Result<&LocalControl, ControlError> {
@@ -125,11 +138,11 @@ impl FolderLook {
         if !file.is_file() {
             let message = format!("the coordinator's store {} is missing, and others are there", file.display());
             return Err(ControlError::new(codes::STORE_STRANGE, message)
-                .hint(format!("what is missing of it: sagactl --data {} events verify", self.data.display())));
+                .hint(format!("what is missing of it: sagactl --data {} events verify", typed(&self.data))));
         }
         self.sagas.get_or_try_init(async || self.open(|module| module.name == JOURNAL).await).await
     }
-    /// Every module with a row: of its store, or why that cannot be looked at.
+    /// Every module with a row: of its store, or why that cannot be read.
     async fn module_list(&self, by: &Actor) -> Result<View, ControlError> {
         let mut away = BTreeMap::new();
         for module in self.modules() {
@@ -143,8 +156,8 @@ impl FolderLook {
             };
             away.insert(module.name, state);
         }
-        let view = self.open(|module| !away.contains_key(module.name)).await?.look(by, Look::Modules).await?;
-        let View::ModuleList(mut page) = view else { return Ok(view) };
+        let there = self.open(|module| !away.contains_key(module.name)).await?;
+        let mut page = there.ask(by, ask::Modules {}).await?;
         for row in &mut page.items {
             row.state = row.state.replacen("up", "not running", 1);
         }
@@ -154,23 +167,21 @@ impl FolderLook {
     }
     async fn status(&self, by: &Actor) -> Result<View, ControlError> {
         let status = match self.of_sagas().await {
-            Ok(sagas) => sagas.look(by, Look::Status).await?,
-            // Without the coordinator's store there are no sagas to tell of; what is wrong is told below.
-            Err(error) if error.code == codes::STORE_STRANGE.id => View::Status(self.nothing()),
-            Err(error) => return Err(error),
+            Ok(sagas) => sagas.ask(by, ask::WhoIsThere {}).await?,
+            // Without the coordinator's store there are no sagas to show; the fault is shown below.
+            Err(error) => self.nothing(&error),
         };
-        let View::Status(status) = status else { return Ok(status) };
         let trouble = Trouble {
             place: self.data.display().to_string(),
             since: self.since.unwrap_or_default(),
-            says: self.says(),
+            says: self.stands(),
         };
         let there = self.modules().into_iter().filter(|module| file_of(&self.data, module.name).is_file());
         let modules = there.map(|module| module.name.to_owned()).collect();
         let troubles = [vec![trouble], self.misfits().await].concat();
         Ok(View::Status(Status { ready: false, pid: 0, troubles, modules, ..status }))
     }
-    fn nothing(&self) -> Status {
+    fn nothing(&self, why: &ControlError) -> Status {
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             store: format!("sqlite:{}", self.data.display()),
@@ -184,9 +195,10 @@ impl FolderLook {
             troubles: Vec::new(),
             incidents: BTreeMap::new(),
             not_compared: Vec::new(),
+            not_known: vec![format!("what the sagas do: {}: {}", why.code, why.message)],
         }
     }
-    /// Stores that are lost, another's, or older than what is known of them: what a start would be refused for.
+    /// Stores that are lost, foreign, or older than is known of them: the reasons to refuse a start.
     async fn misfits(&self) -> Vec<Trouble> {
         let (mut stores, mut absent, mut troubles) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         let trouble = |module: &str, error: ControlError| Trouble {
@@ -205,31 +217,33 @@ impl FolderLook {
             match opened {
                 Ok(Some(store)) => drop(stores.insert(name, store as SharedStore)),
                 Ok(None) => drop(absent.insert(name, file.display().to_string())),
-                Err(why) => troubles.push(trouble(module.name, fault(&Error::Open(why)))),
+                Err(why) => troubles.push(trouble(module.name, ControlError::from(Error::Open(why)))),
             }
         }
         let sagas = every.iter().flat_map(|module| module.sagas.iter().cloned());
         let definitions = sagas.map(|def| ((def.name.to_owned(), def.version), def)).collect();
         let found = Found { stores: &stores, absent: &absent };
         let survey = Survey::of(found, &definitions).await.with_ends(found, &definitions).await;
-        let unread = survey.unread.into_iter().map(|(module, _, why)| trouble(&module, fault(&Error::Read(why))));
+        let unread =
+            survey.unread.into_iter().map(|(module, _, why)| trouble(&module, ControlError::from(Error::Read(why))));
         troubles.extend(unread);
-        let misfit = |Misfit { module, why, .. }| trouble(&module, fault(&Error::Open(why)));
+        let misfit = |Misfit { module, why, .. }| trouble(&module, ControlError::from(Error::Open(why)));
         troubles.extend(survey.misfits.into_iter().map(misfit));
         troubles
     }
     /// The same check as of a configuration that names this folder.
     async fn verdicts(&self) -> Result<View, ControlError> {
-        let config = Config {
-            store: Store { url: Address::new(format!("sqlite:{}", self.data.display())), ..Store::default() },
-            files: Files { folder: self.data.clone() },
-            ..Config::default()
-        };
+        let config = of_folder(&self.data);
         verify(&config, false).await.map(View::Verdicts)
     }
 }
 
-/// A module whose store is not there, or cannot be looked at.
+/// A folder as it is typed.
+fn typed(folder: &Path) -> String {
+    word(&folder.to_string_lossy())
+}
+
+/// A module whose store is not there, or cannot be read.
 fn absent(module: &Module, state: &str) -> ModuleRow {
     ModuleRow {
         name: module.name.to_owned(),
@@ -249,14 +263,17 @@ fn absent(module: &Module, state: &str) -> ModuleRow {
 impl Control for FolderLook {
     async fn look(&self, by: &Actor, what: Look) -> Result<View, ControlError> {
         match what {
-            Look::Modules => self.module_list(by).await,
-            Look::Verify => self.verdicts().await,
-            Look::Status => self.status(by).await,
+            Look::Modules(_) => self.module_list(by).await,
+            Look::Verify(_) => self.verdicts().await,
+            Look::Status(_) => self.status(by).await,
+            Look::Metrics(_) => {
+                Err(ControlError::new(codes::NOBODY_RUNS, format!("{}; nothing is counted", self.says())))
+            }
             Look::Sagas(_)
-            | Look::Saga { .. }
-            | Look::History { .. }
-            | Look::Why { .. }
-            | Look::Definitions
+            | Look::Saga(_)
+            | Look::History(_)
+            | Look::Why(_)
+            | Look::Definitions(_)
             | Look::Preview(_) => self.of_sagas().await?.look(by, what).await,
         }
     }
@@ -269,8 +286,29 @@ impl Control for FolderLook {
         of: AwaitSaga,
         patience: std::time::Duration,
     ) -> Result<Option<SagaShow>, ControlError> {
-        // What is there already is answered; what would have to happen first does not.
+        // An outcome that is there already is answered; nothing happens here that could bring another one.
         let shown = self.of_sagas().await?.outcome(by, of, patience).await;
         shown.map_err(|error| if error.code == codes::NOBODY_RUNS.id { self.refusal() } else { error })
+    }
+    async fn watch(&self, by: &Actor, what: Watch) -> Result<Box<dyn Changes>, ControlError> {
+        let changes = self.of_sagas().await?.watch(by, what).await?;
+        Ok(Box::new(Still { changes, refusal: self.refusal() }))
+    }
+}
+
+/// The changes that are there already; what would have to happen first is refused.
+struct Still {
+    changes: Box<dyn Changes>,
+    refusal: ControlError,
+}
+
+#[async_trait]
+impl Changes for Still {
+    fn cursor(&self) -> &str {
+        self.changes.cursor()
+    }
+    async fn next(&mut self) -> Result<Vec<Change>, ControlError> {
+        let next = self.changes.next().await;
+        next.map_err(|error| if error.code == codes::NOBODY_RUNS.id { self.refusal.clone() } else { error })
     }
 }

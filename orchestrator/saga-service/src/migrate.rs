@@ -5,8 +5,8 @@ use crate::config::Config;
 use crate::modules::{Replaced, modules};
 use saga::{FreshIds, JOURNAL, SystemClock};
 use saga_core::export::Flaw;
-use saga_core::journal::regroup as regroup_sagas;
 use saga_core::ports::{Clock, Ids};
+use saga_engine::journal::regroup as regroup_sagas;
 use saga_postgres::{Copied, Migrated, Migration, migrate, roles_sql};
 use saga_sqlite::SqliteStores;
 use std::collections::BTreeSet;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub struct Done {
     /// A line for each module.
     pub lines: Vec<String>,
-    /// What is not as migrations make it, and belongs to others: a line each, once.
+    /// Objects and rights that are not as migrations make them, and belong to others: a line each, once.
     pub left: Vec<String>,
 }
 

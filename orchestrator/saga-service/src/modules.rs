@@ -7,12 +7,13 @@ use crate::providers::renderer_svg::SvgRenderer;
 use crate::providers::social_dry_run::DryRunPublisher;
 use crate::providers::strategy_template::TemplateStrategyWriter;
 use crate::providers::workspace_local::LocalWorkspaces;
+use saga::{JOURNAL, board};
 use saga_core::definition::Performer;
 use saga_core::module::Module;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use strategy::api::ports::StrategyWriter;
+use strategy::api::providers::StrategyWriter;
 
 /// Providers that a caller replaces; the rest is built in.
 #[derive(Default)]
@@ -26,16 +27,16 @@ pub fn modules(data: &Path, replaced: Replaced) -> Vec<Module> {
     let writer = replaced.strategy_writer.unwrap_or_else(|| Arc::new(TemplateStrategyWriter));
     let publisher = Arc::new(DryRunPublisher::default());
     vec![
-        onboarding::module(onboarding::api::ports::Needs {
+        onboarding::module(onboarding::api::providers::Needs {
             workspace: Arc::new(LocalWorkspaces::new("https://workspace.example")),
         }),
-        strategy::module(strategy::api::ports::Needs { writer, fallback: None }),
-        production::module(production::api::ports::Needs {
+        strategy::module(strategy::api::providers::Needs { writer, fallback: None }),
+        production::module(production::api::providers::Needs {
             writer: Arc::new(TemplateContentWriter),
             renderer: Arc::new(SvgRenderer),
         }),
-        qc::module(qc::api::ports::Needs { forcing: qc::api::ports::Forcing::Forbidden }),
-        delivery::module(delivery::api::ports::Needs {
+        qc::module(qc::api::providers::Needs { forcing: qc::api::providers::Forcing::Forbidden }),
+        delivery::module(delivery::api::providers::Needs {
             publisher: publisher.clone(),
             rehearsal: publisher,
             files: Arc::new(LocalFiles::new(data.join("files"))),
@@ -43,6 +44,13 @@ pub fn modules(data: &Path, replaced: Replaced) -> Vec<Module> {
         }),
         orchestration::module(Some(Arc::new(TemplateContentWriter))),
     ]
+}
+
+/// Every module as it is run: the coordinator keeps the list of sagas beside its own read models.
+pub(crate) fn with_board(data: &Path) -> Vec<Module> {
+    let mut every = modules(data, Replaced::default());
+    every.iter_mut().filter(|module| module.name == JOURNAL).for_each(|module| module.projections.push(board()));
+    every
 }
 
 /// Modules that sagas ask, or whose events are listened to, and that no process of this program hosts: they are written in

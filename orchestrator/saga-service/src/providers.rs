@@ -1,11 +1,14 @@
 //! What the modules need from outside, as it is built in: templates, local files, dry runs. Nothing here posts or pays.
 
+#[cfg(test)]
+mod address;
 pub mod artifacts;
 pub mod content_template;
 #[cfg(test)]
 mod delivered;
 pub mod document;
 pub mod files_local;
+pub mod page;
 #[cfg(test)]
 mod rehearsed;
 pub mod renderer_svg;

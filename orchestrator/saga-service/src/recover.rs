@@ -3,17 +3,16 @@
 use crate::accept::Installation;
 use crate::config::{Config, Files, Store};
 use crate::hidden::Address;
-use crate::modules::{Replaced, modules};
-use crate::service::fault;
+use crate::modules::with_board;
 use saga::{Error, FreshIds, SystemClock};
 use saga_core::batch::Fence;
-use saga_core::catchup::CatchUpError;
 use saga_core::codes;
 use saga_core::control::ControlError;
-use saga_core::installation::{Fault, Misfit};
 use saga_core::module::Module;
 use saga_core::ports::{Claim, Clock, Ids, SharedStore};
-use saga_core::recover::{astray, recover as recover_module};
+use saga_engine::catchup::CatchUpError;
+use saga_engine::installation::Fault;
+use saga_engine::recover::{astray, recover as recover_module};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -30,36 +29,25 @@ pub fn of_folder(data: &Path) -> Config {
     Config { store, files: Files { folder: data.to_owned() }, ..Config::default() }
 }
 
-/// What was set right, and what no setting of consumers puts right.
-pub struct Recovered {
-    /// What was done, a line each.
-    pub lines: Vec<String>,
-    /// Stores that still do not fit: a start is refused because of them.
-    pub left: Vec<String>,
-}
-
-/// Compares every consumer of every module with the logs of its sources; what stands where a log does not is set back and
-/// folded anew. Where all is well, no file is touched. Stores stay what they are: one that is older than it was is named, and still has to be put back or accepted.
+/// Compares every consumer of every module with the logs of its sources; a consumer that stands where a log does not is
+/// set back and folded anew, and told, a line each. Where all is well, no file is touched.
 ///
 /// # Errors
-/// There is no store at all, or one that is lost, another's or cannot be opened, a module that somebody runs, or what could not be written. Running it
-/// again goes on.
-pub async fn recover(config: &Config) -> Result<Recovered, ControlError> {
+/// There is no store at all, or one that is lost, another's, older than it was or cannot be opened, a module that
+/// another process runs, or what could not be written. Where a store does not fit, no consumer is touched: those that
+/// have read what it lost stand where its newest copy has them, and that copy can still be put back. Running it again
+/// goes on.
+pub async fn recover(config: &Config) -> Result<Vec<String>, ControlError> {
     let installation = Installation::look(config).await?;
-    let recovered = match installation.misfits().find(|(misfit, _)| misfit.fault != Fault::Behind) {
+    let misfit = installation.misfits().next().map(|(misfit, error)| (misfit.module.clone(), misfit.fault, error));
+    let recovered = match misfit {
         // Nothing is made in its place by the way.
-        Some((Misfit { module, .. }, error)) => Err(error.hint(accept_hint(module))),
-        None => what_is_astray(config, &installation).await.map(|lines| {
-            let says = |(misfit, error): (&Misfit, ControlError)| {
-                format!(
-                    "{}: {}; put the newest copy back, or {}",
-                    error.code,
-                    error.message,
-                    accept_hint(&misfit.module)
-                )
-            };
-            Recovered { lines, left: installation.misfits().map(says).collect() }
-        }),
+        Some((module, Fault::Lost, error)) => Err(error.hint(accept_hint(&module))),
+        Some((module, Fault::Foreign, error)) => Err(error.hint(put_away_hint(&module))),
+        Some((module, Fault::Behind, error)) => Err(error
+            .hint("put the newest copy of it back, with its -wal file; no consumer was touched")
+            .hint(format!("{}; it sets the consumers right as well", accept_hint(&module)))),
+        None => what_is_astray(config, &installation).await,
     };
     installation.close().await;
     recovered
@@ -67,7 +55,7 @@ pub async fn recover(config: &Config) -> Result<Recovered, ControlError> {
 
 /// Sets right what a look finds astray; where all is well, nothing is opened to be written.
 async fn what_is_astray(config: &Config, installation: &Installation) -> Result<Vec<String>, ControlError> {
-    let every = modules(&config.files.folder, Replaced::default());
+    let every = with_board(&config.files.folder);
     let (mut lines, mut compared) = (Vec::new(), 0);
     for module in &every {
         let Some(own) = installation.stores.get(module.name) else { continue };
@@ -97,13 +85,18 @@ fn accept_hint(module: &str) -> String {
     format!("accept on purpose what is lost    sagactl store accept {module}")
 }
 
+/// The step before a loss can be accepted: the file in the place of a store belongs to another program or installation.
+pub(crate) fn put_away_hint(module: &str) -> String {
+    format!("move what lies in its place somewhere else; then the loss can be accepted: sagactl store accept {module}")
+}
+
 /// Sets right the consumers of these stores' modules, whose leads this owner takes and gives back.
 pub(crate) async fn recover_all(
     config: &Config,
     logs: &BTreeMap<String, SharedStore>,
     owner: Uuid,
 ) -> Result<Vec<String>, ControlError> {
-    let every = modules(&config.files.folder, Replaced::default());
+    let every = with_board(&config.files.folder);
     let (mut lines, mut compared, mut not_compared) = (Vec::new(), 0, Vec::new());
     for module in &every {
         let Some(own) = logs.get(module.name) else { continue };
@@ -125,7 +118,7 @@ pub(crate) async fn recover_all(
 /// Takes the lead of a module, so that nobody else folds or reacts meanwhile.
 pub(crate) async fn lead(module: &str, store: &SharedStore, owner: Uuid) -> Result<Fence, ControlError> {
     let claim = Claim { want: vec![LEAD.to_owned()], leave: Vec::new() };
-    let leases = store.lease(owner, &claim, LEAD_FOR).await.map_err(|why| fault(&Error::Read(why)))?;
+    let leases = store.lease(owner, &claim, LEAD_FOR).await.map_err(|why| ControlError::from(Error::Read(why)))?;
     let lease = leases.into_iter().find(|lease| lease.scope == LEAD && lease.owner == owner);
     let lease = lease.ok_or_else(|| {
         ControlError::new(codes::STORE_IN_USE, format!("a process runs the module {module}"))

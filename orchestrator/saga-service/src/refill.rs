@@ -1,10 +1,10 @@
-//! Has the streams of modules filled again from their logs, where they hold what no log has: `sagactl events republish`, and a
-//! part of `sagactl store recover`. What stands in a stream is only a copy; what no log has is nobody's, and goes.
+//! Fills the streams of modules again from their logs, where they hold messages that no log has: `sagactl events
+//! republish`, and a part of `sagactl store recover`. A stream is only a copy of a log; messages that no log has are
+//! removed.
 
 use crate::backends::{Backends, Weather};
 use crate::config::Config;
 use crate::modules::{Replaced, modules};
-use crate::service::fault;
 use saga::{Error, SystemClock};
 use saga_core::codes;
 use saga_core::control::ControlError;
@@ -31,11 +31,11 @@ impl Refill {
             let error = ControlError::new(codes::USAGE, format!("no module of this program is named {strange:?}"));
             return Err(error.hint(format!("name one of these: {}", names.join(", "))));
         }
-        let backends = Backends::look(config, &clock).await.map_err(told)?;
+        let backends = Backends::look(config, &clock).await.map_err(Weather::error)?;
         let found =
             compare(&backends, names.into_iter().filter(|name| module.is_none_or(|module| module == *name))).await;
         backends.close().await;
-        let (found, broker) = (found?, Backends::maker(config).await.map_err(told)?);
+        let (found, broker) = (found?, Backends::maker(config).await.map_err(Weather::error)?);
         Ok(broker.map(|broker| Self { broker, found }))
     }
     /// Whether some stream holds what no log has.
@@ -46,8 +46,8 @@ impl Refill {
     pub fn says(&self) -> Vec<String> {
         self.found.iter().map(|(module, compared)| says(module, compared)).collect()
     }
-    /// Removes the streams that hold what no log has, and makes them anew: whoever relays their modules fills them, at once or
-    /// when it starts. Repeating it is harmless.
+    /// Removes the streams that hold what no log has, and makes them anew: the process that relays the module fills
+    /// them, at once or when it starts. Repeating it is harmless.
     ///
     /// # Errors
     /// The broker does not do it, with the next step; what was done stays.
@@ -60,7 +60,7 @@ impl Refill {
             })?;
             let stream = &compared.stream;
             lines.push(format!(
-                "{stream}: made anew; it is filled from the log of {module} by whoever runs that module"
+                "{stream}: made anew; it is filled from the log of {module} by the process that runs the module"
             ));
         }
         Ok(lines)
@@ -72,9 +72,9 @@ async fn compare(
     names: impl Iterator<Item = &'static str>,
 ) -> Result<Vec<(String, Compared)>, ControlError> {
     let (opener, mut found) = (backends.stores(), Vec::new());
-    let failed = |why| fault(&Error::Open(why));
+    let failed = |why| ControlError::from(Error::Open(why));
     for name in names {
-        // What was never started has nothing on the bus, and whoever looks makes no store.
+        // A module that was never started has nothing on the bus, and a look makes no store.
         if !opener.has(name).await.map_err(failed)? {
             continue;
         }
@@ -101,13 +101,6 @@ fn says(module: &str, Compared { stream, head, last, same, strange }: &Compared)
         "{stream}: {them} not in the log of {module}, which ends at {head}, and will be gone; {from} {strange}. The stream is \
          removed, made anew, and filled with the {head} events of the log"
     )
-}
-
-fn told(weather: Weather) -> ControlError {
-    match weather {
-        Weather::Away(why) => ControlError::new(codes::BUS_UNAVAILABLE, why),
-        Weather::Wrong(error) => error,
-    }
 }
 
 #[cfg(test)]

@@ -5,12 +5,11 @@ use crate::artifacts::{Place, WithFiles};
 use crate::backends::{Backends, Weather};
 use crate::config::{BusKind, Config, StoreKind};
 use crate::modules::{Replaced, foreign, modules};
-use crate::service::fault;
-use saga::{Error, Hosting, JOURNAL, LocalControl, Near, Orchestrator, Sagas, SystemClock};
+use saga::{Error, Hosting, JOURNAL, LocalControl, Loopback, Orchestrator, Sagas, SystemClock};
 use saga_core::codes;
 use saga_core::control::{Control, ControlError};
 use saga_core::module::Module;
-use saga_core::ports::{Clock, OpenError};
+use saga_core::ports::{Clock, OpenError, ReadError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,10 +75,10 @@ pub async fn serve(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut told = String::new();
     loop {
-        let weather = match attempt(config, roles, seed, &clock).await {
+        let weather = match attempt(config, roles, Replaced::default(), seed, &clock).await {
             Ok(serving) => return Ok(serving),
             Err(Weather::Wrong(error)) => return Err(error),
-            Err(Weather::Away(why)) => why,
+            Err(Weather::Away(why)) => why.message,
         };
         if told != weather {
             say(&format!("waiting: {weather}"));
@@ -89,8 +88,25 @@ pub async fn serve(
     }
 }
 
-async fn attempt(config: &Config, roles: &Roles, seed: u64, clock: &Arc<dyn Clock>) -> Result<Serving, Weather> {
-    let every = modules(&config.files.folder, Replaced::default());
+/// Starts once: a server that is away is an error, too.
+pub(crate) async fn begin(
+    config: &Config,
+    roles: &Roles,
+    replaced: Replaced,
+    seed: u64,
+    clock: &Arc<dyn Clock>,
+) -> Result<Serving, ControlError> {
+    attempt(config, roles, replaced, seed, clock).await.map_err(Weather::error)
+}
+
+async fn attempt(
+    config: &Config,
+    roles: &Roles,
+    replaced: Replaced,
+    seed: u64,
+    clock: &Arc<dyn Clock>,
+) -> Result<Serving, Weather> {
+    let every = modules(&config.files.folder, replaced);
     let foreign = foreign(&every);
     let mut others = foreign.clone();
     others.extend(every.iter().map(|module| module.name.to_owned()).filter(|name| name != JOURNAL));
@@ -98,28 +114,30 @@ async fn attempt(config: &Config, roles: &Roles, seed: u64, clock: &Arc<dyn Cloc
     let names: Vec<&str> = hosted.iter().map(|module| module.name).collect();
     let backends = Backends::open(config, &names, &others, clock).await?;
     let mut orchestrator = Orchestrator::on(backends.stores()).clock(Arc::clone(clock)).seed(seed).foreign(foreign);
-    let near = config.bus.short_way.then(|| Near::new(Arc::clone(clock)));
-    if let Some((buses, lines)) = backends.buses(config, near.as_ref()) {
+    let loopback = config.bus.loopback.then(|| Loopback::new(Arc::clone(clock)));
+    if let Some((buses, lines)) = backends.buses(config, loopback.as_ref()) {
         orchestrator = orchestrator.buses(buses).lines(lines);
     }
     orchestrator = orchestrator.groups(config.coordinator.groups).lease(config.lease());
     orchestrator = orchestrator.commands_at_once(usize::from(config.coordinator.commands_at_once));
-    if matches!(config.store_kind(), Ok(StoreKind::Sqlite(_))) {
-        // Nobody else can have the files, so nobody else has to agree.
+    if is_alone(config) {
+        // Nobody else can have the sagas, so nobody else has to agree.
         orchestrator = orchestrator.groups_as_stored();
     }
     for module in hosted {
         orchestrator = orchestrator.module(module);
     }
-    let (store, bus) = (config.store_place(), backends.bus_says());
+    let (place, bus) = (config.store_place(), backends.bus_says());
     let started = if roles.coordinator {
         orchestrator.start().await.map(|sagas| {
+            let store = format!("{place}{}", backends.stores_say());
             let control = Arc::new(LocalControl::new(sagas.clone(), store, bus));
             let control = WithFiles::around(control, Place::of(config), sagas.logs());
             (Running::Coordinating(sagas), control)
         })
     } else {
         orchestrator.host().await.map(|hosting| {
+            let store = format!("{place}{}", backends.stores_say());
             let control: Arc<dyn Control> = Arc::new(hosting.control(store, bus));
             (Running::Hosting(hosting), control)
         })
@@ -128,12 +146,16 @@ async fn attempt(config: &Config, roles: &Roles, seed: u64, clock: &Arc<dyn Cloc
         Ok((running, control)) => Ok(Serving { running, backends, control }),
         Err(why) => {
             backends.close().await;
-            Err(match &why {
-                Error::Open(OpenError::Unavailable { .. }) | Error::Read(_) => Weather::Away(why.to_string()),
-                _ => Weather::Wrong(fault(&why)),
-            })
+            let away =
+                matches!(why, Error::Open(OpenError::Unavailable { .. }) | Error::Read(ReadError::Unavailable(_)));
+            Err(if away { Weather::Away(why.into()) } else { Weather::Wrong(why.into()) })
         }
     }
+}
+
+/// Whether one process has all sagas: nobody else can have the files, or is on the bus.
+fn is_alone(config: &Config) -> bool {
+    matches!(config.store_kind(), Ok(StoreKind::Sqlite(_))) || matches!(config.bus_kind(), Ok(BusKind::Local))
 }
 
 /// The modules of this process. The coordinator's own module comes with the coordinator, and only with it.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use saga::SystemClock;
 use saga_core::codes;
-use saga_core::control::{AwaitSaga, Control, ControlError, Look, Order, Receipt, Status, View};
+use saga_core::control::{AwaitSaga, Changes, Control, ControlError, Look, Order, Receipt, Status, View, Watch};
 use saga_core::envelope::Actor;
 use saga_core::ports::Clock;
 use saga_core::view::{SagaShow, Trouble};
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// Who answers first, and later hands everything on to the one who serves.
+/// The admin API's first answerer, which later hands every request on to the running service.
 pub struct Starting {
     serving: OnceLock<Arc<dyn Control>>,
     waits: Mutex<Option<Trouble>>,
@@ -24,7 +24,7 @@ impl Starting {
     pub fn new(store: String, bus: String) -> Self {
         Self { serving: OnceLock::new(), waits: Mutex::default(), store, bus }
     }
-    /// Says what is waited for.
+    /// Says what the start waits for.
     pub fn waits(&self, says: &str) {
         let trouble = Trouble { place: "start".to_owned(), since: SystemClock.now(), says: says.to_owned() };
         *self.waits.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
@@ -47,6 +47,7 @@ impl Starting {
             troubles: self.waits.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect(),
             incidents: BTreeMap::new(),
             not_compared: Vec::new(),
+            not_known: Vec::new(),
         }
     }
     fn not_yet<T>(&self) -> Result<T, ControlError> {
@@ -61,7 +62,7 @@ impl Control for Starting {
     async fn look(&self, by: &Actor, what: Look) -> Result<View, ControlError> {
         match (self.serving.get(), what) {
             (Some(serving), what) => serving.look(by, what).await,
-            (None, Look::Status) => Ok(View::Status(self.status())),
+            (None, Look::Status(_)) => Ok(View::Status(self.status())),
             (None, _) => self.not_yet(),
         }
     }
@@ -74,6 +75,12 @@ impl Control for Starting {
     async fn outcome(&self, by: &Actor, of: AwaitSaga, patience: Duration) -> Result<Option<SagaShow>, ControlError> {
         match self.serving.get() {
             Some(serving) => serving.outcome(by, of, patience).await,
+            None => self.not_yet(),
+        }
+    }
+    async fn watch(&self, by: &Actor, what: Watch) -> Result<Box<dyn Changes>, ControlError> {
+        match self.serving.get() {
+            Some(serving) => serving.watch(by, what).await,
             None => self.not_yet(),
         }
     }

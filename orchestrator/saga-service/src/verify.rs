@@ -6,16 +6,16 @@ use crate::artifacts;
 use crate::backends::{Backends, Weather};
 use crate::config::{Config, StoreKind};
 use crate::hidden::Address;
-use crate::modules::{Replaced, foreign, modules};
-use crate::service::fault;
-use saga::{Error, JOURNAL, SystemClock, board};
-use saga_core::audit::{BUS_PROMISES, Carried, Known, Opened, audit_stores, compare_bus, missing, named};
-use saga_core::bus::{Ailment, Upkeep};
+use crate::modules::{foreign, with_board};
+use saga::{Error, SystemClock};
+use saga_core::bus::{Ailment, MadeAnew, Upkeep};
 use saga_core::codes;
 use saga_core::control::ControlError;
 use saga_core::module::Module;
 use saga_core::ports::{Clock, OpenError, SharedStore};
+use saga_core::time::Timestamp;
 use saga_core::view::{Finding, Verdicts};
+use saga_engine::audit::{BUS_PROMISES, Carried, Known, Opened, audit_stores, compare_bus, missing, named};
 use saga_nats::{Compared, WHO_CREATES};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -54,15 +54,14 @@ pub async fn folder(data: &Path, at_rest: bool) -> Result<Verdicts, ControlError
 /// Folder, server or broker cannot be reached at all, with the next step. Repeating it is harmless.
 pub async fn verify(config: &Config, at_rest: bool) -> Result<Verdicts, ControlError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let mut every = modules(&config.files.folder, Replaced::default());
+    let every = with_board(&config.files.folder);
     let foreign = foreign(&every);
-    every.iter_mut().filter(|module| module.name == JOURNAL).for_each(|module| module.projections.push(board()));
     let definitions = every.iter().flat_map(|module| module.sagas.iter().cloned());
     let definitions = definitions.map(|def| ((def.name.to_owned(), def.version), def)).collect();
     let every: Vec<Arc<Module>> = every.into_iter().map(Arc::new).collect();
     let known = Known { definitions: Arc::new(definitions), modules: &every };
     let backends = Backends::look(config, &clock).await.map_err(|weather| match weather {
-        Weather::Away(why) => ControlError::new(codes::STORE_UNAVAILABLE, why),
+        Weather::Away(why) => ControlError::new(codes::STORE_UNAVAILABLE, why.message),
         Weather::Wrong(error) => error,
     })?;
     let stores = open(config, &backends, &known, &foreign).await?;
@@ -139,7 +138,7 @@ async fn compare(
             continue;
         }
         let bus = buses(module);
-        // Whoever reads events waits for them, and for the broker, as long as it takes.
+        // Reading events waits for them, and for the broker, as long as it takes.
         let found = tokio::select! {
             found = compare_bus(module, store, &*bus, at_rest) => found,
             why = gone(&*bus, &*clock) => Err(why),
@@ -159,11 +158,31 @@ async fn compare(
     for stream in lost.map_err(|why| ControlError::new(codes::BUS_UNAVAILABLE, why))? {
         verdicts.findings.push(missing("every module", &stream, WHO_CREATES));
     }
+    anew(backends, clock.now(), verdicts).await;
     verdicts.promises.extend(BUS_PROMISES.iter().map(|id| (*id).to_owned()));
     Ok(())
 }
 
-/// What stands in a stream and is in no log (L5), with the order that mends it.
+/// What was lost with streams that were removed and made anew (B1): a finding while a person can still look after it.
+async fn anew(backends: &Backends, now: Timestamp, verdicts: &mut Verdicts) {
+    let finding = |promise: &str, place: String, says| Finding { promise: promise.to_owned(), place, says };
+    match backends.made_anew().await {
+        Ok(found) => {
+            for anew in found {
+                let fresh = anew.is_fresh(now);
+                let MadeAnew { what, at, lost, next } = anew;
+                let says = format!("it was made anew at {at}: {lost} may be lost; {next}");
+                match fresh {
+                    true => verdicts.findings.push(finding("B1", what, says)),
+                    false => verdicts.notes.push(format!("{what}: {says}")),
+                }
+            }
+        }
+        Err(why) => verdicts.findings.push(finding("O4", "the age of streams".to_owned(), format!("not read: {why}"))),
+    }
+}
+
+/// A message in a stream that is in no log (L5), with the order that mends it.
 fn strange(module: &str, Compared { head, last, same, strange, .. }: &Compared) -> Finding {
     let (from, place) = (same + 1, format!("{module} sequence {}", same + 1));
     let upto = if from == *last { String::new() } else { format!(" up to {last}") };
@@ -174,7 +193,7 @@ fn strange(module: &str, Compared { head, last, same, strange, .. }: &Compared) 
     Finding { promise: "L5".to_owned(), place, says }
 }
 
-/// What is wrong with the order of events whose log nobody here can read (L6): whoever wrote the module has to mend it.
+/// What is wrong with the order of events whose log nobody here can read (L6): the module's author has to mend it.
 async fn disorder(backends: &Backends, module: &str) -> Vec<Finding> {
     let finding = |place: String, says: String| Finding { promise: "L6".to_owned(), place, says };
     match backends.disorder(module).await {
@@ -198,7 +217,7 @@ async fn gone(bus: &dyn Upkeep, clock: &dyn Clock) -> String {
 
 /// A login that may not read is told which one may, and who makes it.
 fn unreadable(config: &Config, why: OpenError) -> ControlError {
-    let error = fault(&Error::Open(why));
+    let error = ControlError::from(Error::Open(why));
     if !matches!(config.store_kind(), Ok(StoreKind::Postgres(_))) {
         return error;
     }
@@ -210,8 +229,8 @@ fn unreadable(config: &Config, why: OpenError) -> ControlError {
 mod tests {
     use super::*;
     use futures::FutureExt as _;
-    use saga_core::memory::StillClock;
     use saga_core::time::Timestamp;
+    use saga_engine::memory::StillClock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     /// Ill at every look but one.

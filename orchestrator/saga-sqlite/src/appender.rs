@@ -1,4 +1,5 @@
-//! The one task that writes: it gathers what waits, lets the pure plan decide, submits one transaction, and answers.
+//! The one task that writes: it gathers the waiting batches, lets the pure plan decide, submits one transaction, and
+//! answers.
 
 use crate::facts;
 use crate::fault::Fault;
@@ -8,7 +9,7 @@ use crate::script::Script;
 use crate::seen::Seen;
 use crate::store::Shared;
 use futures::StreamExt as _;
-use saga_core::appender::{Facts, Ledger, Plan, Sight, Verdict, Written};
+use saga_core::appender::{Facts, Ledger, Planned, Sight, WriteSet, Written};
 use saga_core::batch::{Batch, Cause, Commit};
 use saga_core::ports::Clock;
 use sqlx::{AssertSqlSafe, Connection as _, Either, Executor as _, SqliteConnection};
@@ -21,7 +22,7 @@ const GROUP_BATCHES_MAX: usize = 256;
 /// 4 MiB: a group is written within some tens of milliseconds, so that nobody waits long behind a large neighbour.
 const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// A batch and who waits for its answer.
+/// A batch and the caller that waits for its answer.
 pub(crate) struct Request {
     pub(crate) batch: Batch,
     pub(crate) answer: oneshot::Sender<Commit>,
@@ -38,7 +39,7 @@ pub(crate) struct Appender {
     pub(crate) place: String,
     pub(crate) pages_max: Option<u32>,
     /// Held until this task ends, never read.
-    #[expect(dead_code, reason = "the lock lives as long as the one who writes")]
+    #[expect(dead_code, reason = "the lock lives as long as the appender")]
     pub(crate) lock: Lock,
 }
 
@@ -62,41 +63,33 @@ impl Failure {
     }
 }
 
-fn bytes_of(batch: &Batch) -> usize {
-    let events = batch.writes.iter().flat_map(|write| &write.events);
-    let events: usize = events.map(|event| event.data.as_str().len() + event.meta.as_str().len()).sum();
-    let bodies = batch.documents.iter().filter_map(|write| write.body.as_ref());
-    let bodies: usize = bodies.map(|body| body.as_str().len()).sum();
-    events + bodies + batch.blobs.iter().map(|blob| blob.bytes.len()).sum::<usize>()
-}
-
 impl Appender {
     /// Serves until every sender is gone, then leaves a file without a write-ahead log.
     pub(crate) async fn run(mut self, mut waiting: mpsc::Receiver<Request>) {
         while let Some(first) = waiting.recv().await {
-            let mut bytes = bytes_of(&first.batch);
+            let mut bytes = first.batch.bytes();
             let (mut batches, mut callers) = (vec![first.batch], vec![first.answer]);
-            // Whoever is here by now travels along; nobody is waited for.
+            // Batches that are here by now travel along; the appender waits for no others.
             while batches.len() < GROUP_BATCHES_MAX && bytes < GROUP_BYTES_MAX {
                 let Ok(next) = waiting.try_recv() else { break };
-                bytes += bytes_of(&next.batch);
+                bytes += next.batch.bytes();
                 batches.push(next.batch);
                 callers.push(next.answer);
             }
             let answers = self.serve(&batches).await;
             for (caller, answer) in callers.into_iter().zip(answers) {
-                // A caller who has gone away does not want to know.
+                // A caller that has gone away needs no answer.
                 caller.send(answer).ok();
             }
         }
         if let Err(error) = open::note(&mut self.connection).await {
-            tracing::warn!(store = self.place, %error, "the length of the log was not noted");
+            tracing::warn!(place = self.place, why = %error, "the length of the log was not noted");
         }
         if let Err(error) = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await {
-            tracing::warn!(store = self.place, %error, "the write-ahead log stays beside the file");
+            tracing::warn!(place = self.place, why = %error, "the write-ahead log stays beside the file");
         }
         if let Err(error) = self.connection.close().await {
-            tracing::warn!(store = self.place, %error, "the file was not closed cleanly");
+            tracing::warn!(place = self.place, why = %error, "the file was not closed cleanly");
         }
     }
 
@@ -113,12 +106,12 @@ impl Appender {
         let failure = match self.pass(&mut ledger, None, batches, &mut answers).await {
             Ok(()) if answers.len() == batches.len() => None,
             // The rest, or all if the hope was refuted, is decided on what is read.
-            Ok(()) | Err(Failure::Refuted) => self.carefully(&mut ledger, batches, &mut answers).await.err(),
+            Ok(()) | Err(Failure::Refuted) => self.locked(&mut ledger, batches, &mut answers).await.err(),
             Err(failure) => Some(failure),
         };
         match failure {
             None => self.ledger = Some(ledger),
-            // The ledger is dropped with the failure: what was believed is read again before the next group.
+            // The ledger is dropped with the failure, and read again before the next group.
             Some(failure) => self.give_up(&failure, batches.len(), &mut answers),
         }
         answers
@@ -126,11 +119,11 @@ impl Appender {
     fn give_up(&self, failure: &Failure, batches: usize, answers: &mut Vec<Commit>) {
         let answer = failure.answer();
         self.seen(Seen::forget_deeds);
-        tracing::error!(store = self.place, ?answer, "a group was not committed");
+        tracing::error!(place = self.place, ?answer, "a group was not committed");
         answers.resize_with(batches, || failure.answer());
     }
 
-    async fn carefully(
+    async fn locked(
         &mut self,
         ledger: &mut Ledger,
         batches: &[Batch],
@@ -151,14 +144,14 @@ impl Appender {
         batches: &[Batch],
         answers: &mut Vec<Commit>,
     ) -> Result<(), Failure> {
-        let sight = facts.map_or(Sight::Hopeful, Sight::Careful);
-        let mut plan = Plan::new(ledger, sight, self.clock.now());
+        let sight = facts.map_or(Sight::Optimistic, Sight::Locked);
+        let mut plan = WriteSet::new(ledger, sight, self.clock.now());
         let mut decided = Vec::with_capacity(batches.len());
         for batch in batches {
             match plan.take(batch) {
-                Verdict::Write(receipt) => decided.push(Commit::Ok(receipt)),
-                Verdict::Answer(answer) => decided.push(answer),
-                Verdict::Look => break,
+                Planned::Write(receipt) => decided.push(Commit::Ok(receipt)),
+                Planned::Answer(answer) => decided.push(answer),
+                Planned::Look => break,
             }
         }
         let fresh = self.seen(|seen| seen.expect(&plan));
@@ -169,7 +162,7 @@ impl Appender {
         }
         self.seen(|seen| seen.written(fresh, plan.inbox.values().copied()));
         let written = self.publish(plan.written());
-        ledger.settle(written);
+        ledger.apply(written);
         answers.append(&mut decided);
         Ok(())
     }
@@ -189,7 +182,7 @@ impl Appender {
         written
     }
 
-    async fn flush(&mut self, plan: &Plan<'_, '_>, ledger: &Ledger) -> Result<(), Failure> {
+    async fn flush(&mut self, plan: &WriteSet<'_, '_>, ledger: &Ledger) -> Result<(), Failure> {
         let Script { sql, arguments, statements } = Script::of(plan).map_err(Failure::NotWritten)?;
         let mut done = 0;
         let mut failed = None;

@@ -1,26 +1,32 @@
-//! Copies of all stores of a folder as they were at one moment, beside whoever writes them.
+//! Copies all stores of a folder as they were at one moment, while other processes write them.
 //!
-//! Why it is one moment. Whoever writes a store needs its write lock. All of them are taken, and while they are held nothing is
-//! committed anywhere; then a reader of each store begins to read, and the locks are given back. What a reader sees is what there
-//! was when it began, however long it reads and whatever is written meanwhile. So a copy has no answer without its deed, and no
-//! deed without what asked for it, which copies of files, taken one after another, do have.
+//! Why it is one moment. A writer of a store needs its write lock. The backup takes all of these locks, and while it
+//! holds them nothing is committed anywhere; then a reader of each store begins to read, and the locks are given back.
+//! A reader sees its store as it was when it began, however long it reads and whatever is written meanwhile. So the
+//! copies have no answer without its deed, and no deed without its command, as files copied one after another can have.
+//!
+//! Where nothing may be written, no lock can be had either: then no process may be running the stores, and the files
+//! are copied as they lie. The files themselves show whether one of them was written meanwhile.
 
 use crate::fault::open_error;
+use crate::lock::Lock;
 use crate::migrate::{self, MIGRATIONS};
 use crate::whose::Whose;
 use crate::{SqliteStores, look, private};
+use rustix::fs::{Access, access};
 use saga_core::id::Position;
 use saga_core::ports::OpenError;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// One second: whoever writes a store has committed by then, and nobody else waits longer for the stores that are held.
+/// One second: a writer of a store has committed by then, and no other writer waits longer for the stores that are
+/// held.
 const BUSY: Duration = Duration::from_secs(1);
 /// 60 tries to have the locks of all stores at once.
 const TRIES_MAX: u32 = 60;
-/// Between two tries everybody gets on with what they are at.
+/// Between two tries the writers go on.
 const PAUSE: Duration = Duration::from_millis(200);
 const TABLES: &str = "SELECT name FROM copy.sqlite_schema WHERE type = 'table' ORDER BY name";
 
@@ -44,19 +50,54 @@ struct Source {
 }
 
 impl SqliteStores {
-    /// Copies every store of this folder into another one, as all of them were at one moment; a process may be writing them.
-    /// Each is a file of its own there, whole and flushed, without a log beside it. What is no store is left out.
+    /// Copies every store of this folder into another one, as all of them were at one moment; a process may be writing them,
+    /// unless nothing may be written here. Each is a file of its own there, whole and flushed, without a log beside it.
+    /// A file that is no store is left out.
     ///
     /// # Errors
     /// `Unavailable` when a file cannot be read or the copy cannot be written, `Newer` and `Corrupt` as at an opening, `Restless`
-    /// when the locks of all stores were never to be had together. What was copied by then is not whole: throw it away.
+    /// when the locks of all stores were never free together, `InUse` when another process runs stores that may not be
+    /// written from here. The copy is not whole then: throw it away.
     pub async fn backup(&self, to: &Path) -> Result<Vec<Copied>, OpenError> {
-        let mut sources = Vec::new();
+        let files = self.own_files().await?;
+        if may_write(self.folder(), &files) {
+            return self.copied_beside_writers(to).await;
+        }
+        let unavailable = |why: String| OpenError::Unavailable { place: self.folder().display().to_string(), why };
+        let here = look::folder().map_err(|why| unavailable(format!("no folder for copies: {why}")))?;
+        for tries in 1.. {
+            if let Some((_, file)) = files.iter().find(|(_, file)| Lock::is_held(file)) {
+                return Err(OpenError::InUse { place: file.display().to_string() });
+            }
+            let before = stand(&files);
+            for (_, file) in &files {
+                look::copy(file, here.path()).await?;
+            }
+            if before == stand(&files) {
+                break;
+            }
+            if tries == TRIES_MAX {
+                return Err(OpenError::Restless { place: self.folder().display().to_string() });
+            }
+        }
+        SqliteStores::new(here.path(), self.clock()).copied_beside_writers(to).await
+    }
+    /// The files here that are stores, by module.
+    async fn own_files(&self) -> Result<Vec<(String, PathBuf)>, OpenError> {
+        let mut files = Vec::new();
         for module in self.modules()? {
             let file = self.file(&module)?;
             if Whose::of(&file).await? == Whose::Ours {
-                sources.push(Source::open(&module, &file, &to.join(format!("{module}.db"))).await?);
+                files.push((module, file));
             }
+        }
+        Ok(files)
+    }
+    /// Copies while others may be writing.
+    async fn copied_beside_writers(&self, to: &Path) -> Result<Vec<Copied>, OpenError> {
+        let mut sources = Vec::new();
+        for (module, file) in self.own_files().await? {
+            sources.push(Source::open(&module, &file, &to.join(format!("{module}.db"))).await?);
         }
         for tries in 1.. {
             match begin(&mut sources).await {
@@ -75,6 +116,17 @@ impl SqliteStores {
             .map_err(|why| OpenError::Unavailable { place: to.display().to_string(), why: why.to_string() })?;
         Ok(copied)
     }
+}
+
+/// Whether the locks of these stores can be taken: in the files, and in those that SQLite keeps beside them.
+fn may_write(folder: &Path, files: &[(String, PathBuf)]) -> bool {
+    let of_files = files.iter().map(|(_, file)| file.as_path());
+    std::iter::once(folder).chain(of_files).all(|path| access(path, Access::WRITE_OK).is_ok())
+}
+/// The marks of the files and of their logs: every write changes one.
+fn stand(files: &[(String, PathBuf)]) -> Vec<Option<look::Mark>> {
+    let each = files.iter().flat_map(|(_, file)| [file.clone(), look::beside(file, look::LOG)]);
+    each.map(|path| std::fs::metadata(path).ok().map(|found| look::Mark::of(&found))).collect()
 }
 
 /// Takes the write locks of all stores, lets a reader of each begin, and gives the locks back; `false` when one was not to be

@@ -1,4 +1,4 @@
-//! What a careful plan needs to know, read in three questions however many batches there are.
+//! What a locked plan needs to know, read in three questions however many batches there are.
 //!
 //! Only the appender writes, so what is read here stays true until it writes.
 

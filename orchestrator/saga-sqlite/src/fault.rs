@@ -11,7 +11,7 @@ pub(crate) enum Fault {
     Corrupt,
     /// The disk or its quota is full.
     Full,
-    /// Somebody else holds the file for the moment.
+    /// Another process holds the file for the moment.
     Busy,
     /// The disk said no: whether what was sent to it arrived is not known.
     Io,

@@ -30,7 +30,7 @@ impl Leases for SqliteStore {
             }
         }
         let now = self.clock.now();
-        book.settle(owner, claim, taken, now, ttl);
+        book.apply(owner, claim, taken, now, ttl);
         Ok(book.list(now))
     }
 }

@@ -9,8 +9,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Ten tries within a tenth of a second: whoever asks whether a store is in use has its lock for a moment, and is no second
-/// writer.
+/// Ten tries within a tenth of a second: a process that asks whether a store is in use has its lock for a moment, and
+/// is no second writer.
 const TRIES_MAX: u32 = 10;
 /// Between two tries.
 const AGAIN: Duration = Duration::from_millis(10);
@@ -41,11 +41,11 @@ impl Lock {
         }
         Err(OpenError::InUse { place: file.display().to_string() })
     }
-    /// The store is opened to be written: whoever comes later finds its lock.
+    /// The store is opened to be written: later processes find its lock.
     pub(crate) fn keep(&mut self) {
         self.made = None;
     }
-    /// Whether somebody has the lock of the store at `file`. Changes nothing.
+    /// Whether a process has the lock of the store at `file`. Changes nothing.
     pub(crate) fn is_held(file: &Path) -> bool {
         File::open(path(file)).is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }

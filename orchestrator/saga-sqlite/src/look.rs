@@ -1,11 +1,11 @@
-//! A private copy of a store's files, for somebody who only looks: taken while others may be writing, and nothing of theirs
-//! is locked, written or made.
+//! A private copy of a store's files, for commands that only look: taken while other processes may be writing, whose
+//! files it neither locks nor changes.
 //!
-//! Why a copy is whole. What a store holds is its file with the whole commits of its write-ahead log laid over it, and a
-//! checkpoint writes only such pages into the file as stand in that log. So a copy of the file, however torn, and a copy of the
-//! log that is taken after it, are one moment together, unless the log was begun anew meanwhile; and whoever begins it anew
-//! writes another header first, with salts that are drawn anew. Where there is no log, nobody may have touched the file. A copy
-//! of which that is not true is thrown away and taken again.
+//! Why a copy is whole. The content of a store is its file with the whole commits of its write-ahead log laid over it,
+//! and a checkpoint writes only such pages into the file as stand in that log. So a copy of the file, however torn, and
+//! a copy of the log that is taken after it, are one moment together, unless the log was begun anew meanwhile; and a
+//! process that begins it anew first writes another header, with new random salts. Where there is no log, the file must
+//! not have changed. A copy that breaks one of these conditions is thrown away and taken again.
 
 use saga_core::ports::OpenError;
 use std::fs::{File, Metadata, OpenOptions, Permissions};
@@ -63,15 +63,15 @@ pub(crate) async fn copy(file: &Path, folder: &Path) -> Result<PathBuf, OpenErro
     Err(OpenError::Restless { place })
 }
 
-/// Lets others get on with what they are at.
+/// Lets other processes go on.
 #[expect(clippy::disallowed_methods, reason = "other processes work by the real clock, whatever ours says")]
 pub(crate) async fn pause(long: Duration) {
     tokio::time::sleep(long).await;
 }
 
-/// Which file it is, and how it was when it was looked at.
+/// Which file it is, and its state at the time of the look.
 #[derive(Debug, PartialEq, Eq)]
-struct Mark {
+pub(crate) struct Mark {
     device: u64,
     inode: u64,
     bytes: u64,
@@ -79,7 +79,7 @@ struct Mark {
 }
 
 impl Mark {
-    fn of(found: &Metadata) -> Self {
+    pub(crate) fn of(found: &Metadata) -> Self {
         let changed = (found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec());
         Self { device: found.dev(), inode: found.ino(), bytes: found.len(), changed }
     }
@@ -169,7 +169,7 @@ mod tests {
     use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
     use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection};
 
-    /// What somebody else may do to a store between two of our reads.
+    /// What another process may do to a store between two of our reads.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     enum Other {
         Nothing,
@@ -255,7 +255,7 @@ mod tests {
         }
     }
 
-    /// Reads the first part of the file, lets somebody else act, and reads the rest.
+    /// Reads the first part of the file, lets the other process act, and reads the rest.
     async fn file_in_two(copying: &mut Copying<'_>, writer: &mut Writer, other: Other) {
         let mut to = ours(copying.to).unwrap();
         io::copy(&mut (&mut copying.source).take(40_000), &mut to).unwrap();

@@ -1,14 +1,14 @@
-//! Opening the file: settings that are asked for and read back, and a look at the end of the log before it is trusted.
+//! Opens the file: makes settings and reads them back, and verifies the end of the log before it is trusted.
 
 use crate::decode::{self, EVENT};
 use crate::fault::{open_error, read_error, unreadable};
 use crate::seen::Seen;
 use crate::{look, migrate};
 use saga_core::appender::Head;
-use saga_core::envelope::{Recorded, chain};
 use saga_core::id::{Epoch, Position};
 use saga_core::ports::{OpenError, ReadError};
 use saga_core::time::Timestamp;
+use saga_core::written::broken_link;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
@@ -96,11 +96,11 @@ pub(crate) enum Ground {
 
 /// The connections that read. They cannot write, whatever they are told.
 pub(crate) fn readers(file: &Path) -> SqlitePool {
-    // A file that was closed cleanly has no log beside it; whoever verifies a backup may have no right to write there.
+    // A file that was closed cleanly has no log beside it; a check of a backup may have no right to write there.
     let has_log = look::beside(file, look::LOG).exists();
     readers_on(file, if has_log { Ground::Shared } else { Ground::File })
 }
-/// The same, for whoever knows better how the file can be read.
+/// The same, for a caller that knows how the file can be read.
 pub(crate) fn readers_on(file: &Path, ground: Ground) -> SqlitePool {
     let options = options(file).read_only(true).immutable(ground == Ground::File).pragma("query_only", "ON");
     let options = match ground {
@@ -154,7 +154,7 @@ pub(crate) async fn ledger(
 }
 
 /// Up to 1,000,000 entries are read through at a start, within some tenths of a second; in a larger file nothing is
-/// certainly missing, and whoever asks is answered from the file.
+/// certainly missing, and every question is answered from the file.
 const READ_THROUGH_MAX: i64 = 1_000_000;
 
 /// What streams and sagas the file has: read through once, before anybody writes.
@@ -240,25 +240,7 @@ pub(crate) async fn verify(connection: &mut SqliteConnection, place: &str, head:
     for row in rows.iter().rev() {
         decode::recorded(row, &mut events).map_err(|error| unreadable(place, error))?;
     }
-    broken_link(&events).map_or(Ok(()), |why| Err(corrupt(why)))
-}
-
-/// The first thing that is wrong with the end of a log. Pure.
-fn broken_link(events: &[Recorded]) -> Option<String> {
-    // The first one has no predecessor here, unless it is the first of the log.
-    let first = events.first().filter(|event| event.position == Position(1));
-    let origin = first.map(|event| (Position::ZERO, [0; 32], event));
-    let pairs = events.windows(2).filter_map(|pair| match pair {
-        [before, event] => Some((before.position, before.chain, event)),
-        _ => None,
-    });
-    origin.into_iter().chain(pairs).find_map(|(position, before, event)| {
-        if event.position != position.next() {
-            return Some(format!("es_events has no position {}", position.next()));
-        }
-        let expected = chain(&before, event.position, &event.digest());
-        (expected != event.chain).then(|| format!("es_events position {} is not what was written", event.position))
-    })
+    broken_link(&events).map_or(Ok(()), |why| Err(corrupt(format!("es_events {why}"))))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A store that is there, read in its place before anybody has decided to write it, and left as it is to the byte.
+//! An existing store, read in its place before a start decides to write it, and left as it is to the byte.
 //!
 //! A start judges all of its stores first, and opens none of them when one does not fit. It cannot copy them for that: they may
 //! be large. A file without a log beside it is read alone. One with a log is read together with it by a connection that has no
@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// A store that is looked at, and its lock.
+/// A store that was peeked at, and its lock.
 pub(crate) struct Peek {
     pub(crate) store: Arc<SqliteStore>,
     lock: Lock,

@@ -14,8 +14,8 @@ const OTHERS: u32 = 0o077;
 /// A folder where everybody makes files and only removes their own: it is nobody's to close.
 const SHARED: u32 = 0o1000;
 
-/// Makes the folder if it is not there, and closes it to others if it is. A folder that belongs to somebody else stays as
-/// it is: then the files in it are what is closed.
+/// Makes the folder if it is not there, and closes it to others if it is. A folder that belongs to another user stays
+/// as it is: then the files in it are closed.
 pub(crate) fn folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(FOLDER).create(folder)?;
     let mode = fs::metadata(folder)?.permissions().mode();
@@ -24,7 +24,7 @@ pub(crate) fn folder(folder: &Path) -> io::Result<()> {
     }
     match fs::set_permissions(folder, Permissions::from_mode(FOLDER)) {
         Err(why) if why.kind() == io::ErrorKind::PermissionDenied => {
-            tracing::warn!(folder = %folder.display(), "others may look into this folder, and it is somebody else's");
+            tracing::warn!(path = %folder.display(), "others may look into this folder, and it is somebody else's");
             Ok(())
         }
         closed => closed,

@@ -1,10 +1,11 @@
-//! The last committed events, kept in memory: whoever reads near the head is answered without a touch of the file.
+//! The last committed events, kept in memory: a reader near the head is answered without touching the file.
 
 use saga_core::envelope::Recorded;
 use saga_core::id::{Position, StreamId, Version};
 use std::collections::{BTreeMap, VecDeque};
 
-/// 8,192 events: the relay, the projector and the bus are rarely this far behind; whoever is, reads pages from the file.
+/// 8,192 events: the relay, the projector and the bus are rarely this far behind; a reader that is, reads pages from
+/// the file.
 pub(crate) const RING_EVENTS_MAX: usize = 8_192;
 /// 8 MiB: what the ring may cost one store when events are large.
 pub(crate) const RING_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -41,7 +42,7 @@ impl Ring {
             }
         }
     }
-    /// The log after a position, if it is here. The caller has looked at the head: behind it there is nothing.
+    /// The log after a position, if it is here. The caller has read the head: behind it there is nothing.
     pub(crate) fn log(&self, after: Position, limit: usize) -> Option<Vec<Recorded>> {
         let first = self.events.front()?.position;
         let skip = after.next().0.checked_sub(first.0).and_then(|skip| usize::try_from(skip).ok())?;

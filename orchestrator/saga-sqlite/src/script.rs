@@ -4,7 +4,7 @@
 //! Row counts are rounded up and the rest is padded with rows of NULL, which the statement drops, so that a few hundred
 //! texts cover every group and SQLite has nearly all of them prepared.
 
-use saga_core::appender::Plan;
+use saga_core::appender::WriteSet;
 use saga_core::batch::{DocumentWrite, INDEX_FIELDS_MAX, InboxEntry};
 use saga_core::envelope::Recorded;
 use saga_core::id::{Direction, StepKey};
@@ -78,13 +78,13 @@ const FENCES: Insert = Insert {
 
 impl Script {
     /// Everything that a plan writes.
-    pub(crate) fn of(plan: &Plan<'_, '_>) -> Result<Self, String> {
+    pub(crate) fn of(plan: &WriteSet<'_, '_>) -> Result<Self, String> {
         let mut script = Self { sql: String::new(), arguments: SqliteArguments::default(), statements: 0 };
         script.write(plan).map_err(|why| why.to_string())?;
         Ok(script)
     }
 
-    fn write(&mut self, plan: &Plan<'_, '_>) -> Result<(), sqlx::error::BoxDynError> {
+    fn write(&mut self, plan: &WriteSet<'_, '_>) -> Result<(), sqlx::error::BoxDynError> {
         for (saga, key) in &plan.absent {
             self.statement("INSERT INTO es_guard SELECT 1 FROM es_inbox WHERE saga = ? AND key = ?");
             self.key(*saga, *key)?;
@@ -205,7 +205,7 @@ impl Script {
         self.arguments.add(event.recorded_at.0)?;
         self.arguments.add(event.chain.as_slice())
     }
-    fn documents(&mut self, plan: &Plan<'_, '_>) -> Result<(), sqlx::error::BoxDynError> {
+    fn documents(&mut self, plan: &WriteSet<'_, '_>) -> Result<(), sqlx::error::BoxDynError> {
         let (kept, removed): (Vec<&DocumentWrite>, Vec<_>) =
             plan.documents.values().copied().partition(|write| write.body.is_some());
         for write in removed {

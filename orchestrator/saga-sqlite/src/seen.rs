@@ -1,10 +1,11 @@
-//! What is certainly not in the file: a filter of stream names and of sagas in the inbox, and the last deeds themselves.
+//! Knows what is certainly not in the file: a filter of stream names and of sagas in the inbox, and the last deeds
+//! themselves.
 //!
 //! Invariant: whatever may be in the file is in the filter before its commit is submitted, so "not seen" is as true as a
 //! read. Most commands are the first of their saga and begin a new story; they find out here, without a question to the
 //! file, that there is nothing.
 
-use saga_core::appender::Plan;
+use saga_core::appender::WriteSet;
 use saga_core::batch::InboxEntry;
 use saga_core::id::{Epoch, StepKey};
 use saga_core::ports::{Recollection, Remembered};
@@ -107,8 +108,8 @@ impl Seen {
     pub(crate) fn lacks_stream(&self, stream: &str) -> bool {
         self.complete && !self.streams.has(stream)
     }
-    /// Takes in what is about to be written, whatever becomes of it.
-    pub(crate) fn expect(&mut self, plan: &Plan<'_, '_>) -> Fresh {
+    /// Takes in what is about to be written, whether or not its commit succeeds.
+    pub(crate) fn expect(&mut self, plan: &WriteSet<'_, '_>) -> Fresh {
         // A file that was not read through lacks nothing for certain, so there is nothing to keep up.
         if !self.complete {
             return Fresh::new();

@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-/// 1,024 batches: four groups. Whoever comes later waits here, which is the back pressure on callers.
+/// 1,024 batches: four groups. A later caller waits here, which is the back pressure.
 const WAITING_MAX: usize = 1_024;
 /// 100 ms: how soon a reader without a writer in this process notices that another process has written.
 const POLL: Duration = Duration::from_millis(100);
@@ -107,7 +107,7 @@ impl SqliteStore {
         if let Some(appender) = appender
             && let Err(error) = appender.await
         {
-            tracing::error!(store = self.place, %error, "the appender did not end by itself");
+            tracing::error!(place = self.place, why = %error, "the appender did not end by itself");
         }
     }
     /// What was written since the store was opened.

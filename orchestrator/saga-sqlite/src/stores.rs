@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use saga_core::appender::Ledger;
 use saga_core::ports::{Clock, OpenError, SharedStore, Stores};
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -23,9 +24,11 @@ pub struct SqliteStores {
     mode: Mode,
     pages_max: Option<u32>,
     open: Mutex<BTreeMap<String, Arc<SqliteStore>>>,
-    /// What is looked at before it is opened.
+    /// Which file each of the open ones was, by device and number.
+    files: Mutex<BTreeMap<String, (u64, u64)>>,
+    /// The stores that were peeked at and not opened yet.
     peeks: Mutex<BTreeMap<String, Peek>>,
-    /// Where the copies are, for whoever only looks.
+    /// The folder of the private copies, for commands that only look.
     copies: OnceCell<TempDir>,
 }
 
@@ -43,8 +46,8 @@ impl SqliteStores {
     /// Stores in a folder, which is made when the first one is opened. The clock stamps what is recorded.
     pub fn new(folder: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
         let (folder, mode) = (folder.into(), Mode::Write);
-        let (open, peeks) = (Mutex::default(), Mutex::default());
-        Self { folder, clock, mode, pages_max: None, open, peeks, copies: OnceCell::new() }
+        let (open, files, peeks) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { folder, clock, mode, pages_max: None, open, files, peeks, copies: OnceCell::new() }
     }
     /// Stores that are only read, for verification: each is copied to a private place when it is opened, also while another
     /// process writes it or where nobody may write, and is as it was at that moment. Nothing in the folder is touched. Every
@@ -52,8 +55,8 @@ impl SqliteStores {
     pub fn read_only(folder: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
         Self { mode: Mode::Read, ..Self::new(folder, clock) }
     }
-    /// The same for whoever must bring read models up to date before looking at them: commits change the copy alone, and
-    /// nobody ever sees them. The end of the log is verified as at a start.
+    /// The same for a command that must bring read models up to date before it looks at them: commits change the copy
+    /// alone, and no other process ever sees them. The end of the log is verified as at a start.
     pub fn look(folder: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
         Self { mode: Mode::Look, ..Self::new(folder, clock) }
     }
@@ -87,6 +90,9 @@ impl SqliteStores {
             Mode::Look => self.open_to_write(&self.copy(&file).await?, place(&file), None).await?,
         };
         let store = Arc::new(store);
+        if let (Mode::Write, Some(which)) = (self.mode, which(&file).await) {
+            self.files.lock().await.insert(module.to_owned(), which);
+        }
         open.insert(module.to_owned(), Arc::clone(&store));
         Ok(store)
     }
@@ -120,6 +126,7 @@ impl SqliteStores {
         for store in open.into_values() {
             store.close().await;
         }
+        self.files.lock().await.clear();
         self.end_peeks().await;
     }
 
@@ -131,6 +138,9 @@ impl SqliteStores {
     }
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
     }
     pub(crate) fn file(&self, module: &str) -> Result<PathBuf, OpenError> {
         let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b);
@@ -189,6 +199,12 @@ impl SqliteStores {
     }
 }
 
+/// Which file lies there: its device and number; nothing where none does.
+async fn which(file: &Path) -> Option<(u64, u64)> {
+    let found = tokio::fs::metadata(file).await.ok()?;
+    Some((found.dev(), found.ino()))
+}
+
 #[async_trait]
 impl Stores for SqliteStores {
     async fn open(&self, module: &str) -> Result<SharedStore, OpenError> {
@@ -196,6 +212,10 @@ impl Stores for SqliteStores {
     }
     async fn has(&self, module: &str) -> Result<bool, OpenError> {
         let file = self.file(module)?;
+        // The file of an open store is only asked for, never opened: closing it again would let go of SQLite's locks.
+        if let Some(opened) = self.files.lock().await.get(module) {
+            return Ok(which(&file).await.as_ref() == Some(opened));
+        }
         let whose = Whose::of(&file).await?;
         // A file in which nothing was made yet is no store: opening makes one of it.
         whose.refused(&place(&file)).map(|()| whose != Whose::Nobodys)
@@ -210,7 +230,7 @@ impl Stores for SqliteStores {
         let file = self.file(module)?;
         Whose::of(&file).await?.refused(&place(&file))?;
         let mut peeks = self.peeks.lock().await;
-        // Whoever looks again sees what is there now.
+        // Another peek sees what is there now.
         let lock = match peeks.remove(module) {
             Some(peek) => peek.end().await,
             None => Lock::take(&file).await?,

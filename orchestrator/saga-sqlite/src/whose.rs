@@ -1,4 +1,4 @@
-//! Whether a file is a store at all: asked before anything in it, of it or beside it is written.
+//! Whether a file is a store at all: checked before anything in it or beside it is written.
 
 use crate::look;
 use saga_core::ports::OpenError;
@@ -9,19 +9,19 @@ use std::path::Path;
 
 /// The table without which a file is no store.
 const LOG: &str = "es_events";
-/// What the message about somebody else's file names of its tables.
+/// How many tables the message about a foreign file names.
 const NAMED_MAX: usize = 3;
 const TABLES: &str =
     "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY name";
 
-/// What lies where a store belongs.
+/// The kind of file in the place of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Whose {
     /// Nothing, or a file in which nobody has made anything.
     Nobodys,
     /// A store; or something that only opening it can tell.
     Ours,
-    /// A file with these tables of somebody else's.
+    /// A foreign file, with these tables.
     Anothers(Vec<String>),
 }
 
@@ -36,7 +36,7 @@ impl Whose {
             Err(why) if why.kind() == ErrorKind::NotFound => return Ok(Whose::Nobodys),
             Err(why) => return Err(unavailable(why)),
         }
-        // What stands in the file itself is nearly always enough, and reading it leaves out the log beside it.
+        // The file itself is nearly always enough, and this reads it without the log beside it.
         let there = SqliteConnectOptions::new().filename(file).read_only(true).immutable(true);
         match read(there).await {
             Some(tables) if tables.is_empty() && has_log => {

@@ -1,18 +1,18 @@
 //! A saga keeps its laws on files too: it completes, unwinds, repeats, and survives a crash at every seventh point.
 
-#[path = "../../saga-core/tests/it/ledger.rs"]
+#[path = "../../saga-engine/tests/it/ledger.rs"]
 mod ledger;
 
 use ledger::{Put, ledger};
 use saga_core::definition::Definition;
-use saga_core::laws::saga::{Case, completes, repeats, survives_every, unwinds};
-use saga_core::memory::StillClock;
 use saga_core::ports::Clock;
 use saga_core::saga::{Plan, Saga, define};
-use saga_core::stage::STAGE_TIME;
 use saga_core::step::In;
-use saga_core::world::World;
+use saga_engine::memory::StillClock;
 use saga_sqlite::SqliteStores;
+use saga_testkit::laws::saga::{Case, completes, repeats, survives_every, unwinds};
+use saga_testkit::stage::STAGE_TIME;
+use saga_testkit::world::World;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
 use saga::LocalControl;
-use saga::core::control::{AwaitSaga, Control, Order, What};
+use saga::core::control::{AwaitSaga, Control, Order, OrderKind};
 use saga::core::envelope::Actor;
 use saga::core::id::RequestId;
 use saga::core::json::Payload;
@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     control.outcome(&dana, AwaitSaga { id: id.to_string(), after: None }, patience).await?;
     println!("{}\n", sagas.report(id).await?);
     let data = Payload::of(&Decision { approved: true })?;
-    let what = What::Signal { saga: id.to_string(), gate: "decision".to_owned(), data, opening: None };
+    let what = OrderKind::Signal { gate: "decision".to_owned(), data, opening: None }.of(id.to_string());
     let request = RequestId(saga::FreshIds.next(saga::SystemClock.now()));
     control.act(&dana, Order { request, reason: None, what, if_rev: None }).await?;
     sagas.wait(id).await?;

@@ -1,17 +1,17 @@
-//! Your first module: a store of goods with commands, events, a read model, a query and a reactor, on SQLite, asked by a saga,
-//! looked at over the admin API, and held to the laws. `docs/first-module.md` goes through it.
+//! Your first module: a store of goods with commands, events, a read model, a query and a reactor, on SQLite, asked by
+//! a saga, shown over the admin API, and held to the laws. `docs/first-module.md` goes through it.
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
 // -- the door: what the module answers
 mod api {
-    use saga::core::command::{Common, Compensable};
+    use saga::core::command::Common;
     use saga::core::id::StepKey;
     use saga::core::port;
     use serde::{Deserialize, Serialize};
 
     const MODULE: &str = "stock";
 
-    /// Puts pieces of an article aside for somebody.
+    /// Puts pieces of an article aside for a customer.
     #[derive(Debug, Clone, Serialize, Deserialize)]
     pub(crate) struct Reserve {
         pub(crate) article: String,
@@ -34,22 +34,16 @@ mod api {
     pub(crate) struct Free {
         pub(crate) article: String,
     }
-    port!(MODULE: Reserve -> u32, Common);
+    // Known before the deed: it is right even if the answer to the deed never comes.
+    port!(MODULE: Reserve -> u32, Common, undo Release: |cmd, deed| Release { article: cmd.article.clone(), deed });
     port!(MODULE: Release -> (), Common);
     port!(MODULE: Receive -> (), Common);
     port!(MODULE: Free ? u32);
-    impl Compensable for Reserve {
-        type Undo = Release;
-        /// Known before the deed: it is right even if the answer to the deed never comes.
-        fn undo(&self, deed: StepKey) -> Release {
-            Release { article: self.article.clone(), deed }
-        }
-    }
 }
 
 // -- what it tells the world: events are data, and every version stays readable
 mod events {
-    use saga::core::event::{Event, Genesis, Owner};
+    use saga::core::event::Owner;
     use saga::core::id::StepKey;
     use serde::{Deserialize, Serialize};
 
@@ -75,18 +69,9 @@ mod events {
         pub(crate) deed: StepKey,
         pub(crate) pieces: u32,
     }
-    macro_rules! first_version {
-        ($($event:ident),+) => {$(impl Event for $event {
-            type Owner = Stock;
-            const NAME: &'static str = stringify!($event);
-            const VERSION: u16 = 1;
-            type Previous = Genesis;
-        })+};
-    }
-    first_version!(Received, Reserved, Released);
-    saga::event_set! {
+    saga::story! {
         /// The story of one article.
-        pub(crate) enum ArticleEvent of Stock { Received, Reserved, Released }
+        pub(crate) enum ArticleEvent of Stock in "stock_article" { Received, Reserved, Released }
     }
 }
 
@@ -99,6 +84,7 @@ mod internal {
     use saga::core::id::StepKey;
     use saga::core::module::{Cx, Docs, Halt, Handled, Module, OrRetry, QueryError, Reactor};
     use saga::core::projection::Projection;
+    use saga::core::read_model::ReadModel;
     use serde::{Deserialize, Serialize};
     use std::collections::BTreeMap;
 
@@ -115,7 +101,6 @@ mod internal {
     }
     impl Aggregate for Article {
         type Event = ArticleEvent;
-        const CATEGORY: &'static str = "stock_article";
         fn evolve(&mut self, event: &ArticleEvent) {
             match event {
                 ArticleEvent::Received(event) => self.free += event.pieces,
@@ -151,28 +136,26 @@ mod internal {
         Ok(cx.done(()).append(&article, released))
     }
 
-    const SHELF: &str = "stock.shelf";
+    const SHELF: ReadModel<Shelf> = ReadModel::new("stock.shelf", 1, &[]);
     #[derive(Debug, Serialize, Deserialize)]
     struct Shelf {
         free: u32,
     }
     async fn free(docs: Docs, query: Free) -> Result<u32, QueryError> {
-        let shelf: Option<Shelf> = docs.get(SHELF, 1, &query.article).await?;
+        let shelf = docs.get(SHELF, &query.article).await?;
         Ok(shelf.map_or(0, |shelf| shelf.free))
     }
 
     /// The module: inert data until it is hosted.
     pub(crate) fn module(needs: Needs) -> Module {
-        let shelf = Projection::<Shelf>::new(SHELF, 1, &[])
-            .on::<Received>(
-                |event, _| Some(event.article.clone()),
-                |shelf, event, _| Some(Shelf { free: shelf.map_or(0, |shelf| shelf.free) + event.pieces }),
-            )
-            .on::<Reserved>(|event, _| Some(event.article.clone()), |_, event, _| Some(Shelf { free: event.left }))
-            .on::<Released>(
-                |event, _| Some(event.article.clone()),
-                |shelf, event, _| Some(Shelf { free: shelf.map_or(0, |shelf| shelf.free) + event.pieces }),
-            );
+        let shelf = Projection::new(SHELF).story::<ArticleEvent>(|shelf, event, _| {
+            let free = shelf.map_or(0, |shelf| shelf.free);
+            Some(match event {
+                ArticleEvent::Received(event) => Shelf { free: free + event.pieces },
+                ArticleEvent::Reserved(event) => Shelf { free: event.left },
+                ArticleEvent::Released(event) => Shelf { free: free + event.pieces },
+            })
+        });
         // An event becomes a command of the module itself, once, whatever crashes between the two.
         let reorders = needs.reorders;
         let reorder = Reactor::new("reorder").on::<Reserved, Receive>(move |event, _| {
@@ -192,7 +175,7 @@ mod internal {
 // -- the saga that asks it
 use api::{Receive, Reserve};
 use saga::LocalControl;
-use saga::core::control::{Control, Look, Selector, View};
+use saga::core::control::{Asks, Selector};
 use saga::core::envelope::Actor;
 use saga::core::id::RequestId;
 use saga::core::ports::{Clock, Ids};
@@ -247,7 +230,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let face = AdminClient::new(&server.url(), Duration::from_secs(60))?;
     let (enough, stop) = tokio::sync::oneshot::channel::<()>();
     let asking = async {
-        let seen = face.look(&dana, Look::Sagas(Selector { all: true, ..Selector::default() })).await;
+        let seen = face.ask(&dana, Selector { all: true, ..Selector::default() }).await;
         drop(enough);
         seen
     };
@@ -256,9 +239,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let (served, seen) = tokio::join!(server.run(control, stopped), asking);
     served?;
-    if let View::SagaList(page) = seen? {
-        println!("the admin API shows {} sagas", page.items.len());
-    }
+    println!("the admin API shows {} sagas", seen?.items.len());
     Ok(sagas.shutdown().await?)
 }
 
@@ -266,10 +247,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 mod laws {
     use super::*;
     use api::Free;
-    use saga::core::laws::saga::Case;
     use saga::core::saga::define;
-    use saga::core::stage::{Stage, ready};
-    use saga::core::world::World;
+    use saga_testkit::laws::saga::Case;
+    use saga_testkit::stage::{Stage, ready};
+    use saga_testkit::world::World;
 
     fn module() -> saga::core::module::Module {
         internal::module(internal::Needs { reorders: 50 })
@@ -282,7 +263,7 @@ mod laws {
     fn free(stage: &Stage) -> u32 {
         stage.query(&Free { article: "bread".to_owned() }).unwrap()
     }
-    saga::core::module_laws!(
+    saga_testkit::module_laws!(
         reserving,
         stocked,
         |_: &mut Stage| Reserve { article: "bread".to_owned(), pieces: 4 },
@@ -296,7 +277,7 @@ mod laws {
         let saga = world.start(&Order { article: "bread".to_owned(), pieces: 4, paid: true }).unwrap();
         Case { world, saga, answer: |_, _| {} }
     }
-    saga::core::saga_laws!(ordering, an_order, |world: &World| ready(
+    saga_testkit::saga_laws!(ordering, an_order, |world: &World| ready(
         world.query(&Free { article: "bread".to_owned() })
     ));
 

@@ -1,13 +1,13 @@
 //! A definition that changes while sagas of it are open, and tests in which days pass at once.
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
-use saga::core::control::{Control, Look, View};
+use saga::core::control::{Asks, ask};
 use saga::core::envelope::Actor;
 use saga::core::json::Payload;
-use saga::core::memory::MemoryStores;
 use saga::core::ports::{Clock, Stores};
 use saga::prelude::*;
 use saga::{Error, LocalControl, Sagas};
+use saga_engine::memory::MemoryStores;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,10 +51,8 @@ async fn send(Out(approved): Out<bool>) -> Step<()> {
 /// Which sagas stand still because nobody here knows what they began with: what a roll-out looks at.
 async fn stranded(sagas: &Sagas) -> Vec<String> {
     let control = LocalControl::new(sagas.clone(), "memory", "in process");
-    let troubles = match control.look(&Actor::system("roll-out"), Look::Status).await {
-        Ok(View::Status(status)) => status.troubles,
-        Ok(_) | Err(_) => Vec::new(),
-    };
+    let status = control.ask(&Actor::system("roll-out"), ask::WhoIsThere {}).await;
+    let troubles = status.map(|status| status.troubles).unwrap_or_default();
     troubles.into_iter().map(|trouble| trouble.says).collect()
 }
 /// Waits until a saga asks for its answer, and gives it.
@@ -100,32 +98,20 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use saga::core::saga::{define, define_version};
-    use saga::core::stage::ready;
     use saga::core::view::SagaState;
-    use saga::core::world::World;
+    use saga_testkit::harness::Harness;
 
     const DAY: Duration = Duration::from_secs(86_400);
 
-    fn world() -> World {
-        let known = vec![define::<Order>(), define_version::<Order>(1, before_weighing)];
-        ready(World::new(known, vec![])).unwrap()
-    }
-    /// Runs until nothing moves; no time passes but what somebody waits for.
-    fn rests(world: &mut World, saga: SagaId) -> SagaState {
-        ready(world.run()).unwrap();
-        ready(world.state(saga)).unwrap()
-    }
-
     #[test]
     fn who_hears_nothing_for_two_days_takes_everything_back() {
-        let mut world = world();
-        let saga = world.start(&Order { pieces: 4 }).unwrap();
-        assert_eq!(rests(&mut world, saga), SagaState::Waiting);
-        world.let_pass(2 * DAY - Duration::from_secs(1));
-        assert_eq!(rests(&mut world, saga), SagaState::Waiting);
-        world.let_pass(Duration::from_secs(1));
-        assert_eq!(rests(&mut world, saga), SagaState::Compensated);
+        let mut shop = Harness::of([]).saga::<Order>();
+        let order = shop.start(&Order { pieces: 4 });
+        assert_eq!(shop.state(order), SagaState::Waiting);
+        shop.pass(2 * DAY - Duration::from_secs(1));
+        assert_eq!(shop.state(order), SagaState::Waiting);
+        shop.pass(Duration::from_secs(1));
+        assert_eq!(shop.state(order), SagaState::Compensated);
     }
 
     #[test]

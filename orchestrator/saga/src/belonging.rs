@@ -1,21 +1,22 @@
 //! Opens the stores of a start, and only those that belong to it: one that is missing, another's or behind what is known of it
 //! ends the start before anything is made or written.
 
+use crate::error::Error;
 use crate::health::Health;
-use crate::orchestrator::{Error, JOURNAL};
+use crate::limits::JOURNAL;
 use crate::tasks::Tasks;
 use saga_core::definition::Definition;
-use saga_core::identity::{self, Identity, Listed};
-use saga_core::installation::{Found, Survey};
-use saga_core::machine::coordinator::Definitions;
 use saga_core::ports::{Clock, Ids, SharedStore, Stores};
+use saga_engine::identity::{self, Identity, Listed};
+use saga_engine::installation::{Found, Survey};
+use saga_engine::machine::coordinator::Definitions;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-/// One minute: what is cut off the end of a log and was there for longer is noticed.
+/// One minute: a cut of events that were in a log for longer is noticed.
 const LIST_EVERY: Duration = Duration::from_secs(60);
 
 type Lists = BTreeMap<String, BTreeMap<String, Listed>>;
@@ -86,10 +87,10 @@ impl Belonging {
     }
 }
 
-/// Keeps the lists of stores near the truth: what was cut off a log, and was in it for longer than a minute, is missed.
+/// Keeps the lists of stores current: then a cut of events that were in a log for longer than a minute is noticed.
 pub(crate) async fn keep_list(belonging: Arc<Belonging>, clock: Arc<dyn Clock>, health: Health, tasks: Tasks) {
     loop {
-        // Also at the end: whoever stops cleanly leaves the truth.
+        // Also at the end: a process that stops cleanly leaves a list that is true.
         let ends = tokio::select! {
             () = tasks.stopping() => true,
             () = clock.pause(LIST_EVERY) => false,

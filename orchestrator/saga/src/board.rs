@@ -1,37 +1,34 @@
 //! The board: which sagas there are, as a read model of the coordinator's log. Open ones are looked up here after a restart.
 
-use crate::orchestrator::JOURNAL;
-use saga_core::catchup::place;
+use crate::limits::JOURNAL;
 use saga_core::fact::{CompensationStarted, SagaCancelled, SagaCompensated, SagaCompleted, SagaStarted};
+use saga_core::field;
 use saga_core::id::SagaId;
-use saga_core::journal::LOG_PAGE;
-use saga_core::listing::Place;
-use saga_core::machine::projector::{fold, keys};
-use saga_core::ports::{FIND_LIMIT_MAX, Find, ReadError, SharedStore};
+use saga_core::ports::{FIND_LIMIT_MAX, ReadError, SharedStore};
 use saga_core::projection::{Projection, ProjectionDef};
+use saga_core::public_log::place;
+use saga_core::read_model::{ReadModel, Search};
 use saga_core::time::Timestamp;
 use saga_core::view::SagaState;
+use saga_engine::journal::LOG_PAGE;
+use saga_engine::listing::Place;
+use saga_engine::machine::projector::{fold, keys};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Name of the projection.
-pub(crate) const BOARD: &str = "orchestration.board";
-/// Its version.
-pub(crate) const BOARD_VERSION: u16 = 3;
+/// No index over what is scattered, keys and the last digits of ids: every saga would have a page of its own to write, far from
+/// its neighbours in time, and the more so the longer the history. Times of starts are neighbours.
+const BOARD: ReadModel<BoardRow> = ReadModel::new("orchestration.board", 3, &["state", "started_at"]);
 /// Under this name the journal's store keeps how far the board has come.
 pub const BOARD_CONSUMER: &str = "projection:orchestration.board.v3@orchestration";
 /// An id ends with twelve digits without a hyphen.
 const LAST_GROUP: usize = 12;
 /// The word of sagas that have not ended.
 pub(crate) const OPEN: &str = "open";
-/// The number of the index field that says whether a saga is open.
-const STATE: usize = 0;
-/// The number of the index field that lists are ordered by.
-const STARTED: usize = 1;
 
 /// One line of the board.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Line {
+pub(crate) struct BoardRow {
     /// The saga.
     pub(crate) id: SagaId,
     /// Its definition.
@@ -55,24 +52,22 @@ pub(crate) struct Line {
 /// 200 characters tell why; the history has all of them.
 const REASON_CHARS: usize = 200;
 
-fn because(line: Line, why: Option<&str>) -> Line {
+fn because(line: BoardRow, why: Option<&str>) -> BoardRow {
     let why = why.filter(|why| !why.is_empty()).map(|why| why.chars().take(REASON_CHARS).collect());
-    Line { reason: line.reason.or(why), ..line }
+    BoardRow { reason: line.reason.or(why), ..line }
 }
 
 /// The list of sagas as a read model of the coordinator's store.
 pub fn board() -> ProjectionDef {
-    fn end(line: Option<Line>, state: SagaState, at: Timestamp) -> Option<Line> {
-        line.map(|line| Line { state: state.word().to_owned(), ended_at: Some(at), ..line })
+    fn end(line: Option<BoardRow>, state: SagaState, at: Timestamp) -> Option<BoardRow> {
+        line.map(|line| BoardRow { state: state.word().to_owned(), ended_at: Some(at), ..line })
     }
-    // No index over what is scattered, keys and the last digits of ids: every saga would have a page of its own to write, far
-    // from its neighbours in time, and the more so the longer the history. Times of starts are neighbours.
-    Projection::<Line>::new(BOARD, BOARD_VERSION, &["state", "started_at"])
+    Projection::new(BOARD)
         .begin::<SagaStarted>(
             |_, at| Some(at.stream.clone()),
             |fact, at| {
                 let id: SagaId = at.stream.parse().ok()?;
-                Some(Line {
+                Some(BoardRow {
                     id,
                     kind: fact.definition.clone(),
                     version: fact.version,
@@ -104,27 +99,24 @@ pub fn board() -> ProjectionDef {
 }
 
 /// A question for lines in the order of lists, the newest first; those of open sagas only, if wanted.
-pub(crate) fn newest_first(open: bool, behind: Option<Place>, limit: usize) -> Find {
-    Find {
-        projection: BOARD.to_owned(),
-        version: BOARD_VERSION,
-        filters: if open { vec![(STATE, OPEN.to_owned())] } else { Vec::new() },
-        order_by: Some(STARTED),
-        descending: true,
-        after: behind.map(|place| (Some(place.started.to_string()), place.id.to_string())),
-        limit: limit.min(FIND_LIMIT_MAX),
+pub(crate) fn newest_first(open: bool, behind: Option<Place>, limit: usize) -> Search<BoardRow> {
+    let wanted = BOARD.all().with_any(field!(BOARD.state), open.then_some(OPEN));
+    let wanted = wanted.down(field!(BOARD.started_at)).limit(limit);
+    match behind {
+        Some(place) => wanted.after_value(place.started, place.id),
+        None => wanted,
     }
 }
 
 /// The ids of the open ones, page by page.
 pub(crate) async fn open_ones(store: &SharedStore) -> Result<Vec<SagaId>, ReadError> {
-    let mut question = Find { order_by: None, ..newest_first(true, None, FIND_LIMIT_MAX) };
+    let mut open = BOARD.all().with(field!(BOARD.state), OPEN);
     let mut found = Vec::new();
     loop {
-        let page = store.find(&question).await?;
+        let page = store.find(open.as_find()).await?;
         found.extend(page.iter().filter_map(|document| document.key.parse::<SagaId>().ok()));
         match page.last() {
-            Some(last) if page.len() == FIND_LIMIT_MAX => question.after = Some((None, last.key.clone())),
+            Some(last) if page.len() == FIND_LIMIT_MAX => open = open.after(&last.key),
             Some(_) | None => return Ok(found),
         }
     }
@@ -134,7 +126,7 @@ pub(crate) async fn open_ones(store: &SharedStore) -> Result<Vec<SagaId>, ReadEr
 #[derive(Debug, Default)]
 pub(crate) struct Tail {
     /// Lines as they will be, by saga.
-    pub(crate) lines: BTreeMap<SagaId, Line>,
+    pub(crate) lines: BTreeMap<SagaId, BoardRow>,
     /// How many events were left unread: what they say is missing from lists.
     pub(crate) behind: u64,
 }
@@ -155,13 +147,13 @@ pub(crate) async fn tail(store: &SharedStore) -> Result<Tail, ReadError> {
         read += page.len();
         let needed = keys(&def, JOURNAL, &page).into_iter().filter(|key| !documents.contains_key(key));
         let needed: Vec<String> = needed.collect();
-        let known = store.get_all(BOARD, BOARD_VERSION, &needed).await?;
+        let known = store.get_all(BOARD.name(), BOARD.version(), &needed).await?;
         documents.extend(known.into_iter().map(|document| (document.key, document.body)));
         let folded = fold(&def, JOURNAL, &page, documents.clone(), blocked);
         blocked = folded.blocked;
-        for write in folded.batch.documents.into_iter().filter(|write| write.projection == BOARD) {
+        for write in folded.batch.documents.into_iter().filter(|write| write.projection == BOARD.name()) {
             let Some(body) = write.body else { continue };
-            if let Ok(line) = body.read::<Line>() {
+            if let Ok(line) = body.read::<BoardRow>() {
                 tail.lines.insert(line.id, line);
             }
             documents.insert(write.key, body);
@@ -177,7 +169,7 @@ pub(crate) async fn tail(store: &SharedStore) -> Result<Tail, ReadError> {
 pub(crate) async fn ending_with(store: &SharedStore, digits: &str) -> Result<Vec<SagaId>, ReadError> {
     // Further in front an id has hyphens, which people leave out.
     let last = &digits[digits.len().saturating_sub(LAST_GROUP)..];
-    let keys = store.keys_ending(BOARD, BOARD_VERSION, last).await?;
+    let keys = store.keys_ending(BOARD.name(), BOARD.version(), last).await?;
     let ids = keys.iter().filter_map(|key| key.parse::<SagaId>().ok());
     Ok(ids.filter(|id| id.0.simple().to_string().ends_with(digits)).collect())
 }

@@ -1,106 +1,139 @@
-//! Consumers of events: a projection folds them, a reactor turns them into commands; each has a checkpoint for each source.
+//! The consumers of a module: the relay, each projection and each reactor consumes one source of events.
 
+use crate::drive::Performs;
 use crate::feed::Feed;
 use crate::host::{Host, PAUSE};
+use crate::relay::{RELAY, Relaying};
 use futures::FutureExt;
-use saga_core::batch::Batch;
-use saga_core::bus::BusError;
-use saga_core::catchup::{Kept, PROJECTION_PAGE, blocked, cut, fold_page, standing, written};
-use saga_core::envelope::Recorded;
-use saga_core::host::{Served, serve};
-use saga_core::id::{Direction, Position, StreamId};
-use saga_core::machine::projector::{BEHIND, Parked, anchor, anchor_of, marks, public_place};
+use saga_core::batch::Fence;
+use saga_core::bus::{BusError, Delivered};
+use saga_core::id::{Position, StreamId};
 use saga_core::module::Reactor;
-use saga_core::outcome::{Answer, Refused};
-use saga_core::panics::{caught, words};
+use saga_core::outcome::Refused;
 use saga_core::ports::ReadError;
-use saga_core::projection::{At, ProjectionDef};
+use saga_core::projection::ProjectionDef;
+use saga_core::public_log::standing;
+use saga_engine::catchup::blocked;
+use saga_engine::host::{Served, serve};
+use saga_engine::machine::consumer;
+use saga_engine::machine::consumer::{In, Out, Pause};
+use saga_engine::machine::projector::{anchor, anchor_of};
+use saga_engine::machine::relay::Relay;
+use saga_engine::panics::words;
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
-/// A page of 250 events is worth a commit of its own; behind it nobody waits for more to gather.
-const LONG_PAGE: usize = 250;
 /// 5 s between two looks whether a person has put right where a consumer stands.
 const ASTRAY_LOOK: Duration = Duration::from_secs(5);
 
+/// What a leader does with the events of one source.
+#[derive(Clone)]
+struct Consumer {
+    /// Whose events.
+    source: &'static str,
+    /// The name under which the store keeps how far it is.
+    cursor: String,
+    what: What,
+    /// Of the leader: a commit of one that was replaced is refused.
+    fence: Option<Fence>,
+}
+#[derive(Clone)]
+enum What {
+    /// Puts the module's own log on the bus, which fences a second one by itself.
+    Publish,
+    /// Folds. One source at a time: two may fold into the same document, and each reads it before it writes it.
+    Fold { def: ProjectionDef, turn: Arc<Mutex<()>> },
+    /// Turns events into commands of the module.
+    React(Reactor),
+}
+
+impl Consumer {
+    /// All consumers of a module.
+    fn of(host: &Host) -> Vec<Consumer> {
+        let (name, fence) = (host.module.name, &host.fence);
+        let mut all = Vec::new();
+        for def in &host.module.projections {
+            let turn = Arc::new(Mutex::new(()));
+            all.extend(def.sources().into_iter().map(|source| {
+                let what = What::Fold { def: def.clone(), turn: Arc::clone(&turn) };
+                Consumer { source, cursor: def.consumer(source), what, fence: fence.clone() }
+            }));
+        }
+        for reactor in &host.module.reactors {
+            all.extend(reactor.sources().into_iter().map(|source| {
+                let (cursor, what) = (reactor.consumer(name, source), What::React(reactor.clone()));
+                Consumer { source, cursor, what, fence: fence.clone() }
+            }));
+        }
+        all.push(Consumer { source: name, cursor: RELAY.to_owned(), what: What::Publish, fence: None });
+        all
+    }
+    /// The name of its task, and where its troubles are told.
+    fn place(&self, host: &Host) -> String {
+        match self.what {
+            What::Publish => host.relay_place(),
+            What::Fold { .. } | What::React(_) => self.cursor.clone(),
+        }
+    }
+    /// What went wrong with it is the next leader's to say.
+    fn forget(&self, host: &Host) {
+        host.health.well(&self.place(host));
+        if let What::Publish = self.what {
+            host.health.well(&host.publishing_place());
+        }
+    }
+}
+
 impl Host {
-    /// Folds one source into one projection, for ever.
-    pub(crate) async fn project(&self, def: ProjectionDef, source: &'static str, turn: &tokio::sync::Mutex<()>) {
-        let consumer = def.consumer(source);
-        let Some((mut at, mut streams)) = self.begin(&consumer, source).await else { return };
-        let (mut feed, mut kept) = (Feed::of(source), Kept::default());
-        loop {
-            let page = tokio::select! {
-                () = self.tasks.stopping() => return,
-                page = feed.next(self, at, PROJECTION_PAGE) => page,
-            };
-            let mut page = match page {
-                Ok(page) => page,
-                Err(why) => {
-                    self.unheard(&consumer, &why).await;
-                    continue;
+    /// Starts what one process does for the module.
+    pub(crate) fn start_leading(&self) {
+        for consumer in Consumer::of(self) {
+            self.keep(consumer.place(self), move |host| {
+                let consumer = consumer.clone();
+                async move {
+                    host.consume(&consumer).await;
+                    // The process that leads now has its own troubles.
+                    consumer.forget(&host);
                 }
-            };
-            let more = cut(&def, source, &mut page) || page.len() >= LONG_PAGE;
-            let folded = {
-                let _turn = turn.lock().await;
-                let memory = (&mut streams, &mut kept);
-                fold_page(&def, &self.store, source, &page, memory, self.fence.clone()).await
-            };
-            match folded {
-                Ok(()) => {
-                    self.health.well(&consumer);
-                    at = page.last().map_or(at, public_place);
-                    if !more {
-                        // More events in one page are fewer commits; nobody reads a read model every millisecond.
-                        self.wait(self.gather).await;
-                    }
-                }
-                Err(why) => {
-                    self.health.trouble(&consumer, why.to_string());
+            });
+        }
+    }
+    /// What went wrong with what only a leader does is the next leader's to say.
+    pub(crate) fn forget_leading(&self) {
+        Consumer::of(self).iter().for_each(|consumer| consumer.forget(self));
+    }
+    /// Consumes until everything ends.
+    async fn consume(&self, consumer: &Consumer) {
+        let fence = consumer.fence.clone();
+        let (source, mut consuming) = (consumer.source, Consuming::of(self, consumer));
+        match &consumer.what {
+            What::Publish => {
+                while let Some(begin) = self.relay_begins().await {
+                    self.drive(Relay::default(), begin, &mut Relaying(self)).await;
+                    // It halted, or its log could not be read: only what is looked up anew counts.
                     self.pause().await;
-                    // Perhaps it was written, and folding the same page over its own documents would count it twice:
-                    // where it goes on is what the store says now.
-                    let Some((stands, parked)) = self.stands(&consumer, source).await else { return };
-                    if stands > at {
-                        self.health.well(&consumer);
-                    }
-                    (at, streams) = (stands, parked);
                 }
             }
-        }
-    }
-    /// Where a consumer begins.
-    async fn begin(&self, consumer: &str, source: &str) -> Option<(Position, BTreeSet<StreamId>)> {
-        let stands = self.stands(consumer, source).await;
-        if stands.is_some() {
-            self.health.well(consumer);
-        }
-        stands
-    }
-    /// Where a consumer goes on, once it is known that this is a place in its source's log.
-    async fn stands(&self, consumer: &str, source: &str) -> Option<(Position, BTreeSet<StreamId>)> {
-        loop {
-            if self.tasks.is_stopping() {
-                return None;
+            What::Fold { def, .. } => {
+                let machine = consumer::Consumer::folding(def.clone(), source, fence);
+                self.drive(machine, In::Begin, &mut consuming).await;
             }
-            let found = tokio::select! {
-                () = self.tasks.stopping() => return None,
-                found = self.found(consumer, source) => found,
-            };
-            match found {
-                Ok(found) => return Some(found),
-                Err(why) => self.unheard(consumer, &why).await,
+            What::React(reactor) => {
+                let machine = consumer::Consumer::reacting(reactor.clone(), self.module.name, source, fence);
+                self.drive(machine, In::Begin, &mut consuming).await;
             }
         }
     }
-    async fn found(&self, consumer: &str, source: &str) -> Result<(Position, BTreeSet<StreamId>), BusError> {
-        let unreadable = |why: ReadError| BusError::Unavailable(why.to_string());
-        let at = self.store.checkpoint(consumer).await.map_err(unreadable)?;
-        let streams = blocked(&self.store, consumer).await.map_err(unreadable)?;
+    /// Where a consumer goes on, if this is a place in its source's log.
+    async fn stands(&self, cursor: &str, source: &str) -> Result<(Position, BTreeSet<StreamId>), BusError> {
+        let unreadable = |why: ReadError| BusError::Unread(why.to_string());
+        let at = self.store.checkpoint(cursor).await.map_err(unreadable)?;
+        let streams = blocked(&self.store, cursor).await.map_err(unreadable)?;
         if at > Position::ZERO {
-            let known = self.store.checkpoint(&anchor_of(consumer)).await.map_err(unreadable)?;
+            let known = self.store.checkpoint(&anchor_of(cursor)).await.map_err(unreadable)?;
             let theirs = match source == self.module.name {
                 true => standing(&self.store, at.0).await.map_err(unreadable)?,
                 false => self.bus.standing(source, at.0).await?,
@@ -110,106 +143,89 @@ impl Host {
         }
         Ok((at, streams))
     }
-    /// Says why a consumer does not get on, and waits: for a person longer than for weather.
-    async fn unheard(&self, consumer: &str, why: &BusError) {
-        self.health.trouble(consumer, why.to_string());
-        self.wait(if matches!(why, BusError::Astray { .. }) { ASTRAY_LOOK } else { PAUSE }).await;
-    }
-    /// Turns one source's events into commands of this module, for ever.
-    pub(crate) async fn react(&self, reactor: Reactor, source: &'static str) {
-        let consumer = reactor.consumer(self.module.name, source);
-        let Some((mut at, mut streams)) = self.begin(&consumer, source).await else { return };
-        let mut feed = Feed::of(source);
-        loop {
-            let page = tokio::select! {
-                () = self.tasks.stopping() => return,
-                page = feed.next(self, at, PROJECTION_PAGE) => page,
-            };
-            let page = match page {
-                Ok(page) => page,
-                Err(why) => {
-                    self.unheard(&consumer, &why).await;
-                    continue;
-                }
-            };
-            match self.all_reacted(&reactor, source, &page, (&mut at, &mut streams)).await {
-                Ok(()) => self.health.well(&consumer),
-                Err(why) => {
-                    self.health.trouble(&consumer, why);
-                    self.pause().await;
-                    // Perhaps it was written: which stories wait is what the store says now.
-                    let Some((stands, parked)) = self.stands(&consumer, source).await else { return };
-                    (at, streams) = (at.max(stands), parked);
-                }
-            }
-        }
-    }
-    /// Reacts to one event after the other; `at` follows those whose reactions are done, and whose place is kept. Where a
-    /// reaction breaks, what comes later in the same story waits behind it: `streams` are those of which something lies aside.
-    async fn all_reacted(
-        &self,
-        reactor: &Reactor,
-        source: &str,
-        page: &[Recorded],
-        (at, streams): (&mut Position, &mut BTreeSet<StreamId>),
-    ) -> Result<(), String> {
-        for recorded in page {
-            let listens = |(module, event, _): &(&str, &str, _)| *module == source && *event == recorded.name;
-            // Events that do not concern it move its checkpoint with the next one that does.
-            if reactor.reactions.iter().any(listens) {
-                let broken = match streams.contains(&recorded.stream) {
-                    true => Some(BEHIND.to_owned()),
-                    false => self.reactions(reactor, source, recorded).await?,
-                };
-                let consumer = reactor.consumer(self.module.name, source);
-                let parked = broken.map(|reason| Parked::of(consumer, source, recorded, reason));
-                let marks = marks(reactor.consumer(self.module.name, source), source == self.module.name, recorded);
-                let documents = parked.iter().map(Parked::write).collect();
-                let batch = Batch { marks, documents, fence: self.fence.clone(), ..Batch::default() };
-                written(self.store.commit(batch).await).map_err(|why| why.to_string())?;
-                streams.extend(parked.map(|parked| parked.stream));
-            }
-            *at = public_place(recorded);
-        }
-        Ok(())
-    }
-    /// Does what follows from an event, in order, up to what breaks: the words of that, or `None`.
-    async fn reactions(&self, reactor: &Reactor, source: &str, recorded: &Recorded) -> Result<Option<String>, String> {
-        let (at, mut number) = (At::of(source, recorded), 0);
-        for (module, event, react) in &reactor.reactions {
-            if *module != source || *event != recorded.name {
-                continue;
-            }
-            let reactions = caught(|| react(recorded, &at));
-            let reactions = match reactions.map(|reactions| reactions.map_err(|why| why.to_string())) {
-                Ok(Ok(reactions)) => reactions,
-                Ok(Err(why)) => return Ok(Some(why)),
-                Err(panicked) => return Ok(Some(format!("the reactor panicked: {panicked}"))),
-            };
-            for reaction in reactions {
-                let request = request_of(recorded, reactor.name, number);
-                number += 1;
-                let actor = saga_core::envelope::Actor::system(format!("reactor:{}", reactor.name));
-                let delivered =
-                    saga_core::host::direct(reaction.command, reaction.version, reaction.payload, request, actor);
-                debug_assert_eq!(delivered.deed.direction, Direction::Do);
-                let serving = serve(&self.module, &self.store, &self.ids, self.clock.now(), &delivered);
-                let served = AssertUnwindSafe(serving).catch_unwind().await.unwrap_or_else(|panic| {
-                    Served::Park(Refused::new("PANIC", format!("the handler panicked: {}", words(&*panic))))
-                });
-                match served {
-                    Served::Answered(Answer::Done { .. } | Answer::Refused(_)) | Served::Stale { .. } => {}
-                    Served::Answered(Answer::Retry { reason, .. }) => return Err(reason),
-                    Served::Park(why) => return Ok(Some(format!("{}: {}", why.code, why.reason))),
-                }
-            }
-        }
-        Ok(None)
+    /// Lets the module serve what follows from an event.
+    async fn serve_reaction(&self, delivered: &Delivered) -> Served {
+        let serving = serve(&self.module, &self.store, &self.ids, self.clock.now(), delivered);
+        AssertUnwindSafe(serving).catch_unwind().await.unwrap_or_else(|panic| {
+            Served::Park(Refused::new("PANIC", format!("the handler panicked: {}", words(&*panic))))
+        })
     }
 }
 
-/// The request id of a reaction: the same event again is the same deed, and two commands that follow from it are two.
-fn request_of(recorded: &Recorded, reactor: &str, number: u32) -> uuid::Uuid {
-    let first = uuid::Uuid::new_v5(&recorded.id.0, reactor.as_bytes());
-    if number == 0 { first } else { uuid::Uuid::new_v5(&first, &number.to_be_bytes()) }
+/// Performs what a projection or a reactor wants done.
+struct Consuming<'a> {
+    host: &'a Host,
+    consumer: &'a Consumer,
+    feed: Feed,
+    /// The documents of the projection are ours until they are written.
+    turn: Option<OwnedMutexGuard<()>>,
+}
+
+impl<'a> Consuming<'a> {
+    fn of(host: &'a Host, consumer: &'a Consumer) -> Self {
+        Self { host, consumer, feed: Feed::of(consumer.source), turn: None }
+    }
+    async fn load(&mut self, projection: &str, version: u16, keys: &[String]) -> In {
+        if let What::Fold { turn, .. } = &self.consumer.what {
+            self.turn = Some(Arc::clone(turn).lock_owned().await);
+        }
+        In::Loaded(match keys {
+            [] => Ok(Vec::new()),
+            keys => self.host.store.get_all(projection, version, keys).await,
+        })
+    }
+    async fn wait(&self, pause: Pause) {
+        self.host
+            .wait(match pause {
+                Pause::Weather => PAUSE,
+                Pause::Person => ASTRAY_LOOK,
+                Pause::Gather => self.host.gather,
+            })
+            .await;
+    }
+}
+
+impl Performs<consumer::Consumer> for Consuming<'_> {
+    async fn perform(&mut self, out: Out) -> Option<In> {
+        let (host, consumer) = (self.host, self.consumer);
+        if !matches!(out, Out::Commit(_)) {
+            self.turn = None;
+        }
+        match out {
+            Out::Find => tokio::select! {
+                () = host.tasks.stopping() => None,
+                found = host.stands(&consumer.cursor, consumer.source) => Some(match found {
+                    Ok((at, blocked)) => In::Stands { at, blocked },
+                    Err(why) => unheard(&why),
+                }),
+            },
+            Out::Read { after, max } => tokio::select! {
+                () = host.tasks.stopping() => None,
+                page = self.feed.next(host, after, max) => Some(page.map_or_else(|why| unheard(&why), In::Page)),
+            },
+            Out::Load { projection, version, keys } => Some(self.load(&projection, version, &keys).await),
+            Out::Serve(delivered) => Some(In::Served(host.serve_reaction(&delivered).await)),
+            Out::Commit(batch) => {
+                let commit = host.store.commit(*batch).await;
+                self.turn = None;
+                Some(In::Committed(commit))
+            }
+            Out::Well => {
+                host.health.well(&consumer.cursor);
+                None
+            }
+            Out::Trouble(why) => {
+                host.health.trouble(&consumer.cursor, why);
+                None
+            }
+            Out::Wait(pause) => {
+                self.wait(pause).await;
+                None
+            }
+        }
+    }
+}
+
+fn unheard(why: &BusError) -> In {
+    In::Unheard { why: why.to_string(), astray: matches!(why, BusError::Astray { .. }) }
 }

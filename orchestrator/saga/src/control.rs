@@ -1,28 +1,31 @@
 //! Control inside the process: what people may look at and order, over a running orchestrator.
 
+use crate::attention::Counted;
 use crate::because::{self, because};
 use crate::board::ending_with;
-use crate::listing::who;
-use crate::orchestrator::Error;
+use crate::error::Error;
+use crate::groups::who;
 use crate::sagas::Sagas;
 use crate::upkeep::said_of;
 use async_trait::async_trait;
 use saga_core::codes;
 use saga_core::control::{
-    AwaitSaga, Control, ControlError, DefinitionRow, Look, Order, PAGE_MAX, Page, Receipt, Status, View, What,
+    AwaitSaga, Changes, Control, ControlError, DefinitionRow, Look, Order, PAGE_MAX, Page, Receipt, Status, View,
+    Watch, What, ask,
 };
 use saga_core::envelope::Actor;
 use saga_core::event::EventSet;
-use saga_core::execution::{Accepted, Execution, OrderKind, Ordered};
 use saga_core::fact::{By, SagaFact};
 use saga_core::id::{SagaId, Version};
-use saga_core::input::sentence;
-use saga_core::journal::stream_of;
 use saga_core::limits;
-use saga_core::ports::ReadError;
 use saga_core::view::{Foreseen, HistoryRow, SagaShow, SagaState, Why};
 use saga_core::why::causes;
+use saga_engine::execution::{Accepted, Execution, Ordered};
+use saga_engine::journal::stream_of;
 use std::time::Duration;
+
+/// The place of pages of the coordinator's store that a look could not read. It is not the place of the file: that one heals.
+const DAMAGE: &str = "pages of orchestration";
 
 /// Control over the orchestrator of this process.
 #[derive(Clone)]
@@ -32,47 +35,13 @@ pub struct LocalControl {
     bus: String,
 }
 
-pub(crate) fn failed(error: Error) -> ControlError {
-    match error {
-        Error::Refused(refusal) => {
-            let answer = ControlError::new(refusal.code, refusal.message);
-            match refusal.hint {
-                Some(hint) => answer.hint(hint),
-                None => answer,
-            }
-        }
-        Error::Input(misfits) => {
-            let refused = ControlError::new(codes::INPUT_REFUSED, sentence(&misfits));
-            ControlError { misfits, ..refused }.hint("a whole input that fits: sagactl definition list -o json")
-        }
-        why @ Error::Nobody => ControlError::new(codes::NOBODY_RUNS, why.to_string()),
-        Error::Stopped => ControlError::new(codes::UNREACHABLE, "the orchestrator is stopping"),
-        why @ Error::Unowned { .. } => ControlError::new(codes::UNOWNED, why.to_string())
-            .hint("a takeover takes up to the lease time; try again, or see sagactl doctor"),
-        why @ Error::Unheard { .. } => ControlError::new(codes::OUTCOME_UNHEARD, why.to_string())
-            .hint("send the same again: the same key, or the same request id, is carried out once")
-            .hint("or look whether it is there: sagactl saga history ID"),
-        why @ Error::Unanswered { .. } => ControlError::new(codes::STORE_UNAVAILABLE, why.to_string())
-            .hint("send the same again: the same key, or the same request id, is one order")
-            .hint("the store of orchestration may be locked or full; see sagactl doctor"),
-        why @ Error::Groups { .. } => ControlError::new(codes::STORE_GROUPS, why.to_string())
-            .hint("set coordinator.groups to the number that the store has"),
-        Error::Read(why @ ReadError::Corrupt { .. }) => ControlError::new(codes::STORE_CORRUPT, why.to_string())
-            .hint("keep a copy of the data, then restore a backup"),
-        why @ Error::Unreadable(_) => ControlError::new(codes::SAGA_UNREADABLE, why.to_string())
-            .hint("its facts, as far as they can be read: sagactl saga history ID"),
-        Error::Read(why) => ControlError::new(codes::STORE_UNAVAILABLE, why.to_string()),
-        other => ControlError::new(codes::INTERNAL, other.to_string()),
-    }
-}
-
 impl LocalControl {
     /// Over `sagas`; `store` and `bus` say where it keeps its things.
     pub fn new(sagas: Sagas, store: impl Into<String>, bus: impl Into<String>) -> Self {
         Self { sagas, store: store.into(), bus: bus.into() }
     }
     /// Finds a saga by full id, by a unique ending of six digits or more, or by `type/key`.
-    async fn resolve(&self, text: &str) -> Result<SagaId, ControlError> {
+    pub(crate) async fn resolve(&self, text: &str) -> Result<SagaId, ControlError> {
         let missing = || ControlError::new(codes::SAGA_NOT_FOUND, format!("there is no saga {text:?}"));
         if let Ok(id) = text.parse::<SagaId>() {
             return Ok(id);
@@ -81,7 +50,7 @@ impl LocalControl {
             // As keys are kept today, and as they were kept before they were composed and trimmed.
             for key in [limits::key(key).unwrap_or_default(), key.to_owned()] {
                 let id = crate::sagas::keyed(kind, &key);
-                if self.sagas.has_begun(id).await.map_err(failed)? {
+                if self.sagas.has_begun(id).await? {
                     return Ok(id);
                 }
             }
@@ -92,8 +61,8 @@ impl LocalControl {
             let hint = "give a full id, its last six digits or more, or type/key";
             return Err(missing().hint(hint));
         }
-        let (mut found, silent) = self.sagas.ending(&digits).await.map_err(failed)?;
-        found.extend(ending_with(&self.sagas.inner.store, &digits).await.map_err(|why| failed(why.into()))?);
+        let (mut found, silent) = self.sagas.ending(&digits).await?;
+        found.extend(ending_with(&self.sagas.inner.store, &digits).await.map_err(Error::from)?);
         found.sort_unstable();
         found.dedup();
         match found.as_slice() {
@@ -111,7 +80,7 @@ impl LocalControl {
     }
     async fn execution(&self, text: &str) -> Result<Execution, ControlError> {
         let id = self.resolve(text).await?;
-        let found = self.sagas.saga(id).await.map_err(failed)?;
+        let found = self.sagas.saga(id).await?;
         found.ok_or_else(|| ControlError::new(codes::SAGA_NOT_FOUND, format!("there is no saga {text:?}")))
     }
     async fn history(&self, text: &str, after: u64, limit: usize) -> Result<Page<HistoryRow>, ControlError> {
@@ -120,7 +89,7 @@ impl LocalControl {
         let stream = stream_of(saga).ok_or_else(internal)?;
         let limit = if limit == 0 { PAGE_MAX } else { limit.min(PAGE_MAX) };
         let read = self.sagas.inner.store.read(&stream, Version(after), limit + 1).await;
-        let mut page = read.map_err(|why| failed(why.into()))?;
+        let mut page = read.map_err(Error::from)?;
         if page.is_empty() && after == 0 {
             return Err(ControlError::new(codes::SAGA_NOT_FOUND, format!("there is no saga {text:?}")));
         }
@@ -133,10 +102,12 @@ impl LocalControl {
     /// What an order would do, as the log tells it; nothing is asked of the saga's owner.
     async fn foresee(&self, by: &Actor, order: Order) -> Result<Foreseen, ControlError> {
         let by = By { actor: by.clone(), reason: order.reason, request: Some(order.request) };
-        let (saga, kind) = of_saga(order.what)?;
+        let What::Of { saga, kind } = order.what else {
+            return Err(ControlError::new(codes::USAGE, "only orders of a saga that there is can be foreseen"));
+        };
         let ordered = Ordered { by, kind, if_rev: order.if_rev.map(Version) };
         let exec = self.execution(&saga).await?;
-        exec.preview(ordered, self.sagas.inner.clock.now()).map_err(|refusal| failed(Error::Refused(refusal)))
+        exec.preview(ordered, self.sagas.inner.clock.now()).map_err(|refusal| Error::Refused(refusal).into())
     }
     fn definitions(&self) -> Page<DefinitionRow> {
         let rows = self.sagas.offered().map(|definition| DefinitionRow {
@@ -150,11 +121,11 @@ impl LocalControl {
         let items: Vec<_> = rows.collect();
         Page::whole(items)
     }
-    async fn status(&self) -> Result<Status, ControlError> {
-        let (mut troubles, attention) = (self.sagas.health().troubles(), self.sagas.attention().await.map_err(failed)?);
-        troubles.extend(self.sagas.stranded().await.map_err(failed)?);
-        troubles.extend(self.sagas.not_ready().await.map_err(failed)?);
-        Ok(Status {
+    /// What this process has in memory is told whatever is away: how things are is asked above all then.
+    async fn status(&self) -> Status {
+        let (Counted { attention, not_known }, looked) = self.sagas.attention().await;
+        let troubles = [self.sagas.health().troubles(), looked].concat();
+        Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             store: self.store.clone(),
             bus: said_of(&*self.sagas.inner.bus, &self.bus),
@@ -168,7 +139,8 @@ impl LocalControl {
             troubles,
             incidents: self.sagas.health().incidents(),
             not_compared: self.sagas.elsewhere(),
-        })
+            not_known,
+        }
     }
 }
 
@@ -211,46 +183,46 @@ fn detail(fact: &SagaFact, value: &serde_json::Value) -> String {
     words.join("  ").chars().take(200).collect()
 }
 
-/// The saga that an order is for, and what is ordered of it.
-fn of_saga(what: What) -> Result<(String, OrderKind), ControlError> {
-    Ok(match what {
-        What::Start { .. } => {
-            return Err(ControlError::new(codes::USAGE, "only orders of a saga that there is can be foreseen"));
-        }
-        What::Signal { saga, gate, data, opening } => (saga, OrderKind::Signal { gate, data, opening }),
-        What::Cancel { saga, abandon } => (saga, OrderKind::Cancel { abandon }),
-        What::Compensate { saga } => (saga, OrderKind::Compensate),
-        What::Pause { saga } => (saga, OrderKind::Pause),
-        What::Resume { saga } => (saga, OrderKind::Resume),
-        What::Retry { saga, step } => (saga, OrderKind::Retry { step }),
-        What::Skip { saga, step, result } => (saga, OrderKind::Skip { step, result }),
-        What::Note { saga, text } => (saga, OrderKind::Note(text)),
-    })
+impl LocalControl {
+    /// What was asked for.
+    async fn see(&self, by: &Actor, what: Look) -> Result<View, ControlError> {
+        Ok(match what {
+            Look::Sagas(selector) => View::SagaList(self.list(selector).await?),
+            Look::Saga(ask::Saga { id, data }) => View::Saga(Box::new(self.execution(&id).await?.show(data))),
+            Look::History(ask::History { id, after, limit }) => View::History(self.history(&id, after, limit).await?),
+            Look::Why(ask::WhyStuck { id }) => {
+                let found = self.resolve(&id).await?;
+                let row = self.sagas.row(found).await?;
+                let row =
+                    row.ok_or_else(|| ControlError::new(codes::SAGA_NOT_FOUND, format!("there is no saga {id:?}")))?;
+                let (causes, checked) = causes(&row, self.sagas.inner.clock.now());
+                let evidence = self.evidence(&row).await;
+                let causes = because(&row, &evidence, causes);
+                View::Why(Box::new(Why { saga: row, causes, checked: checked + because::CAUSES }))
+            }
+            Look::Modules(_) => View::ModuleList(self.modules().await),
+            Look::Definitions(_) => View::DefinitionList(self.definitions()),
+            Look::Verify(_) => View::Verdicts(self.sagas.audit(false).await),
+            Look::Preview(ask::Preview(order)) => View::Preview(Box::new(self.foresee(by, *order).await?)),
+            Look::Status(_) => View::Status(self.status().await),
+            Look::Metrics(_) => View::MetricList(self.sagas.metrics(&self.status().await).await),
+        })
+    }
 }
 
 #[async_trait]
 impl Control for LocalControl {
     async fn look(&self, by: &Actor, what: Look) -> Result<View, ControlError> {
-        Ok(match what {
-            Look::Sagas(selector) => View::SagaList(self.list(selector).await?),
-            Look::Saga { id, data } => View::Saga(Box::new(self.execution(&id).await?.show(data))),
-            Look::History { id, after, limit } => View::History(self.history(&id, after, limit).await?),
-            Look::Why { id } => {
-                let found = self.resolve(&id).await?;
-                let row = self.sagas.row(found).await.map_err(failed)?;
-                let row =
-                    row.ok_or_else(|| ControlError::new(codes::SAGA_NOT_FOUND, format!("there is no saga {id:?}")))?;
-                let (causes, checked) = causes(&row, self.sagas.inner.clock.now());
-                let evidence = self.evidence(&row).await;
-                let causes = because(&row, &self.sagas.health().troubles(), &evidence, causes);
-                View::Why(Box::new(Why { saga: row, causes, checked: checked + because::CAUSES }))
-            }
-            Look::Modules => View::ModuleList(self.modules().await?),
-            Look::Definitions => View::DefinitionList(self.definitions()),
-            Look::Verify => View::Verdicts(self.sagas.audit(false).await),
-            Look::Preview(order) => View::Preview(Box::new(self.foresee(by, *order).await?)),
-            Look::Status => View::Status(self.status().await?),
-        })
+        let seen = self.see(by, what).await;
+        // A page that cannot be read stays so: the next caller that asks for the status has to hear it.
+        if let Err(why) = seen.as_ref()
+            && why.code == codes::STORE_CORRUPT.id
+        {
+            self.sagas
+                .health()
+                .trouble(DAMAGE, format!("{}; keep a copy of the data, then restore a backup", why.message));
+        }
+        seen
     }
     async fn act(&self, by: &Actor, order: Order) -> Result<Receipt, ControlError> {
         let request = order.request;
@@ -263,13 +235,13 @@ impl Control for LocalControl {
             What::Start { kind, version, key, input } => {
                 // Without a key of its own, a start is named by its request: asking twice starts one saga.
                 let key = key.unwrap_or_else(|| request.to_string());
-                let begun = self.sagas.start_raw(&kind, version, Some(&key), input, Some(by)).await.map_err(failed)?;
+                let begun = self.sagas.start_raw(&kind, version, Some(&key), input, Some(by)).await?;
                 return Ok(Receipt { request, saga: begun.saga, repeated: begun.repeated });
             }
-            other => of_saga(other)?,
+            What::Of { saga, kind } => (saga, kind),
         };
         let saga = self.resolve(&saga).await?;
-        let accepted = self.sagas.order(saga, Ordered { by, kind, if_rev }).await.map_err(failed)?;
+        let accepted = self.sagas.order(saga, Ordered { by, kind, if_rev }).await?;
         Ok(Receipt { request, saga, repeated: accepted == Accepted::Before })
     }
     async fn outcome(&self, _: &Actor, of: AwaitSaga, patience: Duration) -> Result<Option<SagaShow>, ControlError> {
@@ -283,7 +255,7 @@ impl Control for LocalControl {
         let until = clock.now().plus(patience);
         while !done(&exec) {
             tokio::select! {
-                moved = self.sagas.moved(exec.saga(), Some(exec.rev())) => moved.map_err(failed)?,
+                moved = self.sagas.moved(exec.saga(), Some(exec.rev())) => moved?,
                 () = clock.sleep_until(until) => return Ok(None),
             }
             let rev = exec.rev();
@@ -293,5 +265,8 @@ impl Control for LocalControl {
             }
         }
         Ok(Some(exec.show(false)))
+    }
+    async fn watch(&self, _: &Actor, what: Watch) -> Result<Box<dyn Changes>, ControlError> {
+        Ok(Box::new(self.follow(what).await?))
     }
 }

@@ -1,18 +1,21 @@
-//! Owns coordinator groups: asks for leases, runs a shell for every group that it has, and steps down where it lost one.
+//! Owns coordinator groups: asks for leases, runs a shell for every group that it owns, and steps down where it lost
+//! the lease.
 
-use crate::board::{BOARD, BOARD_VERSION, board, open_ones};
+use crate::board::{board, open_ones};
 use crate::groups::Groups;
 use crate::health::Health;
-use crate::orchestrator::{INPUTS_MAX, JOURNAL};
-use crate::shell::{Input, Locals, Shell};
+use crate::limits::{INPUTS_MAX, JOURNAL};
+use crate::questions::Input;
+use crate::shell::{Locals, Shell};
 use crate::system::Watch;
 use crate::tasks::Tasks;
 use saga_core::bus::{AnyBus, Inbox, Line};
 use saga_core::id::{Epoch, Position, SagaId};
-use saga_core::journal::{self, group_of};
-use saga_core::machine::coordinator::{Coordinator, Definitions};
-use saga_core::machine::seats::{Seating, Seats, group_scope};
 use saga_core::ports::{Claim, Clock, Ids, Lease, ReadError, SharedStore};
+use saga_core::telemetry::Metric;
+use saga_engine::journal::{self, group_of};
+use saga_engine::machine::assignment::{Assignment, Member, group_scope};
+use saga_engine::machine::coordinator::{Coordinator, Definitions};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,7 +25,7 @@ use uuid::Uuid;
 /// How long a lease holds when nothing else is said: longer than a pause of a busy machine, short enough for a takeover
 /// that people do not have to wait for.
 pub const LEASE: Duration = Duration::from_secs(10);
-/// Rounds without a pause, while seats and groups are being taken; a fifth means that somebody else is as hungry.
+/// Rounds without a pause, while slots and groups are being taken; a fifth means that another process is as eager.
 const EAGER_ROUNDS: u32 = 4;
 /// After a round that did not get what it asked for, or could not ask.
 const ROUND_PAUSE: Duration = Duration::from_millis(50);
@@ -77,7 +80,7 @@ impl Coordination {
     }
     /// Until everything ends; then everything is given back, so that nobody has to wait for it.
     async fn run(self) {
-        let seats = Seats::new(self.owner, self.groups.count);
+        let member = Member::new(self.owner, self.groups.count);
         let mut runners = BTreeMap::new();
         let (mut claim, mut eager) = (Claim::default(), 0);
         let mut reached = self.clock.passed();
@@ -89,17 +92,17 @@ impl Coordination {
                     }
                     // A broker that is away for a moment costs nobody a takeover.
                     let reaches = self.clock.passed().saturating_sub(reached) < self.lease;
-                    let seating = seats.look(&leases, reaches);
-                    eager = if seating.hungry { eager + 1 } else { 0 };
-                    let started = self.follow(&seating, &mut runners).await;
-                    claim = seating.claim.clone();
-                    claim.leave.extend(seating.spare.iter().copied().map(group_scope));
-                    let busy = seating.hungry || !claim.leave.is_empty();
-                    self.report(started, busy, &seating);
+                    let assigned = member.look(&leases, reaches);
+                    eager = if assigned.wants_more { eager + 1 } else { 0 };
+                    let started = self.follow(&assigned, &mut runners).await;
+                    claim = assigned.claim.clone();
+                    claim.leave.extend(assigned.surplus.iter().copied().map(group_scope));
+                    let busy = assigned.wants_more || !claim.leave.is_empty();
+                    self.report(started, busy, &assigned);
                     match (busy, started) {
                         (true, _) if eager <= EAGER_ROUNDS => Duration::ZERO,
                         (true, _) | (_, false) => ROUND_PAUSE,
-                        (false, true) => seating.patience.map_or(self.lease / 3, |left| left.min(self.lease / 3)),
+                        (false, true) => assigned.patience.map_or(self.lease / 3, |left| left.min(self.lease / 3)),
                     }
                 }
                 Err(why) => {
@@ -115,21 +118,21 @@ impl Coordination {
         }
         self.give_back(runners).await;
     }
-    fn report(&self, started: bool, busy: bool, seating: &Seating) {
+    fn report(&self, started: bool, busy: bool, assigned: &Assignment) {
         if started {
             self.health.well(PLACE);
         }
         let settled = started && !busy;
         self.settled.send_if_modified(|known| std::mem::replace(known, settled) != settled);
         if settled {
-            tracing::debug!(groups = ?seating.owned.keys().collect::<Vec<_>>(), "these groups are coordinated here");
+            tracing::debug!(groups = ?assigned.owned.keys().collect::<Vec<_>>(), "these groups are coordinated here");
         }
     }
-    /// Ends what is lost or spare, begins what is new. Whether everything that is owned runs.
-    async fn follow(&self, seating: &Seating, runners: &mut BTreeMap<u16, Runner>) -> bool {
+    /// Ends what is lost or surplus, begins what is new. Whether everything that is owned runs.
+    async fn follow(&self, assigned: &Assignment, runners: &mut BTreeMap<u16, Runner>) -> bool {
         let keeps = |group: &u16, runner: &Runner| {
-            seating.owned.get(group) == Some(&runner.epoch)
-                && !seating.spare.contains(group)
+            assigned.owned.get(group) == Some(&runner.epoch)
+                && !assigned.surplus.contains(group)
                 && !runner.tasks.is_stopping()
         };
         let lost: Vec<u16> =
@@ -140,9 +143,9 @@ impl Coordination {
                 tracing::info!(group, epoch = %runner.epoch, "this group is not coordinated here any more");
             }
         }
-        let fresh = |(group, _): &(&u16, &Epoch)| !runners.contains_key(group) && !seating.spare.contains(group);
+        let fresh = |(group, _): &(&u16, &Epoch)| !runners.contains_key(group) && !assigned.surplus.contains(group);
         let fresh: Vec<(u16, Epoch)> =
-            seating.owned.iter().filter(fresh).map(|(group, epoch)| (*group, *epoch)).collect();
+            assigned.owned.iter().filter(fresh).map(|(group, epoch)| (*group, *epoch)).collect();
         if fresh.is_empty() {
             return true;
         }
@@ -165,6 +168,7 @@ impl Coordination {
     }
     fn begin(&self, group: u16, epoch: Epoch, open: Vec<SagaId>) -> Runner {
         tracing::info!(group, %epoch, open = open.len(), "coordinating this group");
+        self.health.meter().add(Metric::Takeovers, &["group"], 1);
         let tasks = self.tasks.scope();
         let (inputs, receiver) = mpsc::channel::<Input>(INPUTS_MAX);
         let (back, own) = mpsc::channel(INPUTS_MAX);
@@ -225,7 +229,7 @@ impl Coordination {
         for runner in runners.values() {
             runner.tasks.stop().await;
         }
-        // Whoever comes next need not wait for what this process will not use.
+        // The next owner need not wait for leases that this process will not use.
         let Ok(leases) = self.store.lease(self.owner, &Claim::default(), self.lease).await else { return };
         let mine = |lease: &Lease| lease.owner == self.owner && !lease.left.is_zero();
         let leave = leases.into_iter().filter(mine).map(|lease| lease.scope).collect();
@@ -236,10 +240,9 @@ impl Coordination {
 /// The sagas that are open: those on the board, and whatever the log has after the board's checkpoint, to its end.
 async fn open_sagas(store: &SharedStore) -> Result<Vec<SagaId>, ReadError> {
     let def = board();
-    debug_assert_eq!((def.name.as_str(), def.version), (BOARD, BOARD_VERSION));
     let from = store.checkpoint(&def.consumer(JOURNAL)).await?;
     let known = if from == Position::ZERO { Vec::new() } else { open_ones(store).await? };
-    let from = saga_core::catchup::place(store, from.0).await?;
+    let from = saga_core::public_log::place(store, from.0).await?;
     let found = journal::recover(store, known.into_iter().collect(), from).await?;
     tracing::info!(open = found.open.len(), read = found.events, head = %found.head, "recovered");
     Ok(found.open.into_iter().collect())

@@ -1,32 +1,25 @@
 //! Finds the owner of a saga's group, in this process or another one, and asks it.
 
+use crate::error::Error;
 use crate::health::Health;
-use crate::orchestrator::Error;
-use crate::shell::{FACTS, Input};
+use crate::limits::FACTS;
+use crate::limits::{LIST_WITHIN, OWNER_WITHIN};
+use crate::questions::Input;
+use crate::questions::{Answered, Question};
 use crate::tasks::Tasks;
-use saga_core::bus::{Answerer, AnyBus, BusError, Line};
-use saga_core::control::{ORDER_ANSWERED_WITHIN, Selector};
-use saga_core::execution::{Ordered, Signal};
-use saga_core::fact::SagaStarted;
-use saga_core::id::{SagaId, Version};
-use saga_core::journal::group_of;
+use saga_core::bus::{Answerer, AnyBus, BusError, Inbox, Line};
+use saga_core::id::SagaId;
 use saga_core::json::Payload;
-use saga_core::listing::{Asked, Part};
-use saga_core::machine::coordinator::Told;
 use saga_core::outcome::Refused;
 use saga_core::ports::Clock;
 use saga_core::time::Timestamp;
-use saga_core::view::SagaRow;
-use serde::{Deserialize, Serialize};
+use saga_engine::journal::group_of;
+use saga_engine::listing::{Asked, Part};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
-/// A group without an owner gets one within its lease time and two seconds; whoever asks waits a little longer.
-pub const OWNER_WITHIN: Duration = ORDER_ANSWERED_WITHIN;
-/// 2 s: whoever looks at a list would rather see what is known than wait for a takeover.
-pub const LIST_WITHIN: Duration = Duration::from_secs(2);
 /// 1 s: a store that takes nothing for so long is told, and not waited for.
 const REFUSED_WITHIN: Duration = Duration::from_secs(1);
 /// Between two questions to a group that is reading its histories.
@@ -35,85 +28,17 @@ const READ_AGAIN: Duration = Duration::from_millis(10);
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 /// An owner in another process answers within this time, if only to say that nothing has moved.
 const REMOTE_PATIENCE: Duration = Duration::from_secs(8);
-/// How long an owner waits for a saga to move before it says so: shorter than the patience of the one who asked.
+/// How long an owner waits for a saga to move before it says so: shorter than the patience of the caller.
 const MOVE_WITHIN: Duration = Duration::from_secs(5);
-
-/// What the owner of a group can be asked.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) enum Question {
-    /// Begin a saga. Whoever asks gives up at `until`, by the owner's clock, and then it is not begun; programs of before
-    /// do not say it.
-    Start {
-        saga: SagaId,
-        started: Box<SagaStarted>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        until: Option<Timestamp>,
-    },
-    /// Do something to a saga, with the same bound.
-    Order {
-        saga: SagaId,
-        ordered: Box<Ordered>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        until: Option<Timestamp>,
-    },
-    /// An answer for a saga that reached the coordinator of another group.
-    Heard { saga: SagaId, signal: Box<Signal> },
-    /// Answer when a saga rests, or has more facts than this.
-    Moved { saga: SagaId, after: Option<Version> },
-    /// The open sagas that fit, all of them: asked by programs that do not know of pages yet.
-    Rows(Selector),
-    /// A page of the open sagas that fit.
-    Part(Box<Asked>),
-    /// The open sagas whose ids end with these digits.
-    Ending(String),
-}
-
-impl Question {
-    /// When whoever asks gives up, if it says so.
-    fn until(&self) -> Option<Timestamp> {
-        match self {
-            Question::Start { until, .. } | Question::Order { until, .. } => *until,
-            Question::Heard { .. }
-            | Question::Moved { .. }
-            | Question::Rows(_)
-            | Question::Part(_)
-            | Question::Ending(_) => None,
-        }
-    }
-    /// The same, not to be begun after this.
-    fn not_after(&self, end: Timestamp) -> Self {
-        let mut question = self.clone();
-        if let Question::Start { until, .. } | Question::Order { until, .. } = &mut question {
-            *until = Some(end);
-        }
-        question
-    }
-    /// Whether something is done, so that one without an answer leaves open what became of it.
-    fn changes(&self) -> bool {
-        matches!(self, Question::Start { .. } | Question::Order { .. } | Question::Heard { .. })
-    }
-}
-
-/// What the owner answers.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) enum Answered {
-    Told(Told),
-    Moved,
-    /// Nothing has moved yet: ask again.
-    Still,
-    Rows(Vec<SagaRow>),
-    Part(Box<Part>),
-    Ids(Vec<SagaId>),
-}
 
 /// What became of asking once.
 enum Heard {
     Answer(Answered),
     /// The question has reached nobody.
     Nothing,
-    /// It may have reached the owner, and he has not said what became of it.
+    /// It may have reached the owner, which has not said what became of it.
     Silence,
-    /// The owner says that the time for it is over, by his clock, which shows this.
+    /// The owner says that the time for it is over, by its own clock, which shows this.
     TooLate(Timestamp),
 }
 
@@ -132,13 +57,18 @@ impl Groups {
         let health = tasks.health().clone();
         Self { count, here: Mutex::default(), bus, clock, tasks, health }
     }
-    /// Of sagas that nobody coordinates: whoever asks is told so at once.
+    /// Of sagas that no process coordinates: every caller is told so at once.
     pub(crate) fn nobody(bus: Arc<dyn AnyBus>, clock: Arc<dyn Clock>, tasks: Tasks) -> Self {
         Self::new(0, bus, clock, tasks)
     }
     /// Whether there is no group, here or anywhere.
     pub(crate) fn is_nobody(&self) -> bool {
         self.count == 0
+    }
+    /// What a broker that is away says of itself: other processes cannot be asked then, whoever owns what.
+    pub(crate) fn broker_away(&self) -> Option<String> {
+        let away = self.bus.is_deaf(&Inbox::Outside);
+        away.then(|| self.bus.ailments().into_iter().next().map_or_else(|| "the bus is away".to_owned(), |it| it.says))
     }
     fn here(&self) -> MutexGuard<'_, BTreeMap<u16, mpsc::Sender<Input>>> {
         self.here.lock().unwrap_or_else(PoisonError::into_inner)
@@ -167,7 +97,7 @@ impl Groups {
             return Err(Error::Nobody);
         }
         let until = self.clock.passed() + OWNER_WITHIN;
-        // How far the owner's clock is ahead; and whether he may have begun it.
+        // How far the owner's clock is ahead; and whether the owner may have begun it.
         let (mut ahead, mut is_open) = (0, false);
         loop {
             let left = until.saturating_sub(self.clock.passed());
@@ -185,7 +115,7 @@ impl Groups {
                 None => self.ask_there(group, &question, left).await?,
             };
             match heard {
-                // He has it, and has not written it yet.
+                // The owner has it, and has not written it yet.
                 Heard::Answer(Answered::Still) if question.changes() => is_open = true,
                 Heard::Answer(answered) => return Ok(answered),
                 Heard::Silence => is_open |= question.changes(),
@@ -196,7 +126,7 @@ impl Groups {
                 (false, _) if self.clock.passed() < until => self.clock.pause(ASK_AGAIN).await,
                 (_, true) => return Err(Error::Unheard { group }),
                 (true, false) => return Err(Error::Stopped),
-                (false, false) => return Err(Error::Unowned { group }),
+                (false, false) => return Err(Error::Unowned { group, why: self.broker_away() }),
             }
         }
     }
@@ -270,7 +200,7 @@ impl Groups {
         let question = Payload::of(question).map_err(data)?;
         match self.bus.call(&Line::Group(group), &question, REMOTE_PATIENCE.min(left)).await {
             Ok(Ok(answer)) => answer.read().map(Heard::Answer).map_err(data),
-            // The owner is just losing it: what he has begun by then he does not say.
+            // The owner is just losing the group, and does not say what it has begun by then.
             Ok(Err(refused)) if refused.code == DEPARTED => Ok(Heard::Silence),
             Ok(Err(refused)) if refused.code == TOO_LATE => match refused.fields.map(|shows| shows.read()) {
                 Some(Ok(shows)) => Ok(Heard::TooLate(shows)),
@@ -313,7 +243,7 @@ impl Groups {
 
 /// The owner of a group has just stopped owning it.
 const DEPARTED: &str = "DEPARTED";
-/// Whoever asked has given up by the clock of the owner, who says what it shows.
+/// The caller has given up, by the clock of the owner; the answer says what that clock shows.
 const TOO_LATE: &str = "TOO_LATE";
 
 async fn ask_here(inputs: &mpsc::Sender<Input>, question: Question) -> Heard {
@@ -322,4 +252,11 @@ async fn ask_here(inputs: &mpsc::Sender<Input>, question: Question) -> Heard {
         Ok(()) => told.await.map_or(Heard::Silence, Heard::Answer),
         Err(_) => Heard::Nothing,
     }
+}
+
+/// Which groups did not answer in time, as the beginning of a sentence.
+pub(crate) fn who(silent: &[u16]) -> String {
+    let names = silent.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+    let groups = if silent.len() == 1 { "group" } else { "groups" };
+    format!("{groups} {names} did not answer within {} s", LIST_WITHIN.as_secs())
 }

@@ -9,24 +9,26 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use saga_core::batch::Fence;
 use saga_core::bus::{Answerer, AnyBus, CommandMessage, Delivery, Inbox, Line, Message, ReplyMessage, Says, Settle};
-use saga_core::host::{Served, serve_beside};
 use saga_core::module::Module;
 use saga_core::outcome::{Answer, Refused};
-use saga_core::panics::words;
 use saga_core::ports::{Clock, Heads, Ids, ReadError, SharedStore};
+use saga_core::telemetry::Metric;
+use saga_engine::host::{Served, serve_beside};
+use saga_engine::machine::participant::{Arrival, repeat};
+use saga_engine::panics::words;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// 64 commands of one module at once: they share flushes, and a slow provider does not hold up the others.
 pub const HANDLERS_AT_ONCE: usize = 64;
-/// Weather that promises to be over within 100 ms is waited out beside the handler.
+/// For weather that promises to be over within 100 ms the host waits, beside the handler.
 const SHORT_WAIT_MS: u64 = 100;
-/// It is looked at every 10 ms at least.
+/// It is polled every 10 ms at least.
 const SHORT_STEP_MS: u64 = 10;
 /// And for ten looks, a tenth of a second in all.
 const SHORT_WAITS: u32 = 10;
-/// How long handlers that are under way may take at a stop; what is cut off then is asked for again.
+/// How long handlers that are under way may take at a stop; deeds that are cut off then are asked for again.
 const LAST_WORK: Duration = Duration::from_secs(5);
 /// After something did not work, before it is tried again.
 pub(crate) const PAUSE: Duration = Duration::from_millis(200);
@@ -64,45 +66,12 @@ impl Host {
         }
         self.keep(format!("lead of {}", self.module.name), |host| async move { host.lead().await });
     }
-    /// Starts what one process does for the module.
-    pub(crate) fn start_leading(&self) {
-        for def in &self.module.projections {
-            // One at a time: two sources may fold into the same document, and each reads it before it writes it.
-            let turn = Arc::new(tokio::sync::Mutex::new(()));
-            for source in def.sources() {
-                let (def, turn) = (def.clone(), Arc::clone(&turn));
-                self.keep(def.consumer(source), move |host| {
-                    let (def, turn) = (def.clone(), Arc::clone(&turn));
-                    async move {
-                        let consumer = def.consumer(source);
-                        host.project(def, source, &turn).await;
-                        // Whoever leads now has its own troubles.
-                        host.health.well(&consumer);
-                    }
-                });
-            }
-        }
-        for reactor in &self.module.reactors {
-            for source in reactor.sources() {
-                let reactor = reactor.clone();
-                self.keep(reactor.consumer(self.module.name, source), move |host| {
-                    let reactor = reactor.clone();
-                    async move {
-                        let consumer = reactor.consumer(host.module.name, source);
-                        host.react(reactor, source).await;
-                        host.health.well(&consumer);
-                    }
-                });
-            }
-        }
-        self.keep(self.relay_place(), |host| async move {
-            host.relay().await;
-            host.health.well(&host.relay_place());
-            host.health.well(&host.publishing_place());
-        });
-    }
     /// Runs something of this module until everything ends.
-    fn keep<F: Future<Output = ()> + Send + 'static>(&self, name: String, work: impl Fn(Host) -> F + Send + 'static) {
+    pub(crate) fn keep<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        name: String,
+        work: impl Fn(Host) -> F + Send + 'static,
+    ) {
         let host = self.clone();
         self.tasks.keep(name, move || work(host.clone()));
     }
@@ -119,11 +88,22 @@ impl Host {
     /// Answers queries, for ever.
     async fn answer(&self) {
         let place = format!("queries of {}", self.module.name);
+        for outcome in ["answered", "refused"] {
+            self.health.meter().expect(Metric::QueryTime, &[self.module.name, outcome]);
+        }
         let own = self.module.queries.iter().map(|((name, version), route)| {
             let (handle, store, clock) = (Arc::clone(&route.handle), Arc::clone(&self.store), Arc::clone(&self.clock));
+            let (meter, module) = (self.health.meter().clone(), self.module.name);
             let answerer: Answerer = Arc::new(move |question| {
                 let answered = handle(Arc::clone(&store), question, clock.now());
-                Box::pin(async move { answered.await.map_err(|why| why.as_refusal()) })
+                let (meter, clock) = (meter.clone(), Arc::clone(&clock));
+                Box::pin(async move {
+                    let began = clock.passed();
+                    let answer = answered.await.map_err(|why| why.as_refusal());
+                    let outcome = if answer.is_ok() { "answered" } else { "refused" };
+                    meter.took(Metric::QueryTime, &[module, outcome], clock.passed().saturating_sub(began));
+                    answer
+                })
             });
             let line = Line::Query { module: self.module.name.to_owned(), name: (*name).to_owned(), version: *version };
             (line, answerer)
@@ -173,7 +153,8 @@ impl Host {
                 tracing::warn!(module = self.module.name, %why, "could not be acknowledged; it comes again");
             }
         }
-        // What is under way may be at its commit: it ends. What is not acknowledged then is given back.
+        // Handlers under way may be at their commits: they end. Deliveries that are not acknowledged then are given
+        // back.
         let patience = self.clock.pause(LAST_WORK);
         tokio::select! {
             () = async { while let Some(done) = under_way.next().await { settled.push(done) } } => {}
@@ -187,19 +168,20 @@ impl Host {
         let Message::Command(message) = &delivery.message else {
             return (delivery.tag, Settle::Park("not a command".to_owned()));
         };
-        let served = if message.probe { self.probe(message).await } else { self.command(message).await };
-        let (says, settle) = match served {
-            Served::Answered(Answer::Refused(refused)) if refused.code == NOTHING_KNOWN => {
-                (Says::NothingKnown, Settle::Done)
-            }
-            Served::Answered(answer) => (Says::Answer(answer), Settle::Done),
-            Served::Stale { newest } => {
-                tracing::warn!(module = self.module.name, %newest, "a command of a replaced owner was dropped");
-                return (delivery.tag, Settle::Done);
-            }
-            Served::Park(Refused { code, reason, .. }) => {
-                tracing::error!(module = self.module.name, command = message.delivered.command, code, reason, "parked");
-                (Says::Fault { code, reason: reason.clone() }, Settle::Park(reason))
+        let (says, settle) = if message.probe {
+            (self.probe(message).await, Settle::Done)
+        } else {
+            match self.command(message).await {
+                Served::Answered(answer) => (Says::Answer(answer), Settle::Done),
+                Served::Stale { newest } => {
+                    tracing::warn!(module = self.module.name, %newest, "a command of a replaced owner was dropped");
+                    return (delivery.tag, Settle::Done);
+                }
+                Served::Park(Refused { code, reason, .. }) => {
+                    let command = &message.delivered.command;
+                    tracing::error!(module = self.module.name, command, code, reason, "parked");
+                    (Says::Fault { code, reason: reason.clone() }, Settle::Park(reason))
+                }
             }
         };
         let deed = &message.delivered.deed;
@@ -227,8 +209,8 @@ impl Host {
             }
         }
     }
-    /// Serves a command. Weather of a few milliseconds (a read model that has not heard yet) is waited out here, where
-    /// it is; only what lasts longer is told to the coordinator.
+    /// Serves a command. Weather of a few milliseconds (a read model that has not heard yet) ends while the host waits
+    /// here; only longer weather is told to the coordinator.
     async fn command(&self, message: &CommandMessage) -> Served {
         for _ in 0..SHORT_WAITS {
             match self.serve_once(message).await {
@@ -252,22 +234,20 @@ impl Host {
         })
     }
     /// Only says what the inbox remembers.
-    async fn probe(&self, message: &CommandMessage) -> Served {
+    async fn probe(&self, message: &CommandMessage) -> Says {
         let delivered = &message.delivered;
         match self.store.answered(delivered.deed.saga, delivered.keys.0, delivered.keys.1).await {
-            Ok(memory) => Served::Answered(memory.deed.map_or_else(
-                || Answer::Refused(Refused::new(NOTHING_KNOWN, "no answer is remembered")),
-                |row| row.answer,
-            )),
-            Err(why) => Served::Answered(Answer::Retry { after_ms: 100, reason: why.to_string() }),
+            // An answer to another payload is no answer to this one.
+            Ok(memory) => {
+                let arrival = Arrival::of(delivered);
+                memory.deed.map_or(Says::NothingKnown, |row| Says::Answer(repeat(&arrival, &row)))
+            }
+            Err(why) => Says::Answer(Answer::Retry { after_ms: 100, reason: why.to_string() }),
         }
     }
 }
 
-/// Inside one process only: a probe that found nothing.
-const NOTHING_KNOWN: &str = "NOTHING_KNOWN";
-
-/// The logs of other modules, as whoever owns them says.
+/// The heads of other modules' logs, as their owners tell them.
 struct Owners(Arc<dyn AnyBus>);
 #[async_trait]
 impl Heads for Owners {

@@ -1,23 +1,26 @@
 //! Modules that run in this process, with or without a coordinator beside them, and what people may see of them.
 
-use crate::attention::{COUNTED_WITHIN, aside, behind};
-use crate::control::failed;
+use crate::attention::{Counted, aside, behind, parked};
+use crate::gauges;
 use crate::health::Health;
 use crate::host::Host;
+use crate::lags::in_time;
+use crate::lags::{projections, within};
+use crate::limits::JOURNAL;
+use crate::limits::LOOKED_WITHIN;
 use crate::local_bus::LocalBus;
-use crate::orchestrator::{Error, JOURNAL};
 use crate::tasks::Tasks;
 use crate::upkeep::{Caretaker, said_of};
 use async_trait::async_trait;
-use futures::future::{Either, select};
+use futures::future::{join, join_all, join4};
 use saga_core::bus::{AnyBus, Inbox};
 use saga_core::codes;
-use saga_core::control::{Attention, AwaitSaga, Control, ControlError, Look, Order, Page, Receipt, Status, View};
+use saga_core::control::{AwaitSaga, Changes, Control, ControlError, Look, Order, Page, Receipt, Status, View, Watch};
 use saga_core::envelope::Actor;
 use saga_core::id::Position;
-use saga_core::machine::projector::{PARKED, PARKED_VERSION};
-use saga_core::ports::{Clock, FIND_LIMIT_MAX, Find, Ids, ReadError};
-use saga_core::view::{ModuleRow, ProjectionRow, SagaShow, Trouble};
+use saga_core::module::Module;
+use saga_core::ports::{Clock, Ids, ReadError, Stores};
+use saga_core::view::{ModuleRow, SagaShow, Trouble};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,22 +34,23 @@ pub struct Hosting {
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) tasks: Tasks,
     pub(crate) health: Health,
-    /// Modules that somebody else wrote, who keeps their inboxes.
+    /// Modules that run in programs of their own, with their own stores and inboxes.
     pub(crate) foreign: BTreeSet<String>,
 }
 
 impl Hosting {
-    /// Shows what ails the buses of this process, and lets them mend what they lost, until everything ends.
-    pub(crate) fn look_after_buses(&self) {
+    /// Shows what ails the stores and buses of this process, and lets buses mend what they lost, until everything ends.
+    pub(crate) fn look_after(&self, stores: &Arc<dyn Stores>) {
         let each = self.modules.values().map(|host| &host.bus).chain([&self.bus]).map(Arc::clone);
-        let caretaker = Caretaker::new(each, &self.clock, &self.health, &self.tasks);
-        self.tasks.keep("the care of the bus", move || caretaker.clone().run());
+        let modules = self.modules.keys().copied().collect();
+        let caretaker = Caretaker::new(each, &self.clock, &self.health, &self.tasks).of_stores(stores, modules);
+        self.tasks.keep("the care of stores and buses", move || caretaker.clone().run());
     }
     /// What is wrong in this process.
     pub fn health(&self) -> &Health {
         &self.health
     }
-    /// Ends everything that runs; what is at its commit is waited for.
+    /// Ends everything that runs, and waits for commits under way.
     pub async fn shutdown(&self) {
         self.tasks.stop().await;
     }
@@ -83,10 +87,25 @@ impl HostControl {
 }
 
 impl HostControl {
-    async fn attention(&self) -> Result<Vec<Attention>, ReadError> {
-        let mut all = aside(&self.modules, None).await?;
-        all.extend(behind(&self.modules).await?);
-        Ok(all)
+    async fn status(&self) -> Status {
+        let (aside, behind) = join(aside(&self.modules, None), behind(&self.modules)).await;
+        let (Counted { attention, not_known }, troubles) = (aside.and(behind), self.health.troubles());
+        let bus = self.modules.values().next().map(|host| said_of(&*host.bus, &self.bus));
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            store: self.store.clone(),
+            bus: bus.unwrap_or_else(|| self.bus.clone()),
+            modules: self.modules.keys().map(|name| (*name).to_owned()).collect(),
+            sagas: Vec::new(),
+            ready: troubles.is_empty(),
+            pid: std::process::id(),
+            groups: Vec::new(),
+            attention,
+            troubles,
+            incidents: self.health.incidents(),
+            not_compared: self.not_compared(),
+            not_known,
+        }
     }
 }
 
@@ -94,32 +113,19 @@ impl HostControl {
 impl Control for HostControl {
     async fn look(&self, _: &Actor, what: Look) -> Result<View, ControlError> {
         match what {
-            Look::Modules => {
-                let rows = module_rows(&self.modules, self.local.as_deref(), &self.health).await;
-                Ok(View::ModuleList(rows.map_err(|why| failed(Error::from(why)))?))
+            Look::Modules(_) => {
+                Ok(View::ModuleList(module_rows(&self.modules, self.local.as_deref(), &self.health).await))
             }
-            Look::Status => Ok(View::Status(Status {
-                attention: self.attention().await.map_err(|why| failed(Error::from(why)))?,
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                store: self.store.clone(),
-                bus: self
-                    .modules
-                    .values()
-                    .next()
-                    .map_or_else(|| self.bus.clone(), |host| said_of(&*host.bus, &self.bus)),
-                modules: self.modules.keys().map(|name| (*name).to_owned()).collect(),
-                sagas: Vec::new(),
-                ready: self.health.troubles().is_empty(),
-                pid: std::process::id(),
-                groups: Vec::new(),
-                troubles: self.health.troubles(),
-                incidents: self.health.incidents(),
-                not_compared: self.not_compared(),
-            })),
-            Look::Sagas(_) | Look::Saga { .. } | Look::History { .. } | Look::Why { .. } | Look::Definitions => {
+            Look::Status(_) => Ok(View::Status(self.status().await)),
+            Look::Metrics(_) => {
+                let (status, modules) = join(self.status(), gauges::modules(&self.modules)).await;
+                let counted = self.health.counted();
+                Ok(View::MetricList(Page::whole([gauges::process(&status), counted, modules].concat())))
+            }
+            Look::Sagas(_) | Look::Saga(_) | Look::History(_) | Look::Why(_) | Look::Definitions(_) => {
                 Self::elsewhere()
             }
-            Look::Verify | Look::Preview(_) => Self::elsewhere(),
+            Look::Verify(_) | Look::Preview(_) => Self::elsewhere(),
         }
     }
     async fn act(&self, _: &Actor, _: Order) -> Result<Receipt, ControlError> {
@@ -128,23 +134,42 @@ impl Control for HostControl {
     async fn outcome(&self, _: &Actor, _: AwaitSaga, _: Duration) -> Result<Option<SagaShow>, ControlError> {
         Self::elsewhere()
     }
+    async fn watch(&self, _: &Actor, _: Watch) -> Result<Box<dyn Changes>, ControlError> {
+        Self::elsewhere()
+    }
 }
 
-/// A row for each module of this process.
+/// A row for each module of this process, all read at once: one whose store is away has a row that says so.
 pub(crate) async fn module_rows(
     modules: &BTreeMap<&'static str, Host>,
     local: Option<&LocalBus>,
     health: &Health,
-) -> Result<Page<ModuleRow>, ReadError> {
-    let (mut items, troubles) = (Vec::new(), health.troubles());
-    for host in modules.values() {
-        let row = module_row(host, modules, local).await?;
-        items.push(ailing(row, &troubles));
-    }
-    Ok(Page::whole(items))
+) -> Page<ModuleRow> {
+    let rows = join_all(modules.values().map(async |host| {
+        let row = in_time(module_row(host, modules, local), &*host.clock, LOOKED_WITHIN).await;
+        row.unwrap_or_else(|why| ModuleRow { state: format!("its store cannot be read: {why}"), ..blank(&host.module) })
+    }));
+    let (rows, troubles) = (rows.await, health.troubles());
+    Page::whole(rows.into_iter().map(|row| ailing(row, &troubles)).collect())
 }
 
-/// What ails a module is its state, in the words of whoever found it.
+/// The row of a module, without the parts that only its store and the bus know.
+fn blank(module: &Module) -> ModuleRow {
+    ModuleRow {
+        name: module.name.to_owned(),
+        contract: module.contract.to_owned(),
+        commands: module.commands.keys().map(|(name, version)| format!("{name}@{version}")).collect(),
+        queries: module.queries.keys().map(|(name, version)| format!("{name}@{version}")).collect(),
+        projections: Vec::new(),
+        head: Position::ZERO,
+        lag: 0,
+        parked: 0,
+        last_seen: None,
+        state: String::new(),
+    }
+}
+
+/// The trouble of a module becomes its state, in the words of the trouble.
 fn ailing(row: ModuleRow, troubles: &[Trouble]) -> ModuleRow {
     let own = troubles.iter().find(|trouble| trouble.names(&row.name));
     match own {
@@ -156,11 +181,17 @@ fn ailing(row: ModuleRow, troubles: &[Trouble]) -> ModuleRow {
 /// A row for a module that sagas ask and that runs elsewhere, as far as the bus of this process tells: in another process,
 /// in another language, or nowhere.
 pub(crate) async fn elsewhere(module: &str, bus: &dyn AnyBus, clock: &dyn Clock, troubles: &[Trouble]) -> ModuleRow {
-    let head = within(bus.tip(module), clock).await.and_then(Result::ok).map_or(0, |tip| tip.seq);
     let inbox = Inbox::Commands(module.to_owned());
-    let waiting = within(bus.queued(&inbox), clock).await.and_then(Result::ok).unwrap_or(0);
-    let parked = within(bus.aside_count(module), clock).await.and_then(Result::ok).unwrap_or(0);
-    let owner = within(bus.owner_head(module), clock).await;
+    // All at once: while the bus is away, each answer would be waited for as long.
+    let (tip, queued, aside, owner) = join4(
+        within(bus.tip(module), clock),
+        within(bus.queued(&inbox), clock),
+        within(bus.aside_count(module), clock),
+        within(bus.owner_head(module), clock),
+    )
+    .await;
+    let head = tip.and_then(Result::ok).map_or(0, |tip| tip.seq);
+    let [waiting, parked] = [queued, aside].map(|count| count.and_then(Result::ok).unwrap_or(0));
     let state = match (owner, waiting, parked) {
         (Some(Ok(_)), _, 0) => "elsewhere, and answers".to_owned(),
         (Some(Ok(_)), _, parked) => format!("elsewhere, and answers, {parked} parked"),
@@ -182,37 +213,6 @@ pub(crate) async fn elsewhere(module: &str, bus: &dyn AnyBus, clock: &dyn Clock,
     ailing(row, troubles)
 }
 
-/// An answer of the bus, if there is one within a second.
-pub(crate) async fn within<T>(asked: impl Future<Output = T>, clock: &dyn Clock) -> Option<T> {
-    let (asked, patience) = (std::pin::pin!(asked), clock.pause(COUNTED_WITHIN));
-    match select(asked, patience).await {
-        Either::Left((answer, _)) => Some(answer),
-        Either::Right(_) => None,
-    }
-}
-
-/// The read models of a module, and how far each is behind.
-pub(crate) async fn projections(
-    host: &Host,
-    modules: &BTreeMap<&'static str, Host>,
-) -> Result<Vec<ProjectionRow>, ReadError> {
-    let mut projections = Vec::new();
-    for def in &host.module.projections {
-        let mut lag = 0;
-        for source in def.sources() {
-            // The end of a log in another process is on the bus; what is not known now counts as caught up.
-            let end = match modules.get(source) {
-                Some(theirs) => theirs.store.head().await?.0,
-                None => within(host.bus.tip(source), &*host.clock).await.and_then(Result::ok).map_or(0, |tip| tip.seq),
-            };
-            let at = host.store.checkpoint(&def.consumer(source)).await?;
-            lag += end.saturating_sub(at.0);
-        }
-        projections.push(ProjectionRow { name: def.name.clone(), version: def.version, lag });
-    }
-    Ok(projections)
-}
-
 async fn module_row(
     host: &Host,
     modules: &BTreeMap<&'static str, Host>,
@@ -220,33 +220,22 @@ async fn module_row(
 ) -> Result<ModuleRow, ReadError> {
     let module = &host.module;
     let head = host.store.head().await?;
-    // What a module last did is the last thing in its log.
+    // The last deed of a module is the last event in its log.
     let last = host.store.read_log(Position(head.0.saturating_sub(1)), 1).await?;
-    let projections = projections(host, modules).await?;
     // With an account for each module only the coordinators' may look at dead letters.
     let bus = &modules.get(JOURNAL).unwrap_or(host).bus;
-    let aside = within(bus.aside_count(module.name), &*host.clock).await.and_then(Result::ok).unwrap_or(0);
-    let parked = Find {
-        projection: PARKED.to_owned(),
-        version: PARKED_VERSION,
-        filters: Vec::new(),
-        order_by: None,
-        descending: false,
-        after: None,
-        limit: FIND_LIMIT_MAX,
-    };
-    let parked = host.store.find(&parked).await?.len() as u64;
+    let aside = within(bus.aside_count(module.name), &*host.clock);
+    let (projections, aside) = join(projections(host, modules), aside).await;
+    let (projections, aside) = (projections?, aside.and_then(Result::ok).unwrap_or(0));
+    let parked = parked(host).await?;
     let inbox = Inbox::Commands(module.name.to_owned());
     Ok(ModuleRow {
-        name: module.name.to_owned(),
-        contract: module.contract.to_owned(),
-        commands: module.commands.keys().map(|(name, version)| format!("{name}@{version}")).collect(),
-        queries: module.queries.keys().map(|(name, version)| format!("{name}@{version}")).collect(),
         projections,
         head,
         lag: local.map_or(0, |local| local.waiting(&inbox)) as u64,
         parked: aside + parked,
         last_seen: last.first().map(|recorded| recorded.recorded_at),
         state: if aside + parked == 0 { "up".to_owned() } else { format!("up, {} parked", aside + parked) },
+        ..blank(module)
     })
 }

@@ -7,13 +7,14 @@ use crate::host::Host;
 use saga_core::batch::Fence;
 use saga_core::id::Epoch;
 use saga_core::ports::{Claim, Lease};
+use saga_core::telemetry::Metric;
 use std::time::Duration;
 
 /// The scope of a module's leader.
 pub(crate) const SCOPE: &str = "lead";
 /// After a lease could not be asked for.
 const PAUSE: Duration = Duration::from_millis(200);
-/// A lease that somebody else holds is asked for again this long after it could have run out.
+/// A lease that another process holds is asked for again this long after it could have run out.
 const GRACE: Duration = Duration::from_millis(50);
 
 impl Host {
@@ -48,17 +49,6 @@ impl Host {
             let _given = self.store.lease(owner, &claim, self.lease).await;
         }
     }
-    /// What went wrong with what only a leader does is the next leader's to say.
-    fn forget_leading(&self) {
-        for def in &self.module.projections {
-            def.sources().into_iter().for_each(|source| self.health.well(&def.consumer(source)));
-        }
-        for reactor in &self.module.reactors {
-            let consumers = reactor.sources().into_iter().map(|source| reactor.consumer(self.module.name, source));
-            consumers.for_each(|consumer| self.health.well(&consumer));
-        }
-        self.health.well(&self.relay_place());
-    }
     async fn follow(&self, owner: uuid::Uuid, lease: Option<&Lease>, leading: &mut Option<(Epoch, Host)>) {
         let epoch = lease.filter(|lease| lease.owner == owner).map(|lease| lease.epoch);
         if leading.as_ref().map(|(epoch, _)| *epoch) == epoch {
@@ -71,6 +61,7 @@ impl Host {
         }
         *leading = epoch.map(|epoch| {
             tracing::debug!(module = self.module.name, %epoch, "leading");
+            self.health.meter().add(Metric::Takeovers, &["lead"], 1);
             let fence = Some(Fence { scope: SCOPE.to_owned(), epoch });
             let host = Host { tasks: self.tasks.scope(), fence, ..self.clone() };
             host.start_leading();

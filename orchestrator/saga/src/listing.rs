@@ -1,26 +1,37 @@
-//! Lists over a running orchestrator: what is open as its coordinators have it, what has ended as the board has it, and
-//! what the board does not have yet as the log tells it, merged into one order.
+//! Lists over a running orchestrator: open sagas from its coordinators, ended ones from the board, and those that the
+//! board does not have yet from the log, merged into one order.
 
-use crate::board::{Line, OPEN, Tail, newest_first, open_ones, tail};
-use crate::control::{LocalControl, failed};
-use crate::groups::LIST_WITHIN;
-use crate::orchestrator::Error;
-use crate::shell::FACTS;
+use crate::board::{BoardRow, OPEN, Tail, newest_first, open_ones, tail};
+use crate::control::LocalControl;
+use crate::error::Error;
+use crate::groups::who;
+use crate::limits::FACTS;
+use saga_core::codes;
 use saga_core::control::{ControlError, Page, Selector};
-use saga_core::execution::Execution;
 use saga_core::id::SagaId;
-use saga_core::journal::{self, HistoryError, group_of};
-use saga_core::listing::{Asked, Part, Place, merge};
 use saga_core::ports::FIND_LIMIT_MAX;
 use saga_core::view::{SagaRow, SagaState};
+use saga_engine::execution::Execution;
+use saga_engine::journal::{self, HistoryError, group_of};
+use saga_engine::listing::{Asked, Part, Place, merge};
 
-/// 20,000 lines are looked through for one page: a filter that few sagas fit gives a short page and a cursor instead of
-/// a long silence.
+/// 20,000 lines are searched for one page: a filter that few sagas fit gives a short page and a cursor instead of a
+/// long silence.
 const SCAN_MAX: usize = 20_000;
 /// 64 lines at least in one read: filters leave some out.
 const SCAN_PAGE_MIN: usize = 64;
 /// 1,000 sagas of groups that do not answer are read for one page.
 const UNHEARD_MAX: usize = 1_000;
+
+/// What the board and the log behind it tell of what no coordinator has in memory, or says.
+#[derive(Default)]
+struct Boarded {
+    ended: Option<Part>,
+    /// The open sagas of groups that did not answer.
+    unheard: Option<Part>,
+    /// What may be missing.
+    told: Vec<String>,
+}
 
 impl LocalControl {
     /// A page of sagas, in the order of lists.
@@ -30,30 +41,28 @@ impl LocalControl {
         let (mut parts, mut silent, mut notes) = (Vec::new(), Vec::new(), Vec::new());
         if asked.wants_open() {
             // Before the log: what ends meanwhile is there, then.
-            (parts, silent) = inner.groups.ask_parts(&asked).await.map_err(failed)?;
+            (parts, silent) = inner.groups.ask_parts(&asked).await?;
             let unread: Vec<SagaId> = match inner.groups.is_nobody() {
                 false => parts.iter_mut().flat_map(|part| std::mem::take(&mut part.unread)).collect(),
                 // Nobody has them in memory, and nothing moves: the board was brought up to the end of the log.
-                true => open_ones(&inner.store).await.map_err(|why| failed(why.into()))?,
+                true => open_ones(&inner.store).await.map_err(Error::from)?,
             };
             parts.push(self.read(&unread, &asked).await);
         }
         let open = (parts.iter().map(|part| part.total).sum(), parts.iter().map(|part| part.troubled).sum());
         if asked.wants_ended() || !silent.is_empty() {
-            let tail = tail(&inner.store).await.map_err(|why| failed(why.into()))?;
-            if tail.behind > 0 {
-                let told = "what has begun or ended last may be missing";
-                notes.push(format!("the board is {} events behind: {told}", tail.behind));
-            }
-            if !silent.is_empty() {
-                let told =
-                    "their sagas are shown as their logs tell, and the newest may be missing; see sagactl doctor";
-                notes.push(format!("{}: {told}", who(&silent)));
-                parts.push(self.unheard(&silent, &tail, &asked).await?);
-            }
-            if asked.wants_ended() {
-                // In front: what has ended since it was asked for as open is shown as ended.
-                parts.insert(0, self.ended(&tail, &asked).await?);
+            match self.boarded(&silent, &asked).await {
+                // In front: a saga that has ended since the coordinators were asked is shown as ended.
+                Ok(Boarded { ended, unheard, told }) => {
+                    parts = ended.into_iter().chain(parts).chain(unheard).collect();
+                    notes.extend(told);
+                }
+                // What is in memory is shown also while the store is away.
+                Err(why) if asked.wants_open() && why.code == codes::STORE_UNAVAILABLE.id => {
+                    let told = "only open sagas of groups that answered are shown; see sagactl doctor";
+                    notes.push(format!("{}: {told}", why.message));
+                }
+                Err(why) => return Err(why),
             }
         }
         let (items, next) = merge(parts, &asked);
@@ -65,10 +74,28 @@ impl LocalControl {
         let truncated = next.is_some() || !notes.is_empty();
         let troubled = silent.is_empty().then_some(open.1);
         let next = next.map(|place| asked.cursor(place));
-        // It hides no row, and whoever looks for what they have just ordered should know.
+        // It hides no row, but an operator who looks for a saga just started should know.
         let unwritten = inner.health.troubles().into_iter().find(|trouble| trouble.place == FACTS);
         notes.extend(unwritten.map(|trouble| format!("nothing of any saga can be recorded now: {}", trouble.says)));
         Ok(Page { items, limit: asked.limit, next, total, troubled, truncated, notes })
+    }
+    /// What the board and the log behind it tell.
+    async fn boarded(&self, silent: &[u16], asked: &Asked) -> Result<Boarded, ControlError> {
+        let tail = tail(&self.sagas.inner.store).await.map_err(Error::from)?;
+        let mut boarded = Boarded::default();
+        if tail.behind > 0 {
+            let told = "what has begun or ended last may be missing";
+            boarded.told.push(format!("the board is {} events behind: {told}", tail.behind));
+        }
+        if asked.wants_ended() {
+            boarded.ended = Some(self.ended(&tail, asked).await?);
+        }
+        if !silent.is_empty() {
+            let told = "their sagas are shown as their logs tell, and the newest may be missing; see sagactl doctor";
+            boarded.told.push(format!("{}: {told}", who(silent)));
+            boarded.unheard = Some(self.unheard(silent, &tail, asked).await?);
+        }
+        Ok(boarded)
     }
     /// Sagas whose history no coordinator has read yet.
     async fn read(&self, sagas: &[SagaId], asked: &Asked) -> Part {
@@ -97,14 +124,14 @@ impl LocalControl {
     async fn unheard(&self, silent: &[u16], tail: &Tail, asked: &Asked) -> Result<Part, ControlError> {
         let inner = &self.sagas.inner;
         let behind = asked.after.filter(|place| place.calm);
-        let theirs = |line: &&Line| line.state == OPEN && silent.contains(&group_of(line.id, inner.groups.count));
-        let mut lines: Vec<Line> = tail.lines.values().filter(theirs).cloned().collect();
+        let theirs = |line: &&BoardRow| line.state == OPEN && silent.contains(&group_of(line.id, inner.groups.count));
+        let mut lines: Vec<BoardRow> = tail.lines.values().filter(theirs).cloned().collect();
         lines.retain(|line| behind.is_none_or(|behind| line_place(line) > behind));
         let mut question = newest_first(true, behind, FIND_LIMIT_MAX);
         let mut end = None;
         loop {
-            let page = inner.store.find(&question).await.map_err(|why| failed(why.into()))?;
-            let known = page.iter().filter_map(|document| document.body.read::<Line>().ok()).collect::<Vec<_>>();
+            let page = inner.store.find(question.as_find()).await.map_err(Error::from)?;
+            let known = page.iter().filter_map(|document| document.body.read::<BoardRow>().ok()).collect::<Vec<_>>();
             let fresh = known.iter().filter(|line| !tail.lines.contains_key(&line.id));
             lines.extend(fresh.filter(theirs).cloned());
             let Some(last) = known.last().map(line_place).filter(|_| page.len() == FIND_LIMIT_MAX) else { break };
@@ -138,7 +165,7 @@ impl LocalControl {
     /// The ended sagas, as the board and the log behind it tell them.
     async fn ended(&self, tail: &Tail, asked: &Asked) -> Result<Part, ControlError> {
         let behind = asked.after.filter(|place| place.calm);
-        let fits = |line: &Line| {
+        let fits = |line: &BoardRow| {
             let state = SagaState::parse(&line.state).filter(|state| state.is_end());
             state.is_some_and(|state| asked.selector.fits(state, &line.kind, &line.key, line.started_at))
         };
@@ -150,9 +177,9 @@ impl LocalControl {
         let mut question = newest_first(false, behind, limit);
         let (mut found, mut looked) = (0, 0);
         loop {
-            let page = self.sagas.inner.store.find(&question).await.map_err(|why| failed(why.into()))?;
+            let page = self.sagas.inner.store.find(question.as_find()).await.map_err(Error::from)?;
             let mut last = None;
-            for line in page.iter().filter_map(|document| document.body.read::<Line>().ok()) {
+            for line in page.iter().filter_map(|document| document.body.read::<BoardRow>().ok()) {
                 last = Some(line_place(&line));
                 if !tail.lines.contains_key(&line.id) && fits(&line) {
                     part.push(line_place(&line), row_of(&line));
@@ -174,18 +201,11 @@ impl LocalControl {
     }
 }
 
-fn line_place(line: &Line) -> Place {
+fn line_place(line: &BoardRow) -> Place {
     Place { calm: true, started: line.started_at, id: line.id }
 }
 
-/// Which groups did not answer in time, as the beginning of a sentence.
-pub(crate) fn who(silent: &[u16]) -> String {
-    let names = silent.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
-    let groups = if silent.len() == 1 { "group" } else { "groups" };
-    format!("{groups} {names} did not answer within {} s", LIST_WITHIN.as_secs())
-}
-
-fn row_of(line: &Line) -> SagaRow {
+fn row_of(line: &BoardRow) -> SagaRow {
     SagaRow {
         id: line.id,
         kind: line.kind.clone(),
@@ -203,7 +223,7 @@ fn row_of(line: &Line) -> SagaRow {
 }
 
 /// A saga whose history cannot be read is a row that says so: it must not hide itself or the others.
-fn unreadable(saga: SagaId, line: Option<&Line>, why: &Error, asked: &Asked) -> (Place, SagaRow) {
+fn unreadable(saga: SagaId, line: Option<&BoardRow>, why: &Error, asked: &Asked) -> (Place, SagaRow) {
     let started = match why {
         Error::Unreadable(HistoryError::Decode { started, .. }) => started.as_deref(),
         _ => None,

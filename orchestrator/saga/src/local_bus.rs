@@ -3,14 +3,15 @@
 
 use async_trait::async_trait;
 use saga_core::bus::{
-    Answerer, Aside, Bus, BusError, Calls, Delivery, EventBus, Inbox, Line, Message, Settle, Standing, Tip, Upkeep,
+    Answerer, Aside, Bus, BusError, Calls, DeadLetters, Delivery, EventBus, Inbox, Line, Message, Settle, Standing,
+    Tip, Traffic, Upkeep,
 };
-use saga_core::catchup::{place, public_head, standing};
 use saga_core::envelope::Recorded;
 use saga_core::id::Position;
 use saga_core::json::Payload;
 use saga_core::outcome::Refused;
 use saga_core::ports::{Clock, SharedStore};
+use saga_core::public_log::{place, public_head, standing};
 use saga_core::time::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
@@ -20,7 +21,7 @@ use tokio::sync::{Notify, watch};
 
 /// 100,000 messages in one inbox: past that, senders are told to slow down.
 pub const INBOX_MAX: usize = 100_000;
-/// What is not settled after this long comes back: longer than any handler's patience.
+/// A delivery that is not settled after this long comes back: longer than any handler's patience.
 pub const SETTLE_WITHIN: Duration = Duration::from_secs(120);
 /// Delivered this often without being settled, a message is put aside.
 pub const DELIVERIES_MAX: u32 = 20;
@@ -38,7 +39,7 @@ struct Queue {
     ready: VecDeque<Ready>,
     later: BTreeMap<(Timestamp, u64), (Message, u32)>,
     in_flight: BTreeMap<u64, (Message, u32, Timestamp)>,
-    /// Somebody has received here and did not leave.
+    /// A receiver has received here and did not leave.
     attended: bool,
 }
 #[derive(Default)]
@@ -59,7 +60,7 @@ pub struct LocalBus {
     wakers: Mutex<BTreeMap<Inbox, Arc<Notify>>>,
     sources: Mutex<BTreeMap<String, Arc<Source>>>,
     carried: Notify,
-    /// Who serves a line: several may, and each takes its own down.
+    /// The servers of each line: there may be several, and each takes down its own.
     lines: Mutex<BTreeMap<Line, Vec<(u64, Answerer)>>>,
 }
 
@@ -89,7 +90,7 @@ impl LocalBus {
             }
         }
     }
-    /// Moments of passed time: when the clock is set, what waits here waits neither longer nor shorter.
+    /// Moments of passed time: when the clock is set, messages wait here neither longer nor shorter.
     fn passed(&self) -> Timestamp {
         Timestamp::default().plus(self.clock.passed())
     }
@@ -100,7 +101,8 @@ impl LocalBus {
             None => Arc::clone(wakers.entry(inbox.clone()).or_default()),
         }
     }
-    /// Takes a message if somebody receives it in this process and fewer than `room` wait for it; otherwise it comes back.
+    /// Takes a message if its inbox is received in this process and fewer than `room` wait in it; otherwise it comes
+    /// back.
     pub(crate) fn offer(&self, message: Message, room: usize) -> Result<(), Message> {
         let (inbox, since) = (message.inbox(), self.passed());
         match lock(&self.state).queues.get_mut(&inbox) {
@@ -131,7 +133,7 @@ impl LocalBus {
         let ready = queue.ready.into_iter().map(|ready| ready.message);
         open.chain(ready).chain(queue.later.into_values().map(|(message, _)| message)).collect()
     }
-    /// Takes away what was put aside, for somebody who keeps it.
+    /// Takes away the messages that were put aside, for a caller that keeps them.
     pub(crate) fn take_aside(&self) -> VecDeque<Aside> {
         std::mem::take(&mut lock(&self.state).aside)
     }
@@ -208,7 +210,7 @@ impl Bus for LocalBus {
             if !taken.is_empty() {
                 return Ok(taken);
             }
-            // Without anything due, somebody else may take a message and never settle it: look again in time.
+            // Without anything due, another receiver may take a message and never settle it: look again in time.
             let wait = due.map_or(SETTLE_WITHIN, |due| due.since(self.passed()));
             tokio::select! {
                 () = waker.notified() => {}
@@ -240,10 +242,6 @@ impl Bus for LocalBus {
         }
         Ok(())
     }
-    async fn queued(&self, inbox: &Inbox) -> Result<u64, BusError> {
-        let state = lock(&self.state);
-        Ok(state.queues.get(inbox).map_or(0, |queue| queue.ready.len() as u64))
-    }
     async fn leave(&self, inbox: &Inbox) -> Result<(), BusError> {
         let since = self.passed();
         if let Some(queue) = lock(&self.state).queues.get_mut(inbox) {
@@ -256,32 +254,45 @@ impl Bus for LocalBus {
         self.waker(inbox).notify_one();
         Ok(())
     }
+}
+
+#[async_trait]
+impl DeadLetters for LocalBus {
     async fn put_aside(&self, aside: Aside) -> Result<(), BusError> {
         put_aside(&mut lock(&self.state).aside, aside);
         Ok(())
     }
     async fn aside_count(&self, module: &str) -> Result<u64, BusError> {
-        let of = |inbox: &Inbox| match inbox {
-            Inbox::Commands(commands) => commands == module,
-            Inbox::Replies(_) => module == crate::JOURNAL,
-            Inbox::Outside => module == "in",
-        };
-        Ok(lock(&self.state).aside.iter().filter(|aside| of(&aside.inbox)).count() as u64)
+        Ok(lock(&self.state).aside.iter().filter(|aside| is_of(aside, module)).count() as u64)
     }
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
-        let inbox = Inbox::Commands(module.to_owned());
+        Ok(lock(&self.state).aside.iter().filter(|aside| is_of(aside, module)).take(limit).cloned().collect())
+    }
+}
+/// Whose a letter is: who should have taken the message.
+fn is_of(aside: &Aside, module: &str) -> bool {
+    match &aside.inbox {
+        Inbox::Commands(commands) => commands == module,
+        Inbox::Replies(_) => module == crate::limits::JOURNAL,
+        Inbox::Outside => module == "in",
+    }
+}
+
+#[async_trait]
+impl Traffic for LocalBus {
+    async fn queued(&self, inbox: &Inbox) -> Result<u64, BusError> {
         let state = lock(&self.state);
-        Ok(state.aside.iter().filter(|aside| aside.inbox == inbox).take(limit).cloned().collect())
+        Ok(state.queues.get(inbox).map_or(0, |queue| queue.ready.len() as u64))
     }
 }
 
 impl Source {
     async fn standing(&self, seq: u64) -> Result<Standing, BusError> {
-        standing(&self.store, seq).await.map_err(|why| BusError::Unavailable(why.to_string()))
+        standing(&self.store, seq).await.map_err(|why| BusError::Unread(why.to_string()))
     }
     /// The position of the last event up to this public sequence.
     async fn place(&self, public: u64) -> Result<Position, BusError> {
-        place(&self.store, public).await.map_err(|why| BusError::Unavailable(why.to_string()))
+        place(&self.store, public).await.map_err(|why| BusError::Unread(why.to_string()))
     }
 }
 
@@ -307,7 +318,7 @@ impl EventBus for LocalBus {
         let seq = *source.published.borrow();
         let Position(at) = source.place(seq).await?;
         let last = source.store.read_log(Position(at.saturating_sub(1)), 1).await;
-        let last = last.map_err(|why| BusError::Unavailable(why.to_string()))?;
+        let last = last.map_err(|why| BusError::Unread(why.to_string()))?;
         let of_seq = last.first().filter(|recorded| seq > 0 && recorded.public_seq == Some(seq));
         Ok(Tip { seq, id: of_seq.map(|recorded| recorded.id), ..Tip::default() })
     }
@@ -328,11 +339,11 @@ impl EventBus for LocalBus {
                     None => source.place(after).await?,
                 };
                 let page = source.store.read_log(from, max).await;
-                let page = page.map_err(|why| BusError::Unavailable(why.to_string()))?;
+                let page = page.map_err(|why| BusError::Unread(why.to_string()))?;
                 let open = |recorded: &Recorded| recorded.public_seq.is_none_or(|seq| seq <= upto);
                 let read: Vec<Recorded> = page.into_iter().take_while(open).collect();
                 let end = read.last().map(|last| last.position);
-                // What is private stays with its module; what lies between two public events is only read past.
+                // Private events stay with their module: a reader passes over those between two public ones.
                 let page: Vec<Recorded> = read.into_iter().filter(|recorded| recorded.public_seq.is_some()).collect();
                 if !page.is_empty() {
                     return Ok(page);
@@ -347,7 +358,7 @@ impl EventBus for LocalBus {
     }
     async fn owner_head(&self, module: &str) -> Result<u64, BusError> {
         let store = Arc::clone(&self.source(module)?.store);
-        public_head(&store).await.map_err(|why| BusError::Unavailable(why.to_string()))
+        public_head(&store).await.map_err(|why| BusError::Unread(why.to_string()))
     }
     async fn standing(&self, module: &str, seq: u64) -> Result<Standing, BusError> {
         self.carried(module).await.standing(seq).await
@@ -392,7 +403,7 @@ impl Calls for LocalBus {
     }
 }
 
-/// Takes its lines down when the one who serves them is gone.
+/// Takes its lines down when their server is gone.
 struct Serving<'a> {
     bus: &'a LocalBus,
     server: u64,

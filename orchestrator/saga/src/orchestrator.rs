@@ -4,41 +4,40 @@ use crate::belonging::{Belonging, keep_list};
 use crate::board::board;
 use crate::control::LocalControl;
 use crate::coordination::{Coordination, LEASE};
-pub use crate::error::Error;
+use crate::error::Error;
+use crate::gauges;
 use crate::groups::Groups;
 use crate::host::Host;
 use crate::hosting::Hosting;
+use crate::limits::JOURNAL;
 use crate::local_bus::LocalBus;
+use crate::metered::Metered;
 use crate::plans::checked;
 use crate::port::Port;
-use crate::relay::{RELAY, public_seq_at};
+use crate::relay::RELAY;
 use crate::sagas::{Inner, Sagas};
 use crate::shell::Locals;
 use crate::system::{FreshIds, SystemClock};
 use crate::tasks::Tasks;
 use saga_core::bus::{Answerer, AnyBus, Line};
-use saga_core::catchup::{CatchUpError, catch_up};
 use saga_core::definition::Definition;
 use saga_core::fact::Orchestration;
-use saga_core::journal::agree_on_groups;
-use saga_core::machine::coordinator::COMMANDS_IN_FLIGHT_MAX;
-use saga_core::memory::MemoryStores;
 use saga_core::module::Module;
 use saga_core::ports::{Clock, Ids, SharedStore, Stores};
+use saga_core::public_log::public_seq_at;
 use saga_core::saga::{Plan, Saga, define, define_version};
 use saga_core::step::Given;
+use saga_engine::catchup::{CatchUpError, catch_up};
+use saga_engine::journal::{GROUPS_MAX, agree_on_groups};
+use saga_engine::machine::coordinator::{COMMANDS_IN_FLIGHT_MAX, Definitions};
+use saga_engine::memory::MemoryStores;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
-/// 100,000 inputs wait for the coordinator at most; past that, callers wait.
-pub const INPUTS_MAX: usize = 100_000;
 /// 5 ms between the windows of a relay that is not behind: what happens meanwhile travels in one.
 const PACE: Duration = Duration::from_millis(5);
-/// The module whose store holds the coordinator's facts.
-pub const JOURNAL: &str = "orchestration";
-
 /// What stores are opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Opening {
@@ -128,7 +127,7 @@ impl Orchestrator {
         self.modules.push(module);
         self
     }
-    /// Another bus than the one inside this process. Several processes may share it. Behind a [`Near`](crate::Near) it
+    /// Another bus than the one inside this process. Several processes may share it. Behind a [`Loopback`](crate::Loopback) it
     /// carries only what leaves this process.
     #[must_use]
     pub fn bus(self, bus: Arc<dyn AnyBus>) -> Self {
@@ -147,11 +146,11 @@ impl Orchestrator {
         self.lines = Some(lines);
         self
     }
-    /// Spreads sagas over this many groups, so that several processes can share them: 1 when nothing is said. A store
-    /// keeps the number it began with.
+    /// Spreads sagas over this many groups, 1 to [`GROUPS_MAX`], so that several processes can share them: 1 when nothing is
+    /// said. A store keeps the number it began with.
     #[must_use]
     pub fn groups(mut self, groups: u16) -> Self {
-        self.groups = groups.max(1);
+        self.groups = groups.clamp(1, GROUPS_MAX);
         self
     }
     /// Uses the number of groups that the store began with, whatever [`groups`](Self::groups) says, which then counts for a
@@ -196,9 +195,10 @@ impl Orchestrator {
     }
     /// Opens the stores and hosts the modules, without coordinating any saga.
     pub async fn host(self) -> Result<Hosting, Error> {
+        let stores = Arc::clone(&self.stores);
         let hosting = self.open(Opening::ToWork).await?;
         hosting.modules.values().for_each(Host::start);
-        hosting.look_after_buses();
+        hosting.look_after(&stores);
         Ok(hosting)
     }
     async fn open(self, opening: Opening) -> Result<Hosting, Error> {
@@ -216,13 +216,18 @@ impl Orchestrator {
         let with = (&*self.ids, &*self.clock);
         let belonging = match opening {
             Opening::ToWork => Some(Belonging::open(&self.stores, &names, &self.definitions, with).await?),
-            // Whoever looks is shown what is there, whosever it is.
+            // A look shows what is there, whichever installation it belongs to.
             Opening::ToLook => None,
         };
         for mut module in self.modules {
             let store = match belonging.as_ref().and_then(|belonging| belonging.store(module.name)) {
                 Some(store) => store,
                 None => self.stores.open(module.name).await?,
+            };
+            let store = match opening {
+                Opening::ToWork => Metered::before(store, module.name, health.meter()),
+                // Whoever only looks commits to a copy, which nobody counts.
+                Opening::ToLook => store,
             };
             if let Some(local) = &local {
                 let saved = store.checkpoint(RELAY).await?;
@@ -262,7 +267,7 @@ impl Orchestrator {
         }
         Ok(Hosting { modules, bus, local, clock, ids, tasks, health, foreign })
     }
-    /// Opens the stores for somebody who only looks: nothing is coordinated, hosted, published, received or timed. The board is
+    /// Opens the stores to look only: nothing is coordinated, hosted, published, received or timed. The board is
     /// brought up to the end of the log first, which is a commit: give it stores of which a commit changes a copy.
     ///
     /// # Errors
@@ -273,30 +278,15 @@ impl Orchestrator {
         let (definitions, seed) = (Arc::new(checked(&self.definitions, None)?), self.seed);
         self.with_journal();
         let opened = self.open(Opening::ToLook).await?;
-        let Hosting { modules, bus, local, clock, ids, tasks, health, foreign } = opened;
-        let store = modules.get(JOURNAL).map(|host| Arc::clone(&host.store)).ok_or(Error::Stopped)?;
+        let store = journal(&opened)?;
         catch_up(&board(), &store, JOURNAL, &store).await.map_err(|why| match why {
             CatchUpError::Read(why) => Error::Read(why),
             other => Error::Data(other.to_string()),
         })?;
-        let groups = Arc::new(Groups::nobody(Arc::clone(&bus), Arc::clone(&clock), tasks.clone()));
+        let (bus, clock, tasks) = (Arc::clone(&opened.bus), Arc::clone(&opened.clock), opened.tasks.clone());
+        let groups = Arc::new(Groups::nobody(bus, clock, tasks));
         let (_, settled) = watch::channel(false);
-        let inner = Inner {
-            groups,
-            store,
-            modules,
-            definitions,
-            bus,
-            local,
-            clock,
-            ids,
-            tasks,
-            seed,
-            health,
-            foreign,
-            settled,
-        };
-        Ok(Sagas { inner: Arc::new(inner) })
+        Ok(sagas(opened, Known { store, groups, definitions, seed, settled }))
     }
     /// The coordinator's own module, also when nobody named it.
     fn with_journal(&mut self) {
@@ -312,15 +302,17 @@ impl Orchestrator {
         let (asked, adopts, lease, seed) = (self.groups, self.adopts_groups, self.lease, self.seed);
         let commands = self.commands;
         self.with_journal();
+        let stores = Arc::clone(&self.stores);
         let hosting = self.open(Opening::ToWork).await?;
-        let store = hosting.modules.get(JOURNAL).map(|host| Arc::clone(&host.store)).ok_or(Error::Stopped)?;
+        let store = journal(&hosting)?;
         let count = agree_on_groups(&store, asked).await?;
         if count != asked && !adopts {
             return Err(Error::Groups { found: count, asked });
         }
-        hosting.look_after_buses();
-        let Hosting { modules, bus, local, clock, ids, tasks, health, foreign } = hosting;
-        let groups = Arc::new(Groups::new(count, Arc::clone(&bus), Arc::clone(&clock), tasks.clone()));
+        hosting.look_after(&stores);
+        definitions.values().for_each(|definition| gauges::expect(hosting.health.meter(), definition));
+        let Hosting { bus, clock, ids, tasks, health, .. } = &hosting;
+        let groups = Arc::new(Groups::new(count, Arc::clone(bus), Arc::clone(clock), tasks.clone()));
         let (settled, mut is_settled) = watch::channel(false);
         let coordination = Coordination {
             owner: ids.next(clock.now()),
@@ -328,41 +320,48 @@ impl Orchestrator {
             groups: Arc::clone(&groups),
             definitions: Arc::clone(&definitions),
             store: Arc::clone(&store),
-            bus: Arc::clone(&bus),
-            clock: Arc::clone(&clock),
-            ids: Arc::clone(&ids),
+            bus: Arc::clone(bus),
+            clock: Arc::clone(clock),
+            ids: Arc::clone(ids),
             tasks: tasks.clone(),
             seed,
             commands,
             health: health.clone(),
-            locals: Locals::new(health.clone(), Arc::clone(&clock), given),
+            locals: Locals::new(health.clone(), Arc::clone(clock), given),
             settled,
             ended: Arc::new(Notify::new()),
         };
-        coordination.keep(&tasks);
-        let inner = Inner {
-            groups,
-            store,
-            modules,
-            definitions,
-            bus,
-            local,
-            clock,
-            ids,
-            tasks,
-            seed,
-            health,
-            foreign,
-            settled: is_settled.clone(),
-        };
+        coordination.keep(tasks);
+        let sagas = sagas(hosting, Known { store, groups, definitions, seed, settled: is_settled.clone() });
         if count == 1 {
             let _ended = is_settled.wait_for(|settled| *settled).await;
         }
-        inner.modules.values().for_each(Host::start);
-        let sagas = Sagas { inner: Arc::new(inner) };
+        sagas.inner.modules.values().for_each(Host::start);
         let control = LocalControl::new(sagas.clone(), "", "");
         let hearing = sagas.clone();
         sagas.inner.tasks.keep("events from outside", move || hearing.clone().hear_outside(control.clone()));
         Ok(sagas)
     }
+}
+
+/// What sagas need beside the modules of their process, whether they run or are only shown.
+struct Known {
+    store: SharedStore,
+    groups: Arc<Groups>,
+    definitions: Arc<Definitions>,
+    seed: u64,
+    settled: watch::Receiver<bool>,
+}
+
+fn sagas(hosting: Hosting, known: Known) -> Sagas {
+    let Hosting { modules, bus, local, clock, ids, tasks, health, foreign } = hosting;
+    let Known { store, groups, definitions, seed, settled } = known;
+    let inner =
+        Inner { groups, store, modules, definitions, bus, local, clock, ids, tasks, seed, health, foreign, settled };
+    Sagas { inner: Arc::new(inner) }
+}
+
+/// The coordinator's own store.
+fn journal(hosting: &Hosting) -> Result<SharedStore, Error> {
+    hosting.modules.get(JOURNAL).map(|host| Arc::clone(&host.store)).ok_or(Error::Stopped)
 }

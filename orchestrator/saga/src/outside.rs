@@ -4,7 +4,7 @@ use crate::control::LocalControl;
 use crate::sagas::Sagas;
 use saga_core::bus::{Delivery, Inbox, Message, OutsideMessage, Settle};
 use saga_core::codes;
-use saga_core::control::{Control, ControlError, Order, What};
+use saga_core::control::{Control, ControlError, Order, OrderKind, What};
 use saga_core::envelope::Actor;
 use saga_core::id::RequestId;
 use saga_core::json::Payload;
@@ -110,7 +110,7 @@ fn order_of(message: &OutsideMessage) -> Result<Order, String> {
         SIGNAL => {
             let signal: SignalSaga = message.data.read().map_err(|why| format!("the data of {SIGNAL}: {why}"))?;
             let SignalSaga { saga, gate, data, opening } = signal;
-            What::Signal { saga, gate, data, opening }
+            OrderKind::Signal { gate, data, opening }.of(saga)
         }
         other => {
             return Err(format!("nobody takes events of type {:?}; known are {START} and {SIGNAL}", head(other)));
@@ -144,7 +144,9 @@ mod tests {
     fn a_decision_from_outside_may_name_its_opening() {
         for (named, wanted) in [(r#","for":"2-5c01e6b7""#, Some("2-5c01e6b7")), ("", None)] {
             let signal = message(SIGNAL, &format!(r#"{{"saga":"row","gate":"yes","data":true{named}}}"#));
-            let What::Signal { opening, .. } = order_of(&signal).unwrap().what else { panic!("a signal") };
+            let What::Of { kind: OrderKind::Signal { opening, .. }, .. } = order_of(&signal).unwrap().what else {
+                panic!("a signal")
+            };
             assert_eq!(opening.as_deref(), wanted);
         }
     }

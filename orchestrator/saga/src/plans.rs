@@ -1,6 +1,6 @@
 //! Plans as they are registered: sound, each version once, and with everything given that their functions use.
 
-use crate::orchestrator::Error;
+use crate::error::Error;
 use saga_core::definition::{Definition, Definitions, Performer};
 use saga_core::soundness::PlanFault;
 use saga_core::step::{Given, Need, short_name};

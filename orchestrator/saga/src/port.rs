@@ -1,4 +1,5 @@
-//! The bus as one module sees it: whatever it sends is its own. Where there is no subject that says who answers, this does.
+//! The bus as one module sees it: it sends only the module's own messages. Where no subject proves the sender, this
+//! does.
 
 use async_trait::async_trait;
 use saga_core::bus::{AnyBus, BusError, Message, Onward, ReplyMessage};
@@ -27,7 +28,7 @@ impl Onward for Port {
     }
     async fn publish(&self, message: Message) -> Result<(), BusError> {
         match message {
-            // Who answers is who was registered, not who is named.
+            // The sender of a reply is the registered module, not the one that the reply names.
             Message::Reply(reply) => {
                 let module = self.module.to_owned();
                 self.bus.publish(Message::Reply(ReplyMessage { module, ..reply })).await

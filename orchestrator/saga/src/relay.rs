@@ -1,51 +1,58 @@
-//! Publishes a module's log on the bus, for ever: the machine decides, this performs.
+//! Publishes a module's log on the bus: what the machine of a relay wants done, performed.
 
+use crate::drive::Performs;
 use crate::host::Host;
 use saga_core::batch::{Batch, Mark};
-use saga_core::catchup::place;
 use saga_core::id::Position;
-use saga_core::machine::Machine;
-use saga_core::machine::relay::{In, Known, Out, Relay, WINDOW};
-use saga_core::ports::{ReadError, SharedStore};
+use saga_core::incident::Incident;
+use saga_core::ports::ReadError;
+use saga_core::public_log::{place, public_seq_at};
+use saga_engine::machine::relay::{In, Known, Out, Relay, WINDOW};
 use std::time::Duration;
 
 /// The consumer name of a relay's own cursor.
-pub const RELAY: &str = saga_core::audit::RELAY;
+pub const RELAY: &str = saga_engine::audit::RELAY;
 /// How often a bus that says nothing is asked whether it still has what it acknowledged.
 pub const AUDIT_EVERY: Duration = Duration::from_secs(5);
-/// What an event is that has the form of ours, and that our log does not have.
-const OTHER_LOG: &str = "has the form of an event of this module: its log was restored from before that event, or a second \
-                         process publishes under its name";
+/// What an event is that has the form of ours, and that our log does not have. Nothing but its form is known of it.
+const OTHER_LOG: &str = "is by its form an event of this module: its log may have been restored from before that event, a \
+                         second process may publish under its name, or somebody imitates one";
+
+/// Performs what the relay of a module wants done.
+pub(crate) struct Relaying<'a>(pub(crate) &'a Host);
+
+impl Performs<Relay> for Relaying<'_> {
+    async fn perform(&mut self, out: Out) -> Option<In> {
+        let Relaying(host) = self;
+        match host.perform_relay(out).await {
+            Ok(happened) => happened,
+            Err(why) => {
+                host.health.trouble(&host.relay_place(), why.to_string());
+                None
+            }
+        }
+    }
+}
 
 impl Host {
-    /// Until everything ends, or until the bus has what the log does not know: then only a person can help, and the
-    /// relay looks from time to time whether somebody has.
-    pub(crate) async fn relay(&self) {
+    /// Where the relay begins; `None` when everything ends. Where the bus has what the log does not know, only a person
+    /// can help, and the relay checks from time to time whether that has happened.
+    pub(crate) async fn relay_begins(&self) -> Option<In> {
         while !self.tasks.is_stopping() {
-            match self.relay_from_start().await {
-                Ok(()) => {}
-                Err(why) => {
-                    self.health.trouble(&self.relay_place(), why.to_string());
-                }
+            match self.relay_stands().await {
+                Ok(Some(begin)) => return Some(begin),
+                Ok(None) => {}
+                Err(why) => self.health.trouble(&self.relay_place(), why.to_string()),
             }
             self.pause().await;
         }
+        None
     }
-    async fn relay_from_start(&self) -> Result<(), ReadError> {
+    /// What the store and the bus say; `None` when the bus does not answer now.
+    async fn relay_stands(&self) -> Result<Option<In>, ReadError> {
         let saved = self.store.checkpoint(RELAY).await?;
         let saved_seq = public_seq_at(&self.store, saved).await?;
-        let Some(tip) = self.known_tip().await? else { return Ok(()) };
-        let mut relay = Relay::default();
-        let (mut inputs, mut out) = (vec![In::Begin { saved, saved_seq, tip }], Vec::new());
-        while !relay.is_halted() && !self.tasks.is_stopping() {
-            for input in inputs.drain(..) {
-                relay.step(self.clock.now(), input, &mut out);
-            }
-            for output in std::mem::take(&mut out) {
-                inputs.extend(self.perform_relay(output).await?);
-            }
-        }
-        Ok(())
+        Ok(self.known_tip().await?.map(|tip| In::Begin { saved, saved_seq, tip }))
     }
     async fn perform_relay(&self, output: Out) -> Result<Option<In>, ReadError> {
         let module = self.module.name;
@@ -93,14 +100,14 @@ impl Host {
             },
             Out::LossFound { from, to } => {
                 let says = format!("{module}: the bus lost {from} to {to} that it had; publishing them again");
-                self.health.incident("broker-loss", &says);
+                self.health.incident(Incident::BrokerLoss, &says);
                 None
             }
             Out::Halt { bus, log, strange } => {
                 let says = phantom(module, bus, log, &strange);
-                // It is looked at again and again; it happened once.
+                // It is checked again and again, but counts once.
                 if self.health.tell(&self.relay_place(), says.clone()) {
-                    self.health.incident("phantom", &says);
+                    self.health.incident(Incident::Phantom, &says);
                 }
                 None
             }
@@ -129,13 +136,13 @@ impl Host {
         let page = self.store.read_log(Position(at.saturating_sub(1)), 1).await?;
         let ours = page.first().is_some_and(|ours| ours.public_seq == Some(tip.seq) && Some(ours.id) == tip.id);
         if !ours {
-            // What has the form of ours has an id: nobody else's message would.
+            // A message in our form has an id: a foreign publisher's would not.
             let strange = if tip.strange.is_empty() && tip.id.is_some() { OTHER_LOG.to_owned() } else { tip.strange };
             return Ok(Some(Known::Foreign { seq: tip.seq, strange }));
         }
         // A module that has nothing to publish is well again as soon as its bus is.
         self.health.well(&self.relay_place());
-        // What was on its way has arrived, though its acknowledgement has not: nothing comes after it that would say so.
+        // The event under way has arrived, though its acknowledgement has not: no later event would show that.
         if public_seq_at(&self.store, self.store.head().await?).await? == tip.seq {
             self.health.well(&self.publishing_place());
         }
@@ -151,18 +158,4 @@ fn phantom(module: &str, bus: u64, log: u64, strange: &str) -> String {
          is published.{it}{strange}{after} Find out who published it, then have its stream filled again from the log: \
          sagactl events republish {module} --config FILE (sagactl help SG0314)"
     )
-}
-
-/// The public sequence of the last public event at or before a position; 0 when there is none.
-pub(crate) async fn public_seq_at(store: &SharedStore, position: Position) -> Result<u64, ReadError> {
-    let mut at = position;
-    while let Some(before) = at.0.checked_sub(1) {
-        let page = store.read_log(Position(before), 1).await?;
-        match page.first() {
-            Some(recorded) if recorded.public_seq.is_none() => at = Position(before),
-            Some(recorded) => return Ok(recorded.public_seq.unwrap_or(0)),
-            None => at = store.head().await?.min(Position(before)),
-        }
-    }
-    Ok(0)
 }

@@ -1,6 +1,6 @@
-//! What became of a saga, as a small tree for a terminal.
+//! The result of a saga, as a small tree for a terminal.
 
-use crate::orchestrator::Error;
+use crate::error::Error;
 use saga_core::step::short_name;
 use saga_core::view::{SagaShow, SagaState, StepState};
 use serde::de::DeserializeOwned;

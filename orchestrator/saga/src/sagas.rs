@@ -1,32 +1,36 @@
 //! The cheap handle to a running orchestrator: start sagas, order something of them, wait for them, look at them.
 
-use crate::groups::{Answered, Groups, Question};
+use crate::error::Error;
+use crate::groups::Groups;
 use crate::health::Health;
 use crate::host::Host;
+use crate::limits::JOURNAL;
 use crate::local_bus::LocalBus;
-use crate::orchestrator::{Error, JOURNAL};
+use crate::questions::Input;
+use crate::questions::{Answered, Question};
 use crate::report::Report;
-use crate::shell::Input;
 use crate::tasks::Tasks;
-use saga_core::audit::{Known, Opened, audit_stores, named};
-use saga_core::bus::{AnyBus, BusError, Line};
+use futures::future::try_join_all;
+use saga_core::bus::{AnyBus, BusError, Delivered, Line};
 use saga_core::codes;
 use saga_core::command::{Command, Query};
+use saga_core::control::OrderKind;
 use saga_core::definition::{Definition, Fit, Performer};
 use saga_core::envelope::Actor;
-use saga_core::execution::{Accepted, Execution, OrderKind, OrderRefused, Ordered};
 use saga_core::fact::{By, SagaFact};
-use saga_core::host::{Served, direct, serve};
 use saga_core::id::{RequestId, SagaId, Version};
-use saga_core::journal::{self, HistoryError};
 use saga_core::json::{Payload, inspect};
 use saga_core::limits::{self, Unfit};
-use saga_core::machine::coordinator::{Coordinator, Definitions, Told};
 use saga_core::outcome::{Answer, Refused};
 use saga_core::ports::{Clock, Ids, SharedStore};
 use saga_core::saga::Saga;
 use saga_core::step::Gate;
 use saga_core::view::{SagaRow, SagaState, Verdicts};
+use saga_engine::audit::{Known, Opened, audit_stores, named};
+use saga_engine::execution::{Accepted, Execution, OrderRefused, Ordered};
+use saga_engine::host::{Served, serve};
+use saga_engine::journal::{self, HistoryError};
+use saga_engine::machine::coordinator::{Coordinator, Definitions, Told};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,7 +72,7 @@ pub fn keyed(kind: &str, key: &str) -> SagaId {
     SagaId(Uuid::new_v5(&SAGA_NAMESPACE, format!("{kind}/{key}").as_bytes()))
 }
 
-/// Who starts and why, if that and the input are within their bounds; a reason without a word is none.
+/// The author and the reason of a start, if they and the input are within their bounds; a blank reason is none.
 fn within(input: &Payload, by: Option<By>) -> Result<Option<By>, Unfit> {
     limits::body("the input", input)?;
     let Some(mut by) = by else { return Ok(None) };
@@ -133,9 +137,9 @@ impl Sagas {
     pub async fn output<T: DeserializeOwned>(&self, saga: SagaId, step: &str) -> Result<Option<T>, Error> {
         self.report(saga).await?.output(step)
     }
-    /// Starts a saga by name. With a key, the same key and input give the same saga; another input is refused. What is
-    /// too large or too long ([`limits`]) is refused before anything else, and what its definition does not take
-    /// ([`Saga::check`]) before anything is begun: no saga, no key.
+    /// Starts a saga by name. With a key, the same key and input give the same saga; another input is refused. An input
+    /// that is too large or too long ([`limits`]) is refused before anything else, and one that its definition does not
+    /// take ([`Saga::check`]) before anything is begun: no saga, no key.
     pub async fn start_raw(
         &self,
         kind: &str,
@@ -182,7 +186,7 @@ impl Sagas {
     }
     /// Orders something of a saga. Returns when the order is durable.
     pub async fn order(&self, saga: SagaId, ordered: Ordered) -> Result<Accepted, Error> {
-        // Here too, and not only by the owner: what is too large cannot be asked of another process.
+        // Here too, and not only by the owner: an order that is too large cannot be sent to another process.
         let ordered = Box::new(ordered.bounded().map_err(Error::Refused)?);
         match self.ask(saga, Question::Order { saga, ordered, until: None }).await? {
             Told::Accepted(accepted) => Ok(accepted),
@@ -193,9 +197,8 @@ impl Sagas {
     async fn ask(&self, saga: SagaId, question: Question) -> Result<Told, Error> {
         match self.inner.groups.ask_for(saga, &question).await? {
             Answered::Told(told) => Ok(told),
-            Answered::Moved | Answered::Still | Answered::Rows(_) | Answered::Part(_) | Answered::Ids(_) => {
-                Err(Error::Stopped)
-            }
+            Answered::Moved | Answered::Still | Answered::Rows(_) => Err(Error::Stopped),
+            Answered::Part(_) | Answered::Ids(_) | Answered::Troubles(_) => Err(Error::Stopped),
         }
     }
     /// Waits until a saga has ended or needs a person.
@@ -215,13 +218,28 @@ impl Sagas {
     }
     /// A saga as its durable facts tell it.
     pub async fn saga(&self, saga: SagaId) -> Result<Option<Execution>, Error> {
+        self.retold(saga, |_, _| {}).await
+    }
+    /// The same; `each` hears every fact, with the saga as it was when that was recorded: whoever tells a story misses nothing
+    /// of it, however rarely they look.
+    ///
+    /// # Errors
+    /// As for [`Sagas::saga`].
+    pub async fn retold(
+        &self,
+        saga: SagaId,
+        mut each: impl FnMut(&SagaFact, &Execution) + Send,
+    ) -> Result<Option<Execution>, Error> {
         let history = journal::history(&self.inner.store, saga).await.map_err(|why| match why {
             HistoryError::Read(why) => Error::Read(why),
             unreadable @ HistoryError::Decode { .. } => Error::Unreadable(unreadable),
         })?;
         let Some((SagaFact::SagaStarted(started), _)) = history.first() else { return Ok(None) };
         let mut exec = Execution::new(saga, Fit::of(&self.inner.definitions, started), self.inner.seed);
-        history.iter().for_each(|(fact, at)| exec.evolve(fact, *at));
+        for (fact, at) in &history {
+            exec.evolve(fact, *at);
+            each(fact, &exec);
+        }
         Ok(Some(exec))
     }
     /// A saga's row, as its durable facts tell it; of one that cannot be read, the row that says so.
@@ -249,7 +267,7 @@ impl Sagas {
         let host =
             self.inner.modules.get(C::MODULE).ok_or_else(|| Error::Data(format!("nobody serves {}", C::MODULE)))?;
         let payload = Payload::of(command).map_err(|why| Error::Data(why.to_string()))?;
-        let delivered = direct(C::NAME, C::VERSION, payload, request.0, actor);
+        let delivered = Delivered::direct(C::NAME, C::VERSION, payload, request.0, actor);
         let now = self.inner.clock.now();
         match serve(&host.module, &host.store, &self.inner.ids, now, &delivered).await {
             Served::Answered(Answer::Done { output }) => output.read().map_err(|why| Error::Data(why.to_string())),
@@ -315,7 +333,7 @@ impl Sagas {
         let others = every.into_iter().filter(|name| !inner.modules.contains_key(name.as_str()));
         others.filter(|name| !self.is_foreign(name)).collect()
     }
-    /// Within one process there is nobody else; what is not here is written in another language, or not yet.
+    /// On a bus inside one process there is no other process: a module that is not here is foreign, or not written yet.
     fn is_foreign(&self, module: &str) -> bool {
         self.inner.local.is_some() || self.inner.foreign.contains(module)
     }
@@ -344,24 +362,25 @@ impl Sagas {
         let (answers, silent) = self.inner.groups.ask_all(&Question::Ending(digits.to_owned())).await?;
         let ids = answers.into_iter().filter_map(|answered| match answered {
             Answered::Ids(ids) => Some(ids),
-            Answered::Told(_) | Answered::Moved | Answered::Still | Answered::Rows(_) | Answered::Part(_) => None,
+            Answered::Told(_) | Answered::Moved | Answered::Still => None,
+            Answered::Rows(_) | Answered::Part(_) | Answered::Troubles(_) => None,
         });
         Ok((ids.flatten().collect(), silent))
     }
-    /// A look at the memory of every group of this process.
+    /// A look at the memory of every group of this process, at all of them at once.
     pub(crate) async fn look<T: Send + 'static>(
         &self,
         look: impl Fn(&Coordinator) -> T + Clone + Send + 'static,
     ) -> Result<Vec<T>, Error> {
-        let mut seen = Vec::new();
-        for inputs in self.inner.groups.inputs() {
-            let (tell, told) = oneshot::channel();
-            let look = look.clone();
-            let look = Box::new(move |coordinator: &Coordinator| drop(tell.send(look(coordinator))));
-            inputs.send(Input::Look(look)).await.map_err(|_| Error::Stopped)?;
-            seen.push(told.await.map_err(|_| Error::Stopped)?);
-        }
-        Ok(seen)
+        let looks = self.inner.groups.inputs().into_iter().map(|inputs| {
+            let (look, (tell, told)) = (look.clone(), oneshot::channel());
+            async move {
+                let look = Box::new(move |coordinator: &Coordinator| drop(tell.send(look(coordinator))));
+                inputs.send(Input::Look(look)).await.map_err(|_| Error::Stopped)?;
+                told.await.map_err(|_| Error::Stopped)
+            }
+        });
+        try_join_all(looks).await
     }
     /// How many sagas are open in the groups of this process.
     pub async fn open(&self) -> Result<usize, Error> {
@@ -380,7 +399,7 @@ impl Sagas {
     pub fn health(&self) -> &Health {
         &self.inner.health
     }
-    /// Ends everything that runs; what is at its commit is waited for. Open sagas go on at the next start.
+    /// Ends everything that runs, and waits for commits under way. Open sagas go on at the next start.
     pub async fn shutdown(&self) -> Result<(), Error> {
         self.inner.tasks.stop().await;
         Ok(())

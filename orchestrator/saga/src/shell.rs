@@ -8,8 +8,11 @@ mod waiters;
 
 pub(crate) use local::Locals;
 
-use crate::groups::{Answered, Groups, Question};
+use crate::groups::Groups;
 use crate::health::Health;
+use crate::limits::{FACTS, not_published};
+use crate::questions::Input;
+use crate::questions::{Answered, Question};
 use crate::system::Watch;
 use crate::tasks::Tasks;
 use futures::FutureExt;
@@ -20,17 +23,18 @@ use saga_core::batch::{Commit, Conflict, LimitBroken};
 use saga_core::bus::{AnyBus, CommandMessage, Delivery, Inbox, Message};
 use saga_core::codes;
 use saga_core::definition::CommandName;
-use saga_core::execution::{Act, Deed, Execution, OrderRefused, Signal};
 use saga_core::fact::SagaFact;
-use saga_core::host::Delivered;
 use saga_core::id::{Epoch, SagaId};
-use saga_core::journal::{self, HistoryError, Suspect};
+use saga_core::incident::Incident;
 use saga_core::json::Payload;
-use saga_core::listing::{Part, UNREAD_MAX};
-use saga_core::machine::Machine;
-use saga_core::machine::coordinator::{Coordinator, In, Out, Standing, Ticket, Told, Unreadable};
 use saga_core::ports::{Clock, Ids, SharedStore};
+use saga_core::telemetry::Metric;
 use saga_core::time::Timestamp;
+use saga_engine::execution::{Act, Deed, Execution, OrderRefused, Signal};
+use saga_engine::journal::{self, HistoryError, Suspect};
+use saga_engine::listing::{Part, UNREAD_MAX};
+use saga_engine::machine::Machine;
+use saga_engine::machine::coordinator::{Coordinator, In, Out, Standing, Ticket, Told, Unreadable};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -40,16 +44,6 @@ use waiters::{Waiter, Waiters};
 const INPUTS_AT_ONCE: usize = 512;
 /// After a read or commit that did not work, the store gets this long to recover.
 const STORE_PAUSE: Duration = Duration::from_millis(100);
-
-/// What reaches the loop.
-pub(crate) enum Input {
-    /// For the machine.
-    Machine(In),
-    /// A question, by somebody who waits; when nobody answers, the group is not owned here any more.
-    Asked(Question, oneshot::Sender<Answered>),
-    /// A look at what is in memory.
-    Look(Box<dyn FnOnce(&Coordinator) + Send>),
-}
 
 /// Everything the loop works with.
 pub(crate) struct Shell {
@@ -68,13 +62,13 @@ pub(crate) struct Shell {
     pub(crate) fenced: bool,
     /// Notices a clock that is set.
     pub(crate) watch: Watch,
-    /// Whether replies cannot be heard now, as far as was looked.
+    /// Whether replies cannot be heard now, as of the last check.
     pub(crate) deaf: bool,
 }
 
 enum Stored {
     Committed(SagaId, Commit),
-    /// It never will be; what is suspected to be the reason.
+    /// It can never be written, and the suspected reason.
     Rejected(SagaId, LimitBroken, Option<Suspect>),
     Loaded(SagaId, Result<Vec<(SagaFact, Timestamp)>, HistoryError>),
 }
@@ -83,22 +77,16 @@ type Storing = FuturesUnordered<BoxFuture<'static, Stored>>;
 enum Sent {
     /// A command: the machine hears of it.
     Heard(In),
-    /// An answer that another group has: who waits for that is told.
+    /// Another group has taken an answer: the ticket that waits for that is told.
     Told(Option<(Ticket, Told)>),
 }
 /// Commands on their way to the bus, and answers on their way to other groups.
 type Sending = FuturesUnordered<BoxFuture<'static, Sent>>;
-/// The place of commands to a module that the bus does not take.
-pub(crate) fn not_published(module: &str) -> String {
-    format!("commands to {module}")
-}
-/// The place of the store that holds the coordinator's facts.
-pub(crate) const FACTS: &str = "facts of sagas";
 /// How many new connections the first one is.
 const FIRST_CONNECTION: u64 = 1;
 
 impl Shell {
-    /// Runs until everything should end; what is in flight at the store is waited for.
+    /// Runs until everything should end, and then waits for the commits in flight.
     pub(crate) async fn run(
         mut self,
         open: Vec<SagaId>,
@@ -106,7 +94,7 @@ impl Shell {
         mut back: mpsc::Receiver<Input>,
     ) {
         let (mut storing, mut sending) = (Storing::new(), Sending::new());
-        // The first connection is no loss: what is owed then is sent by recovery.
+        // The first connection is no loss: recovery sends what is owed then.
         let mut losses = FIRST_CONNECTION;
         let mut waiters = Waiters::default();
         let mut out = Vec::new();
@@ -131,14 +119,14 @@ impl Shell {
                 biased;
                 () = tasks.stopping() => break,
                 Some(stored) = storing.next(), if !storing.is_empty() => {
-                    // What waited for the store is decided next, if somebody still waits for it.
+                    // A signal that waited for the store is decided next, if its caller still waits.
                     for (saga, ticket) in waiters.over(self.clock.now()) {
                         self.coordinator.step(self.clock.now(), In::GivenUp { saga, ticket }, &mut out);
                     }
-                    self.stored(stored, &mut waiters, &mut out, &mut storing);
+                    self.stored(stored, &mut waiters, &mut out);
                     // Whatever else one flush has finished is taken in with it.
                     while let Some(Some(stored)) = storing.next().now_or_never() {
-                        self.stored(stored, &mut waiters, &mut out, &mut storing);
+                        self.stored(stored, &mut waiters, &mut out);
                     }
                 }
                 Some(sent) = sending.next(), if !sending.is_empty() => {
@@ -172,6 +160,8 @@ impl Shell {
                     }
                 }
                 () = timer => {
+                    let late = due.map(|due| self.clock.now().since(due)).unwrap_or_default();
+                    self.health.meter().took(Metric::TimerLateness, &[], late);
                     self.listen(&inbox, &mut out);
                     self.coordinator.step(self.clock.now(), In::Tick, &mut out);
                 }
@@ -187,7 +177,7 @@ impl Shell {
             }
         }
         while storing.next().await.is_some() {}
-        // Whoever owns the group next need not wait until the replies that came here come again.
+        // The next owner of the group need not wait until the replies that came here come again.
         if self.bus.leave(&inbox).await.is_err() {
             tracing::debug!(group = self.group, "the bus was away at the end; what was received comes again");
         }
@@ -216,7 +206,7 @@ impl Shell {
             self.coordinator.step(self.clock.now(), In::Jumped { by }, out);
         }
     }
-    /// Whether replies can be heard: looked at before anything is called silent, and after every new connection.
+    /// Whether replies can be heard: checked before a try counts as silent, and after every new connection.
     fn listen(&mut self, inbox: &Inbox, out: &mut Vec<Out>) {
         let deaf = self.bus.is_deaf(inbox);
         if std::mem::replace(&mut self.deaf, deaf) != deaf {
@@ -247,13 +237,13 @@ impl Shell {
         let now = self.clock.now();
         match question {
             Question::Start { until: Some(until), .. } | Question::Order { until: Some(until), .. } if until < now => {
-                let message = "it has waited longer than whoever asks; nothing was done".to_owned();
+                let message = "its caller had given up before its turn came; nothing was done".to_owned();
                 let refusal = OrderRefused { code: codes::TOO_LATE, message, hint: None };
                 let _gone = tell.send(Answered::Told(Told::Refused(refusal)));
             }
             Question::Start { saga, started, until } => {
                 let ticket = Some(waiters.ticket_until(saga, until, Waiter::Asker(tell)));
-                self.coordinator.step(now, In::Start { saga, started: *started, ticket }, out);
+                self.coordinator.step(now, In::Signal { saga, signal: Signal::Begun(*started), ticket }, out);
             }
             Question::Heard { saga, signal } => {
                 let ticket = Some(waiters.ticket(Waiter::Asker(tell)));
@@ -266,7 +256,7 @@ impl Shell {
             Question::Moved { saga, after } => {
                 let settled = match (self.coordinator.standing(saga), after) {
                     (Standing::Away, _) => true,
-                    // What is in memory may be ahead of the log: whoever waits is told when it is durable.
+                    // The state in memory may be ahead of the log: the caller is told when it is durable.
                     (Standing::Moving, _) => false,
                     (Standing::At { rests, .. }, None) => rests,
                     (Standing::At { rev, .. }, Some(after)) => rev > after,
@@ -296,9 +286,12 @@ impl Shell {
                 let ids = self.coordinator.sagas().filter(fits).map(Execution::saga).collect();
                 let _gone = tell.send(Answered::Ids(ids));
             }
+            Question::Troubles => {
+                let _gone = tell.send(Answered::Troubles(self.health.troubles()));
+            }
         }
     }
-    fn stored(&mut self, stored: Stored, waiters: &mut Waiters, out: &mut Vec<Out>, _: &mut Storing) {
+    fn stored(&mut self, stored: Stored, waiters: &mut Waiters, out: &mut Vec<Out>) {
         let input = match stored {
             Stored::Committed(saga, Commit::Ok(_)) => {
                 self.health.well(FACTS);
@@ -306,32 +299,33 @@ impl Shell {
             }
             Stored::Committed(saga, Commit::Retryable(why) | Commit::Unknown(why)) => {
                 tracing::warn!(%saga, %why, "the commit did not happen, or nobody knows; reading anew");
-                self.health.trouble(FACTS, format!("they cannot be written: {why}"));
+                self.health.trouble(FACTS, format!("what sagas decide cannot be written: {why}"));
                 In::NotCommitted { saga }
             }
             Stored::Committed(saga, Commit::Fenced { current }) => {
-                tracing::error!(group = self.group, epoch = %self.epoch, %current, "fenced: another coordinator owns this group");
-                // Everybody who waits hears that this process does not own their sagas any more, and no reply is
+                tracing::error!(group = self.group, epoch = %self.epoch, newest = %current, "fenced: another coordinator owns this group");
+                // Every waiting caller hears that this process does not own its saga any more, and no reply is
                 // acknowledged: all of it belongs to the new owner.
-                waiters.tickets.clear();
-                waiters.settled.clear();
+                waiters.give_up();
                 self.fenced = true;
-                self.health.incident("fenced", "another coordinator owns the group; this one steps down from it");
-                // What was called by sagas of this group ends with it.
+                self.health
+                    .incident(Incident::Fenced, "another coordinator owns the group; this one steps down from it");
+                // Calls of this group's sagas end with it.
                 self.tasks.end();
                 In::NotCommitted { saga }
             }
             Stored::Rejected(saga, why, suspect) => {
                 let step = suspect.and_then(|suspect| suspect.step());
                 tracing::error!(%saga, ?step, %why, "the store can never keep what was decided; its step is parked");
-                self.health.incident("unstorable", "a fact that no store can keep; its saga waits for a person");
+                self.health
+                    .incident(Incident::Unstorable, "a fact that no store can keep; its saga waits for a person");
                 In::Rejected { saga, step, why: why.to_string() }
             }
             Stored::Committed(saga, Commit::Conflict(Conflict::Answered { payload_hash: digest, .. })) => {
                 In::Known { saga, digest }
             }
             Stored::Committed(saga, other) => {
-                tracing::warn!(%saga, result = ?other, "the commit did not happen, or nobody knows; reading anew");
+                tracing::warn!(%saga, answer = ?other, "the commit did not happen, or nobody knows; reading anew");
                 In::NotCommitted { saga }
             }
             Stored::Loaded(saga, Ok(history)) => In::Loaded { saga, history },
@@ -342,7 +336,7 @@ impl Shell {
             Stored::Loaded(saga, Err(HistoryError::Decode { stream, version, why, started })) => {
                 let why = format!("{stream} version {version}: {why}");
                 tracing::error!(%saga, %why, "the history cannot be understood; the saga waits for a newer program");
-                self.health.incident("unreadable-saga", &format!("{saga}: {why}"));
+                self.health.incident(Incident::UnreadableSaga, &format!("{saga}: {why}"));
                 In::LoadFailed { saga, for_good: Some(Unreadable { why, started }) }
             }
         };
@@ -372,7 +366,7 @@ impl Shell {
                 Out::HandOn { saga, group, signal, ticket } => self.hand_on(saga, group, signal, ticket, sending),
                 Out::Counted { saga, many } => {
                     let says = format!("{many} of saga {saga}: kept before, or too many");
-                    self.health.incident("strange messages that were only counted", &says);
+                    self.health.incident(Incident::StrangeMessages, &says);
                 }
                 Out::Stray { saga, what, ticket } => {
                     tracing::warn!(%saga, what, "a message for a saga that does not exist");
@@ -384,7 +378,7 @@ impl Shell {
                         // Written now, or by an earlier delivery of the same message.
                         (Commit::Ok(_) | Commit::Conflict(_), Some(ticket)) => waiters.tell(ticket, Told::Taken),
                         // Not acknowledged, so that it comes again and is kept then.
-                        (kept, _) => tracing::warn!(%saga, ?kept, "the stray message is not kept yet"),
+                        (kept, _) => tracing::warn!(%saga, answer = ?kept, "the stray message is not kept yet"),
                     }
                 }
             }
@@ -404,11 +398,7 @@ impl Shell {
     }
     fn act(&self, saga: SagaId, act: Act, sending: &Sending) {
         match &act.deed {
-            Deed::Run => {
-                let (step, direction, attempt) = (act.step.clone(), act.direction, act.attempt);
-                sending.push(std::future::ready(Sent::Heard(In::Taken { saga, step, direction, attempt })).boxed());
-                self.call(saga, &act);
-            }
+            Deed::Run => self.call(saga, &act),
             Deed::Send { command, payload } => self.send(saga, &act, (command, payload), false, sending),
             Deed::Probe { command, payload } => self.send(saga, &act, (command, payload), true, sending),
         }
@@ -422,7 +412,7 @@ impl Shell {
         probe: bool,
         sending: &Sending,
     ) {
-        let delivered = Delivered::of_saga(saga, act, (command, payload), self.epoch);
+        let delivered = act.delivered(saga, (command, payload), self.epoch);
         let (module, delivered) = (command.module.clone(), Arc::new(delivered));
         let message = CommandMessage { module, delivered, reply_to: self.group, probe };
         let (bus, step, direction, attempt) = (Arc::clone(&self.bus), act.step.clone(), act.direction, act.attempt);

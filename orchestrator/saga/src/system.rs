@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
-/// 1 s: how soon a clock that was set is noticed by whoever waits for a time.
+/// 1 s: how soon a task that waits for a time notices that the clock was set.
 const CLOCK_LOOK: Duration = Duration::from_secs(1);
 /// From where passed time is counted.
 static BEGAN: LazyLock<Instant> = LazyLock::new(now);

@@ -2,8 +2,9 @@
 
 use crate::health::Health;
 use futures::FutureExt;
-use saga_core::panics::words;
+use saga_core::incident::Incident;
 use saga_core::ports::Clock;
+use saga_engine::panics::words;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -11,13 +12,11 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// The name of an incident that was a panic, or the end of what should not end.
-pub(crate) const TASK_ENDED: &str = "task-ended";
 /// 200 ms before what ended is begun anew, and twice as long each time that it ends again,
 const PAUSE: Duration = Duration::from_millis(200);
-/// up to 10 s: whoever mends the reason sees it work within that time.
+/// up to 10 s: an operator who mends the reason sees it work within that time.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
-/// What runs for 15 s is well again, longer than the longest pause.
+/// A task that runs for 15 s is well again: that is longer than the longest pause.
 const WELL_AFTER: Duration = Duration::from_secs(15);
 
 /// Everything that runs, and the word that ends it.
@@ -43,11 +42,12 @@ impl Tasks {
     /// incident with its words, and ends nothing else.
     pub fn spawn(&self, name: impl Into<String>, work: impl Future<Output = ()> + Send + 'static) {
         let (name, health) = (name.into(), self.health.clone());
-        self.track(async move {
-            if let Err(panic) = AssertUnwindSafe(work).catch_unwind().await {
-                health.incident(TASK_ENDED, &format!("{name} panicked: {}", words(&*panic)));
+        // No block around it: that would keep the work twice, once before its first poll and once after.
+        self.track(AssertUnwindSafe(work).catch_unwind().map(move |ended| {
+            if let Err(panic) = ended {
+                health.incident(Incident::TaskEnded, &format!("{name} panicked: {}", words(&*panic)));
             }
-        });
+        }));
     }
     /// Runs something in the background that should go on until everything ends. Where it ends or panics before, that is
     /// an incident and a trouble by its name, and it is begun anew after a pause, as often as it takes; it has to begin
@@ -92,7 +92,7 @@ impl Tasks {
             Ok(()) => "it ended by itself; it is begun anew".to_owned(),
             Err(panic) => format!("it panicked: {}; it is begun anew", words(&*panic)),
         };
-        self.health.incident(TASK_ENDED, &format!("{name}: {says}"));
+        self.health.incident(Incident::TaskEnded, &format!("{name}: {says}"));
         self.health.trouble(&place, says);
         Some(self.clock.passed().saturating_sub(began))
     }
@@ -112,7 +112,7 @@ impl Tasks {
     pub fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
     }
-    /// Work that ends with this, and can be ended and waited for by itself. Whoever makes a scope stops it.
+    /// Work that ends with this, and can be ended and waited for by itself. The caller that makes a scope stops it.
     #[must_use]
     pub fn scope(&self) -> Self {
         Self { tracker: TaskTracker::new(), stop: self.stop.child_token(), ..self.clone() }
@@ -132,8 +132,8 @@ impl Tasks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use saga_core::memory::StillClock;
     use saga_core::time::Timestamp;
+    use saga_engine::memory::StillClock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     /// Lets what is ready run; no time passes.
@@ -176,7 +176,7 @@ mod tests {
         }
         tasks.spawn("one call", async { panic!("no ink") });
         breathe().await;
-        assert_eq!(health.incidents()[TASK_ENDED], 3);
+        assert_eq!(health.incidents()[Incident::TaskEnded.name()], 3);
         tasks.stop().await;
         assert_eq!(health.troubles(), []);
     }

@@ -1,4 +1,4 @@
-//! Looks after the buses of this process: shows what ails them as troubles, and lets them mend what they lost.
+//! Looks after the buses and stores of this process: shows what ails them as troubles, and lets buses mend what they lost.
 
 use crate::health::Health;
 use crate::relay::AUDIT_EVERY;
@@ -6,25 +6,36 @@ use crate::system::Watch;
 use crate::tasks::Tasks;
 use futures::future::join_all;
 use saga_core::bus::{Ailment, AnyBus, Inbox};
-use saga_core::ports::Clock;
+use saga_core::incident::Incident;
+use saga_core::ports::{Clock, Stores};
 use saga_core::time::Jump;
 use saga_core::why::age;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// 100 ms: whoever asks how things are is told what is, not what was; looking costs a lock.
+/// 100 ms: the status should say what is, not what was; looking costs a lock.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// The trouble of a store whose file was moved or removed while it is open.
+const MOVED: &str = "its file is not in its place any more: it was moved, removed or exchanged while this process has it open, and what is \
+     written to it is lost when the process ends. Put that very file back now, or copy it from the open files of the process";
 
 /// Ten minutes: how long a clock that was set is shown as a trouble.
 const CLOCK_SHOWN: Duration = Duration::from_secs(600);
 /// Its place in the health of the process.
 const CLOCK: &str = "clock";
 
-/// What is looked after.
+/// The stores are checked every 2 s for being in their places; for a file that is one call of the kernel.
+const STORES_EVERY: Duration = Duration::from_secs(2);
+
+/// The buses and stores that are looked after.
 #[derive(Clone)]
 pub(crate) struct Caretaker {
     buses: Vec<Arc<dyn AnyBus>>,
+    stores: Option<Arc<dyn Stores>>,
+    /// The modules whose stores this process has open.
+    modules: Vec<&'static str>,
     clock: Arc<dyn Clock>,
     health: Health,
     tasks: Tasks,
@@ -44,13 +55,20 @@ impl Caretaker {
                 each.push(bus);
             }
         }
-        Self { buses: each, clock: Arc::clone(clock), health: health.clone(), tasks: tasks.clone() }
+        let (clock, stores, modules) = (Arc::clone(clock), None, Vec::new());
+        Self { buses: each, stores, modules, clock, health: health.clone(), tasks: tasks.clone() }
+    }
+    /// After the open stores of these modules, too.
+    #[must_use]
+    pub(crate) fn of_stores(self, stores: &Arc<dyn Stores>, modules: Vec<&'static str>) -> Self {
+        Self { stores: Some(Arc::clone(stores)), modules, ..self }
     }
     /// Until everything ends. A bus that does not answer holds up neither the others nor what is shown.
     pub(crate) async fn run(self) {
         tokio::select! {
             () = self.tasks.stopping() => {}
             () = self.show() => {}
+            () = self.watch_stores() => {}
             _ = join_all(self.buses.iter().map(|bus| self.tend(bus))) => {}
         }
     }
@@ -64,7 +82,7 @@ impl Caretaker {
                     Jump::Forward(by) => format!("was set forward by {}; deadlines came nearer by as much", age(by)),
                     Jump::Back(by) => format!("was set back by {}; deadlines went away by as much", age(by)),
                 };
-                self.health.incident("clock", &says);
+                self.health.incident(Incident::Clock, &says);
                 self.health.trouble(CLOCK, format!("{says}; see to it that this machine's time is kept"));
                 jumped = Some(self.clock.passed());
             } else if jumped.is_some_and(|at| self.clock.passed().saturating_sub(at) >= CLOCK_SHOWN) {
@@ -74,6 +92,23 @@ impl Caretaker {
             let ailing = self.buses.iter().flat_map(|bus| bus.ailments()).collect();
             shown = tell(&self.health, &shown, ailing);
             self.clock.pause(LOOK_EVERY).await;
+        }
+    }
+    /// Shows which open stores are not in their places any more, for ever: writes to them are lost when this process
+    /// ends.
+    async fn watch_stores(&self) {
+        let Some(stores) = &self.stores else { return std::future::pending().await };
+        loop {
+            for module in &self.modules {
+                let place = format!("store of {module}");
+                match stores.has(module).await {
+                    Ok(true) => self.health.well(&place),
+                    Ok(false) => self.health.trouble(&place, MOVED),
+                    // Another trouble reports a place that cannot be read.
+                    Err(why) => tracing::debug!(module, %why, "whether the store is in its place is not known"),
+                }
+            }
+            self.clock.pause(STORES_EVERY).await;
         }
     }
     /// Lets a bus mend itself from time to time, and whenever something of it may have been lost: for ever.
@@ -89,11 +124,12 @@ impl Caretaker {
     }
 }
 
-/// What is said of a bus: what it promises, or that it is away and promises nothing now.
+/// The status of a bus: what it promises, or that it is away and promises nothing now.
 pub(crate) fn said_of(bus: &dyn AnyBus, promises: &str) -> String {
     match bus.is_deaf(&Inbox::Outside) {
         true => "away: there is no connection; the logs keep what it will carry when it is back".to_owned(),
-        false => promises.to_owned(),
+        // The broker may be another one than at the start.
+        false => bus.promises().unwrap_or_else(|| promises.to_owned()),
     }
 }
 

@@ -2,19 +2,20 @@
 #![expect(clippy::unwrap_used, reason = "what tests share speaks by panicking")]
 
 use saga::core::batch::{Batch, Commit, StreamWrite};
-use saga::core::control::{Control as _, Look, View};
+use saga::core::control::{Asks, ask};
 use saga::core::envelope::{Actor, NewEvent};
-use saga::core::event::{Event, Genesis, Owner};
+use saga::core::event::{Event, Owner};
 use saga::core::id::{EventId, Position, StreamId, Version};
 use saga::core::json::Payload;
-use saga::core::memory::MemoryStores;
 use saga::core::module::Module;
-use saga::core::ports::{Clock, Find, SharedStore, Stores};
+use saga::core::ports::{Clock, SharedStore, Stores};
 use saga::core::projection::Projection;
-use saga::core::recover::recover;
+use saga::core::read_model::ReadModel;
 use saga::core::uuid::Uuid;
 use saga::prelude::*;
 use saga::{Hosting, LocalBus, Orchestrator, SystemClock};
+use saga_engine::memory::MemoryStores;
+use saga_engine::recover::recover;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use test_servers::waiting::until;
@@ -31,35 +32,23 @@ impl Owner for Reader {
 struct PutDown {
     number: u32,
 }
-impl Event for PutDown {
-    type Owner = Ledger;
-    const NAME: &'static str = "PutDown";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
-}
+saga::story! { enum NoteEvent of Ledger in "ledger_note" { PutDown } }
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
     number: u32,
 }
 const CONSUMER: &str = "projection:reader.kept.v1@ledger";
 
+const KEPT: ReadModel<Kept> = ReadModel::new("reader.kept", 1, &[]);
+
 fn reader() -> Module {
-    let kept = Projection::<Kept>::new("reader.kept", 1, &[])
+    let kept = Projection::new(KEPT)
         .on::<PutDown>(|event, _| Some(event.number.to_string()), |_, event, _| Some(Kept { number: event.number }));
     Module::new::<Reader, ()>("1.0", ()).projection(kept.build()).build()
 }
 /// The numbers that the read model has.
 async fn kept(store: &SharedStore) -> BTreeSet<u32> {
-    let find = Find {
-        projection: "reader.kept".to_owned(),
-        version: 1,
-        filters: Vec::new(),
-        order_by: None,
-        descending: false,
-        after: None,
-        limit: 1_000,
-    };
-    let found = store.find(&find).await.unwrap();
+    let found = store.find(KEPT.all().as_find()).await.unwrap();
     found.iter().map(|document| document.body.read::<Kept>().unwrap().number).collect()
 }
 fn memory() -> Arc<MemoryStores> {
@@ -140,7 +129,7 @@ async fn a_consumer_beyond_its_source_stops_and_says_so() {
                 .map(|trouble| trouble.says)
         })
         .await;
-        for words in ["up to 5", why, "sagactl store recover", "SG0313"] {
+        for words in ["up to 5", why, "sagactl store recover", "its --data or --config", "SG0313"] {
             assert!(says.contains(words), "{words}: {says}");
         }
         put_down(&exchanged, 201..=209).await;
@@ -185,8 +174,8 @@ async fn a_process_says_which_stores_it_could_not_compare_with_its_own() {
     let two = start(&ledger, &others).await;
     let expected = [(&two.reader, &["ledger", "orchestration"][..]), (&two.ledger, &["orchestration"])];
     for (hosting, elsewhere) in expected {
-        let status = hosting.control("memory", "local").look(&Actor::operator("test"), Look::Status).await.unwrap();
-        let View::Status(status) = status else { panic!("{status:?}") };
+        let control = hosting.control("memory", "local");
+        let status = control.ask(&Actor::operator("test"), ask::WhoIsThere {}).await.unwrap();
         assert_eq!(status.not_compared, elsewhere);
     }
     two.shutdown().await;

@@ -3,18 +3,18 @@
 
 use saga::core::batch::Commit;
 use saga::core::codes;
-use saga::core::control::{AwaitSaga, Control, Look, Order, Selector, View, What};
+use saga::core::control::{Asks, AwaitSaga, Control, Order, OrderKind, Selector, What, ask};
 use saga::core::envelope::{Actor, NewEvent};
 use saga::core::id::{EventId, RequestId, SagaId, Version};
-use saga::core::journal::{batch_of, stream_of};
 use saga::core::json::Payload;
 use saga::core::limits::{BODY_BYTES_MAX, TEXT_BYTES_MAX};
-use saga::core::memory::MemoryStores;
 use saga::core::ports::{Clock, Stores};
 use saga::core::uuid::Uuid;
 use saga::core::view::{SagaShow, SagaState};
 use saga::prelude::*;
 use saga::{Error, LocalControl, SystemClock};
+use saga_engine::journal::{batch_of, stream_of};
+use saga_engine::memory::MemoryStores;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,11 +122,7 @@ async fn keys_that_look_alike_are_alike_and_a_start_without_one_has_its_whole_re
     let one = control.act(&dana(), start(1, Some(" caf\u{e9}"), &job(1, 0))).await.unwrap();
     let two = control.act(&dana(), start(2, Some("cafe\u{301} "), &job(1, 0))).await.unwrap();
     assert_eq!((one.saga, two.repeated), (two.saga, true));
-    let View::Saga(show) =
-        control.look(&dana(), Look::Saga { id: "sized/cafe\u{301}".into(), data: false }).await.unwrap()
-    else {
-        panic!("not a saga")
-    };
+    let show = control.ask(&dana(), ask::Saga { id: "sized/cafe\u{301}".into(), data: false }).await.unwrap();
     assert_eq!(show.row.key, "caf\u{e9}");
     // The last eight digits of the two ids are the same; nothing else is.
     let (left, right) = (0x01a2_2b9c_0000_7000_8000_1234_dead_beef, 0x01a2_2b9d_1111_7111_9111_5678_dead_beef);
@@ -143,7 +139,7 @@ async fn a_request_id_is_one_order_of_one_saga() {
     let (sagas, control) = sagas().await;
     control.act(&dana(), start(1, Some("a"), &job(1, 0))).await.unwrap();
     control.act(&dana(), start(2, Some("b"), &job(1, 0))).await.unwrap();
-    let note = |saga: &str, text: &str| What::Note { saga: format!("sized/{saga}"), text: text.to_owned() };
+    let note = |saga: &str, text: &str| OrderKind::Note(text.to_owned()).of(format!("sized/{saga}"));
     let act = |number, what| {
         let control = control.clone();
         async move { control.act(&dana(), order(number, what)).await }
@@ -162,18 +158,15 @@ async fn a_preview_tells_and_does_nothing_and_a_revision_guards() {
     let (sagas, control) = sagas().await;
     control.act(&dana(), start(1, Some("a"), &job(1, 0))).await.unwrap();
     let seen = rest(&control, "sized/a").await;
-    let cancel = || What::Cancel { saga: "sized/a".to_owned(), abandon: false };
-    let look = Look::Preview(Box::new(order(2, cancel())));
-    let View::Preview(foreseen) = control.look(&dana(), look).await.unwrap() else { panic!("not a preview") };
+    let cancel = || OrderKind::Cancel { abandon: false }.of("sized/a");
+    let foreseen = control.ask(&dana(), ask::Preview(Box::new(order(2, cancel())))).await.unwrap();
     assert_eq!((foreseen.rev, foreseen.undo.as_slice()), (seen.rev, ["undo of give (give)".to_owned()].as_slice()));
     assert!(foreseen.sends.iter().any(|sent| sent.contains("give")), "{:?}", foreseen.sends);
-    let abandon = order(2, What::Cancel { saga: "sized/a".to_owned(), abandon: true });
-    let View::Preview(foreseen) = control.look(&dana(), Look::Preview(Box::new(abandon))).await.unwrap() else {
-        panic!("not a preview")
-    };
+    let abandon = order(2, OrderKind::Cancel { abandon: true }.of("sized/a"));
+    let foreseen = control.ask(&dana(), ask::Preview(Box::new(abandon))).await.unwrap();
     assert_eq!((foreseen.undo.len(), foreseen.stays.as_slice()), (0, ["give".to_owned()].as_slice()));
-    let refused = Look::Preview(Box::new(order(2, What::Resume { saga: "sized/a".to_owned() })));
-    assert_eq!(control.look(&dana(), refused).await.unwrap_err().code, "SG0205", "what would be refused says so");
+    let refused = ask::Preview(Box::new(order(2, OrderKind::Resume.of("sized/a"))));
+    assert_eq!(control.ask(&dana(), refused).await.unwrap_err().code, "SG0205", "what would be refused says so");
     assert_eq!(rest(&control, "sized/a").await.rev, seen.rev, "nothing was ordered");
     let stale = Order { if_rev: Some(seen.rev - 1), ..order(3, cancel()) };
     assert_eq!(control.act(&dana(), stale).await.unwrap_err().code, "SG0106");
@@ -213,33 +206,28 @@ async fn a_saga_that_cannot_be_read_is_one_row_and_the_rest_goes_on() {
     damage(&stores, bad).await;
     let sagas = on().await;
     let control = LocalControl::new(sagas.clone(), "memory", "in process");
-    let look = |what| {
-        let control = control.clone();
-        async move { control.look(&dana(), what).await }
-    };
-    assert_eq!(look(Look::Saga { id: "sized/bad".into(), data: false }).await.unwrap_err().code, "SG0107");
+    let unreadable = control.ask(&dana(), ask::Saga { id: "sized/bad".into(), data: false }).await.unwrap_err();
+    assert_eq!(unreadable.code, "SG0107");
     for all in [false, true] {
-        let View::SagaList(page) = look(Look::Sagas(Selector { all, ..Selector::default() })).await.unwrap() else {
-            panic!("not a list")
-        };
+        let page = control.ask(&dana(), Selector { all, ..Selector::default() }).await.unwrap();
         let mut rows: Vec<_> = page.items.iter().map(|row| (row.key.as_str(), row.state)).collect();
         rows.sort();
         assert_eq!(rows, [("bad", SagaState::Parked), ("good", SagaState::Waiting)], "{all}");
         let reason = page.items.iter().find(|row| row.id == bad).and_then(|row| row.reason.clone()).unwrap();
         assert!(reason.starts_with("UNREADABLE: orchestration_saga-") && reason.contains("SagaTeleported"), "{reason}");
     }
-    let View::Status(status) = look(Look::Status).await.unwrap() else { panic!("the status was asked for") };
+    let status = control.ask(&dana(), ask::WhoIsThere {}).await.unwrap();
     let told: Vec<_> = status.attention.iter().map(|row| (row.count, row.urgent, row.says.as_str())).collect();
     let wanted =
         [(1, true, "saga has a fact that cannot be read here"), (1, false, "saga waits at a gate for a decision")];
     assert_eq!(told, wanted);
     assert_eq!(status.attention[0].next, "sagactl help SG0107");
-    let View::Why(why) = look(Look::Why { id: "sized/bad".into() }).await.unwrap() else { panic!("no causes") };
+    let why = control.ask(&dana(), ask::WhyStuck { id: "sized/bad".into() }).await.unwrap();
     assert_eq!(why.causes[0].code, "UNREADABLE");
-    let history = Look::History { id: "sized/bad".into(), after: 0, limit: 100 };
-    let View::History(facts) = look(history).await.unwrap() else { panic!("no facts") };
+    let history = ask::History { id: "sized/bad".into(), after: 0, limit: 100 };
+    let facts = control.ask(&dana(), history).await.unwrap();
     assert_eq!(facts.items.last().map(|row| row.fact.as_str()), Some("SagaTeleported"));
-    let note = |key: &str| What::Note { saga: format!("sized/{key}"), text: "seen".to_owned() };
+    let note = |key: &str| OrderKind::Note("seen".to_owned()).of(format!("sized/{key}"));
     let refused = control.act(&dana(), order(7, note("bad"))).await.unwrap_err();
     assert!(refused.code == "SG0107" && refused.message.contains("SagaTeleported"), "{refused}");
     control.act(&dana(), order(8, note("good"))).await.unwrap();

@@ -1,11 +1,11 @@
 //! The buses of this crate keep the laws of buses; time stands still until a law moves it.
 
 use saga::core::bus::AnyBus;
-use saga::core::laws::bus::BusCase;
-use saga::core::memory::{MemoryStore, StillClock};
 use saga::core::ports::{Clock, SharedStore};
-use saga::core::stage::STAGE_TIME;
-use saga::{DELIVERIES_MAX, LocalBus, Near, SETTLE_WITHIN};
+use saga::{DELIVERIES_MAX, LocalBus, Loopback, SETTLE_WITHIN};
+use saga_engine::memory::{MemoryStore, StillClock};
+use saga_testkit::laws::bus::BusCase;
+use saga_testkit::stage::STAGE_TIME;
 use std::sync::Arc;
 
 fn case(over: impl FnOnce(Arc<LocalBus>, Arc<dyn Clock>) -> Arc<dyn AnyBus>) -> BusCase {
@@ -30,11 +30,11 @@ mod within_the_process {
     async fn local() -> super::BusCase {
         super::case(|bus, _| bus)
     }
-    saga::core::bus_laws!(local);
+    saga_testkit::bus_laws!(local);
 }
-mod behind_the_short_way {
+mod behind_the_loopback {
     async fn near() -> super::BusCase {
-        super::case(|bus, clock| std::sync::Arc::new(super::Near::new(clock).before(bus)))
+        super::case(|bus, clock| std::sync::Arc::new(super::Loopback::new(clock).before(bus)))
     }
-    saga::core::bus_laws!(near);
+    saga_testkit::bus_laws!(near);
 }

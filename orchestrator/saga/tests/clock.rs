@@ -4,12 +4,12 @@
 use async_trait::async_trait;
 use saga::core::bus::{Bus, Inbox, Message, ReplyMessage, Says, Settle};
 use saga::core::id::{Direction, StepKey};
-use saga::core::memory::MemoryStores;
 use saga::core::outcome::Answer;
 use saga::core::ports::Clock;
 use saga::core::time::Timestamp;
 use saga::prelude::*;
 use saga::{LocalBus, SystemClock};
+use saga_engine::memory::MemoryStores;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

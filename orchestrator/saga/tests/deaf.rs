@@ -1,14 +1,14 @@
 //! A coordinator that does not reach the bus: it gives way to one that does, and alone it goes on.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share speaks by panicking")]
+#![expect(clippy::unwrap_used, reason = "what tests share speaks by panicking")]
 
 use async_trait::async_trait;
 use saga::core::bus::{AnyBus, Bus, BusError, Inbox, Message, Onward};
-use saga::core::control::{Control, Look, View};
+use saga::core::control::{Asks, ask};
 use saga::core::envelope::Actor;
-use saga::core::memory::MemoryStores;
 use saga::core::ports::{Clock, Stores};
 use saga::prelude::*;
 use saga::{JOURNAL, LocalBus, LocalControl, SystemClock};
+use saga_engine::memory::MemoryStores;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -56,13 +56,10 @@ impl Onward for Way {
     }
 }
 
-/// What is said of the bus to whoever asks how things are.
+/// What the status says of the bus.
 async fn bus_of(sagas: &Sagas) -> String {
     let control = LocalControl::new(sagas.clone(), "memory", "it survives everything");
-    match control.look(&Actor::system("test"), Look::Status).await.unwrap() {
-        View::Status(status) => status.bus,
-        other => panic!("{other:?}"),
-    }
+    control.ask(&Actor::system("test"), ask::WhoIsThere {}).await.unwrap().bus
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

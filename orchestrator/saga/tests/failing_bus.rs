@@ -5,16 +5,15 @@
 use async_trait::async_trait;
 use saga::core::batch::{Batch, Commit, StreamWrite};
 use saga::core::bus::{
-    Answerer, AnyBus, Aside, Bus, BusError, Calls, Delivery, EventBus, Inbox, Line, Message, Settle, Standing, Tip,
-    Upkeep,
+    Answerer, AnyBus, Aside, Bus, BusError, Calls, DeadLetters, Delivery, EventBus, Inbox, Line, Message, Settle,
+    Standing, Tip, Traffic, Upkeep,
 };
 use saga::core::command::Common;
-use saga::core::control::{Control, Look, View};
+use saga::core::control::{Asks, ask};
 use saga::core::envelope::{Actor, NewEvent, Recorded};
 use saga::core::event::Owner;
 use saga::core::id::{EventId, StreamId, Version};
 use saga::core::json::Payload;
-use saga::core::memory::MemoryStores;
 use saga::core::module::{Cx, Handled, Module};
 use saga::core::outcome::Refused;
 use saga::core::ports::{Clock, Stores};
@@ -23,6 +22,7 @@ use saga::core::uuid::Uuid;
 use saga::core::view::SagaState;
 use saga::prelude::*;
 use saga::{JOURNAL, LocalBus, LocalControl, SystemClock};
+use saga_engine::memory::MemoryStores;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -85,6 +85,9 @@ impl Bus for Liar {
     async fn leave(&self, inbox: &Inbox) -> Result<(), BusError> {
         self.bus.leave(inbox).await
     }
+}
+#[async_trait]
+impl DeadLetters for Liar {
     async fn put_aside(&self, aside: Aside) -> Result<(), BusError> {
         self.bus.put_aside(aside).await
     }
@@ -94,6 +97,9 @@ impl Bus for Liar {
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
         self.bus.aside(module, limit).await
     }
+}
+#[async_trait]
+impl Traffic for Liar {
     async fn queued(&self, inbox: &Inbox) -> Result<u64, BusError> {
         self.bus.queued(inbox).await
     }
@@ -286,8 +292,8 @@ async fn a_command_whose_answer_the_bus_does_not_take_is_not_acknowledged() {
     assert!(settled.iter().filter(|(_, how)| matches!(how, Settle::Later(_))).count() >= 3, "{settled:?}");
     // It came again by itself: nobody had to ask a second time.
     let control = LocalControl::new(world.sagas.clone(), "memory", "in process");
-    let history = Look::History { id: saga.to_string(), after: 0, limit: 0 };
-    let Ok(View::History(page)) = control.look(&Actor::operator("dana"), history).await else { unreachable!() };
+    let history = ask::History { id: saga.to_string(), after: 0, limit: 0 };
+    let page = control.ask(&Actor::operator("dana"), history).await.unwrap();
     let asked = page.items.iter().filter(|row| row.fact == "StepDispatched").count();
     assert_eq!(asked, 1, "{:?}", page.items);
     world.sagas.shutdown().await.unwrap();

@@ -1,29 +1,30 @@
-//! Stores that fail under a running process: whatever becomes of a commit, read models, reactions and sagas end as they
-//! would have, and nothing happens twice. Poison blocks its own story and nothing else, also after a restart.
+//! Stores that fail under a running process: whether or not a commit succeeds, read models, reactions and sagas end as
+//! they would have, and nothing happens twice. Poison blocks its own story and nothing else, also after a restart.
 #![expect(clippy::unwrap_used, reason = "what tests share speaks by panicking")]
 
 use async_trait::async_trait;
 use saga::core::aggregate::Aggregate;
-use saga::core::audit::audit_logs;
 use saga::core::batch::{Batch, Cause, Commit, StreamWrite};
-use saga::core::between::{Between, between};
-use saga::core::catchup::public_head;
 use saga::core::command::{Command, Common, Compensable};
 use saga::core::envelope::NewEvent;
-use saga::core::event::{Event, Genesis, Owner};
-use saga::core::fates::{Fate, Fates, Schedule};
+use saga::core::event::{Event, Owner};
 use saga::core::id::{EventId, Position, StreamId, Version};
 use saga::core::json::Payload;
-use saga::core::machine::projector::{PARKED, PARKED_VERSION, Parked};
-use saga::core::memory::MemoryStores;
 use saga::core::module::{Cx, Handled, Module, OrRetry, Reactor};
-use saga::core::ports::{Clock, FIND_LIMIT_MAX, Find, OpenError, SharedStore, Stores};
+use saga::core::ports::{Clock, OpenError, SharedStore, Stores};
 use saga::core::projection::Projection;
+use saga::core::public_log::public_head;
+use saga::core::read_model::ReadModel;
 use saga::core::time::Timestamp;
 use saga::core::uuid::Uuid;
 use saga::core::view::SagaState;
 use saga::prelude::*;
 use saga::{Error, Health, Orchestrator, SystemClock};
+use saga_engine::audit::audit_logs;
+use saga_engine::machine::projector::{PARKED, Parked};
+use saga_engine::memory::MemoryStores;
+use saga_testkit::between::{Between, between};
+use saga_testkit::fates::{Fate, Fates, Schedule};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -42,32 +43,24 @@ enum Reader {}
 impl Owner for Reader {
     const MODULE: &'static str = "reader";
 }
-macro_rules! event {
-    ($name:ident of $owner:ident) => {
+macro_rules! events {
+    ($($name:ident),+) => {$(
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         struct $name {
             number: u32,
         }
-        impl Event for $name {
-            type Owner = $owner;
-            const NAME: &'static str = stringify!($name);
-            const VERSION: u16 = 1;
-            type Previous = Genesis;
-        }
-    };
+    )+};
 }
-event!(PutDown of Ledger);
-event!(Paid of Till);
-event!(Noted of Reader);
-event!(Struck of Reader);
-saga::core::event_set! { enum NoteEvent of Reader { Noted, Struck } }
+events!(PutDown, Paid, Noted, Struck);
+saga::story! { enum LedgerEvent of Ledger in "ledger_note" { PutDown } }
+saga::story! { enum TillEvent of Till in "till_payment" { Paid } }
+saga::story! { enum NoteEvent of Reader in "reader_note" { Noted, Struck } }
 #[derive(Default)]
 struct Story {
     lies: bool,
 }
 impl Aggregate for Story {
     type Event = NoteEvent;
-    const CATEGORY: &'static str = "reader_note";
     fn evolve(&mut self, event: &NoteEvent) {
         self.lies = matches!(event, NoteEvent::Noted(_));
     }
@@ -125,10 +118,10 @@ fn reader() -> Module {
         assert_ne!(number, POISON, "this one is too much");
         Some("all".to_owned())
     };
-    let heard = Projection::<Heard>::new(HEARD, 1, &[])
+    let heard = Projection::new(ReadModel::<Heard>::new(HEARD, 1, &[]))
         .on::<PutDown>(move |event, _| key(event.number), |heard, event, _| with(heard, event.number))
         .on::<Paid>(move |event, _| key(event.number), |heard, event, _| with(heard, event.number));
-    let alone = Projection::<Heard>::new("reader.alone", 1, &[])
+    let alone = Projection::new(ReadModel::<Heard>::new("reader.alone", 1, &[]))
         .on::<PutDown>(move |event, _| key(event.number), |heard, event, _| with(heard, event.number));
     let notes = Reactor::new("notes").on::<PutDown, Note>(|event, _| {
         assert_ne!(event.number, POISON, "this one is too much");
@@ -272,16 +265,7 @@ impl World {
     }
     /// What lies aside, as `(consumer, number of the event)`.
     async fn parked(&self) -> Vec<(String, u64)> {
-        let find = Find {
-            projection: PARKED.to_owned(),
-            version: PARKED_VERSION,
-            filters: Vec::new(),
-            order_by: None,
-            descending: false,
-            after: None,
-            limit: FIND_LIMIT_MAX,
-        };
-        let found = self.plain.open("reader").await.unwrap().find(&find).await.unwrap();
+        let found = self.plain.open("reader").await.unwrap().find(PARKED.all().as_find()).await.unwrap();
         found.iter().map(|found| found.body.read::<Parked>().unwrap()).map(|p| (p.consumer, p.position.0)).collect()
     }
 }
@@ -380,7 +364,7 @@ async fn whatever_becomes_of_a_commit_events_are_folded_and_reacted_to_once() {
     }
 }
 
-/// Starts a saga as a client does: who is told that the store takes nothing now sends the same again.
+/// Starts a saga as a client does: when the store takes nothing now, it sends the same start again.
 async fn begin(sagas: &Sagas, number: u32) -> SagaId {
     let start = async || match sagas.start_keyed(&number.to_string(), Sum { number }).await {
         Err(why @ Error::Unanswered { .. }) => Err(why),

@@ -1,14 +1,13 @@
-//! What cannot be done now, in the words of whoever found it: a store that takes nothing, and what a person must mend.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share speaks by panicking")]
+//! What cannot be done now, in the words of the store or provider that refused it, and what a person must mend.
+#![expect(clippy::unwrap_used, reason = "what tests share speaks by panicking")]
 
 use async_trait::async_trait;
 use saga::core::batch::{Batch, Cause, Commit};
-use saga::core::control::{AwaitSaga, Control, Look, Order, Selector, Status, View, What};
+use saga::core::control::{Ask, Asks, AwaitSaga, Control, Order, OrderKind, Selector, Status, What, ask};
 use saga::core::envelope::{Actor, Recorded};
 use saga::core::export::{Export, Flaw, Inspect, Part, Row};
 use saga::core::id::{Position, RequestId, StepKey as Key, StreamId, Version};
 use saga::core::json::Payload;
-use saga::core::memory::MemoryStores;
 use saga::core::ports::{
     Cached, Claim, Document, Documents, EventStore, Find, Lease, Leases, OpenError, ReadError, Recollection,
     SharedStore, Stores, Tail,
@@ -17,6 +16,7 @@ use saga::core::uuid::Uuid;
 use saga::core::view::Why;
 use saga::prelude::*;
 use saga::{LocalControl, SystemClock};
+use saga_engine::memory::MemoryStores;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -154,16 +154,15 @@ impl Place {
         let what = What::Start { kind: "filed".into(), version: None, key: Some(key.into()), input };
         self.act(key.len() as u128, what).await
     }
-    async fn look(&self, what: Look) -> View {
-        self.control.look(&dana(), what).await.unwrap()
+    async fn look<A: Ask>(&self, what: A) -> A::View {
+        self.control.ask(&dana(), what).await.unwrap()
     }
     async fn why(&self, id: &str) -> Why {
-        let View::Why(why) = self.look(Look::Why { id: id.into() }).await else { panic!("no causes") };
+        let why = self.look(ask::WhyStuck { id: id.into() }).await;
         *why
     }
     async fn status(&self) -> Status {
-        let View::Status(status) = self.look(Look::Status).await else { panic!("no status") };
-        status
+        self.look(ask::WhoIsThere {}).await
     }
     async fn rest(&self, id: &str) {
         let of = AwaitSaga { id: id.to_owned(), after: None };
@@ -171,7 +170,7 @@ impl Place {
     }
     async fn approve(&self, id: &str) -> Result<(), saga::core::control::ControlError> {
         let data = Payload::of(&true).unwrap();
-        self.act(100, What::Signal { saga: id.into(), gate: "yes".into(), data, opening: None }).await
+        self.act(100, OrderKind::Signal { gate: "yes".into(), data, opening: None }.of(id)).await
     }
 }
 fn dana() -> Actor {
@@ -189,9 +188,7 @@ async fn a_full_disk_is_told_by_every_face_and_a_start_does_not_wait_for_it() {
     assert!(refused.message.contains(FULL) && refused.retryable, "{refused:?}");
     let refused = place.approve("filed/before").await.unwrap_err();
     assert!(refused.message.contains(FULL), "{refused:?}");
-    let View::SagaList(list) = place.look(Look::Sagas(Selector { all: true, ..Selector::default() })).await else {
-        panic!("no list")
-    };
+    let list = place.look(Selector { all: true, ..Selector::default() }).await;
     assert!(list.items.iter().any(|row| row.key == "before"), "{list:?}");
     assert!(list.notes.iter().any(|note| note.contains(FULL)), "{list:?}");
     let told = place.why("filed/before").await.causes;
@@ -225,15 +222,14 @@ async fn what_a_person_must_mend_is_told_by_every_face_at_once_and_goes_on_when_
     assert_eq!(attention.len(), 1, "{attention:?}");
     assert!(attention[0].urgent && attention[0].count == 1 && attention[0].says.contains(WORDS), "{attention:?}");
     let selector = Selector { attention: true, ..Selector::default() };
-    let View::SagaList(list) = place.look(Look::Sagas(selector)).await else { panic!("no list") };
+    let list = place.look(selector).await;
     assert_eq!(list.items[0].reason.as_deref(), Some(WORDS));
-    let View::Saga(show) = place.look(Look::Saga { id: "filed/a".into(), data: false }).await else { panic!() };
+    let show = place.look(ask::Saga { id: "filed/a".into(), data: false }).await;
     assert_eq!(show.steps[1].result.as_deref(), Some(WORDS));
-    let history = Look::History { id: "filed/a".into(), after: 0, limit: 100 };
-    let View::History(history) = place.look(history).await else { panic!("no history") };
+    let history = place.look(ask::History { id: "filed/a".into(), after: 0, limit: 100 }).await;
     assert!(history.items.iter().any(|fact| fact.detail.contains(WORDS)), "{history:?}");
     place.way.0.store(false, Ordering::Release);
-    let retry = What::Retry { saga: "filed/a".into(), step: None };
+    let retry = OrderKind::Retry { step: None }.of("filed/a");
     // It may have gone on by itself.
     let _known = place.act(101, retry).await;
     place.rest("filed/a").await;

@@ -18,7 +18,7 @@ struct Desk {
     ended: AtomicU32,
     undone: AtomicU32,
     overlaps: AtomicU32,
-    /// Whether whoever blocks may go on.
+    /// Whether a blocking call may go on.
     open: Mutex<bool>,
     opened: Condvar,
     told: Mutex<Option<std::sync::mpsc::Sender<()>>>,

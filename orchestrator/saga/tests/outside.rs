@@ -92,7 +92,13 @@ fn the_compiler_names_the_remedy_of_the_usual_mistakes() {
         ("blocking", ASYNC),
         ("error", ERROR),
         ("pivot", ARGUMENTS),
-        ("request", "implement `Compensable` beside the command"),
+        ("request", "say its undo in the `port!` beside the command"),
+        ("event", "the trait bound `OrderPlaced: serde::Serialize` is not satisfied"),
+        (
+            "upcast",
+            "`impl Upcast<OrderPlacedV2> for OrderPlacedV1 { fn upcast(self, _: &Origin) -> OrderPlacedV2 { .. } }`",
+        ),
+        ("category", "the category of a story begins with its module's name and an underscore: order"),
     ];
     let stranger = Stranger::new("mistakes", "serde = { version = \"1\", features = [\"derive\"] }\n");
     stranger.holds("src/lib.rs", "");

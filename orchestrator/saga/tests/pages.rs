@@ -2,16 +2,16 @@
 //! sleeps: what the board has not folded yet is read from the log, so no list waits for it.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share speaks by panicking")]
 
-use saga::core::control::{Control, ControlError, Look, Order, Page, Selector, View, What};
+use saga::core::control::{Asks, Control, ControlError, Order, OrderKind, Page, Selector, What};
 use saga::core::envelope::Actor;
 use saga::core::id::{RequestId, SagaId};
 use saga::core::json::Payload;
-use saga::core::memory::MemoryStores;
 use saga::core::ports::Stores;
 use saga::core::uuid::Uuid;
 use saga::core::view::{SagaRow, SagaState};
 use saga::prelude::*;
 use saga::{LocalControl, SystemClock};
+use saga_engine::memory::MemoryStores;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use test_servers::waiting::within;
@@ -74,13 +74,11 @@ impl Desk {
         self.control.act(&Actor::operator("dana"), order).await.unwrap();
     }
     async fn end(&mut self, saga: SagaId) {
-        self.order(What::Cancel { saga: saga.to_string(), abandon: true }).await;
+        self.order(OrderKind::Cancel { abandon: true }.of(saga.to_string())).await;
         within("the end of a saga", self.sagas.wait(saga)).await.unwrap();
     }
     async fn page(&self, selector: &Selector) -> Result<Page<SagaRow>, ControlError> {
-        let view = self.control.look(&Actor::operator("dana"), Look::Sagas(selector.clone())).await?;
-        let View::SagaList(page) = view else { panic!("a list was asked for") };
-        Ok(page)
+        self.control.ask(&Actor::operator("dana"), selector.clone()).await
     }
     /// Every page of a list, with something done between two of them.
     async fn pages(&mut self, mut selector: Selector, mut between: Vec<Move>) -> Vec<SagaRow> {

@@ -1,23 +1,24 @@
 //! Functions of modules that panic: their events are parked like poison, all others go on, and people see it.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what tests share speaks by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what tests share speaks by panicking")]
 
 use async_trait::async_trait;
 use saga::core::batch::{Batch, Cause, Commit, StreamWrite};
-use saga::core::between::{Between, between};
 use saga::core::command::{Command, Common};
-use saga::core::control::{Attention, Control, Look, View};
+use saga::core::control::{Asks, Attention, ask};
 use saga::core::envelope::{Actor, NewEvent};
-use saga::core::event::{Event, Genesis, Owner};
+use saga::core::event::{Event, Owner};
 use saga::core::id::{EventId, RequestId, StreamId, Version};
 use saga::core::json::Payload;
-use saga::core::memory::MemoryStores;
 use saga::core::module::{Cx, Handled, Module, OrRetry, Reactor};
 use saga::core::ports::{Clock, SharedStore, Stores};
 use saga::core::projection::Projection;
+use saga::core::read_model::ReadModel;
 use saga::core::uuid::Uuid;
 use saga::core::view::ModuleRow;
 use saga::prelude::*;
 use saga::{LocalControl, Orchestrator, Sagas, SystemClock};
+use saga_engine::memory::MemoryStores;
+use saga_testkit::between::{Between, between};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use test_servers::waiting::until;
@@ -30,18 +31,11 @@ impl Owner for Ledger {
 struct PutDown {
     number: u32,
 }
-impl Event for PutDown {
-    type Owner = Ledger;
-    const NAME: &'static str = "PutDown";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
-}
-saga::core::event_set! { enum NoteEvent of Ledger { PutDown } }
+saga::story! { enum NoteEvent of Ledger in "ledger_note" { PutDown } }
 #[derive(Default)]
 struct Note;
 impl saga::core::aggregate::Aggregate for Note {
     type Event = NoteEvent;
-    const CATEGORY: &'static str = "ledger_note";
     fn evolve(&mut self, _: &NoteEvent) {}
 }
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -72,7 +66,7 @@ const HANDLER_BREAKS: u32 = 105;
 const ALL: u32 = 6;
 
 fn ledger() -> Module {
-    let kept = Projection::<Kept>::new("ledger.kept", 1, &[]).on::<PutDown>(
+    let kept = Projection::new(ReadModel::<Kept>::new("ledger.kept", 1, &[])).on::<PutDown>(
         |event, _| {
             assert!(event.number != KEY_BREAKS, "no key for {}", event.number);
             Some(event.number.to_string())
@@ -91,9 +85,7 @@ fn ledger() -> Module {
 
 async fn module_row(sagas: &Sagas) -> ModuleRow {
     let control = LocalControl::new(sagas.clone(), "memory", "in process");
-    let View::ModuleList(page) = control.look(&Actor::operator("dana"), Look::Modules).await.unwrap() else {
-        panic!("modules were asked for")
-    };
+    let page = control.ask(&Actor::operator("dana"), ask::Modules {}).await.unwrap();
     page.items.into_iter().find(|row| row.name == "ledger").expect("the ledger is hosted")
 }
 
@@ -114,9 +106,7 @@ async fn what_a_fold_or_a_reactor_breaks_on_is_parked_and_everything_else_goes_o
     until("the reader to have seen all", settled).await;
     assert_eq!(sagas.health().troubles(), [], "what is parked is not broken");
     let control = LocalControl::new(sagas.clone(), "memory", "in process");
-    let View::Status(status) = control.look(&Actor::operator("dana"), Look::Status).await.unwrap() else {
-        panic!("the status was asked for")
-    };
+    let status = control.ask(&Actor::operator("dana"), ask::WhoIsThere {}).await.unwrap();
     let [aside] = &status.attention[..] else { panic!("{status:?}") };
     assert_eq!((aside.count, aside.urgent, status.ready), (4, true, true), "the process is fit; a person is needed");
     assert!(aside.says.starts_with("events lie aside in ledger"), "{aside:?}");
@@ -144,9 +134,7 @@ impl Between for Unfolded {
 
 async fn attention(sagas: &Sagas) -> Vec<Attention> {
     let control = LocalControl::new(sagas.clone(), "memory", "in process");
-    let View::Status(status) = control.look(&Actor::operator("dana"), Look::Status).await.unwrap() else {
-        panic!("the status was asked for")
-    };
+    let status = control.ask(&Actor::operator("dana"), ask::WhoIsThere {}).await.unwrap();
     status.attention
 }
 

@@ -1,17 +1,17 @@
 //! The runtime over stores in memory: reports, restarts, takeovers, orders. Nothing here sleeps.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what tests share speaks by panicking")]
 
-use saga::core::control::{AwaitSaga, Control, Look, Order, Selector, View, What};
+use saga::core::control::{Asks, AwaitSaga, Control, Order, OrderKind, Selector, What, ask};
 use saga::core::envelope::Actor;
 use saga::core::id::RequestId;
 use saga::core::json::Payload;
-use saga::core::memory::MemoryStores;
 use saga::core::ports::Stores;
 use saga::core::saga::{define, define_version};
 use saga::core::uuid::Uuid;
 use saga::core::view::SagaState;
 use saga::prelude::*;
 use saga::{Error, LocalControl, SystemClock};
+use saga_engine::memory::MemoryStores;
 use std::sync::Arc;
 use std::time::Duration;
 use test_servers::waiting::within;
@@ -86,7 +86,7 @@ async fn rest(sagas: &Sagas, id: &str) -> SagaState {
     show.expect("it rests within a minute").row.state
 }
 fn signal(saga: &str) -> What {
-    What::Signal { saga: saga.to_owned(), gate: "yes".to_owned(), data: Payload::of(&true).unwrap(), opening: None }
+    OrderKind::Signal { gate: "yes".to_owned(), data: Payload::of(&true).unwrap(), opening: None }.of(saga)
 }
 
 #[tokio::test]
@@ -122,9 +122,7 @@ async fn open_sagas_go_on_after_a_restart() {
     let at_once = sagas.start_raw("gated", None, Some("in flight"), input(8), None).await.unwrap().saga;
     assert_eq!(rest(&sagas, "gated/waits").await, SagaState::Waiting);
     assert_eq!(rest(&sagas, "gated/in flight").await, SagaState::Waiting);
-    let View::Status(status) = control(&sagas).look(&dana(), Look::Status).await.unwrap() else {
-        panic!("the status was asked for");
-    };
+    let status = control(&sagas).ask(&dana(), ask::WhoIsThere {}).await.unwrap();
     let told: Vec<_> = status.attention.iter().map(|one| (one.count, one.says.as_str(), one.urgent)).collect();
     assert_eq!((told, status.ready), (vec![(2, "sagas wait at gates for decisions", false)], true));
     sagas.shutdown().await.unwrap();
@@ -146,15 +144,11 @@ async fn a_step_that_panics_parks_its_saga_only() {
     let broken = sagas.run(Direct { words: 0 }).await.unwrap();
     assert_eq!(broken.0.row.state, SagaState::Parked);
     let id = broken.0.row.id.to_string();
-    let View::Why(why) = control(&sagas).look(&dana(), Look::Why { id }).await.unwrap() else {
-        panic!("the reason was asked for");
-    };
+    let why = control(&sagas).ask(&dana(), ask::WhyStuck { id }).await.unwrap();
     assert_eq!(why.causes[0].says, "post broke: a bug in a function of the saga: the function panicked: a bug");
     assert!(why.causes[0].evidence.iter().any(|line| line.ends_with("the function panicked: a bug")), "{why:?}");
     assert_eq!(sagas.run(Direct { words: 5 }).await.unwrap().0.row.state, SagaState::Completed);
-    let View::Verdicts(verdicts) = control(&sagas).look(&dana(), Look::Verify).await.unwrap() else {
-        panic!("verdicts were asked for");
-    };
+    let verdicts = control(&sagas).ask(&dana(), ask::Verify {}).await.unwrap();
     assert_eq!(verdicts.findings, []);
     sagas.shutdown().await.unwrap();
 }
@@ -167,28 +161,23 @@ async fn control_finds_lists_explains_and_orders_once() {
     assert_eq!(rest(&sagas, "gated/k").await, SagaState::Waiting);
     let digits = id.0.simple().to_string();
     for name in [id.to_string(), "gated/k".to_owned(), digits[24..].to_owned()] {
-        let View::Saga(show) = control.look(&dana(), Look::Saga { id: name, data: true }).await.unwrap() else {
-            panic!("a saga was asked for");
-        };
+        let show = control.ask(&dana(), ask::Saga { id: name, data: true }).await.unwrap();
         assert_eq!(show.row.id, id);
     }
     for name in ["gated/none", "123456", "xyz"] {
-        let missing = control.look(&dana(), Look::Saga { id: name.to_owned(), data: false }).await;
+        let missing = control.ask(&dana(), ask::Saga { id: name.to_owned(), data: false }).await;
         assert_eq!(missing.unwrap_err().code, "SG0201", "{name}");
     }
-    let View::Why(why) = control.look(&dana(), Look::Why { id: id.to_string() }).await.unwrap() else {
-        panic!("causes were asked for");
-    };
+    let why = control.ask(&dana(), ask::WhyStuck { id: id.to_string() }).await.unwrap();
     assert_eq!(why.causes[0].code, "WAITING_SIGNAL");
     let first = control.act(&dana(), order(1, signal("gated/k"))).await.unwrap();
     within("the end of a saga", sagas.wait(id)).await.unwrap();
     let again = control.act(&dana(), order(1, signal("gated/k"))).await.unwrap();
     assert_eq!((first.repeated, again.repeated), (false, true));
-    let all = Look::Sagas(Selector { states: vec![SagaState::Waiting], ..Selector::default() });
-    let View::SagaList(page) = control.look(&dana(), all).await.unwrap() else { panic!("a list was asked for") };
+    let waiting = Selector { states: vec![SagaState::Waiting], ..Selector::default() };
+    let page = control.ask(&dana(), waiting).await.unwrap();
     assert!(page.items.is_empty());
-    let history = Look::History { id: id.to_string(), after: 0, limit: 0 };
-    let View::History(page) = control.look(&dana(), history).await.unwrap() else { panic!("facts were asked for") };
+    let page = control.ask(&dana(), ask::History { id: id.to_string(), after: 0, limit: 0 }).await.unwrap();
     assert_eq!(page.items.first().map(|row| row.fact.as_str()), Some("SagaStarted"));
     assert_eq!(page.items.last().map(|row| row.fact.as_str()), Some("SagaCompleted"));
     sagas.shutdown().await.unwrap();
@@ -200,14 +189,14 @@ async fn what_is_not_there_is_told_by_its_name() {
     let control = control(&sagas);
     sagas.start_raw("gated", None, Some("k"), input(7), None).await.unwrap();
     assert_eq!(rest(&sagas, "gated/k").await, SagaState::Waiting);
-    let retry = What::Retry { saga: "gated/k".to_owned(), step: Some("nope".to_owned()) };
+    let retry = OrderKind::Retry { step: Some("nope".to_owned()) }.of("gated/k");
     let error = control.act(&dana(), order(1, retry)).await.unwrap_err();
     assert_eq!((error.code.as_str(), error.message.as_str()), ("SG0209", "the step \"nope\" does not exist"));
     let start = What::Start { kind: "gated".to_owned(), version: Some(9), key: None, input: input(7) };
     let error = control.act(&dana(), order(2, start)).await.unwrap_err();
     assert_eq!((error.code.as_str(), error.message.as_str()), ("SG0204", "\"gated\" has no version 9; it has 1"));
-    let history = Look::History { id: "gated/k".to_owned(), after: u64::MAX, limit: 0 };
-    let View::History(page) = control.look(&dana(), history).await.unwrap() else { panic!("facts were asked for") };
+    let history = ask::History { id: "gated/k".to_owned(), after: u64::MAX, limit: 0 };
+    let page = control.ask(&dana(), history).await.unwrap();
     assert_eq!((page.items.len(), page.next), (0, None), "behind everything is nothing");
     sagas.shutdown().await.unwrap();
 }
@@ -231,9 +220,7 @@ async fn who_starts_with_another_meaning_says_which_open_sagas_it_strands() {
         for key in ["one", "two"] {
             rest(&sagas, &format!("gated/{key}")).await;
         }
-        let View::Status(status) = control(&sagas).look(&dana(), Look::Status).await.unwrap() else {
-            panic!("the status was asked for");
-        };
+        let status = control(&sagas).ask(&dana(), ask::WhoIsThere {}).await.unwrap();
         assert_eq!(status.ready, status.troubles.is_empty());
         sagas.shutdown().await.unwrap();
         status.troubles.into_iter().map(|trouble| (trouble.place, trouble.says)).collect::<Vec<_>>()

@@ -2,21 +2,21 @@
 #![expect(clippy::unwrap_used, reason = "what tests share speaks by panicking")]
 
 use async_trait::async_trait;
-use saga::core::audit::audit_logs;
 use saga::core::batch::{Batch, Commit};
-use saga::core::between::{Between, between};
 use saga::core::bus::AnyBus;
-use saga::core::control::{Control, Look, Page, Selector, View};
+use saga::core::control::{Asks, Page, Selector};
 use saga::core::envelope::Actor;
 use saga::core::id::SagaId;
 use saga::core::json::Payload;
-use saga::core::machine::seats::group_scope;
-use saga::core::memory::MemoryStores;
 use saga::core::ports::{Claim, Clock, Lease, ReadError, SharedStore, Stores};
 use saga::core::uuid::Uuid;
 use saga::core::view::{SagaRow, SagaState};
 use saga::prelude::*;
 use saga::{JOURNAL, LocalBus, LocalControl, OWNER_WITHIN, SystemClock};
+use saga_engine::audit::audit_logs;
+use saga_engine::machine::assignment::group_scope;
+use saga_engine::memory::MemoryStores;
+use saga_testkit::between::{Between, between};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,7 +99,7 @@ async fn two_coordinators_share_the_groups_and_serve_each_others_callers() {
     let world = World::new().await;
     let (one, two) = (world.process().await, world.process().await);
     until_so("both have half of the groups", || one.groups().len() == 8 && two.groups().len() == 8).await;
-    // Whoever is asked, the owner acts: half of these are the other's.
+    // Whichever process is asked, the owner acts: half of these belong to the other process.
     let begun = start(&one, 0..40).await;
     all_end(&two, &begun).await;
     let again = two.start_raw("row", None, Some("k"), Payload::of(&Row { number: 2 }).unwrap(), None).await.unwrap();
@@ -215,7 +215,8 @@ impl Saga for Gated {
     }
 }
 
-/// A list is bounded while groups change hands: what their logs tell is shown, and who did not answer is named.
+/// A list is bounded while groups change hands: what their logs tell is shown, and the process that did not answer is
+/// named.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_shows_what_is_known_of_groups_that_do_not_answer() {
     let world = World::new().await;
@@ -224,7 +225,7 @@ async fn a_list_shows_what_is_known_of_groups_that_do_not_answer() {
     for number in 0..40 {
         begun.insert(first.start(Gated { number }).await.unwrap().saga);
     }
-    // Where they wait, they stay: whoever has them next has nothing to do for them.
+    // Where they wait, they stay: their next owner has nothing to do for them.
     let at_the_gate = |page: &Page<SagaRow>| page.items.iter().all(|row| row.state == SagaState::Waiting);
     let control = LocalControl::new(first.clone(), "", "");
     let rows = async || {
@@ -233,7 +234,7 @@ async fn a_list_shows_what_is_known_of_groups_that_do_not_answer() {
     };
     until("all to come to the gate", rows).await;
     first.shutdown().await.unwrap();
-    // Somebody holds two groups and does not answer: it is paused, or was killed a moment ago.
+    // A process holds two groups and does not answer: it is paused, or was killed a moment ago.
     let store = world.stores.open(JOURNAL).await.unwrap();
     let claim = Claim { want: vec![group_scope(3), group_scope(7)], leave: Vec::new() };
     store.lease(Uuid::from_u128(1), &claim, Duration::from_secs(600)).await.unwrap();
@@ -259,8 +260,5 @@ async fn a_list_shows_what_is_known_of_groups_that_do_not_answer() {
     second.shutdown().await.unwrap();
 }
 async fn listed(control: &LocalControl) -> Option<Page<SagaRow>> {
-    match control.look(&Actor::system("test"), Look::Sagas(Selector::default())).await {
-        Ok(View::SagaList(page)) => Some(page),
-        Ok(_) | Err(_) => None,
-    }
+    control.ask(&Actor::system("test"), Selector::default()).await.ok()
 }

@@ -4,11 +4,12 @@ use crate::cmd;
 use crate::failure::Failure;
 use crate::logins::{self, is_address};
 use crate::print::style::{ColorWhen, TimeForm};
-use crate::words::{self, PROGRAM, parse_duration};
+use crate::program::Program;
+use crate::words::{PROGRAM, parse_duration};
 use clap::error::{ContextKind, ContextValue};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use saga_admin::client::Within;
-use saga_core::plain;
+use saga_admin::client::{AdminClient, Within};
+use saga_core::{plain, shell};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -112,8 +113,8 @@ impl Global {
     pub fn within(&self) -> Within {
         self.timeout.map(Within::from).unwrap_or_default()
     }
-    /// Who orders: whoever was named, or the user, if that is a name. A name that is none is refused: it would stand in
-    /// the histories for ever.
+    /// The actor of an order: the name that was given, or the user's, if that is a valid name. A name that is none is
+    /// refused: it would stand in the histories for ever.
     pub fn actor(&self) -> Result<String, Failure> {
         if let Some(name) = &self.actor {
             return plain::name(name).map(str::to_owned).map_err(|why| {
@@ -124,23 +125,27 @@ impl Global {
         let user = user.as_deref().and_then(|name| plain::name(name).ok()).unwrap_or("operator");
         Ok(user.to_owned())
     }
-    /// How this program is called, so that a command that is printed can be typed: as it was called itself, with the data
-    /// folder where that is not the usual one.
-    pub fn program(&self) -> String {
+    /// How this program is called, so that a command that is printed can be typed: as it was called itself, with the address
+    /// that it asks, or the data folder where that is not the usual one.
+    pub fn program(&self) -> Program {
         let called = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
-        let name = called.file_name().map(|name| name.to_string_lossy().into_owned());
-        let called = match called.to_str() {
+        let file = called.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = match called.to_str() {
             // Only under its own name: whatever else links this library is no command.
-            Some(called) if name.as_deref() == Some(PROGRAM) => words::shell(called),
+            Some(called) if file.as_deref() == Some(PROGRAM) => shell::word(called),
             Some(_) | None => PROGRAM.to_owned(),
         };
-        // What was typed in the place of a folder and is none may hold a login.
-        match self.data == Path::new(DATA_FOLDER) || self.checked().is_err() {
-            true => called,
-            false => format!("{called} --data {}", words::shell(&self.data.to_string_lossy())),
+        // A text in the place of a folder or of an address that is none may hold a login.
+        let usual = self.data == Path::new(DATA_FOLDER) || self.checked().is_err();
+        let url = self.url.as_ref().and_then(|url| AdminClient::new(url, self.within()).ok());
+        Program {
+            name,
+            data: (!usual).then(|| self.data.to_string_lossy().into_owned()),
+            url: url.map(|client| client.url().to_owned()),
+            idle: false,
         }
     }
-    /// A folder is no address: what is typed in the place of one may hold a login, and is not repeated.
+    /// A folder is no address: an address in the place of a folder may hold a login, and is not repeated.
     pub fn checked(&self) -> Result<(), Failure> {
         match self.data.to_str() {
             Some(text) if is_address(text) => Err(Failure::usage("--data takes a folder, and this is an address")
@@ -175,7 +180,7 @@ pub enum Command {
     /// Check a configuration
     #[command(subcommand)]
     Config(cmd::serve::ConfigCommand),
-    /// Prepare a PostgreSQL database
+    /// Prepare, copy, back up and repair stores
     #[command(subcommand)]
     Store(cmd::store::StoreCommand),
     /// What is wrong in a running process, and what to do about it
@@ -203,7 +208,7 @@ pub enum Kind {
 }
 
 impl Command {
-    /// What it does to the world. Whoever adds a command says it here, and what it says is tested.
+    /// What it does to the world. Every new command says it here, and a test checks what it says.
     pub fn kind(&self) -> Kind {
         match self {
             Command::Demo(_) | Command::Dev(_) | Command::Serve(_) | Command::Store(_) | Command::Bench(_) => Kind::Run,
@@ -297,7 +302,7 @@ pub fn refused(error: &clap::Error) -> Failure {
     failure
 }
 
-/// What was typed where an address belongs, and is none: whatever it is, it may be a part of one.
+/// A text in the place of an address that is none: it may still be a part of one.
 fn value_of_address(error: &clap::Error) -> Option<&str> {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) if !text.is_empty() => Some(text.as_str()),

@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod events;
 pub mod help;
 pub mod list;
+pub mod live;
 pub mod module;
 pub mod order;
 pub mod saga;

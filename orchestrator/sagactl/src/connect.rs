@@ -1,4 +1,5 @@
-//! Who answers: the address that was given, the process that runs the data folder, or a copy of what the folder holds.
+//! Finds the face that answers: the address that was given, the process that runs the data folder, or a copy of the
+//! folder.
 
 use crate::args::{DATA_FOLDER, Global, OrderArgs};
 use crate::failure::Failure;
@@ -6,7 +7,8 @@ use crate::local;
 use crate::print::out::Out;
 use saga_admin::client::AdminClient;
 use saga_admin::owner::{self, Found, OWNER_FILE};
-use saga_core::control::{Control, Look, View};
+use saga_core::control::ask::{Ask, Listed};
+use saga_core::control::{Asks, Control};
 use saga_core::envelope::Actor;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,13 +19,13 @@ const ADDRESS: &str = "http://127.0.0.1:7420";
 /// One second is long for a loopback connection; nobody is there after it.
 const ALIVE_WITHIN: Duration = Duration::from_secs(1);
 
-/// Somebody who answers, and who asks.
+/// A face that answers, and the actor that asks it.
 pub struct Session {
-    /// Who answers.
+    /// The face.
     pub control: Arc<dyn Control>,
-    /// Who asks.
+    /// The actor.
     pub by: Actor,
-    /// What a person should know of whoever answers.
+    /// What a person should know of the face, such as a folder that no process runs.
     pub notes: Vec<String>,
 }
 
@@ -38,36 +40,37 @@ impl Session {
         Ok(Self { control, by: Actor::operator(global.actor()?), notes: Vec::new() })
     }
     /// Looks.
-    pub async fn look(&self, what: Look) -> Result<View, Failure> {
-        let mut view = self.control.look(&self.by, what).await?;
-        match &mut view {
-            View::History(page) => page.notes.extend(self.notes.iter().cloned()),
-            View::ModuleList(page) => page.notes.extend(self.notes.iter().cloned()),
-            View::DefinitionList(page) => page.notes.extend(self.notes.iter().cloned()),
-            // A list is put together of pages first.
-            View::SagaList(_)
-            | View::Saga(_)
-            | View::Why(_)
-            | View::Verdicts(_)
-            | View::Preview(_)
-            | View::Status(_) => {}
+    pub async fn ask<A: Ask>(&self, asked: A) -> Result<A::View, Failure> {
+        let mut seen = self.control.ask(&self.by, asked).await?;
+        if let Some(notes) = seen.notes() {
+            notes.extend(self.notes.iter().cloned());
         }
-        Ok(view)
+        Ok(seen)
     }
 }
 
-/// Finds who answers a look: a running process, or else a private copy of what the folder holds. Changes nothing.
+/// Finds who answers a look: a running process, or else a private copy of what the folder holds, which is said. Changes nothing.
 pub async fn session(global: &Global, out: &mut Out) -> Result<Session, Failure> {
+    let session = quiet_session(global, out).await?;
+    session.notes.iter().for_each(|says| out.note(says));
+    Ok(session)
+}
+
+/// The same for a look whose answer says itself that nobody runs the folder.
+pub async fn quiet_session(global: &Global, out: &mut Out) -> Result<Session, Failure> {
     if let Some(client) = running(global, out).await? {
         return Session::of(Arc::new(client), global);
     }
     let look = local::look(&global.data).await?;
+    if look.is_idle() {
+        out.nobody_runs();
+    }
     let says = look.says();
-    out.note(&says);
     Ok(Session { notes: vec![says], ..Session::of(look, global)? })
 }
 
-/// Finds who does an order: a running process; or this one, for as long as the command runs and only if that is wanted.
+/// Finds the process that does an order: a running process; or this one, for as long as the command runs and only if
+/// that is wanted.
 pub async fn ordering(global: &Global, order: &OrderArgs, out: &mut Out) -> Result<Session, Failure> {
     match running(global, out).await? {
         Some(client) => Session::of(Arc::new(client), global),
@@ -84,7 +87,7 @@ pub async fn running(global: &Global, out: &mut Out) -> Result<Option<AdminClien
     if let Some(client) = owner_of(&global.data, global, out).await? {
         return Ok(Some(client));
     }
-    // Nothing was named, and nothing is where things usually are: somebody may answer where processes usually do.
+    // Nothing was named, and there is no data at the default place: a process may answer at the default address.
     if global.data != Path::new(DATA_FOLDER) || local::has_data(&global.data) {
         return Ok(None);
     }
@@ -116,7 +119,7 @@ async fn owner_of(data: &Path, global: &Global, out: &mut Out) -> Result<Option<
     }
 }
 
-/// Whoever answers at an address that nobody named, which is said.
+/// The process that answers at an address that was not named; the output says so.
 async fn at(address: &str, global: &Global, out: &mut Out) -> Result<Option<AdminClient>, Failure> {
     let Ok(probe) = AdminClient::new(address, ALIVE_WITHIN.min(global.within().look)) else { return Ok(None) };
     if !probe.is_alive().await {

@@ -1,4 +1,4 @@
-//! The command line: parse, find who answers, look or order, print. It can do nothing that `Control` cannot.
+//! The command line: parse, find the face that answers, look or order, print. It can do nothing that `Control` cannot.
 //!
 //! Reading order: [`args`], [`run`], [`connect`], one file per verb under [`cmd`], and [`mod@print`], which owns every byte
 //! that leaves the program.
@@ -13,5 +13,6 @@ pub mod input;
 pub mod local;
 mod logins;
 pub mod print;
+pub mod program;
 pub mod run;
 pub mod words;

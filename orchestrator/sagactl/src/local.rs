@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use saga_core::codes;
-use saga_core::control::{AwaitSaga, Control, ControlError, Look, Order, Receipt, View};
+use saga_core::control::{AwaitSaga, Changes, Control, ControlError, Look, Order, Receipt, View, Watch};
 use saga_core::envelope::Actor;
 use saga_core::view::{SagaShow, SagaState};
 use saga_service::Service;
@@ -33,12 +33,12 @@ pub async fn look(data: &Path) -> Result<Arc<FolderLook>, ControlError> {
     Ok(look)
 }
 
-/// Runs the stores under `data` in this process, because somebody said so: for as long as the command runs it is the
+/// Runs the stores under `data` in this process, as `--run` says: for as long as the command runs it is the
 /// coordinator, and open sagas go on meanwhile, as they would in `dev`.
 pub async fn run(data: &Path) -> Result<Arc<dyn Control>, ControlError> {
     let service = Service::open(data, Replaced::default(), 0).await?;
     let control = service.control();
-    *OPENED.lock().await = Some(Opened::Run(service));
+    *OPENED.lock().await = Some(Opened::Run(Box::new(service)));
     Ok(Arc::new(Here { control }))
 }
 
@@ -50,7 +50,7 @@ pub fn configured() -> Option<(PathBuf, String)> {
 }
 
 enum Opened {
-    Run(Service),
+    Run(Box<Service>),
     Look(Arc<FolderLook>),
 }
 
@@ -72,11 +72,11 @@ struct Here {
     control: Arc<dyn Control>,
 }
 
-/// Ten seconds for a saga to come to its next rest; what is not done by then goes on with the next command.
+/// Ten seconds for a saga to come to its next rest; a saga that does not rest by then goes on with the next command.
 const REST_WITHIN: Duration = Duration::from_secs(10);
 
 impl Here {
-    /// Waits until the saga ended, waits for somebody, or is put on hold.
+    /// Waits until the saga ended, waits for a person, or is put on hold.
     async fn rest(&self, by: &Actor, receipt: &Receipt) -> Result<(), ControlError> {
         let id = receipt.saga.to_string();
         let mut after = 0;
@@ -108,5 +108,8 @@ impl Control for Here {
     }
     async fn outcome(&self, by: &Actor, of: AwaitSaga, patience: Duration) -> Result<Option<SagaShow>, ControlError> {
         self.control.outcome(by, of, patience).await
+    }
+    async fn watch(&self, by: &Actor, what: Watch) -> Result<Box<dyn Changes>, ControlError> {
+        self.control.watch(by, what).await
     }
 }

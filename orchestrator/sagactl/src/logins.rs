@@ -1,9 +1,9 @@
-//! What was typed may hold a login, wherever it was typed, and an error does not repeat it. Pure.
+//! Keeps logins out of errors: the user may have typed one anywhere on the command line. Pure.
 
 use crate::failure::Failure;
 use std::ffi::OsString;
 
-/// What stands in the place of something that may hold a login.
+/// Printed in the place of a text that may hold a login.
 const HIDDEN: &str = "(not shown: it may hold a login)";
 /// What addresses begin with that this program knows, and what people take for it.
 const SCHEMES: &[&str] =

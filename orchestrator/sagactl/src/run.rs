@@ -27,8 +27,8 @@ pub async fn main(argv: Vec<OsString>) -> Exit {
     }
 }
 
-/// Runs a command. What runs for long hears a signal by itself; everything else ends with it, and is closed like at any
-/// other end, so that neither copies nor locks stay behind.
+/// Runs a command. A command that runs for long hears a signal by itself; every other one ends with it, and is closed
+/// like at any other end, so that neither copies nor locks stay behind.
 async fn interruptible(cli: &Cli, out: &mut Out) -> Result<Exit, Failure> {
     cli.global.checked()?;
     let done = Box::pin(command(&cli.command, &cli.global, out));

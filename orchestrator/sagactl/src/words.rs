@@ -1,4 +1,4 @@
-//! Words for quantities: durations as people type and read them, counts with separators, shell quoting.
+//! Words for quantities: durations as people type and read them, and counts with separators.
 
 use std::time::Duration;
 
@@ -51,25 +51,6 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// Writes the commands within a text as this program is called: `sagactl saga list` is `./target/debug/sagactl saga list` for
-/// whoever has it on no path. What is no command, such as a name with a version, stays.
-pub fn called(text: &str, program: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(PROGRAM) {
-        let (before, found) = rest.split_at(at);
-        let (name, after) = found.split_at(PROGRAM.len());
-        let begins = !before.ends_with(|last: char| last.is_alphanumeric() || "/\\._-'\"".contains(last));
-        let mut next = after.chars();
-        let goes_on = next.next() == Some(' ') && next.next().is_some_and(|c| c.is_ascii_lowercase() || c == '-');
-        out.push_str(before);
-        out.push_str(if begins && goes_on { program } else { name });
-        rest = after;
-    }
-    out.push_str(rest);
-    out
-}
-
 /// An age: like [`duration`], in whole seconds.
 pub fn age(of: Duration) -> String {
     match of.as_secs() {
@@ -96,16 +77,6 @@ pub fn plural(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
-/// A word as a shell takes it: quoted only when it has to be.
-pub fn shell(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@:=+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,29 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_told_as_the_program_is_called() {
-        let table = [
-            ("sagactl saga list", "./bin/sagactl saga list"),
-            (
-                "why: sagactl saga why-stuck x, then sagactl --url u doctor",
-                "why: ./bin/sagactl saga why-stuck x, then ./bin/sagactl --url u doctor",
-            ),
-            ("(sagactl doctor)", "(./bin/sagactl doctor)"),
-            ("sagactl 0.1.0 serve", "sagactl 0.1.0 serve"),
-            ("target/sagactl saga list", "target/sagactl saga list"),
-            ("my-sagactl saga list, the sagactl", "my-sagactl saga list, the sagactl"),
-            ("sagactl ", "sagactl "),
-        ];
-        for (text, told) in table {
-            assert_eq!(called(text, "./bin/sagactl"), told);
-            assert_eq!(called(text, PROGRAM), text);
-        }
-    }
-
-    #[test]
     fn numbers_and_words_are_printed_for_people() {
         assert_eq!((count(7), count(1_000), count(12_345_678)), ("7".into(), "1,000".into(), "12,345,678".into()));
-        assert_eq!(shell("assets[2]/render"), "'assets[2]/render'");
-        assert_eq!(shell("it's"), "'it'\\''s'");
     }
 }

@@ -9,14 +9,14 @@ use rcgen::{
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What is valid is so from here ...
+/// Certificates are valid from here ...
 const FIRST_YEAR: i32 = 2020;
 /// ... to here ...
 const LAST_YEAR: i32 = 2400;
 /// ... and what has expired did so at the beginning of this year.
 const PAST_YEAR: i32 = 2021;
 
-/// Who issues certificates.
+/// An authority that issues certificates.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     folder: PathBuf,
@@ -47,7 +47,7 @@ impl Authority {
         fs::write(&file, certificate.pem()).expect("a folder that can be written");
         Self { issuer: Issuer::new(params, key), folder: folder.to_owned(), file }
     }
-    /// The file of its certificate: whom to trust.
+    /// The file of its certificate, for clients that trust it.
     pub fn file(&self) -> &Path {
         &self.file
     }

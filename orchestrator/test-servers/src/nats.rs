@@ -12,9 +12,9 @@ use tempfile::TempDir;
 
 /// 20 s: far longer than a server takes to start on a slow machine.
 const START_WITHIN: Duration = Duration::from_secs(20);
-/// How often it is looked whether it has.
+/// How often a start is checked.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// Somebody else may take a free port before the server does.
+/// Another process may take a free port before the server does.
 const PORTS_TRIED: usize = 5;
 
 /// Which server.
@@ -180,6 +180,12 @@ impl Nats {
             panic!("{:?} does not start again: {why}\n{}", self.version, self.log());
         }
     }
+    /// Starts a server of another version on its port, with empty data: no server reads what every other one has written.
+    pub fn exchange(&mut self, version: Version) {
+        self.wipe();
+        self.version = version;
+        self.restart();
+    }
     /// Starts it again with other further lines of configuration.
     pub fn reconfigure(&mut self, extra: &str) {
         extra.clone_into(&mut self.extra);
@@ -214,7 +220,7 @@ impl Drop for Nats {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a child process is waited for in real time")]
+#[expect(clippy::disallowed_methods, reason = "a child process ends in real time")]
 fn now() -> Instant {
     Instant::now()
 }

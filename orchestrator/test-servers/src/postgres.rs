@@ -27,7 +27,7 @@ if [ -n "$pid" ]; then
   while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
 fi
 rm -rf "$1""#;
-/// Who is let in, unless it is said otherwise.
+/// The logins that are let in by default.
 const ACCESS: &str = "local all postgres trust\nhost all postgres 127.0.0.1/32 trust\nlocal all all scram-sha-256\n\
                       host all all 127.0.0.1/32 scram-sha-256\n\
                       host all postgres ::1/128 trust\nhost all all ::1/128 scram-sha-256\n";
@@ -62,8 +62,8 @@ impl Postgres {
         Self::with(settings, ACCESS, &[])
     }
     /// Starts a fresh server that speaks TLS with this certificate, trusts clients' certificates of this authority, and
-    /// lets in whom `access` (the lines of `pg_hba.conf`) lets in. [`Postgres::run`] needs a line for `postgres` that
-    /// trusts it on loopback.
+    /// lets in the logins that `access` (the lines of `pg_hba.conf`) names. [`Postgres::run`] needs a line for
+    /// `postgres` that trusts it on loopback.
     ///
     /// # Panics
     /// Like [`Postgres::start`].

@@ -47,7 +47,7 @@ struct Deed {
 
 /// What is to be cut, and what was.
 #[derive(Debug, Default)]
-struct Plan {
+struct Schedule {
     /// Writes that begin with this count.
     prefix: String,
     /// The connection is cut after this many more; 0 never.
@@ -66,7 +66,7 @@ struct Plan {
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
-    plan: Arc<Mutex<Plan>>,
+    schedule: Arc<Mutex<Schedule>>,
     ended: Arc<AtomicBool>,
 }
 
@@ -86,10 +86,10 @@ impl Proxy {
         Self::start::<postgres::Postgres>(server)
     }
     fn start<W: Wire>(server: u16) -> Self {
-        let (port, plan) = (free_port(), Arc::new(Mutex::new(Plan::default())));
+        let (port, schedule) = (free_port(), Arc::new(Mutex::new(Schedule::default())));
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap_or_else(|why| panic!("no proxy: {why}"));
         let ended = Arc::new(AtomicBool::new(false));
-        let (shared, over) = (Arc::clone(&plan), Arc::clone(&ended));
+        let (shared, over) = (Arc::clone(&schedule), Arc::clone(&ended));
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 if over.load(Ordering::SeqCst) {
@@ -102,7 +102,7 @@ impl Proxy {
                 }
             }
         });
-        Self { port, plan, ended }
+        Self { port, schedule, ended }
     }
     /// Where clients connect.
     pub fn port(&self) -> u16 {
@@ -114,34 +114,34 @@ impl Proxy {
     }
     /// Cuts the connection after the `n`-th write from now on whose name begins with `prefix`; 0 takes it back.
     pub fn cut_after(&self, prefix: &str, n: u64) {
-        let mut plan = lock(&self.plan);
-        (plan.prefix, plan.left, plan.then_down) = (prefix.to_owned(), n, false);
+        let mut schedule = lock(&self.schedule);
+        (schedule.prefix, schedule.left, schedule.then_down) = (prefix.to_owned(), n, false);
     }
     /// The same, and lets nobody in any more until [`Proxy::up`].
     pub fn cut_after_and_stay_down(&self, prefix: &str, n: u64) {
         self.cut_after(prefix, n);
-        lock(&self.plan).then_down = true;
+        lock(&self.schedule).then_down = true;
     }
     /// Loses the answers to the next `n` writes whose name begins with `prefix`, on connections that live.
     pub fn swallow(&self, prefix: &str, n: u64) {
-        let mut plan = lock(&self.plan);
-        (plan.prefix, plan.left, plan.swallows) = (prefix.to_owned(), 0, n);
+        let mut schedule = lock(&self.schedule);
+        (schedule.prefix, schedule.left, schedule.swallows) = (prefix.to_owned(), 0, n);
     }
     /// How many answers it has lost.
     pub fn swallowed(&self) -> u64 {
-        lock(&self.plan).swallowed
+        lock(&self.schedule).swallowed
     }
     /// Lets clients in again.
     pub fn up(&self) {
-        lock(&self.plan).down = false;
+        lock(&self.schedule).down = false;
     }
     /// How often it has cut behind a write that was executed.
     pub fn cuts(&self) -> u64 {
-        lock(&self.plan).cuts
+        lock(&self.schedule).cuts
     }
     /// How many writes have been executed, by their names.
     pub fn done(&self) -> BTreeMap<String, u64> {
-        lock(&self.plan).done.clone()
+        lock(&self.schedule).done.clone()
     }
 }
 impl Drop for Proxy {
@@ -152,14 +152,14 @@ impl Drop for Proxy {
     }
 }
 
-impl Plan {
+impl Schedule {
     fn is_target(&mut self, write: &Deed) -> bool {
         let counts = self.left > 0 && write.what.starts_with(&self.prefix);
         self.left -= u64::from(counts);
         counts && self.left == 0
     }
     /// A write that was not done is none: the next one is cut.
-    fn settle(&mut self, done: bool) {
+    fn done(&mut self, done: bool) {
         if done {
             self.cuts += 1;
             self.down = self.then_down;
@@ -170,24 +170,24 @@ impl Plan {
 }
 
 /// What the two directions of a connection share.
-struct Line<W> {
+struct Channel<W> {
     wire: W,
-    /// The write whose answer is waited for. Until it is here, nothing of what the server says is passed on.
+    /// The write whose answer is awaited. Until it is here, nothing of what the server says is passed on.
     target: Option<Deed>,
 }
 
-fn carry<W: Wire>(client: TcpStream, server: u16, plan: &Arc<Mutex<Plan>>) {
+fn carry<W: Wire>(client: TcpStream, server: u16, schedule: &Arc<Mutex<Schedule>>) {
     let Ok(server) = TcpStream::connect(("127.0.0.1", server)) else { return };
     let (Ok(from_server), Ok(to_client)) = (server.try_clone(), client.try_clone()) else { return };
     let _small = (server.set_nodelay(true), client.set_nodelay(true));
-    let line = Arc::new(Mutex::new(Line { wire: W::default(), target: None }));
+    let channel = Arc::new(Mutex::new(Channel { wire: W::default(), target: None }));
     let (tell, told) = mpsc::channel();
-    let (other, known) = (Arc::clone(&line), Arc::clone(plan));
+    let (other, known) = (Arc::clone(&channel), Arc::clone(schedule));
     thread::spawn(move || {
         bring_back(from_server, &to_client, &other, &known, &tell);
         let _gone = to_client.shutdown(Shutdown::Both);
     });
-    pass_on(client, &server, &line, plan, &told);
+    pass_on(client, &server, &channel, schedule, &told);
     let _gone = server.shutdown(Shutdown::Both);
 }
 
@@ -195,20 +195,20 @@ fn carry<W: Wire>(client: TcpStream, server: u16, plan: &Arc<Mutex<Plan>>) {
 fn pass_on<W: Wire>(
     mut client: TcpStream,
     mut server: &TcpStream,
-    line: &Mutex<Line<W>>,
-    plan: &Mutex<Plan>,
+    channel: &Mutex<Channel<W>>,
+    schedule: &Mutex<Schedule>,
     told: &mpsc::Receiver<bool>,
 ) {
     let (mut pending, mut buffer) = (Vec::new(), [0; 16 * 1024]);
     while let Ok(count @ 1..) = client.read(&mut buffer) {
         pending.extend_from_slice(&buffer[..count]);
         loop {
-            let Some(request) = lock(line).wire.request(&pending) else { break };
-            let target = request.write.filter(|write| lock(plan).is_target(write));
+            let Some(request) = lock(channel).wire.request(&pending) else { break };
+            let target = request.write.filter(|write| lock(schedule).is_target(write));
             let waits = target.is_some();
             if waits {
                 // Before it is passed on: its answer must find this.
-                lock(line).target = target;
+                lock(channel).target = target;
             }
             let sent = match request.refused {
                 Some(answer) => client.write_all(answer),
@@ -220,7 +220,7 @@ fn pass_on<W: Wire>(
                     Ok(false) => {}
                     Ok(true) => return,
                     // The server went away with it.
-                    Err(_) => return lock(plan).settle(false),
+                    Err(_) => return lock(schedule).done(false),
                 }
             }
             if sent.is_err() {
@@ -234,29 +234,29 @@ fn pass_on<W: Wire>(
 fn bring_back<W: Wire>(
     mut server: TcpStream,
     mut client: &TcpStream,
-    line: &Mutex<Line<W>>,
-    plan: &Mutex<Plan>,
+    channel: &Mutex<Channel<W>>,
+    schedule: &Mutex<Schedule>,
     tell: &mpsc::Sender<bool>,
 ) {
     let (mut pending, mut held, mut buffer) = (Vec::new(), Vec::new(), [0; 16 * 1024]);
     while let Ok(count @ 1..) = server.read(&mut buffer) {
         pending.extend_from_slice(&buffer[..count]);
         loop {
-            let mut line = lock(line);
+            let mut line = lock(channel);
             let Some(answer) = line.wire.answer(&pending) else { break };
             held.extend(pending.drain(..answer.length));
             if let Some((write, done)) = answer.done {
-                let mut plan = lock(plan);
-                if done && plan.swallows > 0 && write.what.starts_with(&plan.prefix) {
+                let mut schedule = lock(schedule);
+                if done && schedule.swallows > 0 && write.what.starts_with(&schedule.prefix) {
                     held.truncate(held.len() - answer.length);
-                    (plan.swallows, plan.swallowed) = (plan.swallows - 1, plan.swallowed + 1);
+                    (schedule.swallows, schedule.swallowed) = (schedule.swallows - 1, schedule.swallowed + 1);
                 }
                 if done {
-                    *plan.done.entry(write.what.clone()).or_default() += 1;
+                    *schedule.done.entry(write.what.clone()).or_default() += 1;
                 }
                 if line.target.as_ref() == Some(&write) {
                     line.target = None;
-                    plan.settle(done);
+                    schedule.done(done);
                     let _waiting = tell.send(done);
                     if done {
                         return;

@@ -1,4 +1,4 @@
-//! A bound on whatever a test waits for: what never comes is named with its place, instead of a run that never ends.
+//! A bound on every wait of a test: a thing that never comes is named with its place, instead of a run that never ends.
 //!
 //! The bound is kept by a thread of its own, so that it also holds where a loop that never waits has taken the runtime.
 
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 pub const WAIT_MAX: Duration = Duration::from_secs(120);
 /// How long the test has to fail by itself when the bound has passed; then the process ends.
 pub const FAILS_WITHIN: Duration = Duration::from_secs(15);
-/// How often it is looked again.
+/// How often a test looks again.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// Waits for `work`, for at most [`WAIT_MAX`]; `what` completes "waited for …".
@@ -62,7 +62,7 @@ fn until_at_most<T, E: Display>(
                 Ok(seen) => return seen,
                 Err(why) => alarm.state().last = format!("; the last look: {why}"),
             }
-            // The watch wakes whoever looks again.
+            // The watch wakes this loop, which looks again.
             let mut looked = true;
             poll_fn(|_| if std::mem::take(&mut looked) { Poll::Pending } else { Poll::Ready(()) }).await;
         }
@@ -92,7 +92,7 @@ impl<F: Future> Future for Within<F> {
     }
 }
 
-/// Looks at the time while something is waited for, and no longer.
+/// Watches the time while a test waits, and no longer.
 struct Watch(Arc<Alarm>);
 struct Alarm {
     what: String,
@@ -116,7 +116,7 @@ impl Alarm {
         let (place, what, bound) = (self.place, &self.what, self.bound);
         format!("{place}: waited {bound:?} for {what}{}", self.state().last)
     }
-    /// Wakes whoever waits, every now and then and at the bound.
+    /// Wakes the waiting test, every now and then and at the bound.
     #[expect(clippy::disallowed_methods, reason = "a test is bounded in real time, whatever its own clock says")]
     fn keep(&self, test: &str, every: Duration) {
         let begun = Instant::now();
@@ -128,7 +128,7 @@ impl Alarm {
             let passed = begun.elapsed();
             if !state.over && state.late && passed >= self.bound + FAILS_WITHIN {
                 drop(state);
-                // Not by a macro: what a test prints is kept until it ends, and this one does not.
+                // Not by a macro: the output of a test is kept until it ends, and this one does not end.
                 let says = format!("\n{test}: {}; it is stuck, so the process ends\n", self.says());
                 let _unsaid = std::io::stderr().write_all(says.as_bytes());
                 std::process::abort();
@@ -203,7 +203,7 @@ mod tests {
         assert!(says.starts_with(&place) && says.ends_with("waited 2ms for the post; the last look: the box is empty"));
     }
 
-    /// Runs itself once more: what is aborted is a process.
+    /// Runs itself once more, because a whole process is aborted.
     #[test]
     fn who_is_stuck_ends_with_the_name_of_the_test_and_the_place() {
         const STUCK: &str = "TEST_SERVERS_STUCK";

@@ -61,15 +61,19 @@ export class Ledger {
     return answer;
   }
 
+  /** The first answer again; what was answered to another payload is no answer to this one. */
+  known(key, body) {
+    const row = this.answers.get(key);
+    if (!row || row.payload === sha256(body)) return row?.answer;
+    return new Refused("KEY_REUSED", "this key was used with another payload").answer;
+  }
+
   /** The answer, and whether it is new. */
   judge(headers, body, decide) {
     const { "ce-sagaid": saga, "ce-direction": direction, "ce-stepkey": key } = headers;
     const [deedKey, undoKey] = keysOf(headers);
-    const known = this.answers.get(key);
-    if (known) {
-      if (known.payload === sha256(body)) return [known.answer, false];
-      return [new Refused("KEY_REUSED", "this key was used with another payload").answer, false];
-    }
+    const known = this.known(key, body);
+    if (known) return [known, false];
     if (Number(headers["ce-epoch"]) < (this.epochs.get(saga) ?? 0)) return [null, false];
     if (direction === "do" && this.answers.has(undoKey)) {
       return [new Refused("TOMBSTONED", "this was undone before it arrived").answer, true];

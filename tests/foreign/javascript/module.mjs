@@ -5,8 +5,8 @@
 import { connect } from "@nats-io/transport-node";
 import { AckPolicy, JetStreamApiError, RetentionPolicy, StorageType, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import {
-  BINDING, Broken, CONSUMER, EVENTS, Foreign, MODULE, PREFIX, REPLIED, Weather, asHeaders, cut, decode, encode, keysOf,
-  messageHeaders, now, readHeaders, readJson, say, uuid5, writeJson,
+  BINDING, Broken, CONSUMER, EVENTS, Foreign, MODULE, PREFIX, REPLIED, REPLY, Weather, asHeaders, cut, decode, encode, keysOf,
+  messageHeaders, now, number, readHeaders, readJson, say, timeOf, uuid5, writeJson,
 } from "./wire.mjs";
 
 // After 20 deliveries, ten minutes, whatever fails will not pass by itself.
@@ -179,22 +179,28 @@ class Module {
     if (!decide) throw new Broken(`${MODULE} does not answer ${command}`, "NO_ROUTE");
     const [deedKey] = keysOf(headers);
     if (!headers["ce-sagaid"] || !headers["ce-step"]) throw new Broken("ce-sagaid or ce-step is missing");
-    if (!/^\d+$/.test(headers["ce-epoch"]) || !/^\d+$/.test(headers["ce-attempt"]) || !headers["ce-replyto"]) {
+    if (number(headers["ce-epoch"]) === null || !number(headers["ce-attempt"]) || !headers["ce-replyto"]) {
       throw new Broken("ce-epoch, ce-attempt or ce-replyto is wrong");
     }
+    timeOf(headers, "ce-time");
     if (headers["ce-probe"] === "true") {
-      return this.ledger.answers.get(deedKey)?.answer ?? { outcome: "nothing_known" };
+      return this.ledger.known(deedKey, body) ?? { outcome: "nothing_known" };
     }
     const request = readJson(body);
+    if (!request || typeof request !== "object" || Array.isArray(request)) {
+      throw new Broken("the body of a command is a JSON object");
+    }
     if (faultDue("FAIL_FIRST")) throw new Weather("played by FAIL_FIRST");
     return this.ledger.serve(headers, body, (cause, append) => decide(cause, request, append));
   }
 
   async reply(headers, answer) {
     if (!headers["ce-replyto"]) throw new Broken("ce-replyto is missing");
-    if (!BINDING.every((name) => headers[name])) throw new Broken("one of the headers that bind a reply is missing");
-    const id = uuid5(headers["ce-stepkey"], `reply:${headers["ce-attempt"] ?? 1}:${answer.outcome}`);
-    const made = messageHeaders("orchestration.Reply.v1", headers["ce-subject"] ?? "", id, headers, REPLIED);
+    if (!BINDING.every((name) => headers[name]) || !number(headers["ce-attempt"])) {
+      throw new Broken("one of the headers that bind a reply is missing or wrong");
+    }
+    const id = uuid5(headers["ce-stepkey"], `reply:${headers["ce-attempt"]}:${answer.outcome}`);
+    const made = messageHeaders(REPLY, headers["ce-subject"] ?? "", id, headers, REPLIED);
     await this.js.publish(headers["ce-replyto"], writeJson(answer), { headers: asHeaders(made) });
   }
 
@@ -216,7 +222,7 @@ class Module {
     try {
       await this.reply(headers, { outcome: "fault", code: why.code, reason });
     } catch (nobody) {
-      if (!(nobody instanceof Broken)) throw nobody; // Otherwise its headers do not say whom to tell.
+      if (!(nobody instanceof Broken)) throw nobody; // Otherwise its headers do not name the sender.
     }
     message.term();
   }

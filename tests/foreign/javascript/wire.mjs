@@ -119,17 +119,26 @@ export const partition = (stream) =>
 /** At most so many bytes of a text, and no half letter. */
 export const cut = (text, most) => new TextDecoder().decode(Buffer.from(text).subarray(0, most), { stream: true });
 
-/** Whether the patience of whoever sent a command has ended. Without a deadline it never does. */
+/** A number as it is spelt on the wire, or null: digits without a sign and without a zero in front. */
+export const number = (text) => (/^(0|[1-9][0-9]*)$/.test(text ?? "") ? Number(text) : null);
+
+/** The time that a header says, in milliseconds; undefined when there is none. */
+export function timeOf(headers, name) {
+  if (!headers[name]) return undefined;
+  const at = Date.parse(headers[name]);
+  if (Number.isNaN(at)) throw new Broken(`${name} is no time`);
+  return at;
+}
+
+/** Whether the patience of a command's sender has ended. Without a deadline it never does. */
 export function isOver(headers) {
-  const due = headers["ce-deadline"];
-  if (due === undefined) return false;
-  const at = Date.parse(due);
-  if (Number.isNaN(at)) throw new Broken("ce-deadline is no time");
-  return at < Date.now();
+  const due = timeOf(headers, "ce-deadline");
+  return due !== undefined && due < Date.now();
 }
 
 export const now = () => new Date().toISOString();
 
+export const REPLY = "orchestration.Reply.v1";
 /** A reply binds by these, each as the command had it. */
 export const BINDING = ["ce-sagaid", "ce-step", "ce-stepkey", "ce-direction", "ce-attempt"];
 export const REPLIED = [
@@ -148,7 +157,9 @@ export function messageHeaders(kind, subject, id, cause, names = COPIED) {
   for (const name of names) if (name in cause) attributes[name] = cause[name];
   const coded = Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, encode(value)]));
   const trace = "traceparent" in cause ? { traceparent: cause.traceparent } : {};
-  return { ...coded, ...trace, "Nats-Msg-Id": id, "Content-Type": "application/json" };
+  // A neighbour could take the id of a reply before its owner does.
+  const once = kind === REPLY ? {} : { "Nats-Msg-Id": id };
+  return { ...coded, ...trace, ...once, "Content-Type": "application/json" };
 }
 
 /** Headers as the client wants them. */

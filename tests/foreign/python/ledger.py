@@ -54,14 +54,19 @@ class Ledger:
                 self.db.execute("ROLLBACK")
             raise
 
+    @staticmethod
+    def known(row, body):
+        """The first answer again; what was answered to another payload is no answer to this one."""
+        if row[0] == hashlib.sha256(body).hexdigest():
+            return row[1]
+        return refusal("KEY_REUSED", "this key was used with another payload")
+
     def judge(self, headers, body, decide):
         """The answer, and whether it is new."""
         saga, direction, (deed_key, undo_key) = headers["ce-sagaid"], headers["ce-direction"], keys_of(headers)
         known = self.answer(headers["ce-stepkey"])
         if known:
-            if known[0] == hashlib.sha256(body).hexdigest():
-                return known[1], False
-            return refusal("KEY_REUSED", "this key was used with another payload"), False
+            return self.known(known, body), False
         newest = self.one("SELECT epoch FROM epochs WHERE saga = ?", saga)
         if newest and int(headers["ce-epoch"]) < newest["epoch"]:
             return None, False

@@ -14,8 +14,8 @@ import nats.micro
 from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError, NotFoundError
 
-from wire import (BINDING, CONSUMER, EVENTS, MODULE, PREFIX, REPLIED, Broken, Foreign, Weather, cut, decode, encode,
-                  message_headers, now, read_headers, read_json, say, keys_of, write_json)
+from wire import (BINDING, CONSUMER, EVENTS, MODULE, PREFIX, REPLIED, REPLY, Broken, Foreign, Weather, cut, decode,
+                  encode, message_headers, now, number, read_headers, read_json, say, keys_of, time_of, write_json)
 
 # After 20 deliveries, ten minutes, whatever fails will not pass by itself.
 DELIVERIES_MAX = 20
@@ -158,24 +158,27 @@ class Module:
             deed_key, _ = keys_of(headers)
             if not headers["ce-sagaid"] or not headers["ce-step"]:
                 raise ValueError("ce-sagaid or ce-step is missing")
-            if int(headers["ce-epoch"]) < 0 or int(headers["ce-attempt"]) < 1 or not headers["ce-replyto"]:
+            if number(headers["ce-epoch"]) is None or not number(headers["ce-attempt"]) or not headers["ce-replyto"]:
                 raise ValueError("ce-epoch, ce-attempt or ce-replyto is wrong")
         except (KeyError, ValueError) as why:
             raise Broken(f"headers: {why}") from why
+        time_of(headers, "ce-time")
         if headers.get("ce-probe") == "true":
             known = self.ledger.answer(deed_key)
-            return known[1] if known else {"outcome": "nothing_known"}
+            return self.ledger.known(known, body) if known else {"outcome": "nothing_known"}
         request = read_json(body)
+        if not isinstance(request, dict):
+            raise Broken("the body of a command is a JSON object")
         if fault_due("FAIL_FIRST"):
             raise Weather("played by FAIL_FIRST")
         return self.ledger.serve(headers, body, lambda ledger, cause: self.handlers[command](ledger, cause, request))
 
     async def reply(self, headers, answer):
-        if not all(headers.get(name) for name in BINDING):
-            raise KeyError("one of the headers that bind a reply is missing")
-        name = f"reply:{headers.get('ce-attempt', '1')}:{answer['outcome']}"
+        if not all(headers.get(name) for name in BINDING) or not number(headers["ce-attempt"]):
+            raise KeyError("one of the headers that bind a reply is missing or wrong")
+        name = f"reply:{headers['ce-attempt']}:{answer['outcome']}"
         ident = str(uuid.uuid5(uuid.UUID(headers["ce-stepkey"]), name))
-        out = message_headers("orchestration.Reply.v1", headers.get("ce-subject", ""), ident, headers, REPLIED)
+        out = message_headers(REPLY, headers.get("ce-subject", ""), ident, headers, REPLIED)
         await self.js.publish(headers["ce-replyto"], write_json(answer), headers=out)
 
     async def park(self, message, headers, reason, code="MALFORMED"):
@@ -193,7 +196,7 @@ class Module:
         try:
             await self.reply(headers, {"outcome": "fault", "code": code, "reason": reason})
         except (KeyError, ValueError):
-            pass  # Its headers do not say whom to tell.
+            pass  # Its headers do not name the sender.
         await message.term()
 
     async def queries(self):

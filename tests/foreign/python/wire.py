@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import sys
 import uuid
 from datetime import datetime, timezone
@@ -92,19 +93,31 @@ def cut(text, most):
     return text.encode()[:most].decode(errors="ignore")
 
 
-def is_over(headers):
-    """Whether the patience of whoever sent a command has ended. Without a deadline it never does."""
-    due = headers.get("ce-deadline")
+def number(text):
+    """A number as it is spelt on the wire, or None: digits without a sign and without a zero in front."""
+    return int(text) if text and re.fullmatch("0|[1-9][0-9]*", text) else None
+
+
+def time_of(headers, name):
+    """The time that a header says, if there is one."""
+    text = headers.get(name)
     try:
-        return due is not None and datetime.fromisoformat(due.replace("Z", "+00:00")) < datetime.now(timezone.utc)
+        return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
     except ValueError as why:
-        raise Broken(f"ce-deadline: {why}") from why
+        raise Broken(f"{name}: {why}") from why
+
+
+def is_over(headers):
+    """Whether the patience of a command's sender has ended. Without a deadline it never does."""
+    due = time_of(headers, "ce-deadline")
+    return due is not None and due < datetime.now(timezone.utc)
 
 
 def now():
     return datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+REPLY = "orchestration.Reply.v1"
 # A reply binds by these, each as the command had it.
 BINDING = ["ce-sagaid", "ce-step", "ce-stepkey", "ce-direction", "ce-attempt"]
 REPLIED = ["ce-correlationid", "ce-causationid", "ce-sagaid", "ce-step", "ce-stepkey", "ce-direction", "ce-attempt"]
@@ -118,7 +131,9 @@ def message_headers(kind, subject, ident, cause, names=COPIED):
         "ce-source": f"/{PREFIX.replace('.', '/')}/{MODULE}", "ce-datacontenttype": "application/json",
     }
     attributes |= {name: cause[name] for name in names if name in cause}
-    plain = {"Nats-Msg-Id": ident, "Content-Type": "application/json"}
+    plain = {"Content-Type": "application/json"}
+    if kind != REPLY:  # A neighbour could take the id of a reply before its owner does.
+        plain["Nats-Msg-Id"] = ident
     if "traceparent" in cause:
         plain["traceparent"] = cause["traceparent"]
     return {name: encode(value) for name, value in attributes.items()} | plain

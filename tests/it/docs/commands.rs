@@ -103,7 +103,8 @@ fn every_command_in_a_document_is_understood() {
     assert!(known.len() > 5, "{known:?}");
     let mut shown = 0;
     let mut faults = Vec::new();
-    for file in documents() {
+    // The map is made of sentences in sources: they name verbs, and are no commands to type.
+    for file in documents().into_iter().filter(|file| file.path != system_tests::map::PATH) {
         let lines = commands(&file.text);
         shown += lines.len();
         let wrong = lines.iter().filter_map(|line| command_fault(line, &exists, &known));

@@ -1,6 +1,6 @@
 //! A document in parts: fenced blocks, lines indented like code, prose, and what stands between backticks.
 
-/// A fenced block: what stands behind the fence, and the text inside.
+/// A fenced block: the words behind the fence, and the text inside.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Block {
     pub(super) language: String,
@@ -34,7 +34,7 @@ pub(super) fn parts(text: &str) -> Parts {
     found
 }
 
-/// What stands between backticks; a span may be broken over two lines.
+/// The texts between backticks; a span may be broken over two lines.
 pub(super) fn spans(prose: &[String]) -> Vec<String> {
     let joined = prose.join("\n");
     let inside = joined.split('`').skip(1).step_by(2);

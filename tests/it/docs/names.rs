@@ -57,6 +57,14 @@ fn every_path_in_the_map_exists() {
 }
 
 #[test]
+fn the_map_is_that_of_this_tree_and_every_file_has_its_sentence() {
+    let now = system_tests::map::map(&tree::root()).unwrap();
+    assert_eq!(text_of(system_tests::map::PATH), now, "run `cargo house map`");
+    let silent = now.lines().filter(|line| line.ends_with("|  |")).map(str::to_owned);
+    assert_eq!(silent.collect::<Vec<_>>(), NONE);
+}
+
+#[test]
 fn every_code_has_its_page_and_every_named_code_exists() {
     let known: Vec<&str> = codes::ALL.iter().map(|code| code.id).collect();
     let files = tree::files("orchestrator/saga-core/errors", ".md");

@@ -1,4 +1,4 @@
-//! The README's program is what runs, and its pictures are what a run prints.
+//! The README shows the program that runs, and the output that it prints.
 
 use super::commands::words;
 use super::markdown::parts;
@@ -7,6 +7,7 @@ use crate::tree;
 use clap::Parser;
 use sagactl::args::{Cli, rewrite};
 use sagactl::print::{out::Out, style::Style};
+use sagactl::program::Program;
 use std::io::Write;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -130,7 +131,7 @@ async fn printed(line: &str) -> String {
         wide: false,
         time: None,
         now,
-        program: "sagactl".to_owned(),
+        program: Program::default(),
     };
     let sink = Sink::default();
     let mut out = Out::new(Box::new(sink.clone()), Box::new(sink.clone()), (style.clone(), style), &cli.global, false);
@@ -160,10 +161,16 @@ fn strangers(guide: &str, program: &str) -> Vec<String> {
 
 #[test]
 fn each_guide_shows_its_example() {
-    for name in ["first-module", "second-version"] {
+    let guides: [(&str, &[&str]); 4] = [
+        ("first-saga", &["hello_saga", "approval_gate", "parallel_steps", "fan_out"]),
+        ("first-module", &["first_module"]),
+        ("second-version", &["second_version"]),
+        ("test", &["tested"]),
+    ];
+    for (name, examples) in guides {
         let guide = text_of(&format!("docs/{name}.md"));
-        let program = text_of(&format!("orchestrator/saga/examples/{}.rs", name.replace('-', "_")));
-        assert_eq!(strangers(&guide, &program), Vec::<String>::new());
+        let program = examples.iter().map(|example| text_of(&format!("orchestrator/saga/examples/{example}.rs")));
+        assert_eq!(strangers(&guide, &program.collect::<String>()), Vec::<String>::new());
         assert!(parts(&guide).blocks.len() >= 5, "{name}");
     }
     assert_eq!(strangers("```rust\na\n    b\n```\n", "  a\nb\n"), Vec::<String>::new());

@@ -52,6 +52,18 @@ fn time_zones_are_those_of_the_database() {
 fn languages_are_registered() {
     good(language, &["en", "pt-BR", "zh-Hans", "nb", "yue", "de-CH-1996", "und"]);
     table(language, &[("EN", "en"), ("en_GB", "en-GB"), ("pt-br", "pt-BR"), ("iw", "he"), (" en", "en")]);
+    for (text, canonical) in [
+        ("en-Latn", "en"),
+        ("de-Latn-CH", "de-CH"),
+        ("ru-Cyrl", "ru"),
+        ("ja-Jpan", "ja"),
+        ("pt-Latn-BR", "pt-BR"),
+        ("zh-Hans", "zh-Hans"),
+        ("ru-Latn", "ru-Latn"),
+        ("sr-Latn", "sr-Latn"),
+    ] {
+        assert_eq!(language(text).map(|tag| tag.as_str().to_owned()).as_deref(), Ok(canonical), "{text}");
+    }
     bad(language, "en", &["klingon-!!", "klingon", "jp", "", "-", "en-", "english", "ελ"]);
     let long = format!("en-x-{}", ["abcdefgh"; 4].join("-"));
     let edge = &long[..LANGUAGE_CHARS_MAX];

@@ -23,6 +23,9 @@ pub const RETRACTABLE: &[&str] = &["facebook", "instagram", "instagram-page", "l
 /// The artifacts of every package, in their order: name, format, and whether it may be empty (a plan without assets).
 pub const ARTIFACTS: [(&str, &str, bool); 3] =
     [("content_pack.zip", "zip", false), ("strategy_doc.pdf", "pdf", false), ("assets_bundle.zip", "zip", true)];
+/// What may stand in the place of an artifact: its name, its stand-in, and the format of that. A document with letters that the
+/// fonts of every reader do not have ([`crate::api::print`]) is a page of the web, which every device shows.
+pub const STAND_INS: [(&str, &str, &str); 1] = [("strategy_doc.pdf", "strategy_doc.html", "html")];
 /// 256 items: a year of daily content fits, and packing one artifact stays one short piece of work.
 pub const ITEMS_MAX: usize = 256;
 /// Seconds to wait after the first, second and third try; then the job has failed.

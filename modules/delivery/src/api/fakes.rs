@@ -2,10 +2,10 @@
 
 use crate::api::dtos::can_retract;
 use crate::api::events::{Destination, Publication};
-use crate::api::ports::{
+use crate::api::providers::StoredFile;
+use crate::api::providers::{
     FileStore, Needs, Packer, Part, PartContent, Post, PostStatus, ProviderError, SocialPublisher,
 };
-use crate::api::providers::StoredFile;
 use async_trait::async_trait;
 use saga_core::envelope::sha256_hex;
 use saga_core::id::StepKey;

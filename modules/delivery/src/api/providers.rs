@@ -1,8 +1,9 @@
-//! What delivery needs from outside: a publisher, its rehearsing twin, a file store and a packer.
+//! What delivery needs from outside. The composition root brings it.
 
-use crate::api::events::{Destination, JobType, Publication};
+use super::events::{Destination, JobType, Publication};
 use async_trait::async_trait;
 use saga_core::id::StepKey;
+pub use saga_core::provider::ProviderError;
 use std::sync::Arc;
 
 /// What the composition root brings.
@@ -16,25 +17,6 @@ pub struct Needs {
     pub files: Arc<dyn FileStore>,
     /// Makes artifacts.
     pub packer: Arc<dyn Packer>,
-}
-
-/// Why a provider did not do it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ProviderError {
-    /// No, for good.
-    #[error("rejected: {code}")]
-    Rejected { code: String },
-    /// Nothing was done; it passes by itself, and is asked again later. `says` is what the provider said.
-    #[error("{says}")]
-    TryLater { after_ms: u64, says: String },
-    /// Nothing was done, and nothing will be until a person mends what it says: rights, room, a quota. It is asked again
-    /// all the same, and a person is told at once.
-    #[error("{says}")]
-    Mend { says: String },
-    /// It may have been done.
-    #[error("no answer")]
-    Unknown,
 }
 
 /// What is posted.
@@ -106,6 +88,7 @@ pub enum PartContent {
 /// Makes the file of an artifact out of its pieces.
 #[async_trait]
 pub trait Packer: Send + Sync {
-    /// Makes a file in `format` (`zip` or `pdf`). The same pieces give the same bytes, always.
+    /// Makes a file in `format` (`zip`, `pdf` or `html`). The same pieces give the same bytes, always. Rejected: a format that
+    /// is none of them, or that cannot show all letters of the pieces.
     async fn pack(&self, format: &str, title: &str, parts: &[Part]) -> Result<Vec<u8>, ProviderError>;
 }

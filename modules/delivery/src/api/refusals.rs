@@ -26,6 +26,22 @@ pub enum PackageRefused {
     #[serde(untagged)]
     Common(Common),
 }
+impl Refusal for PackageRefused {
+    fn code(&self) -> &'static str {
+        match self {
+            PackageRefused::NotApproved { .. } => "NOT_APPROVED",
+            PackageRefused::ArtifactMissing { .. } => "ARTIFACT_MISSING",
+            PackageRefused::PaymentRequired { .. } => "PAYMENT_REQUIRED",
+            PackageRefused::ArtifactRejected { .. } => "ARTIFACT_REJECTED",
+            PackageRefused::Common(common) => common.code(),
+        }
+    }
+}
+impl From<Common> for PackageRefused {
+    fn from(common: Common) -> Self {
+        Self::Common(common)
+    }
+}
 
 /// Why a job is not queued, published, cancelled, retracted or resolved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -50,29 +66,6 @@ pub enum PublishRefused {
     #[serde(untagged)]
     Common(Common),
 }
-
-/// Why a setting is not changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
-#[serde(untagged)]
-#[non_exhaustive]
-pub enum SettingsRefused {
-    /// One of the refusals that every command may give.
-    #[error(transparent)]
-    Common(Common),
-}
-
-impl Refusal for PackageRefused {
-    fn code(&self) -> &'static str {
-        match self {
-            PackageRefused::NotApproved { .. } => "NOT_APPROVED",
-            PackageRefused::ArtifactMissing { .. } => "ARTIFACT_MISSING",
-            PackageRefused::PaymentRequired { .. } => "PAYMENT_REQUIRED",
-            PackageRefused::ArtifactRejected { .. } => "ARTIFACT_REJECTED",
-            PackageRefused::Common(common) => common.code(),
-        }
-    }
-}
 impl Refusal for PublishRefused {
     fn code(&self) -> &'static str {
         match self {
@@ -84,21 +77,27 @@ impl Refusal for PublishRefused {
         }
     }
 }
+impl From<Common> for PublishRefused {
+    fn from(common: Common) -> Self {
+        Self::Common(common)
+    }
+}
+
+/// Why a setting is not changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum SettingsRefused {
+    /// One of the refusals that every command may give.
+    #[error(transparent)]
+    Common(Common),
+}
 impl Refusal for SettingsRefused {
     fn code(&self) -> &'static str {
         match self {
             SettingsRefused::Common(common) => common.code(),
         }
-    }
-}
-impl From<Common> for PackageRefused {
-    fn from(common: Common) -> Self {
-        Self::Common(common)
-    }
-}
-impl From<Common> for PublishRefused {
-    fn from(common: Common) -> Self {
-        Self::Common(common)
     }
 }
 impl From<Common> for SettingsRefused {

@@ -1,8 +1,8 @@
 //! What may be published, and who pays first: two settings with their stories. Pure.
 
+use crate::api::commands::{RestoreExecution, SetExecution, SetPaymentRule};
 use crate::api::dtos::{ExecutionSettings, PLATFORMS};
 use crate::api::events::{ExecutionEvent, ExecutionSet, PaymentRuleEvent, PaymentRuleSet};
-use crate::api::ports::{RestoreExecution, SetExecution, SetPaymentRule};
 use crate::api::refusals::{PublishRefused, SettingsRefused};
 use saga_core::aggregate::Aggregate;
 use saga_core::command::Common;
@@ -22,7 +22,6 @@ pub(super) struct Switches {
 
 impl Aggregate for Switches {
     type Event = ExecutionEvent;
-    const CATEGORY: &'static str = "delivery_execution";
     fn evolve(&mut self, event: &ExecutionEvent) {
         match event {
             ExecutionEvent::ExecutionSet(set) => {
@@ -43,7 +42,6 @@ pub(super) struct PaymentRule {
 
 impl Aggregate for PaymentRule {
     type Event = PaymentRuleEvent;
-    const CATEGORY: &'static str = "delivery_payment_rule";
     fn evolve(&mut self, event: &PaymentRuleEvent) {
         match event {
             PaymentRuleEvent::PaymentRuleSet(set) => self.payment_required = set.payment_required,
@@ -67,7 +65,7 @@ pub(super) fn may_switch(actor: &Actor) -> Result<(), Common> {
     match actor.kind {
         ActorKind::Operator | ActorKind::Saga => Ok(()),
         ActorKind::Client | ActorKind::System | ActorKind::Import => {
-            Err(Common::NotPermitted { actor: actor.id.clone(), why: "only operators change settings".to_owned() })
+            Err(Common::not_permitted(actor, "only operators change settings"))
         }
     }
 }
@@ -77,7 +75,7 @@ pub(super) fn decide_set(command: &SetExecution, actor: &Actor, change: Uuid) ->
     may_switch(actor)?;
     if let Some(unknown) = command.channels.iter().find(|channel| !PLATFORMS.contains(&channel.as_str())) {
         let why = format!("{unknown:?} is not one of {}", PLATFORMS.join(", "));
-        return Err(Common::InvalidField { field: "channels".to_owned(), why }.into());
+        return Err(Common::invalid("channels", why).into());
     }
     let mut channels = command.channels.clone();
     channels.sort();

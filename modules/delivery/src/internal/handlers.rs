@@ -1,11 +1,11 @@
 //! Packages and settings: async glue that asks providers and stories, then lets the model decide.
 
+use crate::api::commands::{
+    CreatePackage, DeliverPackage, RestoreExecution, SetExecution, SetPaymentRule, WithdrawPackage,
+};
 use crate::api::dtos::{DeliveredReply, ExecutionSettings, ItemContent, PackageReply, PackageStatus};
 use crate::api::events::Artifact;
-use crate::api::ports::{
-    CreatePackage, DeliverPackage, Needs, Part, PartContent, ProviderError, RestoreExecution, SetExecution,
-    SetPaymentRule, WithdrawPackage,
-};
+use crate::api::providers::{Needs, Part, PartContent, ProviderError};
 use crate::api::refusals::PackageRefused;
 use crate::internal::execution::{self, PaymentRule, SETTINGS, Switches};
 use crate::internal::links::{self, Behind};
@@ -15,11 +15,13 @@ use events::client_review::ClientReview;
 use events::ids::DeliveryPackageId;
 use saga_core::command::Common;
 use saga_core::event::Owner;
+use saga_core::field;
 use saga_core::module::{Cx, Halt, Handled, OrRefuse, OrRetry};
-use saga_core::ports::Find;
 
 /// How long a silent provider is left alone before it is asked again with the same key.
 const SILENT_RETRY_MS: u64 = 1_000;
+/// 100: nobody approves one draft as often.
+const APPROVALS_MAX: usize = 100;
 
 type Halted = Halt<PackageRefused>;
 
@@ -55,21 +57,13 @@ async fn gate(cx: &Cx<Needs>, command: &CreatePackage) -> Result<(), Halted> {
         return Ok(());
     }
     let what = format!("the client's approval of draft {}", command.draft_id);
-    cx.caught_up((APPROVALS, 1), ClientReview::MODULE, &what).await?;
+    cx.caught_up(APPROVALS, ClientReview::MODULE, &what).await?;
     package::gate(command, &approvals(cx, command).await?).or_refuse()
 }
 
 async fn approvals(cx: &Cx<Needs>, command: &CreatePackage) -> Result<Vec<Approved>, Halted> {
-    let find = Find {
-        projection: APPROVALS.to_owned(),
-        version: 1,
-        filters: vec![(0, command.draft_id.to_string())],
-        order_by: None,
-        descending: false,
-        after: None,
-        limit: 100,
-    };
-    let found = cx.documents().find::<Approval>(&find).await.or_retry()?;
+    let wanted = APPROVALS.all().with(field!(APPROVALS.draft_id), command.draft_id).limit(APPROVALS_MAX);
+    let found = cx.documents().find(&wanted).await.or_retry()?;
     let approved = |approval: Approval| Approved { client_id: approval.client_id, revision: approval.revision };
     Ok(found.into_iter().map(approved).collect())
 }
@@ -86,7 +80,7 @@ async fn gather(cx: &Cx<Needs>, order: &Order<'_>, missing: &mut Vec<String>) ->
                 Ok(Behind::Nothing) => continue,
                 Err(why) => {
                     let field = format!("{}: {}", order.spec.name, item.name);
-                    return Err(Halt::Refuse(Common::InvalidField { field, why }.into()));
+                    return Err(Halt::Refuse(Common::invalid(field, why).into()));
                 }
             },
             ItemContent::File { sha256 } => match cx.needs().files.get(sha256).await {
@@ -120,16 +114,8 @@ async fn make(cx: &Cx<Needs>, order: &Order<'_>, parts: &[Part]) -> Result<Artif
 
 /// A file that may have been kept is asked for again: keeping it twice is harmless.
 fn halted(why: ProviderError, name: &str) -> Halted {
-    match why {
-        ProviderError::Rejected { code } => {
-            Halt::Refuse(PackageRefused::ArtifactRejected { name: name.to_owned(), provider_code: code })
-        }
-        ProviderError::TryLater { after_ms, says } => Halt::Retry { after_ms, reason: format!("{name}: {says}") },
-        ProviderError::Mend { says } => Halt::Mend { reason: format!("{name}: {says}") },
-        ProviderError::Unknown => {
-            Halt::Retry { after_ms: SILENT_RETRY_MS, reason: format!("{name}: files do not answer") }
-        }
-    }
+    let rejected = |code| PackageRefused::ArtifactRejected { name: name.to_owned(), provider_code: code };
+    why.halt(SILENT_RETRY_MS, rejected).about(name)
 }
 
 pub(super) async fn deliver_package(cx: Cx<Needs>, command: DeliverPackage) -> Handled<DeliverPackage> {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a job whose post may be out never becomes `QUEUED` by itself; the platform or a person says first.
 
+use crate::api::commands::{QueuePublish, ResolvePublish};
 use crate::api::dtos::{
     ASK_AFTER_S, ExecutionSettings, JobStatus, PLATFORMS, PackageStatus, RETRY_AFTER_S, can_retract,
 };
@@ -10,7 +11,7 @@ use crate::api::events::{
     PublishHeld, PublishOutcomeUnknown, PublishPayload, PublishQueued, PublishReleased, PublishResolved,
     PublishRetractFailed, PublishRetracted, PublishRetryScheduled, PublishStarted, ResolvedOutcome,
 };
-use crate::api::ports::{PostStatus, ProviderError, QueuePublish, ResolvePublish};
+use crate::api::providers::{PostStatus, ProviderError};
 use crate::api::refusals::PublishRefused;
 use events::ids::{AssetId, DeliveryPackageId, PublishJobId};
 use events::values::Text;
@@ -49,7 +50,6 @@ pub(super) struct Job {
 
 impl Aggregate for Job {
     type Event = JobEvent;
-    const CATEGORY: &'static str = "delivery_job";
     fn evolve(&mut self, event: &JobEvent) {
         match event {
             JobEvent::PublishQueued(queued) => {
@@ -123,10 +123,11 @@ impl Job {
     }
     /// The work and where it stands, or that there is no such job.
     pub(super) fn known(&self, job_id: PublishJobId) -> Result<(&Work, JobStatus), PublishRefused> {
-        let unknown = || PublishRefused::from(Common::NotFound { what: format!("job {job_id}") });
+        let unknown = || PublishRefused::from(Common::not_found("job", job_id));
         self.work.as_ref().zip(self.status).ok_or_else(unknown)
     }
-    /// The provider's key: one for each intended effect of this job, whoever executes it and however often.
+    /// The provider's key: one for each intended effect of this job, however often and by whichever process it is
+    /// executed.
     pub(super) fn effect(&self, job_id: PublishJobId) -> StepKey {
         StepKey::from_uuid(job_id.0).named(&format!("post#{}", self.round))
     }
@@ -134,11 +135,11 @@ impl Job {
 
 /// A state in which a command is not possible.
 pub(super) fn wrong(status: JobStatus) -> PublishRefused {
-    Common::WrongState { state: status.word().to_owned() }.into()
+    Common::wrong_state(status.word()).into()
 }
 
 fn invalid(field: &str, why: impl Into<String>) -> PublishRefused {
-    Common::InvalidField { field: field.to_owned(), why: why.into() }.into()
+    Common::invalid(field, why).into()
 }
 
 /// Checks what would be queued and where to.
@@ -177,7 +178,7 @@ pub(super) fn decide_queue(
     hold: Option<String>,
 ) -> Result<Vec<JobEvent>, PublishRefused> {
     if job.status.is_some() {
-        return Err(Common::AlreadyExists { what: format!("job {job_id}") }.into());
+        return Err(Common::already_exists("job", job_id).into());
     }
     let queued = PublishQueued {
         job_id,
@@ -264,7 +265,7 @@ pub(super) fn decide_asked(job: &Job, work: &Work, status: PostStatus, now: Time
     }
 }
 
-/// The same for somebody who wants it gone: what is not out is not tried again either.
+/// The same for a caller that wants the post gone: a post that is not out is not tried again either.
 pub(super) fn decide_found(job: &Job, work: &Work, status: PostStatus, now: Timestamp) -> Vec<JobEvent> {
     match status {
         PostStatus::Posted(publications) => vec![completed(work, job.dry_run, publications, now)],
@@ -282,8 +283,8 @@ fn completed(work: &Work, dry_run: bool, publications: Vec<Publication>, at: Tim
     PublishCompleted { job_id: work.job_id, publications, at, asset_id: told(work, dry_run) }.into()
 }
 
-/// Whose owner is told that it is out or gone. A rehearsal is nobody else's business: an asset must not count as
-/// published when nothing left the house.
+/// The asset whose owner is told that it is out or gone. A rehearsal is nobody else's business: an asset must not count
+/// as published when nothing left the house.
 fn told(work: &Work, dry_run: bool) -> Option<AssetId> {
     work.asset_id.filter(|_| !dry_run)
 }

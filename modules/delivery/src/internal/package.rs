@@ -1,8 +1,8 @@
 //! A package: what happened to it, and what may happen to it. Pure.
 
-use crate::api::dtos::{ARTIFACTS, ArtifactSpec, ITEMS_MAX, ItemContent, PackageStatus};
+use crate::api::commands::{CreatePackage, DeliverPackage, WithdrawPackage};
+use crate::api::dtos::{ARTIFACTS, ArtifactSpec, ITEMS_MAX, ItemContent, PackageStatus, STAND_INS};
 use crate::api::events::{Artifact, Delivered, PackageCreated, PackageEvent, PackageWithdrawn};
-use crate::api::ports::{CreatePackage, DeliverPackage, WithdrawPackage};
 use crate::api::refusals::PackageRefused;
 use crate::internal::links;
 use events::ids::{ClientId, DeliveryPackageId};
@@ -19,7 +19,6 @@ pub(super) struct Package {
 
 impl Aggregate for Package {
     type Event = PackageEvent;
-    const CATEGORY: &'static str = "delivery_package";
     fn evolve(&mut self, event: &PackageEvent) {
         match event {
             PackageEvent::PackageCreated(created) => {
@@ -64,23 +63,34 @@ pub(super) struct Order<'a> {
 pub(super) fn orders(specs: &[ArtifactSpec]) -> Result<Vec<Order<'_>>, PackageRefused> {
     for (index, spec) in specs.iter().enumerate() {
         let field = || format!("artifacts[{index}]");
-        if !ARTIFACTS.iter().any(|(name, ..)| *name == spec.name) {
+        let Some((place, _)) = place_of(&spec.name) else {
             return Err(invalid(field(), format!("{:?} is not an artifact of a package", spec.name)));
-        }
-        if specs[..index].iter().any(|earlier| earlier.name == spec.name) {
-            return Err(invalid(field(), format!("{} is named twice", spec.name)));
+        };
+        if specs[..index].iter().any(|earlier| is_at(earlier, place)) {
+            return Err(invalid(field(), format!("{place} is named twice")));
         }
         check_items(spec, &field())?;
     }
     let mut missing = Vec::new();
     let mut orders = Vec::new();
-    for (position, (name, format, may_be_empty)) in (1..).zip(ARTIFACTS) {
-        match specs.iter().find(|spec| spec.name == name) {
-            Some(spec) if may_be_empty || !spec.items.is_empty() => orders.push(Order { spec, format, position }),
-            Some(_) | None => missing.push(name.to_owned()),
+    for (position, (name, _, may_be_empty)) in (1..).zip(ARTIFACTS) {
+        let there = specs.iter().find(|spec| is_at(spec, name) && (may_be_empty || !spec.items.is_empty()));
+        match there.and_then(|spec| Some((spec, place_of(&spec.name)?))) {
+            Some((spec, (_, format))) => orders.push(Order { spec, format, position }),
+            None => missing.push(name.to_owned()),
         }
     }
     if missing.is_empty() { Ok(orders) } else { Err(PackageRefused::ArtifactMissing { names: missing }) }
+}
+
+/// In whose place an artifact of this name stands, and its format.
+fn place_of(name: &str) -> Option<(&'static str, &'static str)> {
+    let own = ARTIFACTS.into_iter().find(|(own, ..)| *own == name).map(|(own, format, _)| (own, format));
+    own.or_else(|| STAND_INS.into_iter().find(|(_, other, _)| *other == name).map(|(own, _, format)| (own, format)))
+}
+
+fn is_at(spec: &ArtifactSpec, place: &str) -> bool {
+    place_of(&spec.name).is_some_and(|(of, _)| of == place)
 }
 
 fn check_items(spec: &ArtifactSpec, field: &str) -> Result<(), PackageRefused> {
@@ -118,7 +128,7 @@ pub(super) fn decide_create(
     artifacts: Vec<Artifact>,
 ) -> Result<PackageCreated, PackageRefused> {
     match package.status {
-        Some(_) => Err(Common::AlreadyExists { what: format!("package {package_id}") }.into()),
+        Some(_) => Err(Common::already_exists("package", package_id).into()),
         None => Ok(PackageCreated {
             package_id,
             project_id: command.project_id,
@@ -138,7 +148,7 @@ pub(super) fn decide_deliver(
     match (package.status, package.client_id) {
         (None, _) | (_, None) => Err(not_found(command.package_id)),
         (Some(status @ (PackageStatus::Delivered | PackageStatus::Withdrawn)), _) => {
-            Err(Common::WrongState { state: status.word().to_owned() }.into())
+            Err(Common::wrong_state(status.word()).into())
         }
         (Some(PackageStatus::Created), Some(client)) if payment_required => {
             Err(PackageRefused::PaymentRequired { client_id: client.to_string() })
@@ -164,9 +174,9 @@ pub(super) fn decide_withdraw(
 }
 
 fn not_found(package_id: DeliveryPackageId) -> PackageRefused {
-    Common::NotFound { what: format!("package {package_id}") }.into()
+    Common::not_found("package", package_id).into()
 }
 
 fn invalid(field: String, why: String) -> PackageRefused {
-    Common::InvalidField { field, why }.into()
+    Common::invalid(field, why).into()
 }

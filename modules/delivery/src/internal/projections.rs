@@ -11,14 +11,16 @@ use events::ids::{AssetId, ClientId, DraftId, PublishJobId};
 use events::production::{CreativeAssetApprovalRevoked, CreativeAssetApproved};
 use saga_core::event::Event;
 use saga_core::projection::{At, Projection, ProjectionDef};
+use saga_core::read_model::ReadModel;
 use saga_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub(super) const PACKAGES: &str = "delivery.packages";
-pub(super) const JOBS: &str = "delivery.jobs";
-pub(super) const APPROVALS: &str = "delivery.approvals";
-pub(super) const ASSETS: &str = "delivery.assets";
-pub(super) const EXECUTION: &str = "delivery.execution";
+pub(super) const PACKAGES: ReadModel<PackageView> =
+    ReadModel::new("delivery.packages", 1, &["client_id", "status", "draft_id", "created_at"]);
+pub(super) const JOBS: ReadModel<JobRow> = ReadModel::new("delivery.jobs", 1, &["campaign_id", "status", "queued_at"]);
+pub(super) const APPROVALS: ReadModel<Approval> = ReadModel::new("delivery.approvals", 1, &["draft_id"]);
+pub(super) const ASSETS: ReadModel<Asset> = ReadModel::new("delivery.assets", 1, &[]);
+pub(super) const EXECUTION: ReadModel<ExecutionSettings> = ReadModel::new("delivery.execution", 1, &[]);
 /// 200 moments: a job with every retry, question and answer has some thirty; more is noise, and the log has it all.
 const MOMENTS_MAX: usize = 200;
 
@@ -48,19 +50,8 @@ pub(super) struct JobRow {
     pub(super) view: JobView,
 }
 
-/// Which index field of a projection is which.
-pub(super) mod field {
-    pub(in crate::internal) const CLIENT: usize = 0;
-    pub(in crate::internal) const PACKAGE_STATUS: usize = 1;
-    pub(in crate::internal) const DRAFT: usize = 2;
-    pub(in crate::internal) const CREATED_AT: usize = 3;
-    pub(in crate::internal) const CAMPAIGN: usize = 0;
-    pub(in crate::internal) const JOB_STATUS: usize = 1;
-    pub(in crate::internal) const QUEUED_AT: usize = 2;
-}
-
 pub(super) fn packages() -> ProjectionDef {
-    Projection::<PackageView>::new(PACKAGES, 1, &["client_id", "status", "draft_id", "created_at"])
+    Projection::new(PACKAGES)
         .on::<PackageCreated>(
             |created, _| Some(created.package_id.to_string()),
             |_, created, at| {
@@ -90,7 +81,7 @@ pub(super) fn packages() -> ProjectionDef {
 }
 
 pub(super) fn jobs() -> ProjectionDef {
-    let jobs = Projection::<JobRow>::new(JOBS, 1, &["campaign_id", "status", "queued_at"])
+    let jobs = Projection::new(JOBS)
         .on::<PublishQueued>(|queued, _| Some(queued.job_id.to_string()), |_, queued, at| Some(queued_row(queued, at)));
     let jobs = moment::<PublishHeld>(jobs, |e| e.job_id, |row, e, _| row.to(JobStatus::Held, &e.reason));
     let jobs = moment::<PublishReleased>(jobs, |e| e.job_id, |row, e, _| row.to(JobStatus::Queued, &e.reason));
@@ -216,7 +207,7 @@ fn retry_scheduled(row: &mut JobRow, scheduled: &PublishRetryScheduled, _: &At) 
 }
 
 pub(super) fn approvals() -> ProjectionDef {
-    Projection::<Approval>::new(APPROVALS, 1, &["draft_id"])
+    Projection::new(APPROVALS)
         .on::<ClientApproved>(
             |approved, _| Some(approved.package_id.to_string()),
             |_, approved, _| {
@@ -229,7 +220,7 @@ pub(super) fn approvals() -> ProjectionDef {
 }
 
 pub(super) fn assets() -> ProjectionDef {
-    Projection::<Asset>::new(ASSETS, 1, &[])
+    Projection::new(ASSETS)
         .on::<CreativeAssetApproved>(
             |approved, _| Some(approved.asset_id.to_string()),
             |_, approved, _| Some(Asset { asset_id: approved.asset_id, approved: true }),
@@ -242,7 +233,7 @@ pub(super) fn assets() -> ProjectionDef {
 }
 
 pub(super) fn execution() -> ProjectionDef {
-    Projection::<ExecutionSettings>::new(EXECUTION, 1, &[])
+    Projection::new(EXECUTION)
         .on::<ExecutionSet>(
             |_, at| Some(at.stream.clone()),
             |_, set, _| {

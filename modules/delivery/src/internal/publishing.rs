@@ -1,16 +1,16 @@
 //! Publish jobs: async glue around the publisher. It asks before it posts again, and lets the model decide.
 
+use crate::api::commands::{
+    CancelPublish, ExecutePublish, QueuePublish, ReleasePublish, ResolvePublish, RetractPublish, RetryPublish,
+};
 use crate::api::dtos::{ExecuteReply, JobReply, JobStatus, PackageStatus};
 use crate::api::events::{JobEvent, Publication, PublishReleased};
-use crate::api::ports::{
-    CancelPublish, ExecutePublish, Needs, Post, PostStatus, ProviderError, QueuePublish, ReleasePublish,
-    ResolvePublish, RetractPublish, RetryPublish, SocialPublisher,
-};
+use crate::api::providers::{Needs, Post, PostStatus, ProviderError, SocialPublisher};
 use crate::api::refusals::PublishRefused;
 use crate::internal::execution::{self, SETTINGS, Switches};
 use crate::internal::job::{self, Cancelling, Job, Work};
 use crate::internal::package::Package;
-use crate::internal::projections::{ASSETS, Asset};
+use crate::internal::projections::ASSETS;
 use events::ids::PublishJobId;
 use events::production::Production;
 use events::values::Text;
@@ -43,7 +43,7 @@ pub(super) async fn queue(cx: Cx<Needs>, command: QueuePublish) -> Handled<Queue
                 return Err(Halt::Refuse(Common::WrongState { state }.into()));
             }
             None => {
-                return Err(Halt::Refuse(Common::NotFound { what: format!("package {package_id}") }.into()));
+                return Err(Halt::Refuse(Common::not_found("package", package_id).into()));
             }
         }
     }
@@ -73,7 +73,7 @@ pub(super) async fn release(cx: Cx<Needs>, command: ReleasePublish) -> Handled<R
 pub(super) async fn execute(cx: Cx<Needs>, command: ExecutePublish) -> Handled<ExecutePublish> {
     if cx.deed().actor.kind == ActorKind::Import {
         let why = "nothing is published from an import".to_owned();
-        return Err(Halt::Refuse(Common::NotPermitted { actor: cx.deed().actor.id.clone(), why }.into()));
+        return Err(Halt::Refuse(Common::not_permitted(&cx.deed().actor, why).into()));
     }
     let story = cx.load::<Job>(command.job_id).await.or_retry()?;
     let (work, status) = story.state.known(command.job_id).or_refuse()?;
@@ -105,7 +105,7 @@ pub(super) async fn execute(cx: Cx<Needs>, command: ExecutePublish) -> Handled<E
 /// Whether the asset that is to be posted is approved, as far as it was heard of.
 async fn approved(cx: &Cx<Needs>, work: &Work) -> Result<bool, Halted> {
     let Some(asset_id) = work.asset_id else { return Ok(true) };
-    let heard = cx.documents().get::<Asset>(ASSETS, 1, asset_id).await.or_retry()?;
+    let heard = cx.documents().get(ASSETS, asset_id).await.or_retry()?;
     Ok(heard.is_some_and(|asset| asset.approved))
 }
 
@@ -121,7 +121,7 @@ async fn post(cx: &Cx<Needs>, state: &Job, work: &Work) -> Result<Vec<JobEvent>,
         // What says no whatever is heard of the asset says it at once. News of the asset may be on its way: a no for want of
         // its approval needs everything that production told.
         job::gate(work, &switches.state.now, package, true).or_refuse()?;
-        cx.caught_up((ASSETS, 1), Production::MODULE, "the approval of the asset").await?;
+        cx.caught_up(ASSETS, Production::MODULE, "the approval of the asset").await?;
         approved = self::approved(cx, work).await?;
     }
     job::gate(work, &switches.state.now, package, approved).or_refuse()?;
@@ -287,7 +287,7 @@ fn person(actor: &Actor) -> Result<Actor, Common> {
     match actor.kind {
         ActorKind::Operator => Ok(actor.clone()),
         ActorKind::Client | ActorKind::Saga | ActorKind::System | ActorKind::Import => {
-            Err(Common::NotPermitted { actor: actor.id.clone(), why: "only an operator decides this".to_owned() })
+            Err(Common::not_permitted(actor, "only an operator decides this"))
         }
     }
 }
@@ -303,29 +303,8 @@ fn moved(story: &Loaded<Job>, job_id: PublishJobId, events: &[JobEvent]) -> JobR
 }
 
 async fn whole_text(cx: &Cx<Needs>, text: &Text) -> Result<String, Halted> {
-    match text {
-        Text::Inline(text) => Ok(text.clone()),
-        Text::Ref { sha256, head, .. } => {
-            let found = match digest(sha256) {
-                Some(digest) => cx.documents().text(digest).await.or_retry()?,
-                None => None,
-            };
-            // Posting the head alone would publish half a sentence: without the whole text nothing is posted.
-            found.ok_or_else(|| Halt::Retry {
-                after_ms: SILENT_RETRY_MS,
-                reason: format!("the text {:.20?} is not in the store", head),
-            })
-        }
-    }
-}
-
-fn digest(hex: &str) -> Option<[u8; 32]> {
-    let mut digest = [0; 32];
-    if hex.len() != 64 || !hex.is_ascii() {
-        return None;
-    }
-    for (index, byte) in digest.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(hex.get(index * 2..index * 2 + 2)?, 16).ok()?;
-    }
-    Some(digest)
+    // Posting the head alone would publish half a sentence: without the whole text nothing is posted.
+    let missing = || format!("the text {:.20?} is not in the store", text.head());
+    let found = cx.documents().text(text).await.or_retry()?;
+    found.ok_or_else(|| Halt::Retry { after_ms: SILENT_RETRY_MS, reason: missing() })
 }

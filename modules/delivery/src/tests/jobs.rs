@@ -1,14 +1,17 @@
 //! Publish jobs through the door: switches, gates, the platform's moods, and lists; taking back has a file of its own.
 
 use super::{created, mia, settings, stage};
+use crate::api::commands::*;
 use crate::api::dtos::{JobStatus, JobView};
 use crate::api::events::*;
 use crate::api::fakes::{Call, Fakes};
-use crate::api::ports::*;
+use crate::api::queries::*;
 use events::ids::{AssetId, CampaignId, PublishJobId};
 use events::production::{CreativeAssetApprovalRevoked, CreativeAssetApproved};
+use saga_core::bus::Delivered;
 use saga_core::envelope::{Actor, ActorKind};
-use saga_core::{host::Served, id::Direction, outcome::Answer, stage::Stage, time::Timestamp};
+use saga_core::{id::Direction, outcome::Answer, time::Timestamp};
+use saga_testkit::stage::{Served, Stage};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -143,11 +146,9 @@ fn a_second_attempt_of_a_deed_asks_before_it_posts() {
     let command = ExecutePublish { job_id };
     let (saga, key) = stage.deed("publish");
     let payload = saga_core::json::Payload::of(&command).unwrap();
-    let mut delivered = saga_core::host::direct("ExecutePublish", 1, payload, saga, Actor::saga(saga));
+    let mut delivered = Delivered::direct("ExecutePublish", 1, payload, saga, Actor::saga(saga));
     delivered.deed.attempt = 2;
-    let ids: std::sync::Arc<dyn saga_core::ports::Ids> = std::sync::Arc::new(saga_core::memory::CountedIds::default());
-    let now = saga_core::ports::Clock::now(&*stage.clock);
-    let served = saga_core::stage::ready(saga_core::host::serve(&stage.module, &stage.store, &ids, now, &delivered));
+    let served = stage.serve_delivered(&delivered);
     assert!(matches!(served, Served::Answered(Answer::Done { .. })), "{served:?} {key}");
     assert!(matches!(fakes.publisher.calls()[..], [Call::Status { .. }, Call::Post { .. }]));
 }

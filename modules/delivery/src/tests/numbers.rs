@@ -2,7 +2,7 @@
 //! and questions stand beside the job.
 
 use super::*;
-use crate::api::dtos::{ARTIFACTS, ITEMS_MAX, PLATFORMS, can_retract};
+use crate::api::dtos::{ARTIFACTS, ITEMS_MAX, PLATFORMS, STAND_INS, can_retract};
 
 fn packed(items: Vec<ArtifactItem>) -> String {
     let mut command = create();
@@ -33,6 +33,22 @@ fn a_package_has_three_artifacts_and_only_the_pictures_may_be_none() {
         command.artifacts.iter_mut().filter(|spec| spec.name == name).for_each(|spec| spec.items.clear());
         assert_eq!(stage().0.send(&command, mia()).is_ok(), may_be_empty, "{name}");
     }
+}
+
+#[test]
+fn a_document_may_be_a_page_and_never_both() {
+    assert_eq!(STAND_INS, [("strategy_doc.pdf", "strategy_doc.html", "html")]);
+    let (document, page, format) = STAND_INS[0];
+    let mut command = create();
+    let of_document = command.artifacts.iter().position(|spec| spec.name == document).unwrap();
+    command.artifacts[of_document].name = page.to_owned();
+    let made = stage().0.send(&command, mia()).unwrap().artifacts;
+    let made = made.iter().find(|artifact| artifact.name == page).unwrap();
+    assert_eq!((made.format.as_str(), made.position), (format, 2));
+    let mut both = create();
+    both.artifacts.push(command.artifacts[of_document].clone());
+    let refused = stage().0.send(&both, mia()).unwrap_err();
+    assert!(refused.code == "INVALID_FIELD" && refused.reason.contains("named twice"), "{refused:?}");
 }
 
 #[test]

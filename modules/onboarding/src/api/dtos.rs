@@ -284,7 +284,7 @@ pub enum OnboardingStage {
     Complete,
 }
 
-/// The answer to [`super::ports::Status`].
+/// The answer to [`super::queries::Status`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct ClientStatus {

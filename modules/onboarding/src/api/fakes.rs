@@ -1,6 +1,6 @@
 //! Scripted providers for tests: they answer the same to the same script, and remember every call.
 
-use crate::api::ports::{Needs, ProviderError, WorkspaceProvider};
+use crate::api::providers::{Needs, ProviderError, WorkspaceProvider};
 use async_trait::async_trait;
 use events::ids::ProjectId;
 use saga_core::id::StepKey;

@@ -1,8 +1,9 @@
 //! One brief as a story: normalised, validated, reverted, cancelled, and by which deed. Pure.
 
+use crate::api::commands::RevertBriefNormalization;
 use crate::api::dtos::{BriefStatus, CallNotes, NormalizedBrief};
 use crate::api::events::{BriefCancelled, BriefEvent, BriefNormalizationReverted, BriefNormalized, BriefValidated};
-use crate::api::ports::{BriefRefused, RevertBriefNormalization};
+use crate::api::refusals::BriefRefused;
 use crate::internal::intake::Intake;
 use crate::internal::normalize::{Reading, missing_in, normalize};
 use events::ids::BriefId;
@@ -31,7 +32,6 @@ enum Phase {
 
 impl Aggregate for Brief {
     type Event = BriefEvent;
-    const CATEGORY: &'static str = "onboarding_brief";
     fn evolve(&mut self, event: &BriefEvent) {
         let phase = std::mem::take(&mut self.phase);
         self.phase = match event {
@@ -57,7 +57,7 @@ impl Brief {
         }
     }
     fn wrong_state(&self) -> Common {
-        Common::WrongState { state: self.status().word().to_owned() }
+        Common::wrong_state(self.status().word())
     }
 }
 
@@ -79,7 +79,7 @@ pub(super) fn decide_normalize(
 ) -> Result<Normalized, BriefRefused> {
     let Some(client_id) = intake.client() else { return Err(not_found(brief_id).into()) };
     let Some((version, form)) = intake.newest() else {
-        return Err(Common::WrongState { state: "WITHDRAWN".to_owned() }.into());
+        return Err(Common::wrong_state("WITHDRAWN").into());
     };
     let intake = crate::api::events::IntakeRef { id: crate::api::events::intake_of(brief_id), version };
     match &brief.phase {
@@ -87,7 +87,7 @@ pub(super) fn decide_normalize(
             let (event, kept) = normalize(Reading { brief_id, client_id, intake, deed }, form, notes)?;
             Ok(Normalized { reply: NormalizedBrief::from(&event), event: Some(event), kept })
         }
-        // A second run over a finished brief reads it as it is; it belongs to whoever normalised it.
+        // A second run over a finished brief reads it as it is; it belongs to the deed that normalised it.
         Phase::Normalized(known) | Phase::Validated { brief: known, .. } => {
             if known.intake != intake || notes.is_some() {
                 return Err(brief.wrong_state().into());
@@ -155,5 +155,5 @@ pub(super) fn decide_cancel(brief: &Brief, brief_id: BriefId) -> Option<BriefCan
 }
 
 pub(super) fn not_found(brief_id: BriefId) -> Common {
-    Common::NotFound { what: format!("brief {brief_id}") }
+    Common::not_found("brief", brief_id)
 }

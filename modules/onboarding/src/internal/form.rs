@@ -2,7 +2,7 @@
 
 use crate::api::dtos::form::values::{FORM_NEWEST, FORM_OLDEST, attachment_faults};
 use crate::api::dtos::{BriefForm, FormFault, IntakeForm};
-use crate::api::ports::CaptureRefused;
+use crate::api::refusals::CaptureRefused;
 use events::values::{TEXT_BYTES_MAX, Text, world};
 use saga_core::command::Common;
 use serde_json::{Map, Value};
@@ -108,5 +108,5 @@ fn clean(value: &Value, at: &str) -> Result<Value, CaptureRefused> {
 }
 
 pub(super) fn invalid(field: &str, why: String) -> CaptureRefused {
-    CaptureRefused::Common(Common::InvalidField { field: field.to_owned(), why })
+    CaptureRefused::Common(Common::invalid(field, why))
 }

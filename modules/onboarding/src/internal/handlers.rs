@@ -1,11 +1,13 @@
 //! Glue: load the stories, ask the provider, let the model decide, hand over what to commit.
 
+use crate::api::commands::{
+    CancelBrief, CaptureIntake, CloseProject, CreateProject, NormalizeBrief, RevertBriefNormalization, ValidateBrief,
+    WithdrawIntake,
+};
 use crate::api::dtos::{BriefMoved, BriefStatus, CapturedIntake, CreatedProject};
 use crate::api::events::{WorkspaceCreated, intake_of};
-use crate::api::ports::{
-    CancelBrief, CaptureIntake, CloseProject, CreateProject, CreateProjectRefused, Needs, NormalizeBrief,
-    ProviderError, RevertBriefNormalization, ValidateBrief, WithdrawIntake,
-};
+use crate::api::providers::{Needs, ProviderError};
+use crate::api::refusals::CreateProjectRefused;
 use crate::internal::brief::{self, Brief};
 use crate::internal::form;
 use crate::internal::intake::{self, Intake};
@@ -105,12 +107,5 @@ async fn known<R>(cx: &Cx<Needs>, brief_id: BriefId) -> Result<Result<(), saga_c
 }
 
 fn halt(failure: ProviderError) -> Halt<CreateProjectRefused> {
-    match failure {
-        ProviderError::Rejected { code } => {
-            Halt::Refuse(CreateProjectRefused::WorkspaceRejected { provider_code: code })
-        }
-        ProviderError::TryLater { after_ms, says } => Halt::Retry { after_ms, reason: says },
-        ProviderError::Mend { says } => Halt::Mend { reason: says },
-        ProviderError::Unknown => Halt::Retry { after_ms: UNKNOWN_RETRY_MS, reason: failure.to_string() },
-    }
+    failure.halt(UNKNOWN_RETRY_MS, |provider_code| CreateProjectRefused::WorkspaceRejected { provider_code })
 }

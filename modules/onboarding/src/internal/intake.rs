@@ -1,7 +1,8 @@
 //! One intake as a story: forms with numbers that are never used again. Pure.
 
+use crate::api::commands::{CaptureIntake, WithdrawIntake};
 use crate::api::events::{Attachment, IntakeCaptured, IntakeEvent, IntakeWithdrawn};
-use crate::api::ports::{CaptureIntake, CaptureRefused, WithdrawIntake};
+use crate::api::refusals::CaptureRefused;
 use crate::internal::form::{Checked, invalid};
 use events::ids::{BriefId, ClientId, IntakeId};
 use saga_core::aggregate::Aggregate;
@@ -34,7 +35,6 @@ pub(super) struct Intake {
 
 impl Aggregate for Intake {
     type Event = IntakeEvent;
-    const CATEGORY: &'static str = "onboarding_intake";
     fn evolve(&mut self, event: &IntakeEvent) {
         match event {
             IntakeEvent::IntakeCaptured(captured) => {
@@ -57,7 +57,7 @@ impl Aggregate for Intake {
 }
 
 impl Intake {
-    /// Whose it is.
+    /// The client that it belongs to.
     pub(super) fn client(&self) -> Option<ClientId> {
         self.of.map(|(_, client)| client)
     }
@@ -80,14 +80,14 @@ pub(super) fn decide_capture(
 ) -> Result<IntakeCaptured, CaptureRefused> {
     let (brief_id, form_version) = match (cmd.next_of, intake.of) {
         (None, None) => (brief_id, 1),
-        (None, Some(_)) => return Err(Common::AlreadyExists { what: format!("intake {intake_id}") }.into()),
+        (None, Some(_)) => return Err(Common::already_exists("intake", intake_id).into()),
         (Some(_), None) => return Err(not_found(intake_id).into()),
         (Some(next), Some((brief_id, client_id))) => {
             if client_id != cmd.client_id {
                 return Err(invalid("client_id", "the intake belongs to another client".to_owned()));
             }
             if intake.newest().is_none() {
-                return Err(Common::WrongState { state: "WITHDRAWN".to_owned() }.into());
+                return Err(Common::wrong_state("WITHDRAWN").into());
             }
             if next.version != intake.last() + 1 {
                 return Err(Common::VersionConflict { actual: u64::from(intake.last()) }.into());
@@ -127,5 +127,5 @@ pub(super) fn decide_withdraw(intake: &Intake, cmd: &WithdrawIntake) -> Result<O
 }
 
 fn not_found(intake_id: IntakeId) -> Common {
-    Common::NotFound { what: format!("intake {intake_id}") }
+    Common::not_found("intake", intake_id)
 }

@@ -21,6 +21,29 @@ pub(crate) fn detect(texts: &[&str]) -> (&'static str, bool) {
     }
 }
 
+/// 40 letters of answers: fewer may be names alone.
+const LETTERS_MIN: usize = 40;
+/// One letter in ten in a language's own script: names and phrases of others leave it more.
+const LETTERS_PER_OWN: usize = 10;
+
+/// Whether texts are surely in another language than the one of a tag: hardly a letter of them is in its script. The language
+/// that stands for the letters that they are in.
+pub(crate) fn surely_not(texts: &[&str], tag: &str) -> Option<&'static str> {
+    let primary = tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+    let own: &[usize] = match primary.as_str() {
+        // Japanese may be all Chinese characters; Chinese has no kana.
+        "ja" => &[HAN, KANA],
+        primary => &[SCRIPTS.iter().position(|(language, _)| *language == primary).unwrap_or(LATIN)],
+    };
+    let letters = texts.iter().flat_map(|text| text.chars()).filter(|letter| letter.is_alphabetic());
+    let (of_own, all) = letters.fold((0_usize, 0_usize), |(of_own, all), letter| {
+        (of_own + usize::from(script_of(letter).is_some_and(|script| own.contains(&script))), all + 1)
+    });
+    let kana = texts.iter().flat_map(|text| text.chars()).filter(|letter| script_of(*letter) == Some(KANA)).count();
+    let is_japanese = primary == "zh" && kana > of_own;
+    (all >= LETTERS_MIN && (is_japanese || of_own * LETTERS_PER_OWN < all)).then(|| detect(texts).0)
+}
+
 const LATIN: usize = 0;
 const HAN: usize = 8;
 const KANA: usize = 9;
@@ -48,6 +71,32 @@ fn script_of(letter: char) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_texts_with_hardly_a_letter_of_its_script_are_surely_not_in_a_language() {
+        let (latin, russian) = (
+            "Repairable tents, sewn to order for people who walk",
+            "утренние буханки испечены в четыре и привезены до семи",
+        );
+        let table = [
+            (latin.to_owned(), "en", None),
+            (latin.to_owned(), "de-CH", None),
+            (latin.to_owned(), "ru", Some("en")),
+            (latin.to_owned(), "ja", Some("en")),
+            (russian.to_owned(), "en", Some("ru")),
+            (russian.to_owned(), "ru", None),
+            (format!("{latin} и утро"), "ru", None),
+            ("三か月で新規会員八百人".repeat(5), "zh", None),
+            ("朝四時に焼いてお届けします".repeat(5), "zh-Hans", Some("ja")),
+            (format!("{}お茶の水", "外卖订单翻倍".repeat(9)), "zh", None),
+            ("外卖订单翻倍".repeat(9), "ja-JP", None),
+            ("外卖订单翻倍".repeat(9), "ko", Some("zh")),
+            ("Tidewell".to_owned(), "ru", None),
+        ];
+        for (text, tag, found) in table {
+            assert_eq!(surely_not(&[text.as_str()], tag), found, "{tag}: {text}");
+        }
+    }
 
     #[test]
     fn the_script_of_most_letters_decides() {

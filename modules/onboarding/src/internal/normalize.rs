@@ -6,11 +6,11 @@ use crate::api::events::{
     Audience, BrandGuidelines, BriefNormalized, Call, Constraint, ConstraintKind, IntakeRef, Kpi, Objective, Offer,
     PlannedContent, Scope, Weeks,
 };
-use crate::api::ports::BriefRefused;
+use crate::api::refusals::BriefRefused;
 use crate::internal::form::told;
 use crate::internal::intake::{Form, given};
 use events::ids::{BriefId, ClientId};
-use events::values::Text;
+use events::values::{Text, world};
 use saga_core::command::Common;
 use saga_core::id::StepKey;
 use std::collections::BTreeMap;
@@ -67,7 +67,7 @@ pub(super) fn missing(form: &BriefForm, call: &BTreeMap<String, String>) -> Vec<
     REQUIRED.iter().filter(|name| answers.get(name).is_none()).map(|name| (*name).to_owned()).collect()
 }
 
-/// Which answers a normalised brief lacks for validation: the required ones, and somebody to speak to.
+/// Which answers a normalised brief lacks for validation: the required ones, and a contact.
 pub(super) fn missing_in(brief: &BriefNormalized) -> Vec<String> {
     let brand = &brief.brand_guidelines;
     let held = [
@@ -158,7 +158,7 @@ fn call(notes: &CallNotes) -> Result<(Call, Option<String>), BriefRefused> {
 }
 
 fn language(form: &Form, answers: &BriefForm, defaults_used: &mut Vec<String>) -> String {
-    let named = |text: Option<&str>| given(text).filter(|tag| *tag != "und").map(str::to_owned);
+    let named = |text: Option<&str>| given(text).filter(|tag| *tag != "und").map(canonical);
     if let Some(tag) = named(Some(&form.language)) {
         return tag;
     }
@@ -166,7 +166,12 @@ fn language(form: &Form, answers: &BriefForm, defaults_used: &mut Vec<String>) -
     if !certain {
         defaults_used.push("language".to_owned());
     }
-    tag
+    canonical(&tag)
+}
+
+/// A tag as the register writes it; one that came in before there were rules stays as it is.
+fn canonical(tag: &str) -> String {
+    world::language(tag).map_or_else(|_| tag.to_owned(), |known| known.as_str().to_owned())
 }
 
 fn scope(
@@ -242,7 +247,7 @@ fn constraints(answers: &BriefForm) -> Vec<Constraint> {
 fn planned(item: &PlanAnswer, language: &str) -> Option<PlannedContent> {
     let platform = given(Some(&item.platform))?.to_lowercase();
     let format = given(Some(&item.format)).map_or_else(|| usual_format(&platform).to_owned(), str::to_lowercase);
-    let language = given(item.language.as_deref()).unwrap_or(language).to_owned();
+    let language = given(item.language.as_deref()).map_or_else(|| language.to_owned(), canonical);
     Some(PlannedContent { platform, format, language, count: item.count.unwrap_or(1) })
 }
 
@@ -276,5 +281,5 @@ fn tidy(texts: &[String]) -> Vec<String> {
 }
 
 fn invalid(field: &str, why: String) -> BriefRefused {
-    BriefRefused::Common(Common::InvalidField { field: field.to_owned(), why })
+    BriefRefused::Common(Common::invalid(field, why))
 }

@@ -1,7 +1,8 @@
 //! One project as a story: it gets a workspace, and it closes. Pure.
 
+use crate::api::commands::{CloseProject, CreateProject};
 use crate::api::events::{ProjectClosed, ProjectEvent, WorkspaceCreated};
-use crate::api::ports::{CloseProject, CreateProject, CreateProjectRefused};
+use crate::api::refusals::CreateProjectRefused;
 use crate::internal::intake::Intake;
 use saga_core::aggregate::Aggregate;
 use saga_core::command::Common;
@@ -17,7 +18,6 @@ pub(super) enum Project {
 
 impl Aggregate for Project {
     type Event = ProjectEvent;
-    const CATEGORY: &'static str = "onboarding_project";
     fn evolve(&mut self, event: &ProjectEvent) {
         *self = match event {
             ProjectEvent::WorkspaceCreated(_) => Project::Ready,
@@ -30,10 +30,10 @@ impl Aggregate for Project {
 pub(super) fn check_create(cmd: &CreateProject, intake: Option<&Intake>) -> Result<(), CreateProjectRefused> {
     match (cmd.brief_id, intake.and_then(Intake::client)) {
         (None, _) => Ok(()),
-        (Some(brief_id), None) => Err(Common::NotFound { what: format!("brief {brief_id}") }.into()),
+        (Some(brief_id), None) => Err(Common::not_found("brief", brief_id).into()),
         (Some(_), Some(client)) if client != cmd.client_id => {
             let why = "the brief belongs to another client".to_owned();
-            Err(Common::InvalidField { field: "brief_id".to_owned(), why }.into())
+            Err(Common::invalid("brief_id", why).into())
         }
         (Some(_), Some(_)) => Ok(()),
     }
@@ -46,16 +46,14 @@ pub(super) fn decide_create(
 ) -> Result<WorkspaceCreated, CreateProjectRefused> {
     match project {
         Project::Requested => Ok(created),
-        Project::Ready | Project::Closed => {
-            Err(Common::AlreadyExists { what: format!("project {}", created.project_id) }.into())
-        }
+        Project::Ready | Project::Closed => Err(Common::already_exists("project", created.project_id).into()),
     }
 }
 
 /// Closing what is closed changes nothing.
 pub(super) fn decide_close(project: Project, cmd: &CloseProject) -> Result<Option<ProjectClosed>, Common> {
     match project {
-        Project::Requested => Err(Common::NotFound { what: format!("project {}", cmd.project_id) }),
+        Project::Requested => Err(Common::not_found("project", cmd.project_id)),
         Project::Ready => Ok(Some(ProjectClosed { project_id: cmd.project_id, reason: cmd.reason.clone() })),
         Project::Closed => Ok(None),
     }

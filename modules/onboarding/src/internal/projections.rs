@@ -8,19 +8,15 @@ use crate::api::events::{
 use crate::internal::normalize::missing;
 use events::ids::{BriefId, ClientId, IntakeId, ProjectId};
 use saga_core::projection::{Projection, ProjectionDef};
+use saga_core::read_model::ReadModel;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) const INTAKES: &str = "onboarding.intake";
-pub(super) const FORMS: &str = "onboarding.form";
-pub(super) const BRIEFS: &str = "onboarding.brief";
-pub(super) const PROJECTS: &str = "onboarding.project";
-pub(super) const VERSION: u16 = 1;
-
-/// Fields that can be searched by, each with its number.
-pub(super) const BY_CLIENT: usize = 0;
-/// Of briefs.
-pub(super) const BY_STATUS: usize = 1;
+pub(super) const INTAKES: ReadModel<IntakeDoc> = ReadModel::new("onboarding.intake", 1, &["client_id", "brief_id"]);
+pub(super) const FORMS: ReadModel<IntakeCaptured> = ReadModel::new("onboarding.form", 1, &["intake_id"]);
+pub(super) const BRIEFS: ReadModel<BriefDoc> = ReadModel::new("onboarding.brief", 1, &["client_id", "status"]);
+pub(super) const PROJECTS: ReadModel<ProjectDoc> =
+    ReadModel::new("onboarding.project", 1, &["client_id", "status", "brief_id"]);
 
 /// An intake with at least one form that counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,7 +56,7 @@ pub(super) fn form_key(intake_id: IntakeId, version: u32) -> String {
 
 /// Heads of intakes. An intake whose forms are all withdrawn is not shown.
 pub(super) fn intakes() -> ProjectionDef {
-    Projection::<IntakeDoc>::new(INTAKES, VERSION, &["client_id", "brief_id"])
+    Projection::new(INTAKES)
         .on::<IntakeCaptured>(
             |event, _| Some(event.intake_id.to_string()),
             |doc, event, _| {
@@ -89,7 +85,7 @@ pub(super) fn intakes() -> ProjectionDef {
 
 /// The forms themselves, one document each, because each may be large.
 pub(super) fn forms() -> ProjectionDef {
-    Projection::<IntakeCaptured>::new(FORMS, VERSION, &["intake_id"])
+    Projection::new(FORMS)
         .on::<IntakeCaptured>(
             |event, _| Some(form_key(event.intake_id, event.form_version)),
             |_, event, _| Some(event.clone()),
@@ -100,7 +96,7 @@ pub(super) fn forms() -> ProjectionDef {
 
 /// Briefs with what is missing: the inbox and the cards.
 pub(super) fn briefs() -> ProjectionDef {
-    Projection::<BriefDoc>::new(BRIEFS, VERSION, &["client_id", "status"])
+    Projection::new(BRIEFS)
         .on::<IntakeCaptured>(|event, _| Some(event.brief_id.to_string()), |doc, event, _| Some(captured(doc, event)))
         .on::<IntakeWithdrawn>(|event, _| event.brief_id.map(|id| id.to_string()), withdrawn)
         .on::<BriefNormalized>(
@@ -147,7 +143,7 @@ fn withdrawn(doc: Option<BriefDoc>, event: &IntakeWithdrawn, _: &saga_core::proj
 
 /// Projects and their workspaces.
 pub(super) fn projects() -> ProjectionDef {
-    Projection::<ProjectDoc>::new(PROJECTS, VERSION, &["client_id", "status", "brief_id"])
+    Projection::new(PROJECTS)
         .on::<WorkspaceCreated>(
             |event, _| Some(event.project_id.to_string()),
             |_, event, _| {

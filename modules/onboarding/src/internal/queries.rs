@@ -4,22 +4,19 @@ use crate::api::dtos::{
     BriefCard, BriefStatus, ClientStatus, FunnelView, IntakeView, NormalizedBrief, OnboardingStage, ProjectStage,
     ProjectStatus, ProjectView,
 };
-use crate::api::events::IntakeCaptured;
-use crate::api::ports::{Funnel, GetBrief, GetIntake, GetProject, ListBriefs, Status};
-use crate::internal::projections::{
-    BRIEFS, BY_CLIENT, BY_STATUS, BriefDoc, FORMS, INTAKES, IntakeDoc, PROJECTS, ProjectDoc, VERSION, form_key,
-};
+use crate::api::queries::{Funnel, GetBrief, GetIntake, GetProject, ListBriefs, Status};
+use crate::internal::projections::{BRIEFS, BriefDoc, FORMS, INTAKES, PROJECTS, form_key};
 use crate::internal::stages::stage_of;
+use saga_core::field;
 use saga_core::module::{Docs, QueryError};
-use saga_core::ports::{FIND_LIMIT_MAX, Find, ReadError};
+use saga_core::ports::{FIND_LIMIT_MAX, ReadError};
 
 /// A screen and a half.
 const PAGE_DEFAULT: usize = 100;
 
 pub(super) async fn status(docs: Docs, query: Status) -> Result<ClientStatus, QueryError> {
-    let of_client = |projection| page(projection, vec![(BY_CLIENT, query.client_id.to_string())]);
-    let briefs: Vec<BriefDoc> = docs.find(&of_client(BRIEFS)).await?;
-    let projects: Vec<ProjectDoc> = docs.find(&of_client(PROJECTS)).await?;
+    let briefs = docs.find(&BRIEFS.all().with(field!(BRIEFS.client_id), query.client_id)).await?;
+    let projects = docs.find(&PROJECTS.all().with(field!(PROJECTS.client_id), query.client_id)).await?;
     let any = |status| briefs.iter().any(|brief| brief.status == status);
     let intake_complete = briefs.iter().any(|brief| brief.forms.values().any(Vec::is_empty));
     let brief_validated = any(BriefStatus::Validated);
@@ -36,16 +33,16 @@ pub(super) async fn status(docs: Docs, query: Status) -> Result<ClientStatus, Qu
 }
 
 pub(super) async fn brief(docs: Docs, query: GetBrief) -> Result<BriefCard, QueryError> {
-    let found: Option<BriefDoc> = docs.get(BRIEFS, VERSION, query.brief_id).await?;
+    let found = docs.get(BRIEFS, query.brief_id).await?;
     let doc = found.ok_or_else(|| QueryError::NotFound(format!("brief {}", query.brief_id)))?;
     Ok(card(&docs, doc).await?)
 }
 
 pub(super) async fn intake(docs: Docs, query: GetIntake) -> Result<IntakeView, QueryError> {
     let missing = || QueryError::NotFound(format!("intake {}", query.intake_id));
-    let head: IntakeDoc = docs.get(INTAKES, VERSION, query.intake_id).await?.ok_or_else(missing)?;
+    let head = docs.get(INTAKES, query.intake_id).await?.ok_or_else(missing)?;
     let version = query.version.or_else(|| head.versions.last().copied()).ok_or_else(missing)?;
-    let form: Option<IntakeCaptured> = docs.get(FORMS, VERSION, form_key(head.intake_id, version)).await?;
+    let form = docs.get(FORMS, form_key(head.intake_id, version)).await?;
     let form = form.ok_or_else(|| QueryError::NotFound(format!("form {version} of intake {}", query.intake_id)))?;
     Ok(IntakeView {
         intake_id: head.intake_id,
@@ -62,7 +59,7 @@ pub(super) async fn intake(docs: Docs, query: GetIntake) -> Result<IntakeView, Q
 }
 
 pub(super) async fn project(docs: Docs, query: GetProject) -> Result<ProjectView, QueryError> {
-    let found: Option<ProjectDoc> = docs.get(PROJECTS, VERSION, query.project_id).await?;
+    let found = docs.get(PROJECTS, query.project_id).await?;
     let doc = found.ok_or_else(|| QueryError::NotFound(format!("project {}", query.project_id)))?;
     let stage = match doc.brief_id {
         Some(brief_id) => stage_of(&docs, brief_id).await?,
@@ -79,16 +76,14 @@ pub(super) async fn project(docs: Docs, query: GetProject) -> Result<ProjectView
 }
 
 pub(super) async fn list(docs: Docs, query: ListBriefs) -> Result<Vec<BriefCard>, QueryError> {
-    let client = query.client_id.map(|id| (BY_CLIENT, id.to_string()));
-    let status = query.status.map(|status| (BY_STATUS, status.word().to_owned()));
     let limit = if query.limit == 0 { PAGE_DEFAULT } else { usize::try_from(query.limit).unwrap_or(FIND_LIMIT_MAX) };
-    let find = Find {
-        after: query.after.map(|id| (None, id.to_string())),
-        limit,
-        ..page(BRIEFS, client.into_iter().chain(status).collect())
-    };
+    let mut search = BRIEFS.all().with_any(field!(BRIEFS.client_id), query.client_id).limit(limit);
+    search = search.with_any(field!(BRIEFS.status), query.status.map(BriefStatus::word));
+    if let Some(last) = query.after {
+        search = search.after(last);
+    }
     let mut cards = Vec::new();
-    for doc in docs.find::<BriefDoc>(&find).await? {
+    for doc in docs.find(&search).await? {
         cards.push(card(&docs, doc).await?);
     }
     Ok(cards)
@@ -96,9 +91,9 @@ pub(super) async fn list(docs: Docs, query: ListBriefs) -> Result<Vec<BriefCard>
 
 pub(super) async fn funnel(docs: Docs, _: Funnel) -> Result<FunnelView, QueryError> {
     let mut funnel = FunnelView::default();
-    let mut after = None;
+    let mut search = BRIEFS.all();
     loop {
-        let found: Vec<BriefDoc> = docs.find(&Find { after, ..page(BRIEFS, Vec::new()) }).await?;
+        let found = docs.find(&search).await?;
         for doc in &found {
             let count = match doc.status {
                 BriefStatus::Captured => &mut funnel.captured,
@@ -110,7 +105,7 @@ pub(super) async fn funnel(docs: Docs, _: Funnel) -> Result<FunnelView, QueryErr
             *count += 1;
         }
         match found.last() {
-            Some(last) if found.len() == FIND_LIMIT_MAX => after = Some((None, last.brief_id.to_string())),
+            Some(last) if found.len() == FIND_LIMIT_MAX => search = search.after(last.brief_id),
             Some(_) | None => return Ok(funnel),
         }
     }
@@ -127,16 +122,4 @@ async fn card(docs: &Docs, doc: BriefDoc) -> Result<BriefCard, ReadError> {
         missing: missing.unwrap_or_default(),
         brief: doc.brief.as_ref().map(NormalizedBrief::from),
     })
-}
-
-fn page(projection: &str, filters: Vec<(usize, String)>) -> Find {
-    Find {
-        projection: projection.to_owned(),
-        version: VERSION,
-        filters,
-        order_by: None,
-        descending: false,
-        after: None,
-        limit: FIND_LIMIT_MAX,
-    }
 }

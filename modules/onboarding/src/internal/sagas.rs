@@ -3,15 +3,15 @@
 use crate::api::dtos::CapturedIntake;
 use events::ids::BriefId;
 use events::orchestration::{SagaCancelled, SagaCompensated, SagaPaused, SagaResumed, StepSkipped, StepSucceeded};
+use saga_core::field;
 use saga_core::json::Payload;
 use saga_core::module::Docs;
-use saga_core::ports::{FIND_LIMIT_MAX, Find, ReadError};
+use saga_core::ports::ReadError;
 use saga_core::projection::{At, Projection, ProjectionDef};
+use saga_core::read_model::ReadModel;
 use serde::{Deserialize, Serialize};
 
-const SAGAS: &str = "onboarding.saga";
-const VERSION: u16 = 1;
-const BY_BRIEF: usize = 0;
+const SAGAS: ReadModel<Work> = ReadModel::new("onboarding.saga", 1, &["brief_id"]);
 
 /// How it goes with one saga, or with all sagas of a brief.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ fn ended(work: Option<Work>) -> Option<Work> {
 
 /// All sagas that work on a brief.
 pub(super) fn sagas() -> ProjectionDef {
-    Projection::<Work>::new(SAGAS, VERSION, &["brief_id"])
+    Projection::new(SAGAS)
         .on::<StepSucceeded>(
             |fact, at| captured(&fact.output).and_then(|_| saga(at)),
             |work, fact, _| works_on(work, &fact.output),
@@ -78,16 +78,7 @@ pub(super) fn sagas() -> ProjectionDef {
 
 /// How it goes with all sagas of a brief: one that is paused holds it, and it is taken back when all of them are.
 pub(super) async fn course_of(docs: &Docs, brief_id: BriefId) -> Result<Course, ReadError> {
-    let find = Find {
-        projection: SAGAS.to_owned(),
-        version: VERSION,
-        filters: vec![(BY_BRIEF, brief_id.to_string())],
-        order_by: None,
-        descending: false,
-        after: None,
-        limit: FIND_LIMIT_MAX,
-    };
-    let sagas: Vec<Work> = docs.find(&find).await?;
+    let sagas = docs.find(&SAGAS.all().with(field!(SAGAS.brief_id), brief_id)).await?;
     let any = |course| sagas.iter().any(|work| work.course == course);
     Ok(match (any(Course::Paused), any(Course::Running), any(Course::TakenBack)) {
         (true, _, _) => Course::Paused,

@@ -18,16 +18,16 @@ use events::strategy::{
     StrategyApprovalRevoked, StrategyApproved, StrategyDiscarded, StrategyGenerated, StrategyRejected,
     StrategySuperseded,
 };
+use saga_core::field;
 use saga_core::module::Docs;
-use saga_core::ports::{FIND_LIMIT_MAX, Find, ReadError};
+use saga_core::ports::ReadError;
 use saga_core::projection::{Projection, ProjectionDef};
+use saga_core::read_model::ReadModel;
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 
-const STAGES: &str = "onboarding.stage";
-/// 2: content, judgements, approvals and packages count as well.
-const VERSION: u16 = 2;
-const BY_PARENT: usize = 0;
+/// Version 2: content, judgements, approvals and packages count as well.
+const STAGES: ReadModel<Node> = ReadModel::new("onboarding.stage", 2, &["parent"]);
 /// Brief, strategy, draft, asset, judgement: a deeper tree is a loop.
 const DEPTH_MAX: usize = 6;
 
@@ -77,7 +77,7 @@ fn moved(node: Option<Node>, stage: ProjectStage) -> Option<Node> {
 
 /// All nodes.
 pub(super) fn nodes() -> ProjectionDef {
-    let own = Projection::<Node>::new(STAGES, VERSION, &["parent"])
+    let own = Projection::new(STAGES)
         .on::<IntakeCaptured>(
             |event, _| Some(brief(event.brief_id)),
             |node, event, _| {
@@ -194,7 +194,7 @@ fn of_delivery(nodes: Projection<Node>) -> Projection<Node> {
 
 /// The stage of a brief: what its sagas say about all of it, otherwise the furthest stage in its tree.
 pub(super) async fn stage_of(docs: &Docs, brief_id: BriefId) -> Result<ProjectStage, ReadError> {
-    let Some(root) = docs.get::<Node>(STAGES, VERSION, brief(brief_id)).await? else {
+    let Some(root) = docs.get(STAGES, brief(brief_id)).await? else {
         return Ok(ProjectStage::Intake);
     };
     if root.stage == ProjectStage::Cancelled {
@@ -213,7 +213,7 @@ async fn furthest(docs: &Docs, root: Node) -> Result<ProjectStage, ReadError> {
     for _ in 0..DEPTH_MAX {
         let mut below = Vec::new();
         for parent in layer {
-            for node in docs.find::<Node>(&children_of(parent)).await? {
+            for node in docs.find(&STAGES.all().with(field!(STAGES.parent), parent)).await? {
                 furthest = furthest.max(node.stage);
                 if !node.is_leaf() {
                     below.push(node.key);
@@ -223,16 +223,4 @@ async fn furthest(docs: &Docs, root: Node) -> Result<ProjectStage, ReadError> {
         layer = below;
     }
     Ok(furthest)
-}
-
-fn children_of(parent: String) -> Find {
-    Find {
-        projection: STAGES.to_owned(),
-        version: VERSION,
-        filters: vec![(BY_PARENT, parent)],
-        order_by: None,
-        descending: false,
-        after: None,
-        limit: FIND_LIMIT_MAX,
-    }
 }

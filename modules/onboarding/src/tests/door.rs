@@ -2,12 +2,12 @@
 //! command that captures a form refuses the same.
 
 use super::{COMPLETE, answers, call, capture, captured, mia, stage, with};
+use crate::api::commands::{NormalizeBrief, ValidateBrief};
 use crate::api::dtos::form::values::{
     ANSWERS_BYTES_MAX, COUNT_MAX, LIST_MAX, REVIEW_ROUNDS_MAX, TERMS_DAYS_MAX, WEEKS_MAX,
 };
 use crate::api::dtos::{BriefForm, CallNotes, FormFault};
 use crate::api::events::{Attachment, IntakeCaptured};
-use crate::api::ports::{NormalizeBrief, ValidateBrief};
 use events::values::world::NAME_CHARS_MAX;
 use events::values::{MONEY_MINOR_MAX, TEXT_BYTES_MAX};
 use serde_json::{Map, Value, json};

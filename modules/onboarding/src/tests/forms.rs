@@ -1,8 +1,8 @@
 //! The form: what its reader accepts, what it names as a fault, and the project's own briefs.
 
 use super::{answers, capture, captured, mia, stage};
+use crate::api::commands::NormalizeBrief;
 use crate::api::dtos::{BriefForm, FormFault};
-use crate::api::ports::NormalizeBrief;
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 

@@ -1,14 +1,13 @@
 //! Each command that can be undone: done and undone is as before; undone first it never happens; twice is once.
 
 use super::{CLIENT, COMPLETE, answers, capture, captured, key, mia, next, saga, seen, stage};
+use crate::api::commands::{CreateProject, NormalizeBrief, RevertBriefNormalization, ValidateBrief};
 use crate::api::dtos::{BriefStatus, OnboardingStage, ProjectStatus};
 use crate::api::events::{BriefNormalizationReverted, intake_of};
-use crate::api::ports::{
-    CreateProject, GetBrief, GetProject, NormalizeBrief, RevertBriefNormalization, Status, ValidateBrief,
-};
+use crate::api::queries::{GetBrief, GetProject, Status};
 use events::ids::{BriefId, ProjectId};
 use saga_core::command::Compensable;
-use saga_core::stage::Stage;
+use saga_testkit::stage::Stage;
 use serde_json::Value;
 use std::fmt::Debug;
 

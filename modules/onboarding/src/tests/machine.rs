@@ -1,14 +1,14 @@
 //! Every command in every state: what moves, what stays, what is refused.
 
 use super::{CLIENT, COMPLETE, answers, captured, mia, next, stage};
-use crate::api::dtos::BriefStatus;
-use crate::api::ports::{
-    CancelBrief, CloseProject, CreateProject, GetBrief, NormalizeBrief, RevertBriefNormalization, ValidateBrief,
-    WithdrawIntake,
+use crate::api::commands::{
+    CancelBrief, CloseProject, CreateProject, NormalizeBrief, RevertBriefNormalization, ValidateBrief, WithdrawIntake,
 };
+use crate::api::dtos::BriefStatus;
+use crate::api::queries::GetBrief;
 use events::ids::BriefId;
 use saga_core::outcome::Refused;
-use saga_core::stage::Stage;
+use saga_testkit::stage::Stage;
 
 fn normalize(stage: &mut Stage, brief_id: BriefId) -> Result<(), Refused> {
     stage.send(&NormalizeBrief { brief_id, notes: None }, mia()).map(drop)

@@ -1,14 +1,14 @@
 //! From answers to the brief: languages, times, defaults, long and strange texts.
 
 use super::{COMPLETE, answers, call, captured, mia, stage, with};
+use crate::api::commands::{CaptureIntake, NormalizeBrief};
 use crate::api::dtos::{CallNotes, NormalizedBrief};
 use crate::api::events::{BriefNormalized, IntakeCaptured, PlannedContent, Weeks};
-use crate::api::ports::{CaptureIntake, GetIntake, NormalizeBrief};
+use crate::api::queries::GetIntake;
 use events::values::Text;
-use saga_core::envelope::sha256;
 use saga_core::module::Docs;
 use saga_core::outcome::Refused;
-use saga_core::stage::ready;
+use saga_testkit::stage::ready;
 use serde_json::{Map, Value, json};
 
 fn normalized(responses: Map<String, Value>) -> Result<NormalizedBrief, Refused> {
@@ -75,6 +75,16 @@ fn the_language_is_the_given_one_or_that_of_the_script() {
 }
 
 #[test]
+fn a_script_that_says_nothing_more_is_left_out_of_a_language() {
+    let mut responses = with("/language", json!("en-Latn"));
+    let plan = json!([{"platform": "instagram", "format": "post", "language": "pt-Latn-BR"}, {"platform": "email", "format": ""}]);
+    responses.insert("content_plan".to_owned(), plan);
+    let brief = normalized(responses).unwrap();
+    let languages = ["pt-BR", "en"].map(str::to_owned).to_vec();
+    assert_eq!((brief.language.as_str(), brief.languages), ("en", languages));
+}
+
+#[test]
 fn the_client_may_be_named_by_the_brand_alone() {
     let mut responses = with("/brief/brand", json!({"brand_name": "Fjordlys"}));
     responses["client"]["name"] = json!("  ");
@@ -96,9 +106,9 @@ fn long_notes_live_beside_the_log_and_nul_is_replaced() {
     let notes = CallNotes { notes: long.clone(), ..call(&[("objective", "never asked: the form has one")]) };
     let order = NormalizeBrief { brief_id: first.brief_id, notes: Some(notes) };
     let brief = stage.send(&order, mia()).unwrap();
-    let kept = ready(Docs::new(stage.store.clone()).text(sha256(clean.as_bytes()))).unwrap();
-    assert_eq!(kept, Some(clean.clone()));
+    let docs = Docs::new(stage.store.clone());
     for text in [brief.notes.unwrap(), brief.call.unwrap().notes] {
+        assert_eq!(ready(docs.text(&text)).unwrap(), Some(clean.clone()));
         match text {
             Text::Ref { bytes, head, .. } => assert_eq!((bytes, head.chars().count()), (clean.len() as u64, 1_024)),
             Text::Inline(_) => panic!("too long to stand in an event"),

@@ -1,16 +1,19 @@
 //! Every code at least once, with the fields that travel beside it.
 
 use super::{CLIENT, COMPLETE, NOBODY, answers, call, capture, captured, mia, next, saga, stage, with};
-use crate::api::events::{Attachment, intake_of};
-use crate::api::fakes::FakeWorkspaces;
-use crate::api::ports::{
-    CancelBrief, CaptureIntake, CaptureRefused, CloseProject, CreateProject, Needs, NormalizeBrief, ProviderError,
-    RevertBriefNormalization, ValidateBrief, WithdrawIntake,
+use crate::api::commands::{
+    CancelBrief, CaptureIntake, CloseProject, CreateProject, NormalizeBrief, RevertBriefNormalization, ValidateBrief,
+    WithdrawIntake,
 };
+use crate::api::events::{Attachment, intake_of};
+use crate::api::fakes::{self, FakeWorkspaces};
+use crate::api::providers::{Needs, ProviderError};
+use crate::api::refusals::CaptureRefused;
 use crate::module;
 use events::ids::{ClientId, ProjectId};
 use saga_core::command::Common;
-use saga_core::stage::Stage;
+use saga_testkit::harness::Harness;
+use saga_testkit::stage::Stage;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -92,21 +95,19 @@ fn further_forms_are_refused_when_they_do_not_fit() {
 
 #[test]
 fn what_is_not_there_is_not_found() {
-    let mut stage = stage();
+    let mut office = Harness::of([module(fakes::needs())]);
     let (brief_id, reason) = (NOBODY, String::new());
     let refused = [
-        stage.send(&NormalizeBrief { brief_id, notes: None }, mia()).map(drop),
-        stage.send(&ValidateBrief { brief_id }, mia()).map(drop),
-        stage.send(&RevertBriefNormalization { brief_id, reason: reason.clone(), deed: None }, mia()),
-        stage.send(&CancelBrief { brief_id }, mia()).map(drop),
-        stage.send(&WithdrawIntake { intake_id: intake_of(NOBODY), version: 1, reason: reason.clone() }, mia()),
-        stage.send(&CloseProject { project_id: ProjectId(Uuid::from_u128(9)), reason }, mia()),
-        stage.send(&CreateProject { client_id: CLIENT, brief_id: Some(NOBODY) }, mia()).map(drop),
+        office.refused(&NormalizeBrief { brief_id, notes: None }),
+        office.refused(&ValidateBrief { brief_id }),
+        office.refused(&RevertBriefNormalization { brief_id, reason: reason.clone(), deed: None }),
+        office.refused(&CancelBrief { brief_id }),
+        office.refused(&WithdrawIntake { intake_id: intake_of(NOBODY), version: 1, reason: reason.clone() }),
+        office.refused(&CloseProject { project_id: ProjectId(Uuid::from_u128(9)), reason }),
+        office.refused(&CreateProject { client_id: CLIENT, brief_id: Some(NOBODY) }),
     ];
-    for outcome in refused {
-        assert_eq!(outcome.unwrap_err().code, "NOT_FOUND");
-    }
-    assert_eq!(stage.names(), Vec::<String>::new());
+    assert!(refused.iter().all(|no| no.code == "NOT_FOUND"), "{refused:?}");
+    assert_eq!(office.dump(), "");
 }
 
 #[test]

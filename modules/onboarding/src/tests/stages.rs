@@ -1,8 +1,9 @@
 //! The stage of a project, as it follows from the events of all modules and from the facts of its sagas.
 
 use super::{CLIENT, COMPLETE, answers, captured, mia, saga, stage};
+use crate::api::commands::{CancelBrief, CreateProject, NormalizeBrief, ValidateBrief};
 use crate::api::dtos::{CapturedIntake, ProjectStage};
-use crate::api::ports::{CancelBrief, CreateProject, GetBrief, GetProject, NormalizeBrief, ValidateBrief};
+use crate::api::queries::{GetBrief, GetProject};
 use events::client_review::{ApprovalRevoked, ClientApproved};
 use events::delivery::{Delivered, PackageCreated, PackageWithdrawn};
 use events::ids::{AssetId, BriefId, BundleId, DeliveryPackageId, DraftId, QcResultId, ReviewPackageId, StrategyId};
@@ -20,7 +21,7 @@ use saga_core::envelope::Actor;
 use saga_core::event::Event;
 use saga_core::fact::{By, SAGA_CATEGORY};
 use saga_core::json::Payload;
-use saga_core::stage::Stage;
+use saga_testkit::stage::Stage;
 use uuid::Uuid;
 
 const FIRST: StrategyId = StrategyId(Uuid::from_u128(1));
@@ -138,7 +139,7 @@ impl Heard {
     /// The saga is told that the brief was captured for it.
     fn captured_by(&mut self, number: u128) -> ProjectStage {
         let output = output(self.brief_id);
-        self.fact(number, &StepSucceeded { step: "take-the-form".to_owned(), output })
+        self.fact(number, &StepSucceeded { step: "take-the-form".parse().unwrap(), output })
     }
 }
 
@@ -233,7 +234,7 @@ fn a_project_is_cancelled_when_every_saga_of_it_is_taken_back() {
     let mut heard = Heard::new();
     heard.captured_by(1);
     let output = output(heard.brief_id);
-    heard.fact(2, &StepSkipped { step: "capture-intake".to_owned(), output, by: by() });
+    heard.fact(2, &StepSkipped { step: "capture-intake".parse().unwrap(), output, by: by() });
     assert_eq!(heard.fact(1, &SagaCompensated {}), ProjectStage::Strategy, "the second one still works on it");
     heard.fact(2, &SagaPaused { by: by() });
     assert_eq!(heard.fact(2, &cancelled()), ProjectStage::Cancelled);

@@ -1,48 +1,41 @@
 //! What the queries answer.
 
-use super::{CLIENT, COMPLETE, NOBODY, answers, captured, mia, next, stage};
+use super::{CLIENT, COMPLETE, NOBODY, answers, capture, captured, mia, next, stage};
+use crate::api::commands::{CancelBrief, CloseProject, CreateProject, NormalizeBrief, ValidateBrief};
 use crate::api::dtos::{BriefStatus, ClientStatus, FunnelView, OnboardingStage, ProjectStatus};
 use crate::api::events::intake_of;
-use crate::api::ports::{
-    CancelBrief, CloseProject, CreateProject, Funnel, GetBrief, GetIntake, GetProject, ListBriefs, NormalizeBrief,
-    Status, ValidateBrief,
-};
+use crate::api::fakes;
+use crate::api::queries::{Funnel, GetBrief, GetIntake, GetProject, ListBriefs, Status};
+use crate::module;
 use events::ids::{BriefId, ProjectId};
-use saga_core::stage::Stage;
+use saga_testkit::harness::Harness;
 use uuid::Uuid;
-
-fn of_client(stage: &Stage) -> ClientStatus {
-    stage.query(&Status { client_id: CLIENT }).unwrap()
-}
 
 #[test]
 fn a_client_walks_through_the_stages_of_onboarding() {
     use OnboardingStage::{BriefReview, Complete, Discovery, Intake, WorkspaceSetup};
-    let mut stage = stage();
-    let status = |stage, intake_complete, brief_validated, workspace_created| ClientStatus {
-        stage,
-        intake_complete,
-        brief_validated,
-        workspace_created,
+    let mut office = Harness::of([module(fakes::needs())]);
+    let shows = |office: &Harness, stage, intake_complete, brief_validated, workspace_created| {
+        let wanted = ClientStatus { stage, intake_complete, brief_validated, workspace_created };
+        assert_eq!(office.query(&Status { client_id: CLIENT }), wanted);
     };
-    assert_eq!(of_client(&stage), status(Intake, false, false, false));
-    let first = captured(&mut stage, answers("{}"));
-    assert_eq!(of_client(&stage), status(Discovery, false, false, false));
-    stage.send(&next(&first, 2, answers(COMPLETE)), mia()).unwrap();
-    assert_eq!(of_client(&stage), status(Discovery, true, false, false));
+    shows(&office, Intake, false, false, false);
+    let first = office.send(&capture(answers("{}")));
+    shows(&office, Discovery, false, false, false);
+    office.send(&next(&first, 2, answers(COMPLETE)));
+    shows(&office, Discovery, true, false, false);
     let brief_id = first.brief_id;
-    stage.send(&NormalizeBrief { brief_id, notes: None }, mia()).unwrap();
-    assert_eq!(of_client(&stage), status(BriefReview, true, false, false));
-    stage.send(&ValidateBrief { brief_id }, mia()).unwrap();
-    assert_eq!(of_client(&stage), status(WorkspaceSetup, true, true, false));
-    let project = CreateProject { client_id: CLIENT, brief_id: Some(brief_id) };
-    let project_id = stage.send(&project, mia()).unwrap().project_id;
-    assert_eq!(of_client(&stage), status(Complete, true, true, true));
-    stage.send(&CloseProject { project_id, reason: "over".to_owned() }, mia()).unwrap();
-    assert_eq!(of_client(&stage), status(WorkspaceSetup, true, true, false));
-    assert_eq!(stage.query(&GetProject { project_id }).unwrap().status, ProjectStatus::Closed);
-    stage.send(&CancelBrief { brief_id }, mia()).unwrap();
-    assert_eq!(of_client(&stage), status(Intake, true, false, false));
+    office.send(&NormalizeBrief { brief_id, notes: None });
+    shows(&office, BriefReview, true, false, false);
+    office.send(&ValidateBrief { brief_id });
+    shows(&office, WorkspaceSetup, true, true, false);
+    let project_id = office.send(&CreateProject { client_id: CLIENT, brief_id: Some(brief_id) }).project_id;
+    shows(&office, Complete, true, true, true);
+    office.send(&CloseProject { project_id, reason: "over".to_owned() });
+    shows(&office, WorkspaceSetup, true, true, false);
+    assert_eq!(office.query(&GetProject { project_id }).status, ProjectStatus::Closed);
+    office.send(&CancelBrief { brief_id });
+    shows(&office, Intake, true, false, false);
 }
 
 #[test]

@@ -1,16 +1,23 @@
 //! Commands of modules that are written in other languages. No crate owns those modules, so what is asked of them stands
 //! here, with the sagas that ask it. Their contract lies beside them, in `tests/foreign/*/schemas`, and a test compares.
 
-use saga_core::command::{Common, Compensable, Refusal};
+use saga_core::command::{Command, Common, Refusal};
 use saga_core::id::StepKey;
 use saga_core::port;
+use saga_core::port::Port;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU32;
+
+/// What is asked here, as data: no module of this workspace answers it.
+pub fn ports() -> Vec<Port> {
+    vec![BookPickup::port(), CancelPickup::port(), CancelProof::port(), PrintProof::port()]
+}
 
 const PRINTSHOP: &str = "printshop";
 const COURIER: &str = "courier";
 
-/// Prints copies for somebody to look at. The proof's id is the deed's key. Refused: `TOO_MANY` with what fits the press.
+/// Prints copies for a person to look at. The proof's id is the deed's key. Refused: `TOO_MANY` with what fits the
+/// press.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -20,13 +27,7 @@ pub struct PrintProof {
     /// What stands on them.
     pub title: String,
 }
-port!(PRINTSHOP: PrintProof -> Printed, PrintRefused);
-impl Compensable for PrintProof {
-    type Undo = CancelProof;
-    fn undo(&self, deed: StepKey) -> CancelProof {
-        CancelProof { proof: deed }
-    }
-}
+port!(PRINTSHOP: PrintProof -> Printed, PrintRefused, undo CancelProof: |_, deed| CancelProof { proof: deed });
 
 /// A proof left the press.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,13 +82,7 @@ pub struct BookPickup {
     /// How many he carries.
     pub parcels: NonZeroU32,
 }
-port!(COURIER: BookPickup -> Booked, BookRefused);
-impl Compensable for BookPickup {
-    type Undo = CancelPickup;
-    fn undo(&self, deed: StepKey) -> CancelPickup {
-        CancelPickup { pickup: deed }
-    }
-}
+port!(COURIER: BookPickup -> Booked, BookRefused, undo CancelPickup: |_, deed| CancelPickup { pickup: deed });
 
 /// A courier will come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

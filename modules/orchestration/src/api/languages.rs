@@ -46,6 +46,11 @@ pub fn written(tag: &str) -> Option<&'static str> {
     asked.is_none_or(|asked| asked.eq_ignore_ascii_case(script)).then_some(language)
 }
 
+/// The language in which the summary of a strategy is called so.
+pub fn of_summary(heading: &str) -> Option<&'static str> {
+    crate::internal::language_of_summary(heading)
+}
+
 /// All of them, for people.
 pub fn all() -> String {
     LANGUAGES.map(|(language, _)| language).join(", ")

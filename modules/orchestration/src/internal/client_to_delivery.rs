@@ -4,22 +4,22 @@
 
 use super::packing;
 use crate::api::dtos::{ClientToDelivery, STRATEGY_APPROVED, StrategyDecision};
-use crate::api::languages;
 use crate::internal::door;
+use delivery::api::commands::{CreatePackage, DeliverPackage};
 use delivery::api::dtos::PackageReply;
-use delivery::api::ports::{CreatePackage, DeliverPackage};
 use events::ids::{ClientId, ProjectId};
+use onboarding::api::commands::{CaptureIntake, NormalizeBrief, ValidateBrief};
 use onboarding::api::dtos::{CapturedIntake, IntakeForm, NormalizedBrief};
-use onboarding::api::ports::{CaptureIntake, NormalizeBrief, ValidateBrief};
+use production::api::commands::{AssembleBundle, CreateAsset, GenerateDraft, ReviseDraft};
 use production::api::dtos::{
     AssetBasis, AssetContent, AssetCopy, AssetMade, AssetSpec, BriefEssentials, BundleMade, DraftWritten,
     StrategySnapshot,
 };
 use production::api::events::RevisionRequest;
-use production::api::ports::{AssembleBundle, CreateAsset, GenerateDraft, ReviseDraft};
+use qc::api::commands::EvaluateContent;
 use qc::api::dtos::{Constraints, Evaluated};
 use qc::api::events::{Subject, SubjectKind, Verdict};
-use qc::api::ports::EvaluateContent;
+use qc::api::{Piece, as_one};
 use saga_core::definition::Definition;
 use saga_core::envelope::Actor;
 use saga_core::input::Misfit;
@@ -31,9 +31,9 @@ use saga_core::time::Timestamp;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use strategy::api::dtos::{BriefSnapshot, StrategyDoc};
+use strategy::api::commands::{ApproveStrategy, GenerateStrategy, RejectStrategy, SubmitStrategy};
+use strategy::api::dtos::{BriefSnapshot, StrategyDoc, measured};
 use strategy::api::events::Layer;
-use strategy::api::ports::{ApproveStrategy, GenerateStrategy, RejectStrategy, SubmitStrategy};
 use uuid::Uuid;
 
 /// A strategy is written three times at most: the first time, and after two rejections.
@@ -219,8 +219,7 @@ fn evaluate(
     judgement_of(subject, draft.body, draft.language, brief, made)
 }
 
-/// Quality control judges what the client gets: the draft, and the words of every piece in the draft's language. Pieces in
-/// another language would be judged by the wrong script and the wrong calls.
+/// Quality control judges what the client gets: the draft, and each piece by itself and in its own language.
 pub(super) fn judgement_of<'a>(
     subject: Subject,
     body: String,
@@ -230,7 +229,7 @@ pub(super) fn judgement_of<'a>(
 ) -> EvaluateContent {
     EvaluateContent {
         subject,
-        content: judged(body, &language, made),
+        content: judged(&body, made),
         language,
         platform: None,
         constraints: Constraints {
@@ -247,16 +246,19 @@ pub(super) fn judgement_of<'a>(
     }
 }
 
-fn judged<'a>(draft: String, language: &str, made: impl Iterator<Item = (&'a AssetSpec, &'a AssetCopy)>) -> String {
-    let own = made.filter(|(spec, _)| languages::written(&spec.language) == languages::written(language));
-    let words = own.flat_map(|(_, copy)| [Some(&copy.hook), copy.caption.as_ref(), copy.cta.as_ref()]);
-    words.flatten().fold(draft, |mut text, words| {
-        if text.len() + words.len() < JUDGED_BYTES_MAX {
-            text.push_str("\n\n");
-            text.push_str(words);
-        }
-        text
-    })
+/// The draft and the words of each piece, as quality control takes them.
+pub(super) fn judged<'a>(draft: &str, made: impl Iterator<Item = (&'a AssetSpec, &'a AssetCopy)>) -> String {
+    let pieces = made.map(|(spec, copy)| Piece {
+        name: packing::name_of(spec),
+        language: spec.language.clone(),
+        text: [Some(&copy.hook), copy.caption.as_ref(), copy.cta.as_ref()]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect::<Vec<_>>()
+            .join("\n\n"),
+    });
+    as_one(draft, pieces, JUDGED_BYTES_MAX)
 }
 
 fn quality_passed(Out(result): Out<Evaluated>) -> bool {
@@ -353,7 +355,7 @@ fn strategy_snapshot(strategy: &StrategyDoc) -> StrategySnapshot {
         summary: strategy.summary.head().to_owned(),
         narrative: strategy.layers.get(&Layer::Narrative).cloned().unwrap_or_default(),
         channels: strategy.channels.iter().map(|channel| channel.platform.clone()).collect(),
-        kpis: strategy.kpis.iter().map(|kpi| format!("{}: {} {}", kpi.name, kpi.target, kpi.unit)).collect(),
+        kpis: strategy.kpis.iter().map(|kpi| measured(&kpi.name, kpi.target, &kpi.unit)).collect(),
     }
 }
 

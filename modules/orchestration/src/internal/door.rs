@@ -1,10 +1,12 @@
-//! What `client-to-delivery` takes as its input: whatever its first steps would refuse is refused before it begins. Pure.
+//! What `client-to-delivery` takes as its input: a value that the first steps would refuse is refused before the saga
+//! begins. Pure.
 
 use crate::api::languages;
 use crate::internal::client_to_delivery::ASSETS_MAX;
 use events::values::world;
 use onboarding::api::dtos::{BriefForm, FormFault};
 use saga_core::input::Misfit;
+use saga_core::plain::{is_blank, is_punctuation};
 use serde_json::{Map, Value, json};
 use strategy::api::dtos::placeholders;
 
@@ -21,7 +23,10 @@ pub(super) fn misfits(responses: &Map<String, Value>) -> Vec<Misfit> {
     let form = BriefForm::read(responses).unwrap_or_default();
     misfits.extend(too_much(&form));
     misfits.extend(unwritten(&form));
+    misfits.extend(in_another_script(&form));
     misfits.extend(contradictions(&form));
+    misfits.extend(own_names(&form));
+    misfits.extend(blanks(&form));
     for field in QUOTED {
         let answer = field[1..].split('/').try_fold(None, |value: Option<&Value>, part| match value {
             None => responses.get(part).map(Some),
@@ -65,6 +70,48 @@ fn contradictions(form: &BriefForm) -> Vec<Misfit> {
         Some(Misfit::at(format!("/brief/constraints/must_include/{at}"), why))
     });
     told.collect()
+}
+
+/// Names that every text has to say, and that must not be said.
+fn own_names(form: &BriefForm) -> Vec<Misfit> {
+    let items = form.brief.product_service.items.iter().enumerate();
+    let items = items.map(|(at, item)| (format!("/brief/product_service/items/{at}/name"), Some(&item.name)));
+    let own = [("/client/name", &form.client.name), ("/brief/brand/brand_name", &form.brief.brand.brand_name)];
+    let own = own.into_iter().map(|(place, name)| (place.to_owned(), name.as_ref()));
+    let names: Vec<_> = own.chain(items).filter_map(|(place, name)| Some((place, name?))).collect();
+    let told = form.brief.constraints.must_avoid.iter().enumerate().filter_map(|(at, word)| {
+        let (place, _) = names.iter().find(|(_, name)| qc::api::word_in(name, std::slice::from_ref(word)).is_some())?;
+        let why = format!("expected a word that is not in {place}, which the texts have to say");
+        Some(Misfit::at(format!("/brief/constraints/must_avoid/{at}"), why))
+    });
+    told.collect()
+}
+
+/// Rules with nothing in them: nobody can keep one, and nobody means one.
+fn blanks(form: &BriefForm) -> Vec<Misfit> {
+    let rules = &form.brief.constraints;
+    let lists = [("must_include", &rules.must_include), ("must_avoid", &rules.must_avoid), ("other", &rules.other)];
+    let blank = lists.into_iter().flat_map(|(list, texts)| {
+        let blank = texts.iter().enumerate().filter(|(_, text)| is_blank(text));
+        blank.map(move |(at, _)| format!("/brief/constraints/{list}/{at}"))
+    });
+    let blank =
+        blank.map(|place| Misfit::at(place, "expected a text, and there is nothing in it: leave the entry out"));
+    // A word to avoid may be a sign (`!`); a text that has to be said is more than dots.
+    let demanded = rules.must_include.iter().enumerate();
+    let dots = demanded.filter(|(_, text)| !is_blank(text) && is_punctuation(text));
+    let why = "expected words, and there are none in it: say what the texts have to say, or leave the entry out";
+    blank.chain(dots.map(|(at, _)| Misfit::at(format!("/brief/constraints/must_include/{at}"), why))).collect()
+}
+
+/// A language that is named, and answers with hardly a letter of its script: the texts would be half in one and half in the
+/// other. Which of the two is meant, only the client knows.
+fn in_another_script(form: &BriefForm) -> Option<Misfit> {
+    let named = form.language.as_deref().map(str::trim).filter(|tag| languages::written(tag).is_some())?;
+    let letters = form.surely_not_in(named)?;
+    let why = format!("expected the language that the answers are in: their letters are those of {letters:?}");
+    let misfit = Misfit::at("/language", why);
+    Some(if languages::written(letters).is_some() { misfit.example(&json!(letters)) } else { misfit })
 }
 
 /// Languages that nobody here writes. One that is none at all was told already.

@@ -20,6 +20,11 @@ pub(super) fn of(tag: &str) -> &'static Headings {
     HEADINGS.iter().find(|headings| headings.language == language).unwrap_or(&HEADINGS[0])
 }
 
+/// The language in which the summary is called so: each calls it by a word of its own.
+pub(crate) fn language_of_summary(heading: &str) -> Option<&'static str> {
+    HEADINGS.iter().find(|headings| headings.summary == heading).map(|headings| headings.language)
+}
+
 const fn words(
     language: &'static str,
     strategy: &'static str,
@@ -205,6 +210,7 @@ mod tests {
         for (language, _) in LANGUAGES {
             let headings = of(language);
             assert_eq!(headings.language, language);
+            assert_eq!(language_of_summary(headings.summary), Some(language));
             let all: BTreeSet<_> = headings.layers.into_iter().chain([headings.summary, headings.weeks]).collect();
             assert_eq!(all.len(), 10, "{language}: a document has no section twice");
             // A heading is the name of a piece, and such a name is no path.

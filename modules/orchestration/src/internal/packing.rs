@@ -1,9 +1,12 @@
 //! What a client is handed: texts ready to be used, the whole strategy, and the pictures.
 
+use super::client_to_delivery::judged;
 use super::headings::{self, Headings};
-use delivery::api::dtos::{ArtifactItem, ArtifactSpec, ItemContent};
+use delivery::api::dtos::{ArtifactItem, ArtifactSpec, ItemContent, STAND_INS};
+use delivery::api::print::is_printable;
 use onboarding::api::dtos::NormalizedBrief;
 use production::api::dtos::{AssetMade, AssetSpec, BundleMade, DraftWritten};
+use qc::api::{Mixed, not_of_one_language};
 use strategy::api::dtos::StrategyDoc;
 use strategy::api::events::Layer;
 
@@ -24,14 +27,20 @@ pub(super) fn artifacts(
         items,
     };
     let headings = headings::of(&brief.language);
+    let looked_at = not_of_one_language(
+        &judged(&draft.body, assets.iter().map(|asset| (&asset.spec, &asset.copy))),
+        &draft.language,
+        &brief.must_include,
+    );
     let mut pack = vec![text("draft.txt", draft.body)];
     pack.extend(assets.iter().map(piece));
-    pack.extend(checklist(&brief.other_constraints));
+    pack.extend(checklist(&brief.other_constraints, &looked_at));
     let pictures = assets.iter().filter(|asset| bundle.asset_ids.contains(&asset.asset_id)).filter_map(picture);
     let title = format!("{}: {}", brief.client_name, headings.strategy);
+    let document = document(strategy, headings);
     vec![
         artifact("content_pack.zip", &brief.client_name, pack),
-        artifact("strategy_doc.pdf", &title, document(strategy, headings)),
+        artifact(document_of(&title, &document), &title, document),
         artifact("assets_bundle.zip", &brief.client_name, pictures.collect()),
     ]
 }
@@ -41,7 +50,7 @@ fn text(name: &str, text: String) -> ArtifactItem {
 }
 
 /// The name of a piece's files, without what comes behind the dot.
-fn name_of(spec: &AssetSpec) -> String {
+pub(super) fn name_of(spec: &AssetSpec) -> String {
     let AssetSpec { platform, format, language, variant } = spec;
     format!("{platform}-{format}-{language}-{variant}")
 }
@@ -61,7 +70,8 @@ fn piece(asset: &AssetMade) -> ArtifactItem {
     text(&format!("{name}.txt"), words.join("\n\n"))
 }
 
-/// A message without sender and receiver (RFC 5322, with the letters of RFC 6532): whoever opens it fills these in.
+/// A message without sender and receiver (RFC 5322, with the letters of RFC 6532): the person who opens it fills these
+/// in.
 fn message(subject: &str, language: &str, body: &str) -> String {
     let line = |text: &str| text.split(|c: char| c.is_control()).collect::<Vec<_>>().join(" ");
     let head = [
@@ -76,9 +86,15 @@ fn message(subject: &str, language: &str, body: &str) -> String {
     format!("{head}\r\n{}\r\n", body.lines().collect::<Vec<_>>().join("\r\n"))
 }
 
-/// The rules that no program can judge, in the client's own words, for whoever uses the texts.
-fn checklist(rules: &[String]) -> Option<ArtifactItem> {
-    let lines: Vec<_> = rules.iter().filter(|rule| !rule.trim().is_empty()).map(|rule| format!("[ ] {rule}")).collect();
+/// What is left to do before the texts are used: the rules that no program can judge, in the client's own words, and what is
+/// not in the language of its piece: its name, the words, and from which language into which. Without a sentence of ours, it
+/// needs no language of its own.
+fn checklist(rules: &[String], looked_at: &[Mixed]) -> Option<ArtifactItem> {
+    let rules = rules.iter().filter(|rule| !rule.trim().is_empty()).map(|rule| format!("[ ] {rule}"));
+    let looked_at = looked_at
+        .iter()
+        .map(|Mixed { part, sentence, found, wanted }| format!("[ ] {part}: {sentence} ({found} → {wanted})"));
+    let lines: Vec<_> = rules.chain(looked_at).collect();
     (!lines.is_empty()).then(|| text("checklist.txt", lines.join("\n")))
 }
 
@@ -97,6 +113,16 @@ fn picture(asset: &AssetMade) -> Option<ArtifactItem> {
     Some(ArtifactItem { name: format!("{}{ending}", name_of(&asset.spec)), content })
 }
 
+/// A document where every reader of one has all of its letters, and a page of the web otherwise.
+fn document_of(title: &str, sections: &[ArtifactItem]) -> &'static str {
+    let (document, page, _) = STAND_INS[0];
+    let prints = |section: &ArtifactItem| match &section.content {
+        ItemContent::Text { text } => is_printable(&section.name) && is_printable(text),
+        ItemContent::Link { .. } | ItemContent::File { .. } => true,
+    };
+    if is_printable(title) && sections.iter().all(prints) { document } else { page }
+}
+
 /// The whole strategy: the summary, the eight layers in the order in which they are read, and when what is done.
 fn document(strategy: &StrategyDoc, headings: &Headings) -> Vec<ArtifactItem> {
     let mut sections = vec![text(headings.summary, strategy.summary.head().to_owned())];
@@ -107,7 +133,10 @@ fn document(strategy: &StrategyDoc, headings: &Headings) -> Vec<ArtifactItem> {
         .timeline
         .phases
         .iter()
-        .map(|phase| format!("{}–{}: {}", phase.week_from, phase.week_to, phase.name))
+        .map(|phase| match (phase.week_from, phase.week_to) {
+            (week, to) if week == to => format!("{week}: {}", phase.name),
+            (from, to) => format!("{from}–{to}: {}", phase.name),
+        })
         .collect();
     if !phases.is_empty() {
         sections.push(text(headings.weeks, phases.join("\n")));
@@ -155,7 +184,7 @@ mod tests {
             channels: Vec::new(),
             kpis: Vec::new(),
             layers: layers.collect(),
-            timeline: Timeline { phases: vec![phase("Vorbereiten", 1, 2), phase("Auswerten", 3, 8)] },
+            timeline: Timeline { phases: vec![phase("Vorbereiten", 1, 1), phase("Auswerten", 2, 8)] },
             writer: Writer { provider: "template".to_owned(), prompt_hash: String::new() },
             content_hash: String::new(),
             author: None,
@@ -229,6 +258,39 @@ mod tests {
     }
 
     #[test]
+    fn a_document_with_a_letter_that_no_reader_has_is_a_page() {
+        let section = |name: &str, said: &str| text(name, said.to_owned());
+        for (title, name, said, document) in [
+            ("Kornhof Uhl: Strategie", "Märkte", "1–2: „Größe“\nca. 5 €", "strategy_doc.pdf"),
+            ("Kornhof Şahin: Strategie", "Märkte", "Größe", "strategy_doc.html"),
+            ("Kornhof Uhl: Strategie", "Αγορά", "Größe", "strategy_doc.html"),
+            ("Kornhof Uhl: Strategie", "Märkte", "für 松本", "strategy_doc.html"),
+        ] {
+            assert_eq!(
+                document_of(title, &[section("Ziel", "x"), section(name, said)]),
+                document,
+                "{title} {name} {said}"
+            );
+        }
+        assert_eq!(packed()[1].name, "strategy_doc.pdf");
+    }
+
+    #[test]
+    fn what_is_not_in_the_language_of_its_piece_is_on_the_list() {
+        let mixed = |part: &str, sentence: &str| Mixed {
+            part: part.to_owned(),
+            sentence: sentence.to_owned(),
+            found: "ar".to_owned(),
+            wanted: "en".to_owned(),
+        };
+        let list =
+            checklist(&["Prices with tax".to_owned()], &[mixed("linkedin-post-en-1", "ضمان خمس سنوات")]).unwrap();
+        let ItemContent::Text { text } = list.content else { panic!("{list:?}") };
+        assert_eq!(text, "[ ] Prices with tax\n[ ] linkedin-post-en-1: ضمان خمس سنوات (ar → en)");
+        assert_eq!(checklist(&[" ".to_owned()], &[]), None);
+    }
+
+    #[test]
     fn the_document_holds_the_summary_all_eight_layers_and_the_weeks() {
         let [_, document, _] = packed().try_into().unwrap();
         assert_eq!(document.title, "Kornhof Uhl: Strategie");
@@ -238,7 +300,7 @@ mod tests {
         for (layer, (_, said)) in Layer::ALL.into_iter().zip(&sections[1..]) {
             assert_eq!(*said, format!("what is said of {}", layer.word()));
         }
-        assert_eq!(sections[9], ("Zeitplan (Wochen)", "1–2: Vorbereiten\n3–8: Auswerten"));
+        assert_eq!(sections[9], ("Zeitplan (Wochen)", "1: Vorbereiten\n2–8: Auswerten"));
         assert!(!format!("{document:?}").contains("unter uns"), "the note of a decision is nobody else's");
     }
 }

@@ -1,11 +1,12 @@
-//! The whole way of a brief to its judged texts, gone at the door: nobody is asked to approve what cannot be delivered. Pure.
+//! Rehearses a brief before its saga starts, up to the judged texts, so that nobody approves what cannot be delivered.
+//! Pure.
 
 use super::client_to_delivery::{CONTENT_TYPE, essentials, form_of, judgement_of, pieces};
 use crate::api::dtos::ClientToDelivery;
-use crate::api::performers::{Performers, Unwritten};
+use crate::api::providers::{Performers, Unwritten};
 use onboarding::api::dtos::NormalizedBrief;
 use production::api::dtos::{AssetCopy, AssetSpec, BriefEssentials, StrategySnapshot};
-use production::api::ports::{CopyOrder, DraftOrder};
+use production::api::providers::{CopyOrder, DraftOrder};
 use qc::api::events::{Severity, Subject, SubjectKind, Verdict};
 use saga_core::input::Misfit;
 use saga_core::time::Timestamp;
@@ -58,8 +59,8 @@ fn written(brief: &NormalizedBrief, performers: &dyn Performers) -> Result<Writt
     let mut copies = Vec::new();
     for spec in pieces(brief) {
         let what = format!("a {} for {}", spec.format, spec.platform);
-        let (brief, draft_body) = (essentials(brief), Some(draft.clone()));
-        let order = CopyOrder { spec, strategy: strategy(), brief, draft_body };
+        let (brief, draft_body, language) = (essentials(brief), Some(draft.clone()), &brief.language);
+        let order = CopyOrder { spec, strategy: strategy(), brief, draft_body, brief_language: Some(language.clone()) };
         let copy = performers.would_copy(&order).map_err(|why| unwritten(why, &order.brief, &what))?;
         copies.push((order.spec, copy));
     }

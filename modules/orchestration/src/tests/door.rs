@@ -1,15 +1,12 @@
 //! The door of `client-to-delivery`: what its first steps would refuse is refused before it begins, every place at once,
 //! and a saga that began before there were rules goes on.
 
-use super::{approve, modules};
+use super::{approved, brief, harness};
 use crate::api::dtos::{ClientToDelivery, PrintedProof};
 use saga_core::definition::{Definition, Performer};
 use saga_core::json::Payload;
-use saga_core::laws::saga::Case;
 use saga_core::saga::{Saga, define};
-use saga_core::stage::ready;
 use saga_core::view::SagaState;
-use saga_core::world::World;
 use serde_json::{Value, json};
 
 fn told(brief: &Value) -> Vec<String> {
@@ -199,6 +196,45 @@ fn what_must_be_said_with_a_forbidden_word_is_told_with_both_places() {
 }
 
 #[test]
+fn a_rule_that_nobody_can_keep_is_told() {
+    for (pointer, value, said) in [
+        ("/brief/constraints/must_avoid/0", "lanternfold TENTS", "expected a word that is not in /client/name, which"),
+        ("/brief/constraints/must_avoid/1", "Tents", "expected a word that is not in /client/name, which"),
+        (
+            "/brief/constraints/must_avoid/0",
+            "Two",
+            "expected a word that is not in /brief/product_service/items/0/name",
+        ),
+        ("/brief/constraints/must_avoid/0", " \t", "expected a text, and there is nothing in it"),
+        ("/brief/constraints/must_include/0", "", "expected a text, and there is nothing in it"),
+        ("/brief/constraints/must_include/0", "…", "expected words, and there are none in it"),
+        ("/brief/constraints/must_include/0", " „...“ ", "expected words, and there are none in it"),
+        ("/brief/constraints/other/0", "\u{a0}", "expected a text, and there is nothing in it"),
+    ] {
+        let told = told(&with(pointer, json!(value)));
+        assert!(told.len() == 1 && told[0].starts_with(pointer) && told[0].contains(said), "{told:?}");
+    }
+    assert_eq!(
+        told(&with("/brief/constraints/must_avoid/0", json!("Lantern"))),
+        Vec::<String>::new(),
+        "a part of a word"
+    );
+}
+
+#[test]
+fn answers_in_the_letters_of_another_language_than_the_one_that_is_named_are_told() {
+    for language in ["ja", "ru", "ar", "el", "hi", "ko", "zh-Hans"] {
+        let said = told(&with("/language", json!(language)));
+        let wanted =
+            format!("/language is {language:?}: expected the language that the answers are in: their letters are");
+        assert!(said.len() == 1 && said[0].starts_with(&wanted), "{said:?}");
+    }
+    for language in ["de", "pt-BR", "en-Latn", "no", "und", ""] {
+        assert_eq!(told(&with("/language", json!(language))), Vec::<String>::new(), "{language}");
+    }
+}
+
+#[test]
 fn a_language_that_nobody_names_is_known_by_its_letters() {
     let mut brief = with("/language", json!("und"));
     for field in ["/brief/brand/description", "/brief/goal/primary_goal", "/brief/audience/primary_customer"] {
@@ -212,14 +248,17 @@ fn a_language_that_nobody_names_is_known_by_its_letters() {
     );
     assert!(said[0].contains("the answers are in letters of \"he\""), "{said:?}");
     brief["schema_version"] = json!(" ");
+    assert_eq!(told(&brief).len(), 1, "a blank version is silence");
     brief["language"] = json!("en");
-    assert_eq!(told(&brief), Vec::<String>::new());
+    let wanted =
+        "/language is \"en\": expected the language that the answers are in: their letters are those of \"he\"";
+    assert_eq!(told(&brief), [wanted], "and no example that would be refused as well");
 }
 
 #[test]
 fn a_blank_version_is_silence_for_every_step() {
-    let mut case = ready(super::with_brief(|brief| brief["schema_version"] = json!(" ")));
-    assert_eq!(ready(case.run()).unwrap(), SagaState::Completed);
+    let (agency, saga) = approved(&brief(|brief| brief["schema_version"] = json!(" ")));
+    assert_eq!(agency.state(saga), SagaState::Completed);
 }
 
 #[test]
@@ -266,26 +305,25 @@ fn all_wrong_places_are_told_at_once() {
 }
 
 /// As the log has it: nobody asks at the door.
-fn begun(brief: Value) -> Case {
+fn begun(brief: Value) -> ClientToDelivery {
     assert!(!told(&brief).is_empty(), "no door takes it today");
     // Reading it, as every replay does, refuses nothing.
-    let input: ClientToDelivery = serde_json::from_value(brief).unwrap();
-    let mut world = ready(World::new(vec![define::<ClientToDelivery>()], modules())).unwrap();
-    let saga = world.start::<ClientToDelivery>(&input).unwrap();
-    Case { world, saga, answer: approve }
+    serde_json::from_value(brief).unwrap()
 }
 
 #[test]
 fn a_saga_that_began_before_there_were_rules_goes_on_to_its_delivery() {
     let mut brief = with("/content_plan", json!([pieces("instagram", 6), pieces("facebook", 7)]));
     brief["langauge"] = json!("en");
-    assert_eq!(ready(begun(brief).run()).unwrap(), SagaState::Completed);
+    let (agency, saga) = approved(&begun(brief));
+    assert_eq!(agency.state(saga), SagaState::Completed);
 }
 
 #[test]
 fn what_a_module_refuses_as_well_is_taken_back_with_the_modules_reason() {
-    let mut case = begun(with("/client/timezone", json!("Mars/Base")));
-    assert_eq!(ready(case.run()).unwrap(), SagaState::Compensated);
-    let reason = ready(case.world.saga(case.saga)).unwrap().row().reason.unwrap();
+    let mut agency = harness();
+    let saga = agency.start(&begun(with("/client/timezone", json!("Mars/Base"))));
+    assert_eq!(agency.state(saga), SagaState::Compensated);
+    let reason = agency.show(saga).row.reason.unwrap();
     assert!(reason.contains("form.responses/client/timezone"), "{reason}");
 }

@@ -1,7 +1,7 @@
 //! The numbers of the sagas at their border. Times, rounds and roles stand in the picture of definitions.
 
 use super::*;
-use saga_core::id::Position;
+use events::production::CreativeAssetCreated;
 
 fn planned(counts: &[u64]) -> serde_json::Value {
     let mut brief = serde_json::to_value(ClientToDelivery::example().unwrap()).unwrap();
@@ -25,18 +25,11 @@ fn twelve_pieces_are_a_plan_and_thirteen_are_refused_at_the_door() {
 
 #[test]
 fn a_plan_of_twelve_pieces_is_made_whole_each_with_a_number_of_its_own() {
-    let mut case = ready(with_brief(|brief| brief["content_plan"] = planned(&[5, 7])["content_plan"].clone()));
-    assert_eq!(ready(case.run()).unwrap(), SagaState::Completed);
-    let logs = case.world.logs();
-    let (_, production) = logs.iter().find(|(name, _)| name == "production").unwrap();
-    let log = ready(production.read_log(Position::ZERO, usize::MAX)).unwrap();
-    let made = log.iter().filter(|recorded| recorded.name == "CreativeAssetCreated");
-    let mut variants: Vec<u64> = made
-        .map(|recorded| {
-            let event: serde_json::Value = serde_json::from_str(recorded.data.as_str()).unwrap();
-            event["variant"].as_u64().unwrap()
-        })
-        .collect();
+    let plan = planned(&[5, 7])["content_plan"].clone();
+    let (agency, saga) = approved(&brief(|brief| brief["content_plan"] = plan));
+    assert_eq!(agency.state(saga), SagaState::Completed);
+    let made = agency.events::<CreativeAssetCreated>();
+    let mut variants: Vec<_> = made.iter().map(|made| made.variant).collect();
     variants.sort_unstable();
     assert_eq!(variants, (1..=12).collect::<Vec<_>>());
 }

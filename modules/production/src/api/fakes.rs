@@ -1,7 +1,7 @@
 //! Providers for tests: deterministic, scripted, and with a log of every call.
 
 use super::dtos::AssetCopy;
-use super::ports::{
+use super::providers::{
     ContentWriter, CopyOrder, DraftOrder, MediaRenderer, Needs, ProviderError, RenderOrder, Rendered, RevisionOrder,
     RewriteOrder, Written,
 };

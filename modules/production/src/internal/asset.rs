@@ -1,22 +1,24 @@
 //! The story of one creative asset, and what is decided about it. Pure.
 
 use super::gates::Judged;
-use super::limits::{self, Undoing, not_found, text, wrong_state};
+use super::limits;
+use crate::api::commands::{
+    ApproveAsset, ArchiveAsset, DiscardAsset, MarkAssetPublished, MarkAssetRetracted, RevertAssetEdit,
+    RevokeAssetApproval,
+};
 use crate::api::dtos::{AssetChanges, AssetCopy, AssetMade, AssetSpec, AssetStatus};
 use crate::api::events::{
     ApprovalId, AssetEvent, AssetPatch, CreativeAssetApprovalRevoked, CreativeAssetApproved, CreativeAssetArchived,
     CreativeAssetCreated, CreativeAssetDiscarded, CreativeAssetEdited, CreativeAssetPublished, CreativeAssetRetracted,
     Media, Publication, RevisionId, Rights, asset_content_hash,
 };
-use crate::api::ports::{
-    ApproveAsset, ArchiveAsset, AssetRefused, DiscardAsset, MarkAssetPublished, MarkAssetRetracted, RevertAssetEdit,
-    RevokeAssetApproval,
-};
+use crate::api::refusals::AssetRefused;
 use events::ids::{AssetId, CampaignId, DraftId, QcResultId, StrategyId};
 use events::values::Text;
 use saga_core::aggregate::Aggregate;
 use saga_core::command::Common;
 use saga_core::envelope::Actor;
+use saga_core::id::Direction;
 use saga_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -143,7 +145,6 @@ impl Asset {
 
 impl Aggregate for Asset {
     type Event = AssetEvent;
-    const CATEGORY: &'static str = "production_asset";
     fn evolve(&mut self, event: &AssetEvent) {
         match event {
             AssetEvent::CreativeAssetCreated(made) => self.create(made),
@@ -186,7 +187,7 @@ pub(super) struct Making {
 pub(super) fn decide_create(making: Making) -> (AssetMade, AssetEvent, Option<String>) {
     let Making { asset_id, campaign_id, draft_id, strategy_id, spec, copy, rights, media } = making;
     let content_hash = hash_of(&spec, &copy);
-    let (caption, keep) = copy.caption.as_deref().map(text).unzip();
+    let (caption, keep) = copy.caption.as_deref().map(Text::of).unzip();
     let made = CreativeAssetCreated {
         asset_id,
         campaign_id,
@@ -211,9 +212,9 @@ pub(super) fn decide_create(making: Making) -> (AssetMade, AssetEvent, Option<St
 pub(super) fn check_edit(state: &Asset, asset_id: AssetId) -> Result<(), Common> {
     match state.status {
         AssetStatus::Draft | AssetStatus::Approved => Ok(()),
-        AssetStatus::Absent => Err(not_found("asset", asset_id)),
+        AssetStatus::Absent => Err(Common::not_found("asset", asset_id)),
         AssetStatus::Published | AssetStatus::Retracted | AssetStatus::Archived | AssetStatus::Discarded => {
-            Err(wrong_state(state.status.word()))
+            Err(Common::wrong_state(state.status.word()))
         }
     }
 }
@@ -254,7 +255,7 @@ pub(super) fn decide_edit(state: &Asset, editing: Editing) -> Result<Edited, Ass
     let spec = state.spec();
     let content_hash = hash_of(&spec, &copy);
     let version = state.versions.last().map_or(1, |version| version.number.saturating_add(1));
-    let (caption, keep) = changes.caption.as_deref().map(text).unzip();
+    let (caption, keep) = changes.caption.as_deref().map(Text::of).unzip();
     let (hook, cta, tone, schedule) = (changes.hook, changes.cta, changes.tone, changes.schedule);
     let edited = CreativeAssetEdited {
         asset_id,
@@ -277,20 +278,20 @@ pub(super) fn decide_edit(state: &Asset, editing: Editing) -> Result<Edited, Ass
 pub(super) fn decide_revert_edit(
     state: &Asset,
     asked: &RevertAssetEdit,
-    undoing: Undoing,
+    direction: Direction,
 ) -> Result<Vec<AssetEvent>, Common> {
     let asset_id = asked.asset_id;
     let found = state.versions.iter().find(|version| version.id == Some(asked.revision_id));
     let Some(found) = found else {
-        return match undoing {
-            Undoing::Yes => Ok(Vec::new()),
-            Undoing::No => Err(not_found("version", asked.revision_id)),
+        return match direction {
+            Direction::Undo => Ok(Vec::new()),
+            Direction::Do => Err(Common::not_found("version", asked.revision_id)),
         };
     };
-    match (check_edit(state, asset_id), undoing) {
+    match (check_edit(state, asset_id), direction) {
         (Ok(()), _) => {}
-        (Err(_), Undoing::Yes) => return Ok(Vec::new()),
-        (Err(refused), Undoing::No) => return Err(refused),
+        (Err(_), Direction::Undo) => return Ok(Vec::new()),
+        (Err(refused), Direction::Do) => return Err(refused),
     }
     let left = state.versions.iter().rev().find(|version| version.live && version.id != found.id);
     let (true, Some(left)) = (found.live, left) else { return Ok(Vec::new()) };
@@ -307,7 +308,7 @@ pub(super) fn decide_revert_edit(
     let mut events: Vec<AssetEvent> = vec![edited.into()];
     let on_top = state.current().is_some_and(|current| current.id == found.id);
     match (on_top, &state.approval, &found.cost) {
-        // Somebody approved what is taken back now.
+        // The version that is taken back was approved.
         (true, Some(_), _) => {
             events.push(CreativeAssetApprovalRevoked { asset_id, reason: asked.reason.clone() }.into())
         }
@@ -330,8 +331,8 @@ pub(super) fn decide_revert_edit(
 pub(super) fn check_approve(state: &Asset, asset_id: AssetId) -> Result<&Version, Common> {
     match (state.status, state.current()) {
         (AssetStatus::Draft, Some(version)) => Ok(version),
-        (AssetStatus::Absent, _) => Err(not_found("asset", asset_id)),
-        (status, _) => Err(wrong_state(status.word())),
+        (AssetStatus::Absent, _) => Err(Common::not_found("asset", asset_id)),
+        (status, _) => Err(Common::wrong_state(status.word())),
     }
 }
 
@@ -362,16 +363,16 @@ pub(super) fn decide_approve(
 pub(super) fn decide_revoke(
     state: &Asset,
     asked: &RevokeAssetApproval,
-    undoing: Undoing,
+    direction: Direction,
 ) -> Result<Option<AssetEvent>, Common> {
     let asset_id = asked.asset_id;
     let event = || CreativeAssetApprovalRevoked { asset_id, reason: asked.reason.clone() }.into();
     let own = |approval: &Approval| asked.approval_id.is_none_or(|id| id == approval.id);
-    match (state.status, &state.approval, undoing) {
+    match (state.status, &state.approval, direction) {
         (AssetStatus::Approved, Some(approval), _) => Ok(own(approval).then(event)),
-        (_, _, Undoing::Yes) => Ok(None),
-        (AssetStatus::Absent, _, Undoing::No) => Err(not_found("asset", asset_id)),
-        (status, _, Undoing::No) => Err(wrong_state(status.word())),
+        (_, _, Direction::Undo) => Ok(None),
+        (AssetStatus::Absent, _, Direction::Do) => Err(Common::not_found("asset", asset_id)),
+        (status, _, Direction::Do) => Err(Common::wrong_state(status.word())),
     }
 }
 
@@ -379,13 +380,13 @@ pub(super) fn decide_revoke(
 pub(super) fn decide_published(state: &Asset, asked: &MarkAssetPublished) -> Result<Option<AssetEvent>, AssetRefused> {
     match state.status {
         AssetStatus::Approved | AssetStatus::Published => {}
-        AssetStatus::Absent => return Err(not_found("asset", asked.asset_id).into()),
+        AssetStatus::Absent => return Err(Common::not_found("asset", asked.asset_id).into()),
         AssetStatus::Draft | AssetStatus::Retracted | AssetStatus::Archived | AssetStatus::Discarded => {
-            return Err(wrong_state(state.status.word()).into());
+            return Err(Common::wrong_state(state.status.word()).into());
         }
     }
     if asked.publications.is_empty() {
-        return Err(limits::invalid("publications", "name at least one").into());
+        return Err(Common::invalid("publications", "name at least one").into());
     }
     let mut publications: Vec<Publication> = Vec::new();
     for publication in &asked.publications {
@@ -401,17 +402,17 @@ pub(super) fn decide_published(state: &Asset, asked: &MarkAssetPublished) -> Res
 pub(super) fn decide_retracted(
     state: &Asset,
     asked: &MarkAssetRetracted,
-    undoing: Undoing,
+    direction: Direction,
 ) -> Result<Option<AssetEvent>, Common> {
     let known = asked.publications.iter().any(|publication| state.publications.contains(publication));
-    match (state.status, undoing) {
+    match (state.status, direction) {
         (AssetStatus::Published, _) if known || asked.publications.is_empty() => {
             let (publications, reason) = (asked.publications.clone(), asked.reason.clone());
             Ok(Some(CreativeAssetRetracted { asset_id: asked.asset_id, reason, publications }.into()))
         }
-        (AssetStatus::Published | AssetStatus::Retracted, _) | (_, Undoing::Yes) => Ok(None),
-        (AssetStatus::Absent, Undoing::No) => Err(not_found("asset", asked.asset_id)),
-        (status, Undoing::No) => Err(wrong_state(status.word())),
+        (AssetStatus::Published | AssetStatus::Retracted, _) | (_, Direction::Undo) => Ok(None),
+        (AssetStatus::Absent, Direction::Do) => Err(Common::not_found("asset", asked.asset_id)),
+        (status, Direction::Do) => Err(Common::wrong_state(status.word())),
     }
 }
 
@@ -422,9 +423,9 @@ pub(super) fn decide_archive(state: &Asset, asked: &ArchiveAsset) -> Result<Opti
             Ok(Some(CreativeAssetArchived { asset_id: asked.asset_id, reason: asked.reason.clone() }.into()))
         }
         AssetStatus::Archived => Ok(None),
-        AssetStatus::Absent => Err(not_found("asset", asked.asset_id).into()),
+        AssetStatus::Absent => Err(Common::not_found("asset", asked.asset_id).into()),
         AssetStatus::Published | AssetStatus::Retracted | AssetStatus::Discarded => {
-            Err(wrong_state(state.status.word()).into())
+            Err(Common::wrong_state(state.status.word()).into())
         }
     }
 }
@@ -433,14 +434,14 @@ pub(super) fn decide_archive(state: &Asset, asked: &ArchiveAsset) -> Result<Opti
 pub(super) fn decide_discard(
     state: &Asset,
     asked: &DiscardAsset,
-    undoing: Undoing,
+    direction: Direction,
 ) -> Result<Option<AssetEvent>, Common> {
     let event = || CreativeAssetDiscarded { asset_id: asked.asset_id, reason: asked.reason.clone() }.into();
-    match (state.status, undoing) {
-        (AssetStatus::Discarded, _) | (AssetStatus::Absent, Undoing::Yes) => Ok(None),
-        (AssetStatus::Absent, Undoing::No) => Err(not_found("asset", asked.asset_id)),
-        (AssetStatus::Published, Undoing::No) => Err(wrong_state(state.status.word())),
+    match (state.status, direction) {
+        (AssetStatus::Discarded, _) | (AssetStatus::Absent, Direction::Undo) => Ok(None),
+        (AssetStatus::Absent, Direction::Do) => Err(Common::not_found("asset", asked.asset_id)),
+        (AssetStatus::Published, Direction::Do) => Err(Common::wrong_state(state.status.word())),
         (AssetStatus::Draft | AssetStatus::Approved | AssetStatus::Retracted | AssetStatus::Archived, _)
-        | (AssetStatus::Published, Undoing::Yes) => Ok(Some(event())),
+        | (AssetStatus::Published, Direction::Undo) => Ok(Some(event())),
     }
 }

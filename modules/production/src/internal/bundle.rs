@@ -1,13 +1,15 @@
 //! The story of one bundle, and what is decided about it. Pure.
 
 use super::asset::Asset;
-use super::limits::{ASSETS_PER_DRAFT_MAX, Undoing, invalid, not_found};
+use super::limits::ASSETS_PER_DRAFT_MAX;
+use crate::api::commands::{AssembleBundle, DiscardBundle};
 use crate::api::dtos::{AssetStatus, BundleMade, BundleStatus};
 use crate::api::events::{AssetGenerated, BundleAssembled, BundleDiscarded, BundleEvent};
-use crate::api::ports::{AssembleBundle, BundleRefused, DiscardBundle};
+use crate::api::refusals::BundleRefused;
 use events::ids::{AssetId, BundleId, DraftId};
 use saga_core::aggregate::Aggregate;
 use saga_core::command::Common;
+use saga_core::id::Direction;
 use serde::{Deserialize, Serialize};
 
 /// A bundle; also the document of its read model.
@@ -21,7 +23,6 @@ pub(super) struct Bundle {
 
 impl Aggregate for Bundle {
     type Event = BundleEvent;
-    const CATEGORY: &'static str = "production_bundle";
     fn evolve(&mut self, event: &BundleEvent) {
         match event {
             BundleEvent::BundleAssembled(made) => {
@@ -30,7 +31,7 @@ impl Aggregate for Bundle {
                 self.asset_ids = made.asset_ids.clone();
                 self.status = BundleStatus::Assembled;
             }
-            // What was rendered is known from the asset itself; the event is for those who listen to bundles.
+            // What was rendered is known from the asset itself; the event is for modules that listen to bundles.
             BundleEvent::AssetGenerated(_) => {}
             BundleEvent::BundleDiscarded(_) => self.status = BundleStatus::Discarded,
         }
@@ -45,10 +46,10 @@ pub(super) fn decide_assemble(
 ) -> Result<(BundleMade, Vec<BundleEvent>), BundleRefused> {
     let distinct: std::collections::BTreeSet<_> = asked.asset_ids.iter().collect();
     if asked.asset_ids.is_empty() || asked.asset_ids.len() > ASSETS_PER_DRAFT_MAX {
-        return Err(invalid("asset_ids", format!("between 1 and {ASSETS_PER_DRAFT_MAX} assets")).into());
+        return Err(Common::invalid("asset_ids", format!("between 1 and {ASSETS_PER_DRAFT_MAX} assets")).into());
     }
     if distinct.len() != asked.asset_ids.len() {
-        return Err(invalid("asset_ids", "an asset is named twice").into());
+        return Err(Common::invalid("asset_ids", "an asset is named twice").into());
     }
     let there = |asset: &Asset| {
         asset.draft_id == Some(asked.draft_id)
@@ -78,11 +79,11 @@ pub(super) fn decide_assemble(
 pub(super) fn decide_discard(
     state: &Bundle,
     asked: &DiscardBundle,
-    undoing: Undoing,
+    direction: Direction,
 ) -> Result<Option<BundleEvent>, Common> {
-    match (state.status, undoing) {
-        (BundleStatus::Discarded, _) | (BundleStatus::Absent, Undoing::Yes) => Ok(None),
-        (BundleStatus::Absent, Undoing::No) => Err(not_found("bundle", asked.bundle_id)),
+    match (state.status, direction) {
+        (BundleStatus::Discarded, _) | (BundleStatus::Absent, Direction::Undo) => Ok(None),
+        (BundleStatus::Absent, Direction::Do) => Err(Common::not_found("bundle", asked.bundle_id)),
         (BundleStatus::Assembled, _) => {
             Ok(Some(BundleDiscarded { bundle_id: asked.bundle_id, reason: asked.reason.clone() }.into()))
         }

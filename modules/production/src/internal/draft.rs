@@ -1,16 +1,18 @@
 //! The story of one draft, and what is decided about it. Pure.
 
-use super::limits::{ASSETS_PER_DRAFT_MAX, Undoing, invalid, name, not_found, text, wrong_state};
+use super::limits::{ASSETS_PER_DRAFT_MAX, name};
+use crate::api::commands::{DiscardDraft, GenerateDraft, ReleaseDraft, RevertRevision, ReviseDraft};
 use crate::api::dtos::{DraftStatus, DraftWritten};
 use crate::api::events::{
     DraftAssetAdded, DraftAssetRemoved, DraftDiscarded, DraftEvent, DraftReady, DraftReleased, DraftRevised,
     DraftRevisionReverted, RevisionId, RevisionRequest,
 };
-use crate::api::ports::{DiscardDraft, DraftRefused, GenerateDraft, ReleaseDraft, RevertRevision, ReviseDraft};
+use crate::api::refusals::DraftRefused;
 use events::ids::{AssetId, DraftId, ProjectId, StrategyId};
 use events::values::Text;
 use saga_core::aggregate::Aggregate;
 use saga_core::command::Common;
+use saga_core::id::Direction;
 use serde::{Deserialize, Serialize};
 
 /// A draft; also the document of its read model.
@@ -48,7 +50,6 @@ impl Draft {
 
 impl Aggregate for Draft {
     type Event = DraftEvent;
-    const CATEGORY: &'static str = "production_draft";
     fn evolve(&mut self, event: &DraftEvent) {
         match event {
             DraftEvent::DraftReady(ready) => {
@@ -102,7 +103,7 @@ pub(super) fn decide_generate(
     if body.trim().is_empty() {
         return Err(DraftRefused::WriterRejected { why: "EMPTY".to_owned() });
     }
-    let (short, keep) = text(&body);
+    let (short, keep) = Text::of(&body);
     let (content_type, language) = (asked.content_type.clone(), asked.language.clone());
     let ready = DraftReady {
         draft_id,
@@ -120,7 +121,7 @@ pub(super) fn decide_generate(
 pub(super) fn check_revision(state: &Draft, asked: &ReviseDraft) -> Result<(), DraftRefused> {
     exists(state, asked.draft_id)?;
     if state.status != DraftStatus::Ready {
-        return Err(wrong_state(state.status.word()).into());
+        return Err(Common::wrong_state(state.status.word()).into());
     }
     if asked.requests.iter().all(|request| request.change.trim().is_empty()) {
         return Err(DraftRefused::NoRequests);
@@ -139,7 +140,7 @@ pub(super) fn decide_revise(
     if body.trim().is_empty() {
         return Err(DraftRefused::WriterRejected { why: "EMPTY".to_owned() });
     }
-    let (short, keep) = text(&body);
+    let (short, keep) = Text::of(&body);
     let (draft_id, revision) = (asked.draft_id, state.next_number());
     let revised = DraftRevised { draft_id, revision, requests: asked.requests.clone(), body: short, revision_id };
     let (content_type, language) = (state.content_type.clone(), state.language.clone());
@@ -150,7 +151,7 @@ pub(super) fn decide_revise(
 pub(super) fn decide_revert(
     state: &Draft,
     asked: &RevertRevision,
-    undoing: Undoing,
+    direction: Direction,
 ) -> Result<Option<DraftEvent>, Common> {
     let found = state.revisions.iter().find(|revision| revision.id == Some(asked.revision_id));
     let open = match state.status {
@@ -158,16 +159,16 @@ pub(super) fn decide_revert(
         DraftStatus::Absent | DraftStatus::Discarded => false,
     };
     let Some(found) = found.filter(|_| open) else {
-        return match undoing {
-            Undoing::Yes => Ok(None),
-            Undoing::No => Err(not_found("revision", asked.revision_id)),
+        return match direction {
+            Direction::Undo => Ok(None),
+            Direction::Do => Err(Common::not_found("revision", asked.revision_id)),
         };
     };
     if !found.live {
         return Ok(None);
     }
-    if undoing == Undoing::No && state.status != DraftStatus::Ready {
-        return Err(wrong_state(state.status.word()));
+    if direction == Direction::Do && state.status != DraftStatus::Ready {
+        return Err(Common::wrong_state(state.status.word()));
     }
     let left = state.revisions.iter().rev().find(|revision| revision.live && revision.id != found.id);
     let revision = left.map_or(0, |revision| revision.number);
@@ -181,7 +182,7 @@ pub(super) fn decide_release(state: &Draft, asked: &ReleaseDraft) -> Result<Opti
     match state.status {
         DraftStatus::Ready => Ok(Some(DraftReleased { draft_id: asked.draft_id }.into())),
         DraftStatus::Released => Ok(None),
-        DraftStatus::Absent | DraftStatus::Discarded => Err(wrong_state(state.status.word())),
+        DraftStatus::Absent | DraftStatus::Discarded => Err(Common::wrong_state(state.status.word())),
     }
 }
 
@@ -189,14 +190,14 @@ pub(super) fn decide_release(state: &Draft, asked: &ReleaseDraft) -> Result<Opti
 pub(super) fn decide_discard(
     state: &Draft,
     asked: &DiscardDraft,
-    undoing: Undoing,
+    direction: Direction,
 ) -> Result<Option<DraftEvent>, Common> {
     let event = DraftDiscarded { draft_id: asked.draft_id, reason: asked.reason.clone() }.into();
-    match (state.status, undoing) {
-        (DraftStatus::Discarded, _) | (DraftStatus::Absent, Undoing::Yes) => Ok(None),
-        (DraftStatus::Absent, Undoing::No) => Err(not_found("draft", asked.draft_id)),
-        (DraftStatus::Released, Undoing::No) => Err(wrong_state(state.status.word())),
-        (DraftStatus::Ready, _) | (DraftStatus::Released, Undoing::Yes) => Ok(Some(event)),
+    match (state.status, direction) {
+        (DraftStatus::Discarded, _) | (DraftStatus::Absent, Direction::Undo) => Ok(None),
+        (DraftStatus::Absent, Direction::Do) => Err(Common::not_found("draft", asked.draft_id)),
+        (DraftStatus::Released, Direction::Do) => Err(Common::wrong_state(state.status.word())),
+        (DraftStatus::Ready, _) | (DraftStatus::Released, Direction::Undo) => Ok(Some(event)),
     }
 }
 
@@ -204,7 +205,7 @@ pub(super) fn decide_discard(
 pub(super) fn decide_add_asset(state: &Draft, draft_id: DraftId, asset_id: AssetId) -> Result<DraftEvent, Common> {
     usable(state, draft_id)?;
     if state.asset_ids.len() >= ASSETS_PER_DRAFT_MAX {
-        return Err(invalid("draft_id", format!("a draft has at most {ASSETS_PER_DRAFT_MAX} assets")));
+        return Err(Common::invalid("draft_id", format!("a draft has at most {ASSETS_PER_DRAFT_MAX} assets")));
     }
     Ok(DraftAssetAdded { draft_id, asset_id }.into())
 }
@@ -215,7 +216,7 @@ pub(super) fn decide_remove_asset(state: &Draft, draft_id: DraftId, asset_id: As
 }
 
 fn exists(state: &Draft, draft_id: DraftId) -> Result<(), Common> {
-    if state.status == DraftStatus::Absent { Err(not_found("draft", draft_id)) } else { Ok(()) }
+    if state.status == DraftStatus::Absent { Err(Common::not_found("draft", draft_id)) } else { Ok(()) }
 }
 
 /// A draft that something may still be made of.
@@ -223,6 +224,6 @@ pub(super) fn usable(state: &Draft, draft_id: DraftId) -> Result<(), Common> {
     exists(state, draft_id)?;
     match state.status {
         DraftStatus::Ready | DraftStatus::Released => Ok(()),
-        DraftStatus::Absent | DraftStatus::Discarded => Err(wrong_state(state.status.word())),
+        DraftStatus::Absent | DraftStatus::Discarded => Err(Common::wrong_state(state.status.word())),
     }
 }

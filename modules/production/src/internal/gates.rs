@@ -1,6 +1,6 @@
 //! What production remembers of strategy and of quality control, so that it need not ask them.
 
-use crate::api::ports::Needs;
+use crate::api::providers::Needs;
 use events::ids::{AssetId, QcResultId, StrategyId};
 use events::qc::{Qc, QcFailed, QcPassed, QcResultVoided, QcWaived, Subject, SubjectKind};
 use events::strategy::{StrategyApprovalRevoked, StrategyApproved, StrategyDiscarded};
@@ -8,10 +8,11 @@ use saga_core::event::Owner;
 use saga_core::module::{Cx, Halt};
 use saga_core::ports::ReadError;
 use saga_core::projection::{Projection, ProjectionDef};
+use saga_core::read_model::ReadModel;
 use serde::{Deserialize, Serialize};
 
-const STRATEGIES: &str = "production.strategies";
-const QUALITY: &str = "production.quality";
+const STRATEGIES: ReadModel<Strategy> = ReadModel::new("production.strategies", 1, &[]);
+const QUALITY: ReadModel<Results> = ReadModel::new("production.quality", 1, &[]);
 
 /// Where a strategy stands, as far as it was heard of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +35,7 @@ impl Strategy {
 
 /// Which strategies are approved.
 pub(super) fn strategies() -> ProjectionDef {
-    Projection::<Strategy>::new(STRATEGIES, 1, &[])
+    Projection::new(STRATEGIES)
         .on::<StrategyApproved>(|event, _| Some(event.strategy_id.to_string()), |_, _, _| Some(Strategy::Approved))
         .on::<StrategyApprovalRevoked>(
             |event, _| Some(event.strategy_id.to_string()),
@@ -49,16 +50,12 @@ pub(super) fn strategies() -> ProjectionDef {
 
 /// Before an approval that was never heard of becomes a no.
 pub(super) async fn all_of_strategy<R>(cx: &Cx<Needs>, id: StrategyId) -> Result<(), Halt<R>> {
-    cx.caught_up(
-        (STRATEGIES, 1),
-        <events::strategy::Strategy as Owner>::MODULE,
-        &format!("an approval of strategy {id}"),
-    )
-    .await
+    let owner = <events::strategy::Strategy as Owner>::MODULE;
+    cx.caught_up(STRATEGIES, owner, &format!("an approval of strategy {id}")).await
 }
 
 pub(super) async fn strategy(cx: &Cx<Needs>, id: StrategyId) -> Result<Option<Strategy>, ReadError> {
-    cx.documents().get(STRATEGIES, 1, id).await
+    cx.documents().get(STRATEGIES, id).await
 }
 
 /// The result that counts for one version.
@@ -105,7 +102,7 @@ fn key(subject: Subject) -> Option<String> {
 
 /// How drafts and assets were judged.
 pub(super) fn quality() -> ProjectionDef {
-    Projection::<Results>::new(QUALITY, 1, &[])
+    Projection::new(QUALITY)
         .on::<QcPassed>(|event, _| key(event.subject), |known, event, _| Results::with(known, event.result_id, true))
         .on::<QcFailed>(|event, _| key(event.subject), |known, event, _| Results::with(known, event.result_id, false))
         .on::<QcWaived>(
@@ -121,13 +118,13 @@ pub(super) fn quality() -> ProjectionDef {
 
 /// Before a good result that was never heard of becomes a no.
 pub(super) async fn all_of_quality<R>(cx: &Cx<Needs>, id: AssetId) -> Result<(), Halt<R>> {
-    cx.caught_up((QUALITY, 1), Qc::MODULE, &format!("a good quality result of asset {id}")).await
+    cx.caught_up(QUALITY, Qc::MODULE, &format!("a good quality result of asset {id}")).await
 }
 
 /// The newest result of this very version that was not voided.
 pub(super) async fn judged(cx: &Cx<Needs>, subject: Subject) -> Result<Option<Judged>, ReadError> {
     let Some(key) = key(subject) else { return Ok(None) };
-    let known: Option<Results> = cx.documents().get(QUALITY, 1, key).await?;
+    let known = cx.documents().get(QUALITY, key).await?;
     let counting = known.and_then(|known| known.results.into_iter().rev().find(|entry| !entry.voided));
     Ok(counting.map(|entry| Judged { result_id: entry.result_id, good: entry.good }))
 }

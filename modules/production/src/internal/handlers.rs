@@ -4,13 +4,13 @@ use super::asset::{self, Asset};
 use super::bundle::{self, Bundle};
 use super::draft::{self, Draft};
 use super::gates::{self, Judged};
-use super::limits::Undoing;
+use crate::api::commands::{
+    ApproveAsset, ArchiveAsset, AssembleBundle, DiscardAsset, DiscardBundle, DiscardDraft, MarkAssetPublished,
+    MarkAssetRetracted, ReleaseDraft, RevertAssetEdit, RevertRevision, RevokeAssetApproval,
+};
 use crate::api::dtos::{AssetStatus, DraftStatus};
 use crate::api::events::ApprovalId;
-use crate::api::ports::{
-    ApproveAsset, ArchiveAsset, AssembleBundle, DiscardAsset, DiscardBundle, DiscardDraft, MarkAssetPublished,
-    MarkAssetRetracted, Needs, ReleaseDraft, RevertAssetEdit, RevertRevision, RevokeAssetApproval,
-};
+use crate::api::providers::Needs;
 use events::ids::BundleId;
 use events::qc::{Subject, SubjectKind};
 use saga_core::aggregate::{LoadError, Loaded};
@@ -18,7 +18,7 @@ use saga_core::module::{Cx, Handled, OrRefuse, OrRetry};
 
 pub(super) async fn revert_revision(cx: Cx<Needs>, cmd: RevertRevision) -> Handled<RevertRevision> {
     let story = cx.load::<Draft>(cmd.draft_id).await.or_retry()?;
-    let event = draft::decide_revert(&story.state, &cmd, Undoing::of(&cx)).or_refuse()?;
+    let event = draft::decide_revert(&story.state, &cmd, cx.deed().direction).or_refuse()?;
     Ok(cx.done(()).append(&story, event))
 }
 
@@ -30,7 +30,7 @@ pub(super) async fn release_draft(cx: Cx<Needs>, cmd: ReleaseDraft) -> Handled<R
 
 pub(super) async fn discard_draft(cx: Cx<Needs>, cmd: DiscardDraft) -> Handled<DiscardDraft> {
     let story = cx.load::<Draft>(cmd.draft_id).await.or_retry()?;
-    let event = draft::decide_discard(&story.state, &cmd, Undoing::of(&cx)).or_refuse()?;
+    let event = draft::decide_discard(&story.state, &cmd, cx.deed().direction).or_refuse()?;
     Ok(cx.done(()).append(&story, event))
 }
 
@@ -53,13 +53,13 @@ pub(super) async fn assemble_bundle(cx: Cx<Needs>, cmd: AssembleBundle) -> Handl
 
 pub(super) async fn discard_bundle(cx: Cx<Needs>, cmd: DiscardBundle) -> Handled<DiscardBundle> {
     let story = cx.load::<Bundle>(cmd.bundle_id).await.or_retry()?;
-    let event = bundle::decide_discard(&story.state, &cmd, Undoing::of(&cx)).or_refuse()?;
+    let event = bundle::decide_discard(&story.state, &cmd, cx.deed().direction).or_refuse()?;
     Ok(cx.done(()).append(&story, event))
 }
 
 pub(super) async fn revert_asset_edit(cx: Cx<Needs>, cmd: RevertAssetEdit) -> Handled<RevertAssetEdit> {
     let story = cx.load::<Asset>(cmd.asset_id).await.or_retry()?;
-    let events = asset::decide_revert_edit(&story.state, &cmd, Undoing::of(&cx)).or_refuse()?;
+    let events = asset::decide_revert_edit(&story.state, &cmd, cx.deed().direction).or_refuse()?;
     Ok(cx.done(()).append(&story, events))
 }
 
@@ -93,7 +93,7 @@ async fn judgement(cx: &Cx<Needs>, story: &Loaded<Asset>) -> Result<Option<Judge
 
 pub(super) async fn revoke_asset_approval(cx: Cx<Needs>, cmd: RevokeAssetApproval) -> Handled<RevokeAssetApproval> {
     let story = cx.load::<Asset>(cmd.asset_id).await.or_retry()?;
-    let event = asset::decide_revoke(&story.state, &cmd, Undoing::of(&cx)).or_refuse()?;
+    let event = asset::decide_revoke(&story.state, &cmd, cx.deed().direction).or_refuse()?;
     Ok(cx.done(()).append(&story, event))
 }
 
@@ -105,7 +105,7 @@ pub(super) async fn mark_published(cx: Cx<Needs>, cmd: MarkAssetPublished) -> Ha
 
 pub(super) async fn mark_retracted(cx: Cx<Needs>, cmd: MarkAssetRetracted) -> Handled<MarkAssetRetracted> {
     let story = cx.load::<Asset>(cmd.asset_id).await.or_retry()?;
-    let event = asset::decide_retracted(&story.state, &cmd, Undoing::of(&cx)).or_refuse()?;
+    let event = asset::decide_retracted(&story.state, &cmd, cx.deed().direction).or_refuse()?;
     Ok(cx.done(()).append(&story, event))
 }
 
@@ -117,7 +117,7 @@ pub(super) async fn archive_asset(cx: Cx<Needs>, cmd: ArchiveAsset) -> Handled<A
 
 pub(super) async fn discard_asset(cx: Cx<Needs>, cmd: DiscardAsset) -> Handled<DiscardAsset> {
     let story = cx.load::<Asset>(cmd.asset_id).await.or_retry()?;
-    let event = asset::decide_discard(&story.state, &cmd, Undoing::of(&cx)).or_refuse()?;
+    let event = asset::decide_discard(&story.state, &cmd, cx.deed().direction).or_refuse()?;
     let mut done = cx.done(()).append(&story, event);
     if let Some(draft_id) = story.state.draft_id {
         let draft = cx.load::<Draft>(draft_id).await.or_retry()?;

@@ -3,15 +3,17 @@
 use super::asset::{self, Asset, Editing, Making, Version};
 use super::draft::{self, Draft};
 use super::gates::{self, Strategy};
-use super::limits::{self, whole};
+use super::limits;
+use crate::api::commands::{CreateAsset, EditAsset, GenerateDraft, RegenerateAsset, ReviseDraft};
 use crate::api::dtos::{AssetChanges, AssetContent, AssetCopy, AssetMade, AssetSpec};
 use crate::api::events::{Media, RevisionId, Rights};
-use crate::api::ports::{
-    AssetRefused, CopyOrder, CreateAsset, DraftOrder, DraftRefused, EditAsset, GenerateDraft, Needs, ProviderError,
-    RegenerateAsset, RenderOrder, ReviseDraft, RevisionOrder, RewriteOrder, Written,
+use crate::api::providers::{
+    CopyOrder, DraftOrder, Needs, ProviderError, RenderOrder, RevisionOrder, RewriteOrder, Written,
 };
+use crate::api::refusals::{AssetRefused, DraftRefused};
 use events::ids::{AssetId, DraftId, StrategyId};
 use saga_core::aggregate::Loaded;
+use saga_core::command::Common;
 use saga_core::module::{Cx, Done, Halt, Handled, OrRefuse, OrRetry};
 
 /// A provider whose answer was lost is asked again after this long, with the same key.
@@ -19,12 +21,7 @@ const UNKNOWN_RETRY_MS: u64 = 1_000;
 
 /// What a provider's failure is to a handler: a refusal, or weather.
 fn provided<T, R>(answer: Result<T, ProviderError>, rejected: impl Fn(String) -> R) -> Result<T, Halt<R>> {
-    answer.map_err(|error| match error {
-        ProviderError::Rejected { code } => Halt::Refuse(rejected(code)),
-        ProviderError::TryLater { after_ms, says } => Halt::Retry { after_ms, reason: says },
-        ProviderError::Mend { says } => Halt::Mend { reason: says },
-        ProviderError::Unknown => Halt::Retry { after_ms: UNKNOWN_RETRY_MS, reason: error.to_string() },
-    })
+    answer.map_err(|error| error.halt(UNKNOWN_RETRY_MS, rejected))
 }
 
 fn keep<T>(done: Done<T>, text: Option<String>) -> Done<T> {
@@ -69,7 +66,7 @@ pub(super) async fn revise_draft(cx: Cx<Needs>, cmd: ReviseDraft) -> Handled<Rev
     let before = cx.load::<Draft>(cmd.draft_id).await.or_retry()?.state;
     draft::check_revision(&before, &cmd).or_refuse()?;
     let body = match before.current() {
-        Some(revision) => whole(&cx.documents(), &revision.body).await.or_retry()?,
+        Some(revision) => cx.documents().shown(&revision.body).await.or_retry()?,
         None => String::new(),
     };
     let (content_type, language) = (before.content_type, before.language);
@@ -98,11 +95,12 @@ pub(super) async fn create_asset(cx: Cx<Needs>, cmd: CreateAsset) -> Handled<Cre
         AssetContent::Given(copy) => (copy.clone(), Rights { source: "given".to_owned(), model: None }, from_draft),
         AssetContent::Write(order) => {
             let draft_body = match basis.as_ref().and_then(Draft::current) {
-                Some(revision) => Some(whole(&cx.documents(), &revision.body).await.or_retry()?),
+                Some(revision) => Some(cx.documents().shown(&revision.body).await.or_retry()?),
                 None => None,
             };
             let (spec, strategy, brief) = (cmd.spec.clone(), order.strategy.clone(), order.brief.clone());
-            let order_copy = CopyOrder { spec, strategy, brief, draft_body };
+            let brief_language = basis.as_ref().map(|draft| draft.language.clone());
+            let order_copy = CopyOrder { spec, strategy, brief, draft_body, brief_language };
             let rejected = |why| AssetRefused::WriterRejected { why };
             let written = provided(cx.needs().writer.copy(cx.key(), &order_copy).await, rejected)?;
             let rights = Rights { source: "writer".to_owned(), model: Some(written.model) };
@@ -138,7 +136,7 @@ pub(super) async fn edit_asset(cx: Cx<Needs>, cmd: EditAsset) -> Handled<EditAss
     let story = cx.load::<Asset>(cmd.asset_id).await.or_retry()?;
     asset::check_edit(&story.state, cmd.asset_id).or_refuse()?;
     if cmd.patch == AssetChanges::default() {
-        return Err(Halt::Refuse(limits::invalid("patch", "changes nothing").into()));
+        return Err(Halt::Refuse(Common::invalid("patch", "changes nothing").into()));
     }
     let copy = asset::changed(&words(&cx, &story).await?, &cmd.patch);
     edited(cx, cmd.asset_id, story, cmd.patch, copy, None).await
@@ -178,7 +176,7 @@ pub(super) async fn copy_of(
     version: &Version,
 ) -> Result<AssetCopy, saga_core::ports::ReadError> {
     let caption = match &version.caption {
-        Some(text) => Some(whole(docs, text).await?),
+        Some(text) => Some(docs.shown(text).await?),
         None => None,
     };
     let (hook, cta, tone) = (version.hook.clone(), version.cta.clone(), version.tone.clone());

@@ -1,7 +1,7 @@
 //! What production does when delivery tells it that something is out, or gone.
 
+use crate::api::commands::{MarkAssetPublished, MarkAssetRetracted};
 use crate::api::events::Publication;
-use crate::api::ports::{MarkAssetPublished, MarkAssetRetracted};
 use events::delivery::{self, PublishCompleted, PublishRetracted};
 use saga_core::module::Reactor;
 

@@ -1,10 +1,13 @@
 //! Assets: limits, gates, versions, states, gallery and lineage.
 
 use super::*;
-use crate::api::ports::{
-    ApproveAsset, ArchiveAsset, AssembleBundle, AssetRefused, DiscardAsset, Lineage, MarkAssetPublished,
-    MarkAssetRetracted, ProviderError, RegenerateAsset, RevertAssetEdit, RevokeAssetApproval,
+use crate::api::commands::{
+    ApproveAsset, ArchiveAsset, AssembleBundle, DiscardAsset, MarkAssetPublished, MarkAssetRetracted, RegenerateAsset,
+    RevertAssetEdit, RevokeAssetApproval,
 };
+use crate::api::providers::ProviderError;
+use crate::api::queries::Lineage;
+use crate::api::refusals::AssetRefused;
 use ::events::ids::CampaignId;
 use ::events::qc::{QcResultVoided, QcWaived};
 use saga_core::command::Refusal;
@@ -266,7 +269,7 @@ fn an_empty_text_clears_and_a_missing_one_keeps() {
     let shown = world.shown(asset).unwrap();
     assert_eq!((shown.copy.caption, shown.copy.cta.as_deref()), (None, Some("Order a sample")));
     assert_eq!(shown.content_hash, edited.content_hash);
-    let at = saga_core::stage::STAGE_TIME;
+    let at = saga_testkit::stage::STAGE_TIME;
     let patch = AssetChanges { schedule: Some(at), ..AssetChanges::default() };
     world.stage.send(&EditAsset { asset_id: asset, patch }, mia()).unwrap();
     assert_eq!(world.shown(asset).unwrap().schedule, Some(at));

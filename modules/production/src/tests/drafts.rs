@@ -1,11 +1,11 @@
 //! Drafts and bundles: gates, refusals, states.
 
 use super::*;
+use crate::api::commands::{AssembleBundle, DiscardAsset, DiscardBundle, DiscardDraft, ReleaseDraft, RevertRevision};
 use crate::api::dtos::{BundleStatus, DraftStatus};
-use crate::api::ports::{
-    AssembleBundle, Bundle, DiscardAsset, DiscardBundle, DiscardDraft, DraftRefused, ProviderError, ReleaseDraft,
-    RevertRevision,
-};
+use crate::api::providers::ProviderError;
+use crate::api::queries::Bundle;
+use crate::api::refusals::DraftRefused;
 use ::events::ids::BundleId;
 use ::events::strategy::{StrategyApprovalRevoked, StrategyDiscarded};
 use saga_core::command::{Common, Refusal};

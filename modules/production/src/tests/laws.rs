@@ -2,7 +2,8 @@
 //! once.
 
 use super::*;
-use crate::api::ports::{ApproveAsset, AssembleBundle, Bundle, MarkAssetPublished, RegenerateAsset};
+use crate::api::commands::{ApproveAsset, AssembleBundle, MarkAssetPublished, RegenerateAsset};
+use crate::api::queries::Bundle;
 use ::events::ids::BundleId;
 use saga_core::command::Compensable;
 

@@ -1,7 +1,7 @@
 //! Every number of production's pages at its border: the last that is taken, and the first that is not.
 
 use super::*;
-use crate::api::ports::{AssembleBundle, RegenerateAsset};
+use crate::api::commands::{AssembleBundle, RegenerateAsset};
 
 /// What a command came to: its code, or nothing.
 fn came<T>(outcome: Result<T, Refused>) -> String {

@@ -1,15 +1,17 @@
-//! The thirteen checks of rules version 1.6. Each is a pure function; one that breaks is a failed blocker, not a crash.
+//! The fourteen checks of rules version 1.8. Each is a pure function; one that breaks is a failed blocker, not a crash.
 
-use super::lexicon::{CALLS, CLAIMS, ENGLISH, OPENERS, PLACEHOLDERS};
+use super::lexicon::{CALLS, CLAIMS, NEIGHBOURS, OPENERS, PLACEHOLDERS, SMALL};
+use super::mixed::{mixed, primary, words};
+use super::parts::{Part, parts_of, whose};
 use super::script::{foreign_majority, mostly_spaceless, scripts_of};
 use super::text::{first_word, folded, has_word, invisible, visible};
+use crate::api::commands::EvaluateContent;
 use crate::api::events::{CheckOutcome, CheckStatus, Severity};
-use crate::api::ports::EvaluateContent;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use unicode_script::Script;
 
 /// Which rules judged.
-pub(super) const RULES_VERSION: &str = "1.6";
+pub(super) const RULES_VERSION: &str = "1.8";
 /// 50 visible characters: less is a label, not a content.
 const VISIBLE_MIN: usize = 50;
 /// 30 words: the mean from which readers lose the beginning of a sentence before its end.
@@ -17,9 +19,11 @@ const SENTENCE_WORDS_MAX: usize = 30;
 /// 40 characters for each emoji.
 const CHARS_PER_EMOJI: usize = 40;
 /// Four small words: a quoted slogan has two or three.
-const ENGLISH_WORDS_MIN: usize = 4;
-/// One word in eight: English has twice as many, other languages none.
-const WORDS_PER_ENGLISH: usize = 8;
+const SMALL_WORDS_MIN: usize = 4;
+/// One word in eight: a language has twice as many of its own, and none of another.
+const WORDS_PER_SMALL: usize = 8;
+/// Two sentences are shown of those that a person has to look at.
+const MIXED_SHOWN: usize = 2;
 
 /// The largest number of characters that a platform takes.
 fn platform_limit(platform: &str) -> Option<usize> {
@@ -34,10 +38,26 @@ fn platform_limit(platform: &str) -> Option<usize> {
     }
 }
 
-/// What a check looks at: the request, and its text folded once.
+/// What a check looks at: the request, its parts, their whole text, and that text folded once.
 pub(super) struct Sight<'a> {
     pub(super) asked: &'a EvaluateContent,
+    parts: Vec<Part<'a>>,
+    text: String,
     pub(super) folded: String,
+}
+
+impl<'a> Sight<'a> {
+    fn of(asked: &'a EvaluateContent) -> Self {
+        let parts = parts_of(&asked.content, &asked.language);
+        let text = parts.iter().map(|part| part.text).collect::<Vec<_>>().join("\n\n");
+        let folded = folded(&text);
+        Self { asked, parts, text, folded }
+    }
+    /// The parts of which something holds, and how a sentence names them.
+    fn where_is(&self, holds: impl Fn(&Part<'a>) -> bool) -> Option<String> {
+        let found: Vec<_> = self.parts.iter().copied().filter(|part| holds(part)).collect();
+        (!found.is_empty()).then(|| whose(&found, self.parts.len()))
+    }
 }
 
 /// One check: `None` is a pass, otherwise the reason.
@@ -59,7 +79,7 @@ const fn check(
 }
 
 /// In the order in which they are reported.
-pub(super) const CHECKS: [Check; 13] = [
+pub(super) const CHECKS: [Check; 14] = [
     check("not_empty", Severity::Blocker, "body", not_empty),
     check("no_placeholder", Severity::Blocker, "body", no_placeholder),
     check("forbidden_words", Severity::Blocker, "body", forbidden_words),
@@ -67,6 +87,7 @@ pub(super) const CHECKS: [Check; 13] = [
     check("other_constraints", Severity::Major, "body", other_constraints),
     check("unsupported_claim", Severity::Major, "body", unsupported_claim),
     check("language_match", Severity::Major, "language", language_match),
+    check("one_language", Severity::Warn, "language", one_language),
     check("cta_present", Severity::Major, "cta", cta_present),
     check("platform_length", Severity::Major, "body", platform_length),
     check("competitor_named", Severity::Minor, "body", competitor_named),
@@ -77,7 +98,7 @@ pub(super) const CHECKS: [Check; 13] = [
 
 /// Runs the checks, in their order.
 pub(super) fn run(checks: &[Check], asked: &EvaluateContent) -> Vec<CheckOutcome> {
-    let sight = Sight { asked, folded: folded(&asked.content) };
+    let sight = Sight::of(asked);
     let outcome = |check: &Check| {
         let seen = catch_unwind(AssertUnwindSafe(|| (check.look)(&sight)));
         let (status, severity, reason) = match seen {
@@ -97,7 +118,7 @@ pub(super) fn section_of(name: &str) -> &'static str {
 }
 
 fn not_empty(sight: &Sight<'_>) -> Option<String> {
-    let seen = visible(&sight.asked.content);
+    let seen = visible(&sight.text);
     (seen < VISIBLE_MIN).then(|| format!("{seen} visible characters, at least {VISIBLE_MIN} are expected"))
 }
 
@@ -116,10 +137,19 @@ fn forbidden_words(sight: &Sight<'_>) -> Option<String> {
     Some(format!("the forbidden word \"{found}\" occurs"))
 }
 
+/// Each part is delivered alone, so each has to say it.
 fn must_include(sight: &Sight<'_>) -> Option<String> {
-    let messages = &sight.asked.constraints.must_include;
-    let missing = messages.iter().find(|message| !sight.folded.contains(&folded(message)))?;
-    Some(format!("the message \"{missing}\" is missing"))
+    let messages = sight.asked.constraints.must_include.iter();
+    let mut missing = messages.filter_map(|message| {
+        let wanted = folded(message);
+        Some((message, sight.where_is(|part| !folded(part.text).contains(&wanted))?))
+    });
+    let (message, place) = missing.next()?;
+    let more = match missing.count() {
+        0 => String::new(),
+        more => format!("; {more} more are missing somewhere"),
+    };
+    Some(format!("the message \"{message}\" is missing{place}{more}"))
 }
 
 /// A rule in the client's own words: no program can tell whether a text keeps it, unless it stands there as it is.
@@ -142,37 +172,70 @@ fn unsupported_claim(sight: &Sight<'_>) -> Option<String> {
     Some(format!("\"{claim}\" is claimed without proof"))
 }
 
+/// Each part by its own language: the first that is in another one.
 fn language_match(sight: &Sight<'_>) -> Option<String> {
-    let language = &sight.asked.language;
-    let expected = scripts_of(language)?;
-    if let Some(script) = foreign_majority(&sight.asked.content, &expected) {
-        return Some(format!("most of the text is in {script} script, the language is {language}"));
+    let several = sight.parts.len();
+    sight.parts.iter().find_map(|part| {
+        let (what, language, place) = (another_language(part)?, part.language, whose(&[*part], several));
+        Some(format!("{what}, the language is {language}{place}"))
+    })
+}
+
+/// What most of a part is written in, where that is not its language.
+fn another_language(part: &Part<'_>) -> Option<String> {
+    let expected = scripts_of(part.language)?;
+    if let Some(script) = foreign_majority(part.text, &expected) {
+        return Some(format!("most of the text is in {script} script"));
     }
-    let another = primary(language) != "en" && expected.contains(&Script::Latin);
-    (another && reads_as_english(&sight.folded)).then(|| format!("the text is English, the language is {language}"))
+    let found = reads_as(&folded(part.text), &primary(part.language)).filter(|_| expected.contains(&Script::Latin))?;
+    Some(format!("the text reads as {found}"))
 }
 
-/// The language of a tag, without script and region.
-fn primary(tag: &str) -> String {
-    tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase()
+/// The other language whose small words make the sentences of a folded text. Names and phrases of other languages stand in
+/// texts of every language; sentences betray themselves by their small words. Only those count that no other language here
+/// has, and against them all of its own.
+fn reads_as(folded: &str, own: &str) -> Option<&'static str> {
+    let of_own = SMALL.iter().find(|(tag, _)| *tag == own).map_or(&[] as &[&str], |(_, small)| *small);
+    let near = NEIGHBOURS.iter().find(|(tag, _)| *tag == own).map_or(&[] as &[&str], |(_, near)| *near);
+    let all = words(folded).count();
+    let own_count = words(folded).filter(|word| of_own.contains(word)).count();
+    let is_alone = |word: &str| SMALL.iter().filter(|(_, small)| small.contains(&word)).count() == 1;
+    let alone: Vec<_> = words(folded).filter(|word| is_alone(word)).collect();
+    let others = SMALL.iter().filter(|(tag, _)| *tag != own && !near.contains(tag));
+    let counted = others.map(|(tag, small)| (*tag, alone.iter().filter(|word| small.contains(*word)).count()));
+    let (tag, found) = counted.max_by_key(|(_, found)| *found)?;
+    (found >= SMALL_WORDS_MIN && found * WORDS_PER_SMALL >= all && found > own_count).then_some(tag)
 }
 
-/// English names and phrases stand in texts of every language; sentences betray themselves by their small words.
-fn reads_as_english(folded: &str) -> bool {
-    let words = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    let (small, all) =
-        words.fold((0_usize, 0_usize), |(small, all), word| (small + usize::from(ENGLISH.contains(&word)), all + 1));
-    small >= ENGLISH_WORDS_MIN && small * WORDS_PER_ENGLISH >= all
+/// What a person has to look at. A part that is in another language as a whole has been told already.
+fn one_language(sight: &Sight<'_>) -> Option<String> {
+    let parts: Vec<_> = sight.parts.iter().copied().filter(|part| another_language(part).is_none()).collect();
+    let found = mixed(&parts, &sight.asked.language, &sight.asked.constraints.must_include);
+    let shown = found.iter().take(MIXED_SHOWN).map(|one| {
+        let place = if sight.parts.len() < 2 { String::new() } else { format!(" in {}", one.part) };
+        format!("\"{}\"{place} seems to be in {}, the language is {}", one.sentence, one.found, one.wanted)
+    });
+    let shown: Vec<_> = shown.collect();
+    let more = match found.len().saturating_sub(shown.len()) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    (!shown.is_empty()).then(|| format!("{}{more}; a person has to look at it", shown.join("; ")))
 }
 
+/// Each part asks for something, in its own language.
 fn cta_present(sight: &Sight<'_>) -> Option<String> {
-    let language = primary(&sight.asked.language);
-    let calls = CALLS.iter().filter(|(tag, _)| *tag == "en" || *tag == language).flat_map(|(_, calls)| *calls);
-    let text = format!("{} ", sight.folded);
-    let called = calls.into_iter().any(|call| contains_stem(&text, call))
-        || sight.asked.constraints.cta_hints.iter().any(|hint| !hint.is_empty() && text.contains(&folded(hint)))
-        || text.contains("https://");
-    (!called).then(|| "there is no call to action".to_owned())
+    let place = sight.where_is(|part| !calls(part, &sight.asked.constraints.cta_hints))?;
+    Some(format!("there is no call to action{place}"))
+}
+
+fn calls(part: &Part<'_>, hints: &[String]) -> bool {
+    let language = primary(part.language);
+    let mut calls = CALLS.iter().filter(|(tag, _)| *tag == "en" || *tag == language).flat_map(|(_, calls)| *calls);
+    let text = format!("{} ", folded(part.text));
+    calls.any(|call| contains_stem(&text, call))
+        || hints.iter().any(|hint| !hint.is_empty() && text.contains(&folded(hint)))
+        || text.contains("https://")
 }
 
 /// A stem at the beginning of a word; anywhere in scripts without spaces.
@@ -189,7 +252,7 @@ fn contains_stem(text: &str, stem: &str) -> bool {
 fn platform_length(sight: &Sight<'_>) -> Option<String> {
     let platform = sight.asked.platform.as_deref()?;
     let limit = platform_limit(&platform.to_ascii_lowercase())?;
-    let length = sight.asked.content.chars().count();
+    let length = sight.text.chars().count();
     (length > limit).then(|| format!("{length} characters, {platform} takes {limit}"))
 }
 
@@ -199,7 +262,7 @@ fn competitor_named(sight: &Sight<'_>) -> Option<String> {
 }
 
 fn reading_ease(sight: &Sight<'_>) -> Option<String> {
-    let content = &sight.asked.content;
+    let content = &sight.text;
     if mostly_spaceless(content) {
         return None;
     }
@@ -223,7 +286,7 @@ fn reading_ease(sight: &Sight<'_>) -> Option<String> {
 }
 
 fn emoji_density(sight: &Sight<'_>) -> Option<String> {
-    let content = &sight.asked.content;
+    let content = &sight.text;
     let (count, length) = (emojis(content), content.chars().filter(|c| !invisible(*c)).count());
     (count * CHARS_PER_EMOJI > length).then(|| format!("{count} emoji in {length} characters"))
 }

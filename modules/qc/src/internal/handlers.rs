@@ -1,15 +1,14 @@
 //! Glue between the door and the model: load, decide, append.
 
-use super::model::{Judgements, Undoing, decide_evaluate, decide_void, decide_waive, place};
+use super::judgements::{Judgements, decide_evaluate, decide_void, decide_waive, not_found, place};
 use super::projections::PLACES;
+use crate::api::commands::{EvaluateContent, VoidQcResult, WaiveQc};
 use crate::api::dtos::ResultStatus;
 use crate::api::events::Subject;
-use crate::api::ports::{EvaluateContent, Needs, VoidQcResult, WaiveQc};
+use crate::api::providers::Needs;
 use events::ids::QcResultId;
 use events::qc::Qc;
-use saga_core::command::Common;
 use saga_core::event::Owner;
-use saga_core::id::Direction;
 use saga_core::module::{Cx, Halt, Handled, OrRefuse, OrRetry};
 
 pub(super) async fn evaluate(cx: Cx<Needs>, cmd: EvaluateContent) -> Handled<EvaluateContent> {
@@ -28,35 +27,30 @@ pub(super) async fn waive(cx: Cx<Needs>, cmd: WaiveQc) -> Handled<WaiveQc> {
 }
 
 pub(super) async fn void(cx: Cx<Needs>, cmd: VoidQcResult) -> Handled<VoidQcResult> {
-    let undoing = if cx.deed().direction == Direction::Undo { Undoing::Yes } else { Undoing::No };
     let known = surely(&cx, cmd.result_id, cmd.subject).await?;
     let Some(subject) = known else {
-        return match undoing {
-            // The result was made, for the barrier says so; only the read model has not seen it yet.
-            Undoing::Yes => {
-                Err(Halt::Retry { after_ms: LAG_MS, reason: format!("result {} is not projected yet", cmd.result_id) })
-            }
-            Undoing::No => Err(Halt::Refuse(not_found(cmd.result_id))),
-        };
+        // The result was made, for the barrier says so; only the read model has not seen it yet.
+        let unseen = || format!("result {} is not projected yet", cmd.result_id);
+        return Err(if cx.undoing() {
+            Halt::Retry { after_ms: LAG_MS, reason: unseen() }
+        } else {
+            Halt::Refuse(not_found(cmd.result_id))
+        });
     };
     let story = cx.load::<Judgements>(place(subject)).await.or_retry()?;
-    let event = decide_void(&story.state, &cmd, undoing).or_refuse()?;
+    let event = decide_void(&story.state, &cmd, cx.deed().direction).or_refuse()?;
     Ok(cx.done(()).append(&story, event))
 }
 
 /// 50 ms: a projection is seldom further behind.
 const LAG_MS: u64 = 50;
 
-fn not_found(id: QcResultId) -> Common {
-    Common::NotFound { what: format!("quality result {id}") }
-}
-
 /// The story of a result, once everything that qc has recorded is read: only then, none is a no.
 async fn surely<R>(cx: &Cx<Needs>, id: QcResultId, said: Option<Subject>) -> Result<Option<Subject>, Halt<R>> {
     if let Some(known) = subject_of(cx, id, said).await.or_retry()? {
         return Ok(Some(known));
     }
-    cx.caught_up_with_itself((PLACES, 1), Qc::MODULE, &format!("quality result {id}")).await?;
+    cx.caught_up_with_itself(PLACES, Qc::MODULE, &format!("quality result {id}")).await?;
     subject_of(cx, id, said).await.or_retry()
 }
 
@@ -68,6 +62,6 @@ async fn subject_of(
 ) -> Result<Option<Subject>, saga_core::ports::ReadError> {
     match said {
         Some(subject) => Ok(Some(subject)),
-        None => cx.documents().get(PLACES, 1, id).await,
+        None => cx.documents().get(PLACES, id).await,
     }
 }

@@ -1,4 +1,4 @@
-//! Word lists: placeholders, claims, and what a call to action sounds like in each language.
+//! Word lists: placeholders, claims, small words, and what a call to action sounds like in each language.
 
 /// What a writer leaves where a text should be.
 pub(super) const PLACEHOLDERS: [&str; 4] = ["tbd", "lorem ipsum", "xxx", "n/a"];
@@ -7,11 +7,109 @@ pub(super) const OPENERS: [&str; 2] = ["{{", "[insert"];
 /// Claims that need proof.
 pub(super) const CLAIMS: [&str; 5] = ["guaranteed", "#1", "100 %", "100%", "best in the world"];
 
-/// Small words that English sentences are made of and that no other language in Latin letters has.
-pub(super) const ENGLISH: [&str; 16] = [
-    "about", "and", "before", "from", "our", "that", "the", "they", "this", "what", "when", "which", "who", "with",
-    "you", "your",
+/// Small words that sentences are made of, by language. Many are words of several languages: it is the difference that tells.
+pub(super) const SMALL: &[(&str, &[&str])] = &[
+    (
+        "en",
+        &[
+            "a", "about", "after", "all", "and", "any", "are", "as", "at", "be", "been", "before", "better", "but",
+            "by", "can", "do", "does", "each", "every", "for", "from", "get", "has", "have", "how", "in", "into", "is",
+            "its", "just", "more", "most", "not", "of", "off", "on", "only", "our", "out", "over", "than", "that",
+            "the", "their", "them", "there", "they", "this", "through", "to", "until", "up", "we", "what", "when",
+            "where", "which", "while", "who", "why", "will", "with", "without", "you", "your",
+        ],
+    ),
+    (
+        "de",
+        &[
+            "aber", "alle", "allein", "als", "am", "an", "auch", "auf", "aus", "bei", "bevor", "bis", "damit", "das",
+            "dass", "dem", "den", "der", "des", "die", "direkt", "durch", "ein", "eine", "einem", "einen", "einer",
+            "es", "für", "ganz", "gegen", "gibt", "haben", "hat", "ihr", "ihre", "ihren", "im", "in", "ist", "jede",
+            "jeden", "jeder", "jedes", "jetzt", "kann", "kein", "keine", "keinen", "man", "mehr", "mit", "nach",
+            "nicht", "noch", "nur", "oder", "ohne", "schon", "sein", "seit", "selbst", "sich", "sie", "sind", "so",
+            "statt", "um", "und", "uns", "unser", "unsere", "unseren", "unter", "vom", "von", "vor", "war", "was",
+            "weil", "wenn", "werden", "wie", "wir", "wird", "zu", "zum", "zur", "zwischen", "über",
+        ],
+    ),
+    (
+        "fr",
+        &[
+            "a", "après", "au", "aussi", "autres", "aux", "avant", "avec", "avez", "ce", "ces", "cette", "chaque",
+            "chez", "comme", "dans", "de", "depuis", "des", "devant", "du", "dès", "elle", "en", "entre", "est", "et",
+            "il", "ils", "je", "la", "le", "les", "leur", "leurs", "mais", "moins", "même", "ne", "nos", "notre",
+            "nous", "on", "ou", "où", "par", "pas", "plus", "pour", "qu", "quand", "que", "qui", "quoi", "sans", "se",
+            "ses", "si", "sont", "sous", "sur", "tous", "tout", "toute", "toutes", "très", "un", "une", "vos", "votre",
+            "vous", "à", "être",
+        ],
+    ),
+    (
+        "es",
+        &[
+            "a", "al", "antes", "cada", "como", "con", "cuando", "de", "del", "desde", "donde", "el", "ella", "en",
+            "entre", "es", "esta", "este", "está", "hasta", "la", "las", "lo", "los", "mejor", "mismo", "muy", "más",
+            "ni", "no", "nos", "nuestra", "nuestro", "nuestros", "o", "otros", "para", "pero", "por", "puede", "que",
+            "quien", "se", "ser", "si", "sin", "sobre", "son", "su", "sus", "también", "tiene", "toda", "todas",
+            "todo", "todos", "tu", "un", "una", "uno", "usted", "ustedes", "y", "ya",
+        ],
+    ),
+    (
+        "pt",
+        &[
+            "a", "antes", "ao", "aos", "as", "até", "cada", "com", "como", "da", "das", "de", "desde", "do", "dos",
+            "e", "ela", "em", "entre", "essa", "esse", "esta", "este", "está", "foi", "isso", "já", "mais", "mas",
+            "melhor", "mesmo", "muito", "na", "nas", "no", "nos", "nossa", "nosso", "não", "o", "os", "ou", "outros",
+            "para", "pela", "pelo", "pode", "por", "quando", "que", "quem", "se", "sem", "ser", "seu", "sobre", "sua",
+            "são", "também", "tem", "toda", "todas", "todo", "todos", "um", "uma", "você", "vocês", "à", "às", "é",
+        ],
+    ),
+    (
+        "tr",
+        &[
+            "ama", "aynı", "bir", "biz", "bizim", "bu", "bugün", "da", "daha", "de", "değil", "en", "gibi", "göre",
+            "gün", "hem", "hep", "her", "ile", "iyi", "için", "kadar", "kendi", "ne", "olan", "olarak", "olur",
+            "sadece", "siz", "sizin", "sonra", "tüm", "ve", "veya", "ya", "yeni", "yer", "yok", "çok", "önce", "şey",
+            "şimdi",
+        ],
+    ),
+    (
+        "no",
+        &[
+            "alle", "at", "av", "bare", "blir", "deg", "dem", "den", "denne", "der", "dere", "det", "du", "eller",
+            "en", "er", "et", "etter", "for", "fordi", "fra", "få", "før", "gjør", "går", "han", "har", "hele", "hos",
+            "hun", "hva", "hver", "hvis", "hvor", "i", "ikke", "ingen", "jeg", "kan", "med", "meg", "mellom", "men",
+            "mens", "mer", "mye", "nå", "når", "og", "også", "om", "oss", "over", "på", "samme", "seg", "selv", "skal",
+            "som", "så", "til", "ut", "uten", "var", "vi", "vil", "vår", "våre", "vårt", "være",
+        ],
+    ),
 ];
+/// Languages that share many small words with ones that are listed, whose own are not: a text in the first is never told to be
+/// in one of the others.
+pub(super) const NEIGHBOURS: &[(&str, &[&str])] = &[
+    ("af", &["de"]),
+    ("az", &["tr"]),
+    ("ca", &["es", "fr", "pt"]),
+    ("da", &["no"]),
+    ("fo", &["no"]),
+    ("gl", &["es", "pt"]),
+    ("is", &["no"]),
+    ("it", &["es", "fr", "pt"]),
+    ("lb", &["de"]),
+    ("nl", &["de"]),
+    ("nn", &["no"]),
+    ("oc", &["es", "fr", "pt"]),
+    ("ro", &["es", "fr", "pt"]),
+    ("sv", &["no"]),
+    ("tk", &["tr"]),
+];
+/// Small words that names and slogans have as well (`Casa de la Abuela`): all of them in a sentence count as one.
+pub(super) const IN_NAMES: &[&str] = &[
+    "a", "am", "an", "and", "as", "da", "das", "de", "del", "der", "des", "die", "do", "dos", "du", "e", "el", "en",
+    "et", "for", "i", "in", "la", "las", "le", "les", "los", "o", "of", "og", "os", "the", "to", "und", "van", "ve",
+    "vom", "von", "y", "zu",
+];
+/// Characters of Chinese that Japanese does not write; two different ones in a sentence without kana are Chinese.
+pub(super) const CHINESE: [char; 19] =
+    ['们', '这', '您', '你', '吗', '呢', '么', '还', '个', '让', '从', '给', '为', '对', '过', '说', '时', '样', '业'];
 
 /// Calls to action by language: stems and phrases. English counts everywhere.
 ///
@@ -124,7 +222,6 @@ pub(super) const CALLS: &[(&str, &[&str])] = &[
     ("it", &["prenot", "scopri", "prova", "contatt", "chiam", "acquist", "iscriv", "richied", "scriv", "ordina"]),
     ("nl", &["boek", "ontdek", "probeer", "bestel", "neem contact", "bel ", "schrijf", "vraag", "start"]),
     ("no", &["bestill", "prøv", "kontakt", "ring ", "les mer", "meld deg", "skriv til", "book", "oppdag", "start"]),
-    ("nb", &["bestill", "prøv", "kontakt", "ring ", "les mer", "meld deg", "skriv til", "book", "oppdag", "start"]),
     ("nn", &["bestill", "prøv", "kontakt", "ring ", "les meir", "meld deg", "skriv til", "oppdag", "start"]),
     ("sv", &["boka", "prova", "kontakta", "ring ", "läs mer", "anmäl", "skriv till", "beställ", "upptäck"]),
     ("da", &["bestil", "prøv", "kontakt", "ring ", "læs mere", "tilmeld", "skriv til", "book", "opdag"]),

@@ -1,35 +1,32 @@
-//! Read models of quality control, and the queries that are answered from them.
+//! Read models of quality control.
 
-use super::model::{counting, place, place_of, status_of};
-use crate::api::dtos::{FailingSubject, QcResult, ResultStatus, Waiver};
+use super::judgements::{counting, place, place_of, status_of};
+use crate::api::dtos::{QcResult, ResultStatus, Waiver};
 use crate::api::events::{
     CheckOutcome, CheckStatus, Issue, QcFailed, QcPassed, QcResultVoided, QcWaived, Severity, Subject, SubjectKind,
 };
-use crate::api::ports::{Failing, History, Result as ResultOf};
 use events::ids::QcResultId;
 use events::production::{
     CreativeAssetDiscarded, CreativeAssetEdited, DraftDiscarded, DraftRevised, DraftRevisionReverted,
 };
-use saga_core::module::{Docs, QueryError};
-use saga_core::ports::{FIND_LIMIT_MAX, Find};
 use saga_core::projection::{At, Projection, ProjectionDef};
-use saga_core::time::Timestamp;
+use saga_core::read_model::ReadModel;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// One document per subject.
-const BOARD: &str = "qc.board";
-/// 2: a revision that is taken back makes the result of the one before it count again, and a dropped asset is gone.
-const BOARD_VERSION: u16 = 2;
+/// One document per subject. Version 2: a revision that is taken back makes the result of the one before it count again,
+/// and a dropped asset is gone.
+pub(super) const BOARD: ReadModel<Board> = ReadModel::new("qc.board", 2, &["kind", "failing"]);
+
 /// Which subject a result belongs to.
-pub(super) const PLACES: &str = "qc.places";
+pub(super) const PLACES: ReadModel<Subject> = ReadModel::new("qc.places", 1, &[]);
 
 /// Everything known of one subject.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Board {
-    kind: SubjectKind,
-    id: Uuid,
-    results: Vec<QcResult>,
+pub(super) struct Board {
+    pub(super) kind: SubjectKind,
+    pub(super) id: Uuid,
+    pub(super) results: Vec<QcResult>,
     /// The version that counts, as production tells it; unknown until it was changed once.
     current: Option<u32>,
     gone: bool,
@@ -51,7 +48,7 @@ impl Board {
         self
     }
     /// The failed result that counts now, if it failed.
-    fn verdict_now(&self) -> Option<&QcResult> {
+    pub(super) fn verdict_now(&self) -> Option<&QcResult> {
         let version = match self.current {
             Some(version) => version,
             None => self.results.iter().map(|result| result.subject.version).max()?,
@@ -66,18 +63,18 @@ impl Board {
     }
 }
 
-fn facts(result: &QcResult) -> (u32, ResultStatus) {
+pub(super) fn facts(result: &QcResult) -> (u32, ResultStatus) {
     (result.subject.version, result.status)
 }
 
 /// The board of judgements: by subject, with what is stale.
 pub(super) fn board() -> ProjectionDef {
-    Projection::<Board>::new(BOARD, BOARD_VERSION, &["kind", "failing"])
+    Projection::new(BOARD)
         .on::<QcPassed>(
             |event, _| Some(place(event.subject)),
             |board, event, at| {
                 let result = fresh(event.result_id, event.subject, status_of(event.verdict), event.score, at);
-                let issues = super::model::issues(&event.checks);
+                let issues = super::judgements::issues(&event.checks);
                 let (checks, rules_version) = (event.checks.clone(), event.rules_version.clone());
                 Some(judged(board, QcResult { checks, issues, rules_version, ..result }))
             },
@@ -173,46 +170,8 @@ fn dropped(board: Option<Board>, kind: SubjectKind, id: Uuid) -> Board {
 
 /// From a result to its subject.
 pub(super) fn places() -> ProjectionDef {
-    Projection::<Subject>::new(PLACES, 1, &[])
+    Projection::new(PLACES)
         .on::<QcPassed>(|event, _| Some(event.result_id.to_string()), |_, event, _| Some(event.subject))
         .on::<QcFailed>(|event, _| Some(event.result_id.to_string()), |_, event, _| Some(event.subject))
         .build()
-}
-
-pub(super) async fn result(docs: Docs, asked: ResultOf) -> Result<Option<QcResult>, QueryError> {
-    let board: Option<Board> = docs.get(BOARD, BOARD_VERSION, place(asked.subject)).await?;
-    Ok(board.and_then(|board| counting(&board.results, asked.subject.version, facts).cloned()))
-}
-
-pub(super) async fn history(docs: Docs, asked: History) -> Result<Vec<QcResult>, QueryError> {
-    let board: Option<Board> = docs.get(BOARD, BOARD_VERSION, place_of(asked.kind, asked.id)).await?;
-    Ok(board.map(|board| board.results).unwrap_or_default())
-}
-
-pub(super) async fn failing(docs: Docs, asked: Failing) -> Result<Vec<FailingSubject>, QueryError> {
-    let mut find = Find {
-        projection: BOARD.to_owned(),
-        version: BOARD_VERSION,
-        filters: vec![(1, "yes".to_owned())],
-        order_by: None,
-        descending: false,
-        after: None,
-        limit: FIND_LIMIT_MAX,
-    };
-    let mut subjects = Vec::new();
-    loop {
-        let page: Vec<Board> = docs.find(&find).await?;
-        let full = page.len() == FIND_LIMIT_MAX;
-        find.after = page.last().map(|board| (None, place_of(board.kind, board.id)));
-        subjects.extend(page.into_iter().filter_map(|board| {
-            let result = board.verdict_now()?.clone();
-            Some(FailingSubject { kind: board.kind, id: board.id, result })
-        }));
-        if !full {
-            break;
-        }
-    }
-    subjects.retain(|subject| subject.result.at >= asked.since.unwrap_or(Timestamp(i64::MIN)));
-    subjects.sort_by_key(|subject| (subject.result.at, subject.id));
-    Ok(subjects)
 }

@@ -6,7 +6,9 @@ use events::values::{Money, Text};
 use saga_core::envelope::Actor;
 use serde::{Deserialize, Serialize};
 
+mod measured;
 mod placeholders;
+pub use measured::measured;
 pub use placeholders::placeholders;
 
 /// What a strategy is written from. Its fields are called like those of the normalised brief, and what it does not

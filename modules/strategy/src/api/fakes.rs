@@ -2,7 +2,7 @@
 
 use crate::api::dtos::{BriefSnapshot, Outline};
 use crate::api::events::{Channel, Kpi, Layer, Phase, Timeline, Writer};
-use crate::api::ports::{Needs, ProviderError, StrategyWriter};
+use crate::api::providers::{Needs, ProviderError, StrategyWriter};
 use async_trait::async_trait;
 use saga_core::id::StepKey;
 use std::collections::{BTreeMap, VecDeque};

@@ -1,4 +1,4 @@
-//! The business "no" of each command of strategy, with codes that stay for ever.
+//! The business "no" of each family of commands, with codes that stay for ever.
 
 use saga_core::command::{Common, Refusal};
 use serde::{Deserialize, Serialize};

@@ -1,11 +1,11 @@
 //! Glue: load the story, ask the writer, let the model decide, hand over what to commit.
 
-use crate::api::dtos::{StrategyDoc, StrategyMoved, StrategyStatus};
-use crate::api::ports::{
+use crate::api::commands::{
     AmendStrategy, ApproveStrategy, DiscardStrategy, GenerateStrategy, RejectStrategy, RevokeStrategyApproval,
     SubmitStrategy, WithdrawSubmission,
 };
-use crate::internal::model::{self, Authorship, Document, Written};
+use crate::api::dtos::{StrategyDoc, StrategyMoved, StrategyStatus};
+use crate::internal::document::{self, Authorship, Document, Written};
 use crate::internal::writers::Writers;
 use events::ids::StrategyId;
 use saga_core::aggregate::Loaded;
@@ -13,34 +13,34 @@ use saga_core::module::{Cx, Done, Handled, OrRefuse, OrRetry};
 
 pub(super) async fn generate(cx: Cx<Writers>, cmd: GenerateStrategy) -> Handled<GenerateStrategy> {
     let story = cx.load::<Document>(cmd.brief_id).await.or_retry()?;
-    model::check_generate(&story.state, &cmd).or_refuse()?;
+    document::check_generate(&story.state, &cmd).or_refuse()?;
     let outline = cx.needs().write(cx.key(), &cmd.brief, &cmd.context).await?;
-    let written = model::decide_generate(&story.state, cmd.brief_id, by(&cx), outline).or_refuse()?;
+    let written = document::decide_generate(&story.state, cmd.brief_id, by(&cx), outline).or_refuse()?;
     Ok(next(&cx, &story, written))
 }
 
 pub(super) async fn amend(cx: Cx<Writers>, cmd: AmendStrategy) -> Handled<AmendStrategy> {
     let story = cx.load::<Document>(cmd.brief_id).await.or_retry()?;
-    let written = model::decide_amend(&story.state, &cmd, by(&cx)).or_refuse()?;
+    let written = document::decide_amend(&story.state, &cmd, by(&cx)).or_refuse()?;
     Ok(next(&cx, &story, written))
 }
 
 pub(super) async fn submit(cx: Cx<Writers>, cmd: SubmitStrategy) -> Handled<SubmitStrategy> {
     let story = cx.load::<Document>(cmd.brief_id).await.or_retry()?;
-    let submitted = model::decide_submit(&story.state, &cmd, cx.key()).or_refuse()?;
+    let submitted = document::decide_submit(&story.state, &cmd, cx.key()).or_refuse()?;
     let reply = moved(&story, cmd.strategy_id, StrategyStatus::Submitted).or_refuse()?;
     Ok(cx.done(reply).append(&story, [submitted.into()]))
 }
 
 pub(super) async fn withdraw_submission(cx: Cx<Writers>, cmd: WithdrawSubmission) -> Handled<WithdrawSubmission> {
     let story = cx.load::<Document>(cmd.brief_id).await.or_retry()?;
-    let withdrawn = model::decide_withdraw(&story.state, &cmd, cx.deed().direction).or_refuse()?;
+    let withdrawn = document::decide_withdraw(&story.state, &cmd, cx.deed().direction).or_refuse()?;
     Ok(cx.done(()).append(&story, withdrawn.map(Into::into)))
 }
 
 pub(super) async fn approve(cx: Cx<Writers>, cmd: ApproveStrategy) -> Handled<ApproveStrategy> {
     let story = cx.load::<Document>(cmd.brief_id).await.or_retry()?;
-    let events = model::decide_approve(&story.state, &cmd, &cx.deed().actor).or_refuse()?;
+    let events = document::decide_approve(&story.state, &cmd, &cx.deed().actor).or_refuse()?;
     let reply = moved(&story, cmd.strategy_id, StrategyStatus::Approved).or_refuse()?;
     Ok(cx.done(reply).append(&story, events))
 }
@@ -48,13 +48,13 @@ pub(super) async fn approve(cx: Cx<Writers>, cmd: ApproveStrategy) -> Handled<Ap
 pub(super) async fn revoke_approval(cx: Cx<Writers>, cmd: RevokeStrategyApproval) -> Handled<RevokeStrategyApproval> {
     let story = cx.load::<Document>(cmd.brief_id).await.or_retry()?;
     let deed = cx.deed();
-    let revoked = model::decide_revoke(&story.state, &cmd, &deed.actor, deed.direction).or_refuse()?;
+    let revoked = document::decide_revoke(&story.state, &cmd, &deed.actor, deed.direction).or_refuse()?;
     Ok(cx.done(()).append(&story, revoked.map(Into::into)))
 }
 
 pub(super) async fn reject(cx: Cx<Writers>, cmd: RejectStrategy) -> Handled<RejectStrategy> {
     let story = cx.load::<Document>(cmd.brief_id).await.or_retry()?;
-    let rejected = model::decide_reject(&story.state, &cmd, &cx.deed().actor).or_refuse()?;
+    let rejected = document::decide_reject(&story.state, &cmd, &cx.deed().actor).or_refuse()?;
     let reply = moved(&story, cmd.strategy_id, StrategyStatus::Rejected).or_refuse()?;
     Ok(cx.done(reply).append(&story, [rejected.into()]))
 }
@@ -62,7 +62,7 @@ pub(super) async fn reject(cx: Cx<Writers>, cmd: RejectStrategy) -> Handled<Reje
 pub(super) async fn discard(cx: Cx<Writers>, cmd: DiscardStrategy) -> Handled<DiscardStrategy> {
     let story = cx.load::<Document>(cmd.brief_id).await.or_retry()?;
     let deed = cx.deed();
-    let events = model::decide_discard(&story.state, &cmd, &deed.actor, deed.direction).or_refuse()?;
+    let events = document::decide_discard(&story.state, &cmd, &deed.actor, deed.direction).or_refuse()?;
     Ok(cx.done(()).append(&story, events))
 }
 

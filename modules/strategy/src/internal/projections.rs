@@ -8,16 +8,11 @@ use crate::api::events::{
 use events::ids::{BriefId, ClientId};
 use events::onboarding::{BriefNormalizationReverted, BriefValidated};
 use saga_core::projection::{Projection, ProjectionDef};
+use saga_core::read_model::ReadModel;
 use serde::{Deserialize, Serialize};
 
-pub(super) const VERSIONS: &str = "strategy.version";
-pub(super) const BRIEFS: &str = "strategy.brief";
-pub(super) const VERSION: u16 = 1;
-/// Fields of versions that can be searched by, each with its number.
-pub(super) const BY_BRIEF: usize = 0;
-pub(super) const BY_STATUS: usize = 1;
-/// Of briefs.
-pub(super) const BY_CLIENT: usize = 0;
+pub(super) const VERSIONS: ReadModel<StrategyDoc> = ReadModel::new("strategy.version", 1, &["brief_id", "status"]);
+pub(super) const BRIEFS: ReadModel<BriefDoc> = ReadModel::new("strategy.brief", 1, &["client_id"]);
 
 /// What strategy knows of a brief.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +25,7 @@ pub(super) struct BriefDoc {
 
 /// The shelf and the approval inbox.
 pub(super) fn versions() -> ProjectionDef {
-    Projection::<StrategyDoc>::new(VERSIONS, VERSION, &["brief_id", "status"])
+    Projection::new(VERSIONS)
         .on::<StrategyGenerated>(
             |event, _| Some(event.strategy_id.to_string()),
             |_, event, _| Some(StrategyDoc::of(event, StrategyStatus::Draft)),
@@ -80,7 +75,7 @@ pub(super) fn versions() -> ProjectionDef {
 
 /// Briefs as onboarding tells of them.
 pub(super) fn briefs() -> ProjectionDef {
-    Projection::<BriefDoc>::new(BRIEFS, VERSION, &["client_id"])
+    Projection::new(BRIEFS)
         .on::<BriefValidated>(
             |event, _| Some(event.brief_id.to_string()),
             |_, event, _| Some(BriefDoc { client_id: event.client_id, brief_id: event.brief_id, valid: true }),

@@ -1,11 +1,13 @@
 //! Answers from the read models.
 
 use crate::api::dtos::{Change, ShelfView, StrategyDiff, StrategyDoc, StrategyStatus};
-use crate::api::ports::{Current, Diff, Get, ListVersions, PendingApprovals, Shelf};
-use crate::internal::projections::{BRIEFS, BY_BRIEF, BY_CLIENT, BY_STATUS, BriefDoc, VERSION, VERSIONS};
+use crate::api::queries::{Current, Diff, Get, ListVersions, PendingApprovals, Shelf};
+use crate::internal::projections::{BRIEFS, VERSIONS};
 use events::ids::{BriefId, StrategyId};
+use saga_core::field;
 use saga_core::module::{Docs, QueryError};
-use saga_core::ports::{FIND_LIMIT_MAX, Find, ReadError};
+use saga_core::ports::ReadError;
+use saga_core::read_model::Search;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -42,12 +44,12 @@ pub(super) async fn diff(docs: Docs, query: Diff) -> Result<StrategyDiff, QueryE
 }
 
 pub(super) async fn pending_approvals(docs: Docs, _: PendingApprovals) -> Result<Vec<StrategyDoc>, QueryError> {
-    let submitted = StrategyStatus::Submitted.word().to_owned();
-    Ok(find(&docs, (BY_STATUS, submitted)).await?)
+    let submitted = StrategyStatus::Submitted.word();
+    Ok(find(&docs, VERSIONS.all().with(field!(VERSIONS.status), submitted)).await?)
 }
 
 pub(super) async fn shelf(docs: Docs, query: Shelf) -> Result<ShelfView, QueryError> {
-    let briefs: Vec<BriefDoc> = docs.find(&page(BRIEFS, (BY_CLIENT, query.client_id.to_string()))).await?;
+    let briefs = docs.find(&BRIEFS.all().with(field!(BRIEFS.client_id), query.client_id)).await?;
     let mut versions = Vec::new();
     for brief in briefs {
         versions.extend(of_brief(&docs, brief.brief_id).await?);
@@ -56,18 +58,18 @@ pub(super) async fn shelf(docs: Docs, query: Shelf) -> Result<ShelfView, QueryEr
 }
 
 async fn one(docs: &Docs, id: StrategyId) -> Result<StrategyDoc, QueryError> {
-    let found: Option<StrategyDoc> = docs.get(VERSIONS, VERSION, id).await?;
+    let found = docs.get(VERSIONS, id).await?;
     let doc = found.ok_or_else(|| QueryError::NotFound(format!("strategy {id}")))?;
     Ok(with_freshness(docs, doc).await?)
 }
 
 async fn of_brief(docs: &Docs, brief_id: BriefId) -> Result<Vec<StrategyDoc>, ReadError> {
-    find(docs, (BY_BRIEF, brief_id.to_string())).await
+    find(docs, VERSIONS.all().with(field!(VERSIONS.brief_id), brief_id)).await
 }
 
-async fn find(docs: &Docs, filter: (usize, String)) -> Result<Vec<StrategyDoc>, ReadError> {
+async fn find(docs: &Docs, search: Search<StrategyDoc>) -> Result<Vec<StrategyDoc>, ReadError> {
     let mut found = Vec::new();
-    for doc in docs.find::<StrategyDoc>(&page(VERSIONS, filter)).await? {
+    for doc in docs.find(&search).await? {
         found.push(with_freshness(docs, doc).await?);
     }
     found.sort_by_key(|doc| (doc.brief_id, doc.version));
@@ -75,7 +77,7 @@ async fn find(docs: &Docs, filter: (usize, String)) -> Result<Vec<StrategyDoc>, 
 }
 
 async fn with_freshness(docs: &Docs, doc: StrategyDoc) -> Result<StrategyDoc, ReadError> {
-    let brief: Option<BriefDoc> = docs.get(BRIEFS, VERSION, doc.brief_id).await?;
+    let brief = docs.get(BRIEFS, doc.brief_id).await?;
     Ok(StrategyDoc { stale: brief.is_some_and(|brief| !brief.valid), ..doc })
 }
 
@@ -92,16 +94,4 @@ fn parts(doc: &StrategyDoc) -> BTreeMap<String, String> {
 
 fn as_text(part: &impl Serialize) -> String {
     serde_json::to_string(part).unwrap_or_default()
-}
-
-fn page(projection: &str, filter: (usize, String)) -> Find {
-    Find {
-        projection: projection.to_owned(),
-        version: VERSION,
-        filters: vec![filter],
-        order_by: None,
-        descending: false,
-        after: None,
-        limit: FIND_LIMIT_MAX,
-    }
 }

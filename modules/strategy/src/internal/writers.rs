@@ -1,8 +1,9 @@
-//! The first writer and its fallback: who is asked, by how healthy the first one is. What is remembered here is weather
-//! and may be forgotten at any time; nothing that is decided depends on it.
+//! The first writer and its fallback: the health of the first decides which one is asked. That health is kept in memory
+//! and may be forgotten at any time; no decision depends on it.
 
 use crate::api::dtos::{BriefSnapshot, Outline};
-use crate::api::ports::{GenerateRefused, Needs, ProviderError};
+use crate::api::providers::{Needs, ProviderError};
+use crate::api::refusals::GenerateRefused;
 use saga_core::id::StepKey;
 use saga_core::module::Halt;
 use std::collections::BTreeMap;
@@ -59,7 +60,7 @@ impl Writers {
     pub(super) fn new(needs: Needs) -> Self {
         Self { needs, health: Mutex::default() }
     }
-    /// Writes with whoever can.
+    /// Writes with the first writer while it is healthy, otherwise with the fallback.
     pub(super) async fn write(
         &self,
         key: StepKey,
@@ -97,12 +98,7 @@ impl Writers {
 }
 
 fn halt(failure: ProviderError) -> Halt<GenerateRefused> {
-    match failure {
-        ProviderError::Rejected { code } => Halt::Refuse(GenerateRefused::WriterRejected { provider_code: code }),
-        ProviderError::TryLater { after_ms, says } => Halt::Retry { after_ms, reason: says },
-        ProviderError::Mend { says } => Halt::Mend { reason: says },
-        ProviderError::Unknown => Halt::Retry { after_ms: UNKNOWN_RETRY_MS, reason: failure.to_string() },
-    }
+    failure.halt(UNKNOWN_RETRY_MS, |provider_code| GenerateRefused::WriterRejected { provider_code })
 }
 
 #[cfg(test)]

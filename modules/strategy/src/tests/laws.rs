@@ -7,7 +7,7 @@ use super::{
 use crate::api::dtos::StrategyStatus;
 use events::ids::StrategyId;
 use saga_core::command::Compensable;
-use saga_core::stage::Stage;
+use saga_testkit::stage::Stage;
 use serde_json::Value;
 use std::fmt::Debug;
 

@@ -6,10 +6,10 @@ use super::{
 };
 use crate::api::dtos::StrategyStatus;
 use crate::api::events::StrategyApproved;
-use crate::api::ports::Current;
+use crate::api::queries::Current;
 use events::ids::StrategyId;
 use saga_core::outcome::Refused;
-use saga_core::stage::Stage;
+use saga_testkit::stage::Stage;
 
 type Make = fn(&mut Stage) -> StrategyId;
 type Move = fn(&mut Stage, StrategyId) -> Result<(), Refused>;

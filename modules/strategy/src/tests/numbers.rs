@@ -1,12 +1,13 @@
 //! Every number of strategy's pages at its border: the last that is taken, and the first that is not.
 
 use super::{ana, approve, generate, mia, snapshot, stage, submit};
+use crate::api::commands::GenerateStrategy;
 use crate::api::dtos::Outline;
 use crate::api::events::{Channel, Kpi, Layer};
 use crate::api::fakes::FakeWriter;
-use crate::api::ports::{GenerateStrategy, Needs};
+use crate::api::providers::Needs;
 use crate::module;
-use saga_core::stage::Stage;
+use saga_testkit::stage::Stage;
 use std::sync::Arc;
 
 /// Writes and submits an outline: empty, or the code of the first refusal with what it names.

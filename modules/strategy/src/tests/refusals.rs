@@ -4,17 +4,18 @@ use super::{
     BRIEF, amend, ana, approve, discard, generate, mia, new_summary, reject, revoke, saga, snapshot, stage, submit,
     submitted, withdraw, written,
 };
+use crate::api::commands::{ApproveStrategy, GenerateStrategy, RejectStrategy};
 use crate::api::dtos::{BriefSnapshot, Outline, StrategyPatch};
 use crate::api::events::{Channel, Kpi, Layer};
 use crate::api::fakes::FakeWriter;
-use crate::api::ports::{
-    ApproveStrategy, GenerateRefused, GenerateStrategy, Get, Needs, ProviderError, RejectRefused, RejectStrategy,
-};
+use crate::api::providers::{Needs, ProviderError};
+use crate::api::queries::Get;
+use crate::api::refusals::{GenerateRefused, RejectRefused};
 use crate::module;
 use events::ids::{BriefId, StrategyId};
 use saga_core::command::Common;
 use saga_core::outcome::Refused;
-use saga_core::stage::Stage;
+use saga_testkit::stage::Stage;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use uuid::Uuid;

@@ -3,12 +3,12 @@
 use super::{BRIEF, CLIENT, amend, ana, approved, mia, new_summary, reject, stage, submitted, versions, written};
 use crate::api::dtos::{Change, StrategyPatch};
 use crate::api::events::{Layer, StrategyGenerated};
-use crate::api::ports::{Diff, Get, PendingApprovals, Shelf};
+use crate::api::queries::{Diff, Get, PendingApprovals, Shelf};
 use events::ids::BriefId;
 use events::onboarding::{BriefNormalizationReverted, BriefValidated};
 use events::values::Text;
 use saga_core::module::Docs;
-use saga_core::stage::{Stage, ready};
+use saga_testkit::stage::{Stage, ready};
 use uuid::Uuid;
 
 fn validate(stage: &mut Stage, brief_id: BriefId) {
@@ -92,10 +92,14 @@ fn a_long_summary_lives_beside_the_log_and_survives_an_amendment() {
     let long = "A summary that nobody will read to its end. ".repeat(2_000);
     let patch = StrategyPatch { summary: Some(long.clone()), ..StrategyPatch::default() };
     let second = stage.send(&amend(id, patch), mia()).unwrap();
-    let Text::Ref { bytes, .. } = &second.summary else { panic!("too long to stand in an event") };
+    let Text::Ref { bytes, head, .. } = &second.summary else { panic!("too long to stand in an event") };
     assert_eq!(*bytes, long.len() as u64);
-    let kept = ready(Docs::new(stage.store.clone()).text(saga_core::envelope::sha256(long.as_bytes()))).unwrap();
+    let docs = Docs::new(stage.store.clone());
+    let kept = ready(docs.text(&second.summary)).unwrap();
     assert_eq!(kept, Some(long));
+    let elsewhere = Text::Ref { sha256: "00".repeat(32), bytes: *bytes, head: head.clone() };
+    assert_eq!(ready(docs.text(&elsewhere)).unwrap(), None);
+    assert_eq!(ready(docs.shown(&elsewhere)).unwrap(), *head);
     let patch = StrategyPatch { kpis: Some(Vec::new()), ..StrategyPatch::default() };
     let third = stage.send(&amend(second.strategy_id, patch), mia()).unwrap();
     assert_eq!(third.summary, second.summary);

@@ -1,10 +1,11 @@
-//! Who writes when: the first writer, its fallback, and weather.
+//! Which writer is asked when: the first one, its fallback, and weather.
 
 use super::{generate, saga};
+use crate::api::commands::GenerateStrategy;
 use crate::api::fakes::FakeWriter;
-use crate::api::ports::{GenerateStrategy, Needs, ProviderError};
+use crate::api::providers::{Needs, ProviderError};
 use crate::module;
-use saga_core::stage::Stage;
+use saga_testkit::stage::Stage;
 use std::sync::Arc;
 
 fn later() -> ProviderError {

@@ -1,8 +1,8 @@
-//! A bus in front of another one says only what it does itself: everything else goes onward.
+//! Wraps a bus: a wrapper implements only the calls that it changes, and all others go to the bus behind it.
 
 use super::{
-    Ailment, Answerer, AnyBus, Aside, Bus, BusError, Calls, Delivery, EventBus, Inbox, Line, Message, Settle, Standing,
-    Tip, Upkeep,
+    Ailment, Answerer, AnyBus, Aside, Bus, BusError, Calls, DeadLetters, Delivery, Dropped, EventBus, Inbox, Line,
+    MadeAnew, Message, Served, Settle, Standing, Tip, Traffic, Upkeep,
 };
 use crate::envelope::Recorded;
 use crate::json::Payload;
@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// A bus in front of another one. Each part of the four ports goes onward unless it is said here, so a new part of a port
+/// A bus in front of another one. Each part of every port goes onward unless it is said here, so a new part of a port
 /// is forgotten by nobody. The parts promise what the ports promise.
 #[async_trait]
 pub trait Onward: Send + Sync {
@@ -33,27 +33,39 @@ pub trait Onward: Send + Sync {
     async fn leave(&self, inbox: &Inbox) -> Result<(), BusError> {
         self.behind().leave(inbox).await
     }
-    /// Part of [`Bus`].
+    /// Part of [`DeadLetters`].
     async fn put_aside(&self, aside: Aside) -> Result<(), BusError> {
         self.behind().put_aside(aside).await
     }
-    /// Part of [`Bus`].
+    /// Part of [`DeadLetters`].
     async fn aside_count(&self, module: &str) -> Result<u64, BusError> {
         self.behind().aside_count(module).await
     }
-    /// Part of [`Bus`].
+    /// Part of [`DeadLetters`].
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
         self.behind().aside(module, limit).await
     }
-    /// Part of [`Bus`].
+    /// Part of [`DeadLetters`].
+    async fn dropped(&self) -> Result<Option<Dropped>, BusError> {
+        self.behind().dropped().await
+    }
+    /// Part of [`DeadLetters`].
+    fn letters_at(&self, module: &str) -> String {
+        self.behind().letters_at(module)
+    }
+    /// Part of [`Traffic`].
     async fn queued(&self, inbox: &Inbox) -> Result<u64, BusError> {
         self.behind().queued(inbox).await
     }
-    /// Part of [`Bus`].
+    /// Part of [`Traffic`].
+    async fn served(&self, inbox: &Inbox) -> Result<Served, BusError> {
+        self.behind().served(inbox).await
+    }
+    /// Part of [`Traffic`].
     fn is_deaf(&self, inbox: &Inbox) -> bool {
         self.behind().is_deaf(inbox)
     }
-    /// Part of [`Bus`].
+    /// Part of [`Traffic`].
     async fn lost(&self, seen: u64) -> u64 {
         self.behind().lost(seen).await
     }
@@ -95,12 +107,20 @@ pub trait Onward: Send + Sync {
         self.behind().call(line, question, patience).await
     }
     /// Part of [`Upkeep`].
+    fn promises(&self) -> Option<String> {
+        self.behind().promises()
+    }
+    /// Part of [`Upkeep`].
     fn ailments(&self) -> Vec<Ailment> {
         self.behind().ailments()
     }
     /// Part of [`Upkeep`].
     async fn tend(&self) {
         self.behind().tend().await;
+    }
+    /// Part of [`Upkeep`].
+    async fn made_anew(&self) -> Result<Vec<MadeAnew>, BusError> {
+        self.behind().made_anew().await
     }
 }
 
@@ -118,6 +138,10 @@ impl<T: Onward> Bus for T {
     async fn leave(&self, inbox: &Inbox) -> Result<(), BusError> {
         Onward::leave(self, inbox).await
     }
+}
+
+#[async_trait]
+impl<T: Onward> DeadLetters for T {
     async fn put_aside(&self, aside: Aside) -> Result<(), BusError> {
         Onward::put_aside(self, aside).await
     }
@@ -127,8 +151,21 @@ impl<T: Onward> Bus for T {
     async fn aside(&self, module: &str, limit: usize) -> Result<Vec<Aside>, BusError> {
         Onward::aside(self, module, limit).await
     }
+    async fn dropped(&self) -> Result<Option<Dropped>, BusError> {
+        Onward::dropped(self).await
+    }
+    fn letters_at(&self, module: &str) -> String {
+        Onward::letters_at(self, module)
+    }
+}
+
+#[async_trait]
+impl<T: Onward> Traffic for T {
     async fn queued(&self, inbox: &Inbox) -> Result<u64, BusError> {
         Onward::queued(self, inbox).await
+    }
+    async fn served(&self, inbox: &Inbox) -> Result<Served, BusError> {
+        Onward::served(self, inbox).await
     }
     fn is_deaf(&self, inbox: &Inbox) -> bool {
         Onward::is_deaf(self, inbox)
@@ -177,10 +214,16 @@ impl<T: Onward> Calls for T {
 
 #[async_trait]
 impl<T: Onward> Upkeep for T {
+    fn promises(&self) -> Option<String> {
+        Onward::promises(self)
+    }
     fn ailments(&self) -> Vec<Ailment> {
         Onward::ailments(self)
     }
     async fn tend(&self) {
         Onward::tend(self).await;
+    }
+    async fn made_anew(&self) -> Result<Vec<MadeAnew>, BusError> {
+        Onward::made_anew(self).await
     }
 }

@@ -5,6 +5,7 @@
 use super::{CommandName, Definition, Node, Performer, Role};
 use crate::envelope::sha256_hex;
 use crate::fact::SagaStarted;
+use crate::path::StepPath;
 use crate::policy::OnUnknown;
 use crate::step::{Need, short_name};
 use serde::{Deserialize, Serialize};
@@ -123,7 +124,7 @@ impl Definition {
             edges: Vec::new(),
         };
         let mut terms = Vec::new();
-        describe(&self.nodes, "", Vec::new(), (&mut canonical, &mut terms));
+        describe(&self.nodes, &StepPath::ROOT, Vec::new(), (&mut canonical, &mut terms));
         (canonical, terms)
     }
     /// The text of the meaning.
@@ -163,24 +164,20 @@ impl Definition {
 
 type Out<'a> = (&'a mut Canonical, &'a mut Vec<String>);
 
-fn describe(nodes: &[Node], prefix: &str, mut from: Vec<String>, (out, terms): Out<'_>) -> Vec<String> {
+fn describe(nodes: &[Node], at: &StepPath, mut from: Vec<StepPath>, (out, terms): Out<'_>) -> Vec<StepPath> {
     for node in nodes {
-        let path = format!("{prefix}{}", node.name());
-        out.edges.extend(from.iter().map(|before| (before.clone(), path.clone())));
+        let path = at.child(node.name());
+        out.edges.extend(from.iter().map(|before| (before.to_string(), path.to_string())));
         let (kind, performer, undo, policy) = words(node);
-        out.steps.push(CanonicalStep { path: path.clone(), kind, performer, undo, policy });
+        out.steps.push(CanonicalStep { path: path.to_string(), kind, performer, undo, policy });
         terms.push(terms_of(node));
         from = match node {
             Node::Step(_) => vec![path],
-            Node::All { branches, .. } => branches
+            Node::All { .. } | Node::Each { .. } | Node::When { .. } | Node::Repeat { .. } => node
+                .written(&path)
                 .iter()
-                .flat_map(|(name, body)| {
-                    describe(body, &format!("{path}/{name}/"), vec![path.clone()], (&mut *out, &mut *terms))
-                })
+                .flat_map(|body| describe(body.nodes, &body.path, vec![path.clone()], (&mut *out, &mut *terms)))
                 .collect(),
-            Node::Each { body, .. } | Node::When { body, .. } | Node::Repeat { body, .. } => {
-                describe(body, &format!("{path}/"), vec![path], (&mut *out, &mut *terms))
-            }
         };
     }
     from
@@ -216,7 +213,7 @@ fn words(node: &Node) -> (String, String, Option<String>, String) {
 }
 
 /// What of a step's policy, a block's bounds and a condition belongs to the meaning: what silence means, how many branches may
-/// fail, how many rounds there are, and what is looked at to decide.
+/// fail, how many rounds there are, and which values decide.
 fn terms_of(node: &Node) -> String {
     let reads = |needs: &[Need]| {
         let words: Vec<String> = needs.iter().filter_map(word_of).collect();

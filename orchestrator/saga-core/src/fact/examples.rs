@@ -10,6 +10,7 @@ use super::{
 use crate::envelope::Actor;
 use crate::id::RequestId;
 use crate::json::Payload;
+use crate::path::StepPath;
 use crate::time::Timestamp;
 use uuid::Uuid;
 
@@ -18,6 +19,9 @@ const NOON: Timestamp = Timestamp(1_765_627_200_000_000);
 fn mia() -> By {
     let request = RequestId(Uuid::from_u128(0x0193_c000_0000_7000_8000_0000_0000_4e90));
     By { actor: Actor::operator("mia"), reason: Some("the client called".to_owned()), request: Some(request) }
+}
+fn path(text: &str) -> StepPath {
+    text.parse().unwrap_or_default()
 }
 fn payload(text: &str) -> Payload {
     Payload::trusted(text)
@@ -43,49 +47,49 @@ example! {
         key: "fjordlys-2025".to_owned(), input: payload(r#"{"client":"Fjordlys Rederi"}"#), by: Some(mia()),
     }
     StepDispatched {
-        step: "assets[2]/render".to_owned(), attempt: 1, command: Some(payload(r#"{"asset_id":"a-2"}"#)),
+        step: path("assets[2]/render"), attempt: 1, command: Some(payload(r#"{"asset_id":"a-2"}"#)),
         undo: Some(payload(r#"{"asset_id":"a-2","reason":"undone"}"#)),
     }
-    StepSucceeded { step: "assets[2]/render".to_owned(), output: payload(r#"{"url":"asset://5f1d.svg"}"#) }
+    StepSucceeded { step: path("assets[2]/render"), output: payload(r#"{"url":"asset://5f1d.svg"}"#) }
     StepFailedV1 {
         saga_id: Some("g-1".to_owned()), step: "qc_evaluate".to_owned(), error_message: "boom".to_owned(),
     }
     StepFailedV2 {
-        saga_id: None, step: "qc_evaluate".to_owned(), code: "SUBJECT_EMPTY".to_owned(), class: "refused".to_owned(),
+        saga_id: None, step: path("qc_evaluate"), code: "SUBJECT_EMPTY".to_owned(), class: "refused".to_owned(),
         message: "there is nothing to judge".to_owned(), attempt: 1,
     }
     StepRetryScheduled {
-        step: "deliver".to_owned(), attempt: 2, due: NOON, reason: "no answer within 30 s".to_owned(), undo: true,
+        step: path("deliver"), attempt: 2, due: NOON, reason: "no answer within 30 s".to_owned(), undo: true,
     }
-    StepProbed { step: "deliver".to_owned() }
-    StepOutcomeUnknown { step: "deliver".to_owned(), attempt: 5, reason: "no answer within 30 s".to_owned() }
-    ListRecorded { step: "assets".to_owned(), items: vec![payload(r#"{"variant":1}"#), payload("2")] }
-    ConditionRecorded { step: "rush?".to_owned(), taken: true }
-    RoundEnded { step: "revisions".to_owned(), round: 2, satisfied: false }
+    StepProbed { step: path("deliver") }
+    StepOutcomeUnknown { step: path("deliver"), attempt: 5, reason: "no answer within 30 s".to_owned() }
+    ListRecorded { step: path("assets"), items: vec![payload(r#"{"variant":1}"#), payload("2")] }
+    ConditionRecorded { step: path("rush?"), taken: true }
+    RoundEnded { step: path("revisions"), round: 2, satisfied: false }
     BranchFailed {
-        step: "assets[2]".to_owned(), code: "FORMAT_UNSUPPORTED".to_owned(), message: "no reels here".to_owned(),
+        step: path("assets[2]"), code: "FORMAT_UNSUPPORTED".to_owned(), message: "no reels here".to_owned(),
     }
-    WaitStarted { step: "approval".to_owned(), gate: "approval".to_owned(), deadline: NOON }
+    WaitStarted { step: path("approval"), gate: "approval".to_owned(), deadline: NOON }
     SignalReceived {
-        gate: "approval".to_owned(), step: Some("approval".to_owned()), data: payload(r#"{"approved":true}"#), by: mia(),
+        gate: "approval".to_owned(), step: Some(path("approval")), data: payload(r#"{"approved":true}"#), by: mia(),
     }
-    TimerFired { step: "approval".to_owned() }
-    PivotPassed { step: "deliver".to_owned() }
+    TimerFired { step: path("approval") }
+    PivotPassed { step: path("deliver") }
     CompensationStarted {
-        cause: Cause::Refused, step: Some("qc_evaluate".to_owned()), code: "SUBJECT_EMPTY".to_owned(),
+        cause: Cause::Refused, step: Some(path("qc_evaluate")), code: "SUBJECT_EMPTY".to_owned(),
         message: "there is nothing to judge".to_owned(), by: Some(mia()),
     }
-    CompensationDispatched { step: "generate".to_owned(), attempt: 1 }
-    StepCompensated { step: "generate".to_owned(), nothing: true }
+    CompensationDispatched { step: path("generate"), attempt: 1 }
+    StepCompensated { step: path("generate"), nothing: true }
     CompensationFailed {
-        step: "generate".to_owned(), code: "WRONG_STATE".to_owned(), message: "not possible in state SENT".to_owned(),
+        step: path("generate"), code: "WRONG_STATE".to_owned().into(), message: "not possible in state SENT".to_owned(),
     }
-    SagaParked { step: "generate".to_owned(), code: "SG0201".to_owned(), message: "asks for a person".to_owned() }
+    SagaParked { step: path("generate"), code: "SG0201".to_owned().into(), message: "asks for a person".to_owned() }
     SagaPaused { by: mia() }
     SagaResumed { by: mia() }
-    RetryOrdered { step: "generate".to_owned(), undo: true, new_round: true, by: mia() }
-    StepSkipped { step: "generate".to_owned(), output: payload("null"), by: mia() }
-    CompensationSkipped { step: "generate".to_owned(), by: mia() }
+    RetryOrdered { step: path("generate"), undo: true, new_round: true, by: mia() }
+    StepSkipped { step: path("generate"), output: payload("null"), by: mia() }
+    CompensationSkipped { step: path("generate"), by: mia() }
     OperatorNote { text: "asked the client by telephone".to_owned(), by: mia() }
     LateReplyRecorded {
         step: "generate".to_owned(), kind: "duplicate".to_owned(), answer: "refused NOT_FOUND".to_owned(),

@@ -1,4 +1,4 @@
-//! What a reader of JSON says of a value it cannot read, in the words of whoever wrote the value. Pure.
+//! What a reader of JSON says of a value it cannot read, in words that the author of the value understands. Pure.
 
 /// Words of the reader's language, and what they are to people.
 const KINDS: [(&str, &str); 16] = [

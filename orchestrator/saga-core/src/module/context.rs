@@ -3,7 +3,6 @@
 use super::{Call, Docs, Handling};
 use crate::aggregate::{Aggregate, LoadError, Loaded, load};
 use crate::batch::{Blob, StreamWrite};
-use crate::catchup::public_head;
 use crate::command::{Command, Refusal};
 use crate::envelope::{Actor, ActorKind, Metadata, NewEvent, SagaRef, sha256};
 use crate::event::EventSet;
@@ -12,7 +11,8 @@ use crate::json::{self, Payload};
 use crate::limits;
 use crate::outcome::{self, Answer, Refused};
 use crate::ports::{Heads, Ids, SharedStore};
-use crate::projection::consumer_of;
+use crate::public_log::public_head;
+use crate::read_model::ReadModel;
 use crate::time::Timestamp;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -89,6 +89,10 @@ impl<N> Cx<N> {
     pub fn deed(&self) -> &Deed {
         &self.deed
     }
+    /// Whether the deed takes another one back.
+    pub fn undoing(&self) -> bool {
+        self.deed.direction == Direction::Undo
+    }
     /// When the handler was called.
     pub fn now(&self) -> Timestamp {
         self.now
@@ -101,38 +105,23 @@ impl<N> Cx<N> {
     pub fn documents(&self) -> Docs {
         Docs::new(Arc::clone(&self.store))
     }
-    /// Whether this module's read model (name, version) has heard everything that `source` has in its log by now. Ask this
+    /// Whether this module's read model has heard everything that `source` has in its log by now. Ask this
     /// before an absence becomes a no, and read the model again afterwards. Behind, or nobody to ask: weather, for as long
     /// as it takes; `what` is what the handler looks for, in words.
-    pub async fn caught_up<R>(
-        &self,
-        (projection, version): (&str, u16),
-        source: &str,
-        what: &str,
-    ) -> Result<(), Halt<R>> {
+    pub async fn caught_up<D, R>(&self, model: ReadModel<D>, source: &str, what: &str) -> Result<(), Halt<R>> {
         let head = self.heads.head(source).await.map_err(|why| {
             let reason = format!("{what} was not heard of yet, and {source} cannot be asked: {why}");
             Halt::Retry { after_ms: LAG_MS, reason }
         })?;
-        self.read_up_to((projection, version), (source, head), what).await
+        self.read_up_to(&model.consumer(source), (source, head), what).await
     }
     /// The same for a read model of this module's own events; `own` is its name. Its log is at hand, and nobody is asked.
-    pub async fn caught_up_with_itself<R>(
-        &self,
-        (projection, version): (&str, u16),
-        own: &str,
-        what: &str,
-    ) -> Result<(), Halt<R>> {
+    pub async fn caught_up_with_itself<D, R>(&self, model: ReadModel<D>, own: &str, what: &str) -> Result<(), Halt<R>> {
         let head = public_head(&self.store).await.or_retry()?;
-        self.read_up_to((projection, version), (own, head), what).await
+        self.read_up_to(&model.consumer(own), (own, head), what).await
     }
-    async fn read_up_to<R>(
-        &self,
-        (projection, version): (&str, u16),
-        (source, head): (&str, u64),
-        what: &str,
-    ) -> Result<(), Halt<R>> {
-        let at = self.store.checkpoint(&consumer_of(projection, version, source)).await.or_retry()?;
+    async fn read_up_to<R>(&self, consumer: &str, (source, head): (&str, u64), what: &str) -> Result<(), Halt<R>> {
+        let at = self.store.checkpoint(consumer).await.or_retry()?;
         if at.0 >= head {
             return Ok(());
         }
@@ -177,9 +166,22 @@ pub enum Halt<R> {
     /// The same, and it does not pass by itself: a person mends what it names. Nothing is recorded; the same key is asked
     /// again and again, and a person is told at once.
     Mend {
-        /// What has to be mended, in the words of whoever found it.
+        /// What has to be mended, in the handler's words.
         reason: String,
     },
+}
+
+impl<R> Halt<R> {
+    /// The same weather, said of `what`.
+    #[must_use]
+    pub fn about(self, what: &str) -> Self {
+        let said = |reason: String| format!("{what}: {reason}");
+        match self {
+            Halt::Refuse(refusal) => Halt::Refuse(refusal),
+            Halt::Retry { after_ms, reason } => Halt::Retry { after_ms, reason: said(reason) },
+            Halt::Mend { reason } => Halt::Mend { reason: said(reason) },
+        }
+    }
 }
 
 /// A deed that was decided: the reply and everything to commit with it.
@@ -269,7 +271,7 @@ fn kept<T: serde::Serialize>(reply: &T) -> Result<Payload, String> {
 }
 
 /// What a handler gave back, as its host takes it.
-pub(super) fn settle<C: Command>(handled: Handled<C>) -> Handling {
+pub(super) fn handling<C: Command>(handled: Handled<C>) -> Handling {
     match handled {
         Ok(Done { fault: Some(fault), .. }) => Handling::Malformed(fault),
         Ok(Done { reply, writes, blobs, fault: None, .. }) => match kept(&reply) {

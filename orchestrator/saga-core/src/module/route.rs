@@ -1,12 +1,18 @@
 //! How a host reaches the handlers of a module: commands and queries by their JSON, whatever their types are.
 
-use super::context::{Cx, Deed, Handled, settle};
+use super::context::{Cx, Deed, Handled, handling};
 use crate::batch::{Blob, StreamWrite};
 use crate::command::{Command, Query};
+use crate::envelope::unhex;
 use crate::json::Payload;
+use crate::limits::head;
 use crate::outcome::{Answer, Refused};
-use crate::ports::{Cached, Document, Find, Heads, Ids, ReadError, SharedStore};
+use crate::port::Port;
+use crate::ports::{Cached, Document, Heads, Ids, ReadError, SharedStore};
+use crate::read_model::{ReadModel, Search};
+use crate::text::Text;
 use crate::time::Timestamp;
+use serde::de::DeserializeOwned;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -58,10 +64,8 @@ pub enum Handling {
 /// A command that a module answers.
 #[derive(Clone)]
 pub struct CommandRoute {
-    /// Name without the module.
-    pub name: &'static str,
-    /// Version of the request.
-    pub version: u16,
+    /// What it answers.
+    pub port: Port,
     /// The handler.
     pub handle: CommandFn,
 }
@@ -75,24 +79,31 @@ impl CommandRoute {
         Fut: Future<Output = Handled<C>> + Send + 'static,
     {
         let handle: CommandFn = Arc::new(move |call: Call| {
-            let command: C = match call.payload.read() {
+            let command: C = match command_in(&call.payload) {
                 Ok(command) => command,
-                Err(why) => return Box::pin(std::future::ready(Handling::Malformed(why.to_string()))),
+                Err(why) => return Box::pin(std::future::ready(Handling::Malformed(why))),
             };
             let work = handler(Cx::new(Arc::clone(&needs), call), command);
-            Box::pin(async move { settle::<C>(work.await) })
+            Box::pin(async move { handling::<C>(work.await) })
         });
-        CommandRoute { name: C::NAME, version: C::VERSION, handle }
+        CommandRoute { port: C::port(), handle }
     }
+}
+
+/// The command of a body, which is an object: a list of the fields in their order would be read as well, and mean something
+/// else to the next version of the command.
+fn command_in<C: Command>(body: &Payload) -> Result<C, String> {
+    if !body.as_str().trim_start().starts_with('{') {
+        return Err(format!("the body of a command is a JSON object, and this is {}", head(body.as_str())));
+    }
+    body.read().map_err(|why| why.to_string())
 }
 
 /// A query that a module answers.
 #[derive(Clone)]
 pub struct QueryRoute {
-    /// Name without the module.
-    pub name: &'static str,
-    /// Version of the request.
-    pub version: u16,
+    /// What it answers.
+    pub port: Port,
     /// The handler.
     pub handle: QueryFn,
 }
@@ -115,7 +126,7 @@ impl QueryRoute {
                 Payload::of(&answer).map_err(|why| QueryError::Malformed(why.to_string()))
             })
         });
-        QueryRoute { name: Q::NAME, version: Q::VERSION, handle }
+        QueryRoute { port: Q::port(), handle }
     }
 }
 
@@ -161,31 +172,38 @@ impl Docs {
     pub fn new(store: SharedStore) -> Self {
         Self { store }
     }
-    /// One document of a projection, by its name and version.
-    pub async fn get<T: serde::de::DeserializeOwned>(
+    /// One document of a read model.
+    pub async fn get<D: DeserializeOwned>(
         &self,
-        projection: &str,
-        version: u16,
+        model: ReadModel<D>,
         key: impl std::fmt::Display,
-    ) -> Result<Option<T>, ReadError> {
-        match self.store.get(projection, version, &key.to_string()).await? {
-            Some(document) => read_document(projection, &document).map(Some),
+    ) -> Result<Option<D>, ReadError> {
+        match self.store.get(model.name(), model.version(), &key.to_string()).await? {
+            Some(document) => read_document(model.name(), &document).map(Some),
             None => Ok(None),
         }
     }
     /// A page of documents.
-    pub async fn find<T: serde::de::DeserializeOwned>(&self, find: &Find) -> Result<Vec<T>, ReadError> {
+    pub async fn find<D: DeserializeOwned>(&self, search: &Search<D>) -> Result<Vec<D>, ReadError> {
+        let find = search.as_find();
         let page = self.store.find(find).await?;
         page.iter().map(|document| read_document(&find.projection, document)).collect()
     }
-    /// A long text that was kept beside the log.
-    pub async fn text(&self, sha256: [u8; 32]) -> Result<Option<String>, ReadError> {
-        let found = self.store.cached(&Cached::Blob(sha256)).await?;
+    /// The whole of a text, wherever it is kept. Nothing where only its head is here: it was imported without the rest.
+    pub async fn text(&self, text: &Text) -> Result<Option<String>, ReadError> {
+        let Text::Ref { sha256, .. } = text else { return Ok(Some(text.head().to_owned())) };
+        let corrupt = |why: &str| ReadError::Corrupt { place: format!("blob {sha256}"), why: why.to_owned() };
+        let name = unhex(sha256).ok_or_else(|| corrupt("not a sha256"))?;
+        let found = self.store.cached(&Cached::Blob(name)).await?;
         Ok(found.and_then(|text| text.read().ok()))
+    }
+    /// The whole of a text, or as far as it is known.
+    pub async fn shown(&self, text: &Text) -> Result<String, ReadError> {
+        Ok(self.text(text).await?.unwrap_or_else(|| text.head().to_owned()))
     }
 }
 
-fn read_document<T: serde::de::DeserializeOwned>(projection: &str, document: &Document) -> Result<T, ReadError> {
+fn read_document<T: DeserializeOwned>(projection: &str, document: &Document) -> Result<T, ReadError> {
     document
         .body
         .read()

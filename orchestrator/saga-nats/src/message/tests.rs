@@ -1,4 +1,4 @@
-//! Commands, replies and outside events: what goes in comes out, and what is none of them is refused.
+//! Commands, replies and outside events: each comes back as it went, and every other message is refused.
 
 use super::*;
 use proptest::prelude::*;
@@ -27,7 +27,7 @@ fn who_answers_is_who_may_publish_on_the_subject() {
     let reply = ReplyMessage { group: 7, saga, step, direction, attempt: 1, key, module, says };
     let out = encode(&subjects(), &Message::Reply(reply), Replies::Own, Timestamp(0)).unwrap();
     for (subject, answers) in [
-        // What is claimed counts only where the subject says nothing.
+        // The claim in the header counts only where the subject says nothing.
         ("aicmo.reply.g07.printshop", Some("printshop")),
         ("aicmo.reply.g07.courier", Some("courier")),
         ("aicmo.reply.g07", Some("courier")),
@@ -118,6 +118,7 @@ fn every_answer_comes_back_as_it_was_given() {
         let out = encode(&subjects(), &reply, Replies::Own, Timestamp(0)).unwrap();
         let body: serde_json::Value = serde_json::from_slice(&out.body).unwrap();
         assert_eq!((out.subject.as_str(), &body["outcome"]), ("aicmo.reply.g07.studio", &outcome.into()));
+        assert!(out.headers.get(MSG_ID).is_none(), "a neighbour could take its id first");
         assert_eq!(round_trip(&Inbox::Replies(7), &reply), reply);
     }
 }
@@ -135,6 +136,15 @@ fn what_is_no_command_is_refused_with_a_reason() {
         ("ce-replyto", "aicmo.evt.x", "attribute replyto"),
         ("ce-replyto", "aicmo.reply.g07.courier", "attribute replyto"),
         ("ce-attempt", "-1", "attribute attempt"),
+        ("ce-attempt", "+3", "attribute attempt"),
+        ("ce-attempt", "03", "attribute attempt"),
+        ("ce-attempt", "4294967296", "attribute attempt"),
+        ("ce-epoch", "+4", "attribute epoch"),
+        ("ce-epoch", "04", "attribute epoch"),
+        ("ce-type", "studio.Render.v02", "attribute type"),
+        ("ce-type", "studio.Render.v+2", "attribute type"),
+        ("ce-time", "yesterday", "attribute time"),
+        ("ce-time", "1969-12-31T23:59:59Z", "attribute time"),
         ("ce-attempt", "", "attribute attempt is missing"),
         ("ce-stepkey", "7", "attribute stepkey"),
         ("ce-stepkey", "", "attribute stepkey is missing"),
@@ -173,14 +183,25 @@ fn what_is_no_reply_is_refused_with_a_reason() {
         ("ce-stepkey", "", "attribute stepkey is missing"),
         ("ce-stepkey", "7", "attribute stepkey"),
         ("ce-attempt", "", "attribute attempt is missing"),
+        ("ce-attempt", "+2", "attribute attempt is \"+2\": a number is decimal digits"),
+        ("ce-attempt", "02", "attribute attempt is \"02\": a number is decimal digits"),
+        ("ce-attempt", "2.0", "attribute attempt"),
+        ("ce-attempt", "\u{662}", "attribute attempt"),
         ("ce-step", "", "attribute step is missing"),
         ("ce-direction", "", "attribute direction is missing"),
         ("ce-sagaid", "", "attribute sagaid is missing"),
+        ("ce-time", "yesterday", "attribute time is \"yesterday\": not an RFC 3339 time"),
+        ("ce-time", "2026-02-30T00:00:00Z", "attribute time"),
+        ("ce-time", "9999999999-01-01T00:00:00Z", "attribute time"),
     ] {
         let mut headers = good.headers.clone();
         headers.insert(name, value);
         let refused = decode(&subjects(), &inbox, &good.subject, Some(&headers), &good.body).unwrap_err();
         assert!(refused.to_string().starts_with(why), "{refused}");
+        if name == "ce-time" {
+            // Nothing depends on it, so a reply without it is read.
+            continue;
+        }
         let mut headers = HeaderMap::new();
         good.headers.iter().filter(|(other, _)| AsRef::<str>::as_ref(other) != name).for_each(|(other, values)| {
             values.iter().for_each(|value| headers.append(other.clone(), value.clone()));

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 /// Long enough for an answer on a busy machine, short enough for a test that waits for its end often.
 const PATIENCE: Deadline = Deadline::millis(1_500);
-/// Of the saga that is looked at by the clock: longer than anything else in such a run.
+/// Of the saga that is timed by the clock: longer than anything else in such a run.
 pub(crate) const LONG_PATIENCE: Deadline = Deadline::seconds(30);
 
 /// A module that puts notes down and takes them back.
 macro_rules! ledger {
-    ($module:ident) => {
+    ($module:ident, $category:literal) => {
         pub(crate) mod $module {
             use saga_core::aggregate::Aggregate;
             use saga_core::command::{Command, Common, Compensable};
-            use saga_core::event::{Event, Genesis, Owner};
+            use saga_core::event::Owner;
             use saga_core::id::StepKey;
             use saga_core::module::{Cx, Halt, Handled, Module, OrRetry};
             use serde::{Deserialize, Serialize};
@@ -25,21 +25,9 @@ macro_rules! ledger {
             }
             #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
             struct PutDown {}
-            impl Event for PutDown {
-                type Owner = Ledger;
-                const NAME: &'static str = "PutDown";
-                const VERSION: u16 = 1;
-                type Previous = Genesis;
-            }
             #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
             struct TakenBack {}
-            impl Event for TakenBack {
-                type Owner = Ledger;
-                const NAME: &'static str = "TakenBack";
-                const VERSION: u16 = 1;
-                type Previous = Genesis;
-            }
-            saga_core::event_set! { enum NoteEvent of Ledger { PutDown, TakenBack } }
+            saga_core::story! { enum NoteEvent of Ledger in $category { PutDown, TakenBack } }
 
             #[derive(Default)]
             struct Note {
@@ -47,7 +35,6 @@ macro_rules! ledger {
             }
             impl Aggregate for Note {
                 type Event = NoteEvent;
-                const CATEGORY: &'static str = concat!(stringify!($module), "_note");
                 fn evolve(&mut self, event: &NoteEvent) {
                     self.lies = matches!(event, NoteEvent::PutDown(_));
                 }
@@ -97,9 +84,9 @@ macro_rules! ledger {
         }
     };
 }
-ledger!(one);
-ledger!(two);
-ledger!(three);
+ledger!(one, "one_note");
+ledger!(two, "two_note");
+ledger!(three, "three_note");
 
 /// The modules, which are called like the steps that ask them.
 pub(crate) const MODULES: [&str; 3] = ["one", "two", "three"];

@@ -60,7 +60,7 @@ impl Kind {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "what a run took is shown when it fails, and to whoever asks")]
+#[expect(clippy::print_stderr, reason = "what a run took is shown when it fails, and on request")]
 fn tell(says: &str) {
     eprintln!("{says}");
 }
@@ -187,8 +187,8 @@ async fn a_process_goes_on_while_its_broker_is_away() {
     world.stop().await;
 }
 
-/// What was on the bus is in no log of the one who shall act on it: only the coordinator can bring it back, and it does as
-/// soon as the bus may have lost it, long before its patience ends.
+/// A command on the bus is in no log of its receiver: only the coordinator can bring it back, and it does as soon as
+/// the bus may have lost it, long before its patience ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_that_the_broker_loses_is_sent_again_before_the_patience_for_it_ends() {
     let mut world = World::start::<PatientChain>().await;

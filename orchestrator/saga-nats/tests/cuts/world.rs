@@ -1,7 +1,6 @@
 //! One process over a database and a broker, both behind a proxy; and a second way to both, to look and to disturb.
 
 use crate::ledgers::{MODULES, one, three, two};
-use saga::core::audit::{audit_bus, audit_logs};
 use saga::core::batch::{Batch, Commit, StreamWrite};
 use saga::core::bus::{AnyBus, EventBus};
 use saga::core::envelope::NewEvent;
@@ -9,7 +8,8 @@ use saga::core::id::{Direction, Position, StepKey, StreamId, Version};
 use saga::core::json::Payload;
 use saga::core::ports::{Clock, Ids, SharedStore, Stores};
 use saga::prelude::*;
-use saga::{BOARD_CONSUMER, FreshIds, JOURNAL, Near, SystemClock};
+use saga::{BOARD_CONSUMER, FreshIds, JOURNAL, Loopback, SystemClock};
+use saga_engine::audit::{audit_bus, audit_logs};
 use saga_nats::{Nats, Options};
 use saga_postgres::{Credentials, Migration, PostgresStores, migrate};
 use std::sync::Arc;
@@ -73,9 +73,9 @@ impl World {
     pub(crate) async fn start<S: Saga>() -> Self {
         Self::start_with::<S>(|bus| bus).await
     }
-    /// With the short way within the process.
+    /// With the loopback.
     pub(crate) async fn start_near<S: Saga>() -> Self {
-        Self::start_with::<S>(|bus| Arc::new(Near::new(Arc::new(SystemClock)).before(bus))).await
+        Self::start_with::<S>(|bus| Arc::new(Loopback::new(Arc::new(SystemClock)).before(bus))).await
     }
     async fn start_with<S: Saga>(way: impl FnOnce(Arc<dyn AnyBus>) -> Arc<dyn AnyBus>) -> Self {
         let (postgres, server) = (Postgres::start(), Broker::start(BrokerVersion::Newest));

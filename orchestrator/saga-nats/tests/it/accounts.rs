@@ -1,19 +1,19 @@
-//! One account for each module: everybody can do their work over what `accounts_config` makes, and every way that was found
-//! into somebody else's stream is closed, on both servers.
+//! One account for each module: every account can do its work over what `accounts_config` makes, and every known way
+//! into another account's stream is closed, on both servers.
 
 use crate::attack::{Attacker, state};
 use crate::relay::Relaying;
 use crate::support::{DEADLINE, grow, on_both, options, public, read, store, until};
+use async_nats::ConnectOptions;
 use saga_core::bus::{
-    Answerer, Bus, Calls, CommandMessage, EventBus, Inbox, Line, Message, OutsideMessage, ReplyMessage, Says, Settle,
-    Upkeep,
+    Answerer, Aside, Bus, BusError, Calls, CommandMessage, DeadLetters, Delivered, EventBus, Inbox, Line, Message,
+    OutsideMessage, ReplyMessage, Says, Settle, Upkeep,
 };
 use saga_core::envelope::Actor;
-use saga_core::host::direct;
 use saga_core::id::Direction;
 use saga_core::json::Payload;
 use saga_core::outcome::Answer;
-use saga_nats::accounts::{Member, Members, accounts_config, password_variable};
+use saga_nats::accounts::{CONNECTIONS_MAX, Member, Members, accounts_config, password_variable};
 use saga_nats::subject::Subjects;
 use saga_nats::{Account, Creates, Login, Nats, Options};
 use serde_json::json;
@@ -28,7 +28,7 @@ const SHORT: Duration = Duration::from_secs(2);
 pub(crate) const PASSWORD: &str = "a secret";
 const EVERYBODY: [&str; 6] = ["orchestration", "operator", "law", "cam", "shop", "watch"];
 
-fn start(version: Version) -> Server {
+pub(crate) fn start(version: Version) -> Server {
     let member = |name: &str, reads: &[&str]| Member {
         name: name.to_owned(),
         reads: reads.iter().map(|&other| other.to_owned()).collect(),
@@ -57,7 +57,7 @@ async fn connect(server: &Server, user: &str, folder: &tempfile::TempDir) -> Nat
 }
 
 /// A coordinator that makes what all need, and gives readers their consumers.
-async fn coordinate(server: &Server, folder: &tempfile::TempDir, serves: &mut JoinSet<()>) -> Nats {
+pub(crate) async fn coordinate(server: &Server, folder: &tempfile::TempDir, serves: &mut JoinSet<()>) -> Nats {
     let coordinator = connect(server, "orchestration", folder).await;
     coordinator.ensure(&["law", "cam"], &[3]).await.unwrap();
     let serving = coordinator.clone();
@@ -74,7 +74,8 @@ fn echoing(count: &Arc<AtomicU32>) -> Answerer {
 }
 
 fn command(number: u128) -> CommandMessage {
-    let delivered = Arc::new(direct("Do", 1, Payload::null(), Uuid::from_u128(number), Actor::operator("test")));
+    let delivered =
+        Arc::new(Delivered::direct("Do", 1, Payload::null(), Uuid::from_u128(number), Actor::operator("test")));
     CommandMessage { module: "law".to_owned(), delivered, reply_to: 3, probe: false }
 }
 fn answer(command: &CommandMessage) -> Message {
@@ -124,7 +125,8 @@ async fn everybody_can_do_their_work(version: Version) {
     serves.spawn(async move { drop(serving.serve(vec![(echo, echoing(&Arc::default()))]).await) });
     for asks in [&cam, &coordinator] {
         let answer = until("answered", || async {
-            // Servers 2.9 do not say across accounts that nobody answers: who asks too early waits for its whole patience.
+            // Servers 2.9 do not say across accounts that nobody answers: a caller that asks too early waits for its
+            // whole patience.
             asks.call(&line, &Payload::trusted("7"), SHORT).await.map_err(|why| why.to_string())
         });
         assert_eq!(answer.await, Ok(Payload::trusted("7")));
@@ -212,7 +214,7 @@ async fn a_neighbour_cannot(version: Version) {
         assert_eq!(state(&admin).await, before, "{user}");
         assert_eq!(asked.load(Ordering::SeqCst), orders, "{user} gave orders");
     }
-    // Own publishes and pulls, with somebody else's subject for the answer: the answer stays in the own account.
+    // Own publishes and pulls, with another account's subject for the answer: the answer stays in the own account.
     let (cam, shop) = (Attacker::connect(&server, "cam").await, Attacker::connect(&server, "shop").await);
     let asking = || async { cam.ask("aicmo.ctl.read.law.cam", r#"{"after":0}"#).await.ok_or_else(String::new) };
     let made = until("a consumer", asking).await;
@@ -266,27 +268,89 @@ async fn in_one_account_a_neighbour_can(version: Version) {
     }
 }
 
-/// Whoever reads has no way to the consumers of others, and cannot name a subject for what is delivered.
+/// One account has so many connections and no more, and its neighbours have theirs.
+async fn no_account_takes_the_connections_of_all(version: Version) {
+    let server = start(version);
+    let login = |user: &str| {
+        let options = ConnectOptions::with_user_and_password(user.to_owned(), PASSWORD.to_owned());
+        options.max_reconnects(1).connect(server.url())
+    };
+    let mut greedy = Vec::new();
+    let refused = loop {
+        match login("law").await {
+            Ok(client) => greedy.push(client),
+            Err(why) => break why,
+        }
+        assert!(greedy.len() <= CONNECTIONS_MAX, "there is no bound");
+    };
+    assert_eq!(greedy.len(), CONNECTIONS_MAX, "{refused}");
+    for neighbour in ["cam", "orchestration"] {
+        login(neighbour).await.unwrap().flush().await.unwrap();
+    }
+}
+
+/// An operator can look at a dead letter with the request that is shown beside it, and a module asks for none.
+async fn a_letter_is_looked_at_as_it_is_told(version: Version) {
+    let (server, folder, mut serves) = (start(version), tempfile::tempdir().unwrap(), JoinSet::new());
+    let coordinator = coordinate(&server, &folder, &mut serves).await;
+    let (inbox, reason) = (Inbox::Commands("law".to_owned()), "its ink is dry".to_owned());
+    let aside = Aside { inbox, message: Message::Command(command(1)), times: 1, reason };
+    coordinator.put_aside(aside).await.unwrap();
+    let told = coordinator.letters_at("law");
+    let words: Vec<&str> = told.split_whitespace().collect();
+    assert_eq!(words[..4], ["nats", "--user", "operator", "request"], "{told}");
+    let (_, body) = told.split_once('\'').unwrap();
+    let (body, _) = body.split_once('\'').unwrap();
+    let operator = Attacker::connect(&server, "operator").await;
+    let asking =
+        || async { operator.ask(words[4], body).await.filter(|said| said.contains("hdrs")).ok_or_else(String::new) };
+    let letter: serde_json::Value = serde_json::from_str(&until("the letter", asking).await).unwrap();
+    assert_eq!(letter["message"]["subject"], "aicmo.dlq.law", "{letter}");
+    let law = connect(&server, "law", &folder).await;
+    assert!(matches!(law.aside_count("law").await, Err(BusError::Refused(_))));
+    assert_eq!((coordinator.aside_count("law").await, law.made_anew().await), (Ok(1), Ok(Vec::new())));
+}
+
+/// A reader has no way to the consumers of others, and cannot name a subject for what is delivered.
 async fn a_reader_gets_a_consumer_and_no_more(version: Version) {
     let (server, folder, mut serves) = (start(version), tempfile::tempdir().unwrap(), JoinSet::new());
     let _coordinator = coordinate(&server, &folder, &mut serves).await;
     let watch = Attacker::connect(&server, "watch").await;
-    let wish = json!({ "after": 0, "deliver_subject": "aicmo.cmd.law.Do.v1", "config": { "deliver_subject": "x" } });
-    let wish = wish.to_string();
-    let asking = || async { watch.ask("aicmo.ctl.read.law.watch", &wish).await.ok_or_else(|| "nobody yet".to_owned()) };
+    let asking = || async { watch.ask("aicmo.ctl.read.law.watch", r#"{"after":0}"#).await.ok_or_else(String::new) };
     let made = until("a consumer", asking).await;
     let made: serde_json::Value = serde_json::from_str(&made).unwrap();
     let name = made["consumer"].as_str().unwrap();
     let info = watch.ask(&format!("JS.bus.API.CONSUMER.INFO.EVT_law.{name}"), "").await.unwrap();
     let info: serde_json::Value = serde_json::from_str(&info).unwrap();
     assert!(info["config"]["deliver_subject"].is_null() && info["config"]["ack_policy"] == "none", "{info}");
-    for malformed in ["{}", "[]", "7", r#"{"after":-1}"#, r#"{"after":"x"}"#] {
-        let said = watch.ask("aicmo.ctl.read.law.watch", malformed).await.unwrap();
-        assert!(said.contains("MALFORMED"), "{said}");
+    let more = json!({ "after": 0, "deliver_subject": "aicmo.cmd.law.Do.v1", "config": { "deliver_subject": "x" } });
+    let (more, large) = (more.to_string(), json!({ "after": 0, "x": "x".repeat(1_000_000) }).to_string());
+    let deep = format!("{}{}", "[".repeat(70), "]".repeat(70));
+    let blank = format!("{{\"after\":0{}}}", " ".repeat(2_000));
+    for malformed in [
+        "",
+        "{}",
+        "[]",
+        "[1]",
+        "7",
+        "after",
+        r#"{"after":"#,
+        r#"{"after":-1}"#,
+        r#"{"after":"x"}"#,
+        r#"{"after":1,"after":2}"#,
+        &more,
+        &large,
+        &deep,
+        &blank,
+    ] {
+        let (code, said) = watch.asks("aicmo.ctl.read.law.watch", malformed).await.unwrap();
+        let shown: String = malformed.chars().take(80).collect();
+        assert!(code == "422" && said.contains("MALFORMED") && said.len() < 1_000, "{shown}: {code} {said}");
     }
 }
 
 on_both! {
-    everybody_can_do_their_work, readers_go_on_while_no_coordinator_answers, a_lost_consumer_is_made_anew,
+    no_account_takes_the_connections_of_all, everybody_can_do_their_work, readers_go_on_while_no_coordinator_answers, a_lost_consumer_is_made_anew,
     a_neighbour_cannot, in_one_account_a_neighbour_can, a_reader_gets_a_consumer_and_no_more,
+    a_letter_is_looked_at_as_it_is_told,
 }

@@ -1,4 +1,4 @@
-//! Somebody with a credential who tries what it is not for, and what the streams look like before and after.
+//! An attacker with a credential who tries what it is not for, and what the streams look like before and after.
 
 use crate::accounts::PASSWORD;
 use crate::support::{DEADLINE, pass, until};
@@ -75,6 +75,10 @@ impl Attacker {
     }
     /// What was answered; nothing where nobody is reached, or where it is not permitted to ask.
     pub(crate) async fn ask(&self, subject: &str, body: &str) -> Option<String> {
+        self.asks(subject, body).await.map(|(_, said)| said)
+    }
+    /// The same, with the code of a refusal before it.
+    pub(crate) async fn asks(&self, subject: &str, body: &str) -> Option<(String, String)> {
         let mut denied = self.denied.subscribe();
         let refused = async {
             let named = format!("\"{subject}\"").to_lowercase();
@@ -90,9 +94,11 @@ impl Attacker {
             answer = self.client.request(subject.to_owned(), body.to_owned().into()) => answer.ok()?,
             () = refused => return None,
         };
-        Some(String::from_utf8(answer.payload.to_vec()).unwrap())
+        let code = answer.headers.as_ref().and_then(|all| all.get("Nats-Service-Error-Code"));
+        let code = code.map(|code| code.as_str().to_owned()).unwrap_or_default();
+        Some((code, String::from_utf8(answer.payload.to_vec()).unwrap()))
     }
-    async fn api(&self, verb: &str, body: &str) -> Value {
+    pub(crate) async fn api(&self, verb: &str, body: &str) -> Value {
         let said = until("an answer", async || {
             let asked = self.client.request(format!("$JS.API.{verb}"), body.to_owned().into()).await;
             asked.map_err(|why| why.to_string())
@@ -179,7 +185,7 @@ impl Attacker {
             }
         }
     }
-    /// What is asked of a whole account or server, which a server may obey whoever asks.
+    /// Requests about a whole account or server, which a server may obey from any account.
     pub(crate) async fn orders_accounts_and_servers(&self) {
         for api in APIS {
             for verb in [

@@ -1,8 +1,8 @@
-//! Headers that no client can read: they end the connection of whoever receives them, or take its client down. They are
-//! put aside like any other poison, and everything goes on.
+//! Headers that no client can read: they end the connection of their receiver, or take its client down. They are put
+//! aside like any other poison, and everything goes on.
 
 use crate::support::{Admin, DEADLINE, connect, grow, on_both, options, owner, public, read, store, until};
-use saga_core::bus::{Answerer, Bus, Calls, EventBus, Inbox, Line, Message, OutsideMessage, Settle};
+use saga_core::bus::{Answerer, Bus, Calls, DeadLetters, EventBus, Inbox, Line, Message, OutsideMessage, Settle};
 use saga_core::json::Payload;
 use saga_nats::Nats;
 use serde_json::json;
@@ -102,7 +102,7 @@ async fn in_the_place_of_an_event_that_ends_connections_the_log_is_read(version:
     assert_eq!(bus.aside("law", 99).await.unwrap().len(), 1);
 }
 
-/// Servers deliver from a consumer to any subject that is subscribed to, whoever asked for it.
+/// Servers deliver from a consumer to any subject that is subscribed to, from whichever client the request came.
 async fn what_a_consumer_delivers_is_no_question(version: Version) {
     let server = Server::start(version);
     let (admin, bus) = (Admin::connect(&server).await, connect(&server).await);

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 const SUBJECT: &str = "aicmo.evt.law.law.Noted.v1.p00";
 
-/// Somebody who reads on and on, and keeps what it was given.
+/// A reader that reads on and on, and keeps what it was given.
 struct Reading {
     seen: Arc<Mutex<Vec<Recorded>>>,
     _running: JoinSet<()>,
@@ -99,7 +99,7 @@ async fn what_waits_behind_foreign_messages_is_read_and_nothing_is_skipped(versi
     .await;
 }
 
-/// As a module of another make would publish it, or somebody who has read how.
+/// As a module of another make would publish it, or an attacker who has read how.
 fn forged(seq: u64, chain: Option<&str>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let id = Uuid::from_u128(0xf0 + u128::from(seq)).to_string();
@@ -140,7 +140,7 @@ async fn a_phantom_behind_the_end_is_never_read(version: Version) {
     })
     .await;
     for words in [
-        "what stands at 3 of EVT_law is not its owner's: his log ends at 2",
+        "what stands at 3 of EVT_law is not its owner's: the owner's log ends at 2",
         "sagactl events republish law --config FILE",
         "SG0314",
     ] {

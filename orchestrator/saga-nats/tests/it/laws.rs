@@ -1,7 +1,7 @@
 //! The laws of a bus, on each version of the server.
 
 use crate::support::{ACK_WAIT, DELIVERIES_MAX, connect, owner, pass, store};
-use saga_core::laws::bus::BusCase;
+use saga_testkit::laws::bus::BusCase;
 use std::sync::Arc;
 use test_servers::nats::{Nats as Server, Version};
 
@@ -24,12 +24,12 @@ mod on_the_server_of_debian {
     async fn make() -> BusCase {
         case(Version::Debian).await
     }
-    saga_core::bus_laws!(make);
+    saga_testkit::bus_laws!(make);
 }
 mod on_the_newest_server {
     use super::{BusCase, Version, case};
     async fn make() -> BusCase {
         case(Version::Newest).await
     }
-    saga_core::bus_laws!(make);
+    saga_testkit::bus_laws!(make);
 }

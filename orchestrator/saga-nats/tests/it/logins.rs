@@ -5,9 +5,8 @@ use crate::relay::Relaying;
 use crate::support::{DEADLINE, grow, on_both, options, public, read, store, until};
 use crate::tokens::Operator;
 use nkeys::KeyPair;
-use saga_core::bus::{Bus, CommandMessage, Inbox, Message, Settle};
+use saga_core::bus::{Bus, CommandMessage, Delivered, Inbox, Message, Settle};
 use saga_core::envelope::Actor;
-use saga_core::host::direct;
 use saga_core::json::Payload;
 use saga_nats::{ConnectError, Login, Nats, Options, Tls};
 use std::path::{Path, PathBuf};
@@ -29,7 +28,7 @@ async fn works(options: Options) {
     let _relaying = Relaying::start(&bus, &store);
     grow(&store, 3).await;
     assert_eq!(read(&bus, 0, 2).await, public(&store).await);
-    let delivered = Arc::new(direct("Do", 1, Payload::null(), Uuid::from_u128(1), Actor::operator("test")));
+    let delivered = Arc::new(Delivered::direct("Do", 1, Payload::null(), Uuid::from_u128(1), Actor::operator("test")));
     let command = Message::Command(CommandMessage { module: "law".to_owned(), delivered, reply_to: 3, probe: false });
     bus.publish(command.clone()).await.unwrap();
     let inbox = Inbox::Commands("law".to_owned());
@@ -48,8 +47,7 @@ async fn a_server_is_found_by_a_number_with_colons(version: Version) {
     works(options(url)).await;
 }
 
-/// What is said about a connection that cannot be; long before the patience ends, with which a server that is down is
-/// waited for.
+/// What is said about a connection that cannot be; long before the end of the patience for a server that is down.
 async fn refused(options: Options, wanted: &[&str]) {
     assert_eq!(options.patience, Some(DEADLINE));
     let said = match tokio::time::timeout(DEADLINE / 6, Nats::connect(options)).await {

@@ -52,7 +52,7 @@ async fn lost_acknowledgements_on_a_living_connection_hold_up_nobody(version: Ve
     assert_eq!((proxy.swallowed(), proxy.cuts(), relaying.found().as_str()), (13, 0, "[]"));
 }
 
-/// Whoever publishes behind a window that broke off learns of each event whether the broker has it.
+/// A publisher behind a window that broke off learns of each event whether the broker has it.
 async fn behind_a_broken_window_each_event_is_acknowledged(version: Version) {
     let server = Server::start(version);
     let _streams = connect(&server).await;

@@ -6,6 +6,7 @@ mod attack;
 mod hostile;
 mod incarnations;
 mod laws;
+mod letters;
 mod logins;
 mod lost_answers;
 mod older;

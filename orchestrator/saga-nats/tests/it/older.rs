@@ -2,9 +2,10 @@
 //! them and a newer one run sagas together, both ways round; and nobody believes them where they are said to be gone.
 
 use crate::support::{Admin, DEADLINE, on_both, options, until};
-use saga_core::bus::{Bus, Calls, CommandMessage, Inbox, Line, Message, ReplyMessage, Says, Settle};
+use saga_core::bus::{
+    Bus, Calls, CommandMessage, DeadLetters, Delivered, Inbox, Line, Message, ReplyMessage, Says, Settle,
+};
 use saga_core::envelope::Actor;
-use saga_core::host::direct;
 use saga_core::id::Direction;
 use saga_core::json::Payload;
 use saga_core::time::Timestamp;
@@ -23,7 +24,8 @@ fn subjects() -> Subjects {
     Subjects::new("aicmo").unwrap()
 }
 fn command(number: u128) -> CommandMessage {
-    let delivered = Arc::new(direct("Do", 1, Payload::null(), Uuid::from_u128(number), Actor::operator("test")));
+    let delivered =
+        Arc::new(Delivered::direct("Do", 1, Payload::null(), Uuid::from_u128(number), Actor::operator("test")));
     CommandMessage { module: "law".to_owned(), delivered, reply_to: GROUP, probe: false }
 }
 fn answer(command: &CommandMessage) -> Message {
@@ -101,7 +103,7 @@ async fn who_is_said_to_be_gone_is_not_believed(version: Version) {
     assert_eq!(receive_one(&coordinator, &Inbox::Replies(GROUP)).await, answer(&second));
     let inbox = Inbox::Replies(GROUP);
     let aside = until("it is put aside", || async {
-        // Whoever receives puts aside.
+        // The receiver puts it aside.
         let _nothing = tokio::time::timeout(std::time::Duration::from_millis(50), coordinator.receive(&inbox, 1)).await;
         let aside = coordinator.aside("orchestration", 9).await.map_err(|why| why.to_string())?;
         aside.into_iter().next().ok_or_else(|| "nothing yet".to_owned())

@@ -3,7 +3,7 @@
 
 use crate::support::{Admin, DEADLINE, connect, grow, on_both, owner, public, read, store, until};
 use saga_core::batch::{Batch, Commit, StreamWrite};
-use saga_core::bus::{Bus, Calls, EventBus, Inbox, Message, Settle, Upkeep};
+use saga_core::bus::{Bus, Calls, DeadLetters, EventBus, Inbox, Message, Settle, Upkeep};
 use saga_core::envelope::NewEvent;
 use saga_core::id::{EventId, StreamId, Version as Place};
 use saga_core::json::Payload;
@@ -175,7 +175,8 @@ async fn what_is_too_large_or_gone_is_fetched_from_the_producer(version: Version
     serves.spawn(async move { serving.serve(vec![answerer]).await });
     assert_eq!(read(&bus, 0, log.len()).await, log);
     assert_eq!(read(&bus, 7, 5).await, log[7..12]);
-    // Where nobody serves any more, whoever has the store reads it itself: a check of a system that is stopped.
+    // Where no process serves any more, a process that has the store reads it itself: a check of a system that is
+    // stopped.
     serves.shutdown().await;
     let alone = connect(&server).await;
     alone.read_itself("law", store);

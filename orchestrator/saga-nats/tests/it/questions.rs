@@ -1,4 +1,5 @@
-//! A question whose connection breaks: whoever asked hears at once that nobody knows, and not that nobody was asked.
+//! A question whose connection breaks: the caller hears at once that the result is not known, and not that nobody was
+//! asked.
 
 use crate::support::{DEADLINE, connect, on_both, options, until};
 use saga_core::bus::{Answerer, BusError, Calls, Line};

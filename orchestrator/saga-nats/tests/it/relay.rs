@@ -2,12 +2,12 @@
 
 use crate::support::pass;
 use saga_core::bus::EventBus;
-use saga_core::catchup::place;
 use saga_core::id::Position;
-use saga_core::machine::Machine;
-use saga_core::machine::relay::{In, Known, Out, Relay, WINDOW};
 use saga_core::ports::{ReadError, SharedStore};
+use saga_core::public_log::place;
 use saga_core::time::Timestamp;
+use saga_engine::machine::Machine;
+use saga_engine::machine::relay::{In, Known, Out, Relay, WINDOW};
 use saga_nats::Nats;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(crate) struct Relaying {
 
 impl Relaying {
     pub(crate) fn start(bus: &Nats, store: &SharedStore) -> Self {
-        // Whoever relays a module answers for its log.
+        // The process that relays a module answers for its log.
         let (found, mut running) = (Arc::new(Mutex::new(Vec::new())), crate::support::owner(bus, store));
         let shell = Shell { bus: bus.clone(), store: Arc::clone(store), found: Arc::clone(&found) };
         running.spawn(async move {

@@ -45,7 +45,7 @@ async fn a_wiped_broker_gets_everything_again(version: Version) {
     server.restart();
     admin.until_stream_is_log(&store).await;
     until("the loss is noticed", || async { relaying.found_loss(1, 600).then_some(()).ok_or(relaying.found()) }).await;
-    // Who has read everything goes on with what is new; who begins anew gets everything.
+    // A reader that has read everything goes on with what is new; one that begins anew gets everything.
     grow(&store, 903).await;
     assert_eq!(read(&bus, 600, 2).await, public(&store).await[600..]);
     assert_eq!(read(&bus, 0, 602).await, public(&store).await);
@@ -102,8 +102,8 @@ async fn a_foreign_publisher_stops_the_relay(version: Version) {
     assert_eq!((tip.seq, tip.id), (21, None));
 }
 
-/// Whoever asks the broker anything with the subject of an event as its reply gets the answer into the stream. It is told from
-/// the message of somebody else, and what was ordered sets it right while everything runs.
+/// A client that asks the broker anything with the subject of an event as its reply gets the answer into the stream. It
+/// is told from a foreign publisher's message, and an order sets it right while everything runs.
 async fn a_stray_answer_of_the_broker_is_told_from_the_message_of_somebody_else(version: Version) {
     let subject = "aicmo.evt.law.law.Noted.v1.p00";
     let server = Server::start(version);
@@ -112,9 +112,9 @@ async fn a_stray_answer_of_the_broker_is_told_from_the_message_of_somebody_else(
     let admin = Admin::connect(&server).await;
     let mut log = 0;
     for (asked, says) in [
-        ("$JS.API.STREAM.INFO.CMD", "is an answer of the broker (v1.stream_info_response) to somebody"),
-        ("aicmo.in.shop", "is the broker's answer to somebody who published into the stream IN"),
-        ("", "is the message of somebody else, published on"),
+        ("$JS.API.STREAM.INFO.CMD", "is by its form an answer of the broker (v1.stream_info_response) to somebody"),
+        ("aicmo.in.shop", "is by its form the broker's answer to somebody who published into the stream IN"),
+        ("", "is by its form the message of somebody else, published on"),
     ] {
         log += 3;
         grow(&store, log).await;
@@ -195,7 +195,7 @@ async fn a_foreign_message_in_the_place_of_one_event_of_a_window_is_noticed(vers
         let last = if careful { 6 } else { 20 };
         assert_eq!(refused, Err(BusError::OutOfSequence { module: "law".to_owned(), last: 6, got: last }));
     }
-    let strange = "is the message of somebody else, published on aicmo.evt.law.law.Noted.v1.p00".to_owned();
+    let strange = "is by its form the message of somebody else, published on aicmo.evt.law.law.Noted.v1.p00".to_owned();
     assert_eq!(bus.tip("law").await, Ok(Tip { seq: 6, id: None, strange }));
 }
 
@@ -268,7 +268,7 @@ async fn a_broker_that_is_away_ails_and_is_well_again(version: Version) {
         if ailing.is_empty() { Ok(()) } else { Err(format!("{ailing:?}")) }
     })
     .await;
-    // A stream that is away is named for as long as somebody wants it.
+    // A stream that is away is named for as long as a receiver wants it.
     let looking = Nats::connect(Options { creates: Creates::Nothing, ..options(server.url()) }).await.unwrap();
     let wanting = tokio::time::timeout(DEADLINE, looking.events("nobody", 0, 1));
     let ails = until("the reader ails", || async {

@@ -1,9 +1,8 @@
-//! What is received goes on: after the broker was killed, wiped or restored, and after somebody deleted what it needs.
+//! Receiving goes on after the broker was killed, wiped or restored, and after streams or consumers were deleted.
 
 use crate::support::{Admin, DEADLINE, connect, grow, on_both, owner, public, read, store, until};
-use saga_core::bus::{Bus, CommandMessage, Delivery, EventBus, Inbox, Message, ReplyMessage, Says, Settle};
+use saga_core::bus::{Bus, CommandMessage, Delivered, Delivery, EventBus, Inbox, Message, ReplyMessage, Says, Settle};
 use saga_core::envelope::Actor;
-use saga_core::host::direct;
 use saga_core::id::{Direction, StepKey};
 use saga_core::json::Payload;
 use saga_core::outcome::Answer;
@@ -14,7 +13,7 @@ use test_servers::nats::{Nats as Server, Version};
 use uuid::Uuid;
 
 fn command(number: u128) -> Message {
-    let delivered = direct("Do", 1, Payload::null(), Uuid::from_u128(number), Actor::operator("test"));
+    let delivered = Delivered::direct("Do", 1, Payload::null(), Uuid::from_u128(number), Actor::operator("test"));
     Message::Command(CommandMessage {
         module: "law".to_owned(),
         delivered: Arc::new(delivered),
@@ -25,7 +24,7 @@ fn command(number: u128) -> Message {
 fn inbox() -> Inbox {
     Inbox::Commands("law".to_owned())
 }
-/// Publishes until the broker takes it: whoever sends asks again.
+/// Publishes until the broker takes it: a sender asks again.
 async fn send(bus: &Nats, number: u128) {
     until("published", || async { bus.publish(command(number)).await.map_err(|why| why.to_string()) }).await;
 }
@@ -70,7 +69,7 @@ async fn a_deleted_consumer_is_created_again(version: Version) {
     admin.api("CONSUMER.DELETE.CMD.cmd-law", Value::Null).await.unwrap();
     send(&bus, 2).await;
     until_received(&bus, 2).await;
-    // Deleted while somebody waits.
+    // Deleted while a receiver waits.
     let waiting = bus.clone();
     let mut waits = tokio::task::JoinSet::new();
     waits.spawn(async move { until_received(&waiting, 3).await });

@@ -1,12 +1,15 @@
 //! Streams and consumers that differ are named and refused, and changed only on request.
 
-use crate::support::{Admin, connect, grow, on_both, options, public, store};
-use saga_core::audit::audit_bus;
-use saga_core::bus::EventBus;
+use crate::support::{Admin, connect, grow, on_both, options, public, store, until};
+use saga_core::bus::{EventBus, Upkeep};
+use saga_engine::audit::audit_bus;
 use saga_nats::{Creates, Nats, Options, TopologyError};
 use serde_json::{Value, json};
 use std::time::Duration;
 use test_servers::nats::{Nats as Server, Version};
+
+/// Nobody who starts a server for a test waits longer for five streams.
+const MADE_TOGETHER_AT_MOST: Duration = Duration::from_secs(30);
 
 async fn what_differs_is_refused_by_name_and_repaired_on_request(version: Version) {
     let server = Server::start(version);
@@ -50,6 +53,25 @@ async fn the_doctor_knows_the_server(version: Version) {
     assert_eq!((diagnosis.replicas, diagnosis.payload_bytes_max), (1, 1_048_576));
 }
 
+/// Whoever asks how things are hears of the server that is there now.
+async fn a_server_that_was_exchanged_is_named_by_its_new_version(version: Version) {
+    let other = if version == Version::Debian { Version::Newest } else { Version::Debian };
+    let (mut server, names) = (Server::start(other), ["broker 2.9.", "broker 2.15."]);
+    let bus = connect(&server).await;
+    bus.doctor(saga_nats::Sync::Unknown).await.unwrap();
+    let named =
+        |says: Option<String>| names.iter().position(|name| says.as_ref().is_some_and(|it| it.starts_with(name)));
+    assert_eq!(named(bus.promises()), Some(usize::from(other == Version::Newest)));
+    server.exchange(version);
+    until("the other one", || async {
+        match named(bus.promises()) == Some(usize::from(version == Version::Newest)) {
+            true => Ok(()),
+            false => Err(format!("{:?}", bus.promises())),
+        }
+    })
+    .await;
+}
+
 async fn who_only_looks_creates_nothing_and_names_what_is_missing(version: Version) {
     let server = Server::start(version);
     let admin = Admin::connect(&server).await;
@@ -72,4 +94,28 @@ async fn who_only_looks_creates_nothing_and_names_what_is_missing(version: Versi
     assert_eq!(audit_bus("law", &store, &bus).await.unwrap(), []);
 }
 
-on_both! { who_only_looks_creates_nothing_and_names_what_is_missing, what_differs_is_refused_by_name_and_repaired_on_request, the_doctor_knows_the_server }
+/// What was removed and made anew is told by every process, if no log has what lay in it.
+async fn a_queue_that_was_made_anew_is_told_by_its_age(version: Version) {
+    let server = Server::start(version);
+    let admin = Admin::connect(&server).await;
+    let (bus, looking) = (connect(&server).await, Options { creates: Creates::Nothing, ..options(server.url()) });
+    let looking = Nats::connect(looking).await.unwrap();
+    // As far apart as one start has made them here.
+    let mut apart = Duration::from_millis(10);
+    while !bus.made_anew_apart(apart).await.unwrap().is_empty() {
+        apart *= 2;
+    }
+    assert!(apart < MADE_TOGETHER_AT_MOST, "{apart:?}");
+    for (removed, told) in [("CMD", ""), ("RPL", ""), ("IN", "stream IN"), ("DLQ", "stream IN, stream DLQ")] {
+        until(removed, || async {
+            admin.api(&format!("STREAM.DELETE.{removed}"), json!({})).await?;
+            bus.tend().await;
+            let found = looking.made_anew_apart(apart).await.map_err(|why| why.to_string())?;
+            let names: Vec<&str> = found.iter().map(|anew| anew.what.as_str()).collect();
+            if names.join(", ") == told { Ok(()) } else { Err(format!("{apart:?}: {found:?}")) }
+        })
+        .await;
+    }
+}
+
+on_both! { a_server_that_was_exchanged_is_named_by_its_new_version, a_queue_that_was_made_anew_is_told_by_its_age, who_only_looks_creates_nothing_and_names_what_is_missing, what_differs_is_refused_by_name_and_repaired_on_request, the_doctor_knows_the_server }

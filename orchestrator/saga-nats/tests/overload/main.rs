@@ -122,10 +122,11 @@ fn options(url: String) -> Options {
     Options { urls: vec![url], ack_wait: Duration::from_secs(10), ..Options::default() }
 }
 
-/// Whoever lives now; the other one is being killed, or has just begun.
+/// The processes that live now; the other one is being killed, or has just begun.
 type Living = Arc<std::sync::Mutex<Vec<Sagas>>>;
 
-/// Starts every `STARTERS`-th saga, each until it is accepted: whoever is told to slow down, or is not told, asks again.
+/// Starts every `STARTERS`-th saga, each until it is accepted: a starter that is told to slow down, or hears nothing,
+/// asks again.
 async fn start(living: Living, from: u64, to: u64, slowed: Arc<AtomicU64>) {
     for number in (from..to).step_by(usize::try_from(STARTERS).unwrap()) {
         for turn in number.. {

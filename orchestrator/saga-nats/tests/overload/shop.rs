@@ -3,11 +3,11 @@
 use crate::{LOOK, WITHIN};
 use saga::SystemClock;
 use saga::core::bus::{Bus, CommandMessage, Inbox, Message, ReplyMessage, Says, Settle};
-use saga::core::host::EXPIRED;
 use saga::core::id::{Direction, StepKey};
 use saga::core::json::Payload;
 use saga::core::outcome::{Answer, Refused, TOMBSTONED};
 use saga::core::ports::Clock;
+use saga_engine::host::EXPIRED;
 use saga_nats::Nats;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -110,7 +110,7 @@ fn reply(command: &CommandMessage, answer: Answer) -> Message {
     })
 }
 
-/// The barrier, and the work behind it. `None`: somebody is at it.
+/// The barrier, and the work behind it. `None`: another handler is at it.
 async fn serve(command: &CommandMessage, ledger: &Mutex<Ledger>) -> Option<Answer> {
     let (deed, (act, undo)) = (&command.delivered.deed, command.delivered.keys);
     let done = |output: &str| Answer::Done { output: Payload::trusted(output) };

@@ -1,5 +1,5 @@
-//! Takes back what the roles of a module and its schema were given by others. Text of statements, and nothing else: whatever it is
-//! not allowed to take is found by looking afterwards.
+//! Revokes what others granted to the roles of a module and on its schema. It makes the text of statements and nothing
+//! else: an inspection afterwards finds what could not be revoked.
 
 use crate::access::{Names, turns};
 

@@ -28,14 +28,6 @@ BEGIN
         UNION ALL SELECT format('FUNCTION %s', p.oid::regprocedure), proowner FROM pg_proc p
           WHERE pronamespace = to_regnamespace('"MODULE"') AND proname IN (FUNCTIONS)) things
       WHERE owner <> (SELECT oid FROM pg_roles WHERE rolname = 'OWNER')
-    UNION SELECT format('ALTER DEFAULT PRIVILEGES FOR ROLE %I%s REVOKE ALL ON %s FROM %s CASCADE', pg_get_userbyid(defaclrole),
-        CASE WHEN defaclnamespace <> 0 THEN format(' IN SCHEMA %I', 'MODULE') END,
-        CASE defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'ROUTINES' WHEN 'T' THEN 'TYPES'
-          WHEN 'L' THEN 'LARGE OBJECTS' ELSE 'SCHEMAS' END,
-        CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END)
-      FROM pg_default_acl, aclexplode(defaclacl)
-      WHERE grantee <> defaclrole AND (defaclnamespace = to_regnamespace('"MODULE"') OR defaclnamespace = 0 AND grantee <> 0
-        AND defaclrole = (SELECT oid FROM pg_roles WHERE rolname = 'OWNER'))
     UNION SELECT format('REVOKE ALL ON %s FROM %s CASCADE', what,
         CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END) FROM (
         SELECT format('SCHEMA %I', nspname) AS what, nspowner AS owner, nspacl AS acl FROM pg_namespace WHERE nspname = 'TURNS'
@@ -46,6 +38,31 @@ BEGIN
     BEGIN
       EXECUTE r.sql;
     EXCEPTION WHEN insufficient_privilege THEN NULL;
+    END;
+  END LOOP;
+  -- What these roles, or others of the installation for these, grant of what they make later; and whatever is granted of later
+  -- things in the schema. Everybody may call functions and use types by default: that is nothing that was added.
+  FOR r IN
+    SELECT DISTINCT d.rolname AS maker, format('ALTER DEFAULT PRIVILEGES FOR ROLE %I%s REVOKE ALL ON %s FROM %s CASCADE', d.rolname,
+        CASE WHEN defaclnamespace <> 0 THEN format(' IN SCHEMA %s', defaclnamespace::regnamespace) END,
+        CASE defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'ROUTINES' WHEN 'T' THEN 'TYPES'
+          WHEN 'L' THEN 'LARGE OBJECTS' ELSE 'SCHEMAS' END,
+        CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END) AS sql
+      FROM pg_default_acl JOIN pg_roles d ON d.oid = defaclrole, aclexplode(defaclacl)
+      WHERE grantee <> defaclrole AND NOT (defaclnamespace = 0 AND grantee = 0 AND defaclobjtype IN ('f', 'T'))
+        AND (defaclnamespace = to_regnamespace('"MODULE"') OR defaclrole = ANY (ours)
+          OR grantee = ANY (ours) AND starts_with(d.rolname, regexp_replace('AUDITOR', '[^_]*$', '')))
+  LOOP
+    BEGIN
+      EXECUTE r.sql;
+    EXCEPTION WHEN insufficient_privilege THEN
+      -- Only a member of the role may, and who made it may become one for as long as that takes.
+      BEGIN
+        EXECUTE format('GRANT %I TO %I', r.maker, current_user);
+        EXECUTE r.sql;
+        EXECUTE format('REVOKE %I FROM %I', r.maker, current_user);
+      EXCEPTION WHEN insufficient_privilege THEN NULL;
+      END;
     END;
   END LOOP;
 END $$

@@ -133,7 +133,7 @@ async fn the_log_takes_only_what_continues_it() {
     stores.close().await;
 }
 
-/// What a role or a database was told by somebody else is not what its commits do.
+/// Settings that another session gave a role or a database do not change what our commits do.
 #[tokio::test]
 async fn a_commit_is_flushed_whatever_the_role_is_told() {
     let database = Database::of_its_own().await;

@@ -1,12 +1,12 @@
 //! A server lets in so many clients and no more: a process says before it begins how many it may need, holds no more, and names
 //! the server's limit when it meets it.
 
-use crate::database::{Database, MODULES, append, prepare};
+use crate::database::{Database, MODULES, append, passwords, prepare};
 use futures::future::join_all;
 use saga_core::batch::Commit;
 use saga_core::id::{Position, StepKey, Version};
 use saga_core::ports::{Claim, Documents as _, EventStore as _, Leases as _, OpenError};
-use saga_postgres::{CONNECTIONS_MAX, PostgresStores};
+use saga_postgres::{CONNECTIONS_MAX, Migration, PostgresStores, ROLE_CONNECTIONS_MAX, migrate};
 use sqlx::AssertSqlSafe;
 use sqlx::{Connection as _, PgConnection};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ async fn a_process_that_needs_more_than_the_server_has_is_told_at_once() {
     for words in ["21 connections, 7 for each of 3 stores", "lets in 20, 3 of them", "max_connections", "SG0322"] {
         assert!(why.contains(words), "{words}: {why}");
     }
-    // Whoever only looks opens one after another, and is not asked for more than there is.
+    // A process that only looks opens one store after another, and needs no more than there is.
     let looks = PostgresStores::new(database.credentials().as_auditor(), crate::database::clock());
     for module in MODULES {
         looks.open_store(module).await.unwrap();
@@ -54,7 +54,7 @@ async fn the_servers_own_words_are_told_when_it_lets_nobody_in() {
     let database = small().await;
     let stores = database.stores();
     let store = stores.open_store("m").await.unwrap();
-    // Somebody else has taken all that there are.
+    // Other clients have taken all that there are.
     let mut others = Vec::new();
     while let Ok(other) = crate::privileges::try_login(&database, "n").await {
         others.push(other);
@@ -66,6 +66,69 @@ async fn the_servers_own_words_are_told_when_it_lets_nobody_in() {
     let Commit::Retryable(cause) = store.commit(append("a", 0, [1])).await else { panic!("there is no room to write") };
     assert!(cause.0.contains("max_connections") && cause.0.contains("SG0322"), "{cause:?}");
     stores.close().await;
+}
+
+async fn migrated(server: &Postgres) {
+    let how = Migration::default().with_password_folder(passwords(server));
+    migrate(&server.url("d"), MODULES, &how).await.unwrap();
+}
+/// A server of its own, with the roles as they are made where nobody says otherwise.
+async fn limited() -> Database {
+    let server = Arc::new(Postgres::start());
+    server.run("postgres", "CREATE DATABASE d");
+    migrated(&server).await;
+    Database { server, name: "d".to_owned() }
+}
+/// What a role may have at most; -1 where that is not bounded.
+async fn limit(database: &Database) -> i32 {
+    let mut admin = PgConnection::connect(&database.server.url("d")).await.unwrap();
+    let sql = "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'aicmo_m'";
+    sqlx::query_scalar(sql).fetch_one(&mut admin).await.unwrap()
+}
+
+#[tokio::test]
+async fn one_module_cannot_take_the_connections_of_all_others() {
+    let database = limited().await;
+    assert_eq!(limit(&database).await, i32::try_from(ROLE_CONNECTIONS_MAX).unwrap());
+    let mut greedy = Vec::new();
+    let refused = loop {
+        match crate::privileges::try_login(&database, "m").await {
+            Ok(one) => greedy.push(one),
+            Err(why) => break why.to_string(),
+        }
+    };
+    assert!(
+        greedy.len() == ROLE_CONNECTIONS_MAX as usize && refused.contains("for role"),
+        "{}: {refused}",
+        greedy.len()
+    );
+    // Its neighbour works, and its own processes are told what the cause is.
+    let stores = database.stores();
+    let neighbour = stores.open_store("n").await.unwrap();
+    assert!(matches!(neighbour.commit(append("a", 0, [1])).await, Commit::Ok(_)));
+    let why = refusal(&stores, "m").await;
+    assert!(why.contains("this role holds as many as it may") && !why.contains("raise max_connections"), "{why}");
+    drop(greedy);
+    assert!(stores.unlimited().is_empty());
+    stores.close().await;
+}
+
+/// Roles of an older version have no limit: it is told, and the next migration gives them one, but to no role that has another.
+#[tokio::test]
+async fn a_role_without_a_limit_is_named_until_it_is_migrated() {
+    let database = limited().await;
+    for (given, kept) in [("-1", i32::try_from(ROLE_CONNECTIONS_MAX).unwrap()), ("70", 70)] {
+        database.server.run("d", &format!("ALTER ROLE aicmo_m CONNECTION LIMIT {given}"));
+        let stores = database.stores();
+        stores.open_store("m").await.unwrap();
+        assert_eq!(stores.unlimited().contains("aicmo_m"), given == "-1");
+        stores.close().await;
+        migrated(&database.server).await;
+        assert_eq!(limit(&database).await, kept);
+    }
+    database.server.run("d", "ALTER ROLE aicmo_m CONNECTION LIMIT 3");
+    let why = refusal(&database.stores(), "m").await;
+    assert!(why.contains("its role may have 3") && why.contains("SG0322"), "{why}");
 }
 
 #[tokio::test]

@@ -7,11 +7,11 @@ use saga_core::envelope::{Recorded, sha256};
 use saga_core::export::{Export, Part, Row};
 use saga_core::id::{Direction, Epoch, Position, StepKey, StreamId, Version};
 use saga_core::json::Payload;
-use saga_core::laws::model::picture;
 use saga_core::outcome::Answer;
 use saga_core::ports::{Cached, Documents, EventStore, OpenError, ReadError, Recollection, SharedStore, Tail};
 use saga_postgres::{CopyError, copy};
 use saga_sqlite::{SqliteStore, SqliteStores};
+use saga_testkit::laws::model::picture;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -173,7 +173,7 @@ async fn a_copied_store_is_the_same_store() {
     assert!(matches!(old, Commit::Fenced { current: Epoch(3) }), "{old:?}");
     let answer = postgres.commit(append("x", 0, [9_999_999])).await;
     assert!(matches!(answer, Commit::Ok(_)), "{answer:?}");
-    saga_core::laws::store::check_log(&postgres.read_log(Position::ZERO, usize::MAX).await.unwrap());
+    saga_testkit::laws::store::check_log(&postgres.read_log(Position::ZERO, usize::MAX).await.unwrap());
     // It is in use now.
     assert!(matches!(copy(&*sqlite, &url, "m", None).await, Err(CopyError::InUse(_))));
     stores.close().await;

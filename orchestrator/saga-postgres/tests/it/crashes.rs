@@ -6,10 +6,10 @@ use saga_core::batch::{Batch, Commit, InboxEntry};
 use saga_core::envelope::sha256;
 use saga_core::id::{Direction, Epoch, Position, StepKey, Version};
 use saga_core::json::Payload;
-use saga_core::laws::store::check_log;
 use saga_core::outcome::Answer;
 use saga_core::ports::EventStore;
 use saga_postgres::{Credentials, PostgresStore, PostgresStores};
+use saga_testkit::laws::store::check_log;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -203,7 +203,7 @@ async fn a_server_that_is_away_is_said_to_be_and_found_again() {
     assert!(store.read_log(Position(0), usize::MAX).await.is_err());
     assert!(!waiting.is_finished());
     server.restart();
-    // Another process writes, and who waits here hears of it although all connections had been lost.
+    // Another process writes, and the reader that waits here hears of it although all connections had been lost.
     let answer = other.open_store("m").await.unwrap().commit(batch(4)).await;
     assert!(matches!(answer, Commit::Ok(_)), "{answer:?}");
     let grown = tokio::time::timeout(within, waiting).await.expect("a wake").unwrap();
@@ -215,7 +215,7 @@ async fn a_server_that_is_away_is_said_to_be_and_found_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_holds_the_lock_for_too_long_is_no_reason_to_wait_for_ever() {
+async fn a_session_that_holds_the_lock_for_too_long_is_no_reason_to_wait_for_ever() {
     let server = Postgres::start();
     prepare(&server, "d").await;
     let credentials = Credentials::of_url(&server.url("d")).unwrap().with_password_folder(passwords(&server));

@@ -5,11 +5,11 @@ use saga_core::batch::{Batch, Commit, Conflict, Fence, InboxEntry};
 use saga_core::envelope::{Recorded, sha256};
 use saga_core::id::{Direction, Epoch, Position, StepKey, Version};
 use saga_core::json::Payload;
-use saga_core::laws::store::check_log;
 use saga_core::outcome::Answer;
 use saga_core::ports::{Claim, EventStore, Leases, Tail};
 use saga_postgres::testing::announces;
 use saga_postgres::{PostgresStore, PostgresStores};
+use saga_testkit::laws::store::check_log;
 use std::sync::Arc;
 use std::time::Duration;
 use test_servers::waiting::{until_so, within};
@@ -18,7 +18,7 @@ use uuid::Uuid;
 const WRITERS: u128 = 3;
 const BATCHES: u128 = 60;
 
-/// Commits until it is written, following the stream when somebody else was faster. Gives the position.
+/// Commits until it is written, following the stream when another writer was faster. Gives the position.
 async fn insist(store: &PostgresStore, name: &str, number: u128) -> Position {
     let mut expected = 0;
     loop {
@@ -253,7 +253,7 @@ async fn who_has_a_module_alone_announces_nothing() {
         }
     };
     within("silence", quiet(&alone[0])).await;
-    // Whoever comes is known at once, before anything is written; when he has gone, the next commits find out.
+    // A process that comes is known at once, before anything is written; when it has gone, the next commits find out.
     let (second, company) = processes(&database, 1).await;
     until_so("the other process to be known", || announces(&alone[0])).await;
     for stores in second {

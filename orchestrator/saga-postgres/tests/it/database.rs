@@ -4,8 +4,8 @@ use saga_core::batch::{Batch, StreamWrite};
 use saga_core::envelope::NewEvent;
 use saga_core::id::{EventId, StreamId, Version};
 use saga_core::json::Payload;
-use saga_core::memory::StillClock;
 use saga_core::time::Timestamp;
+use saga_engine::memory::StillClock;
 use saga_postgres::{Credentials, Migration, PostgresStores, migrate};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
@@ -41,7 +41,8 @@ pub(crate) fn passwords(server: &Postgres) -> PathBuf {
     server.folder().join("passwords")
 }
 pub(crate) fn migration(server: &Postgres) -> Migration {
-    Migration::default().with_password_folder(passwords(server))
+    // Many tests share a server, and its roles.
+    Migration::default().with_password_folder(passwords(server)).with_connections_max(1_000)
 }
 
 /// A database of one test.

@@ -1,4 +1,4 @@
-//! Whatever an administrator, or somebody who became one, changed about a schema is found by looking at it.
+//! An inspection finds every change to a schema by an administrator, or by a role that became one.
 
 use crate::database::Database;
 use crate::rights::found;

@@ -28,7 +28,7 @@ impl Session {
         };
         rows.iter().map(|row| text(row).unwrap_or_default()).collect()
     }
-    /// Starts a statement that has to wait for somebody, and returns when it waits.
+    /// Starts a statement that has to wait for another session, and returns when it waits.
     async fn run_blocked(mut self, watcher: &mut Session, sql: String) -> JoinHandle<(Self, Vec<String>)> {
         let pid = self.run("SELECT pg_backend_pid()::text").await.remove(0);
         let running = tokio::spawn(async move {
@@ -197,8 +197,8 @@ async fn wrong_doing_nothing_on_conflict_acknowledges_what_is_not_there() {
     assert_eq!(reader.findings(&["a", "b"]), lost("b"));
 }
 
-/// Our own call, as whoever has read a log makes it: `before` are the events of that log, all of the stream `test-s`, and
-/// `next` is what comes behind them, perhaps under a fence.
+/// Our own call, as a process that has read a log makes it: `before` are the events of that log, all of the stream
+/// `test-s`, and `next` is what comes behind them, perhaps under a fence.
 fn ours(before: &[&str], next: &str, fence: Option<u64>) -> String {
     let (seen, link) = (linked(before), linked(&[before, &[next]].concat()));
     let (scope, epoch) =
@@ -217,7 +217,7 @@ fn ours(before: &[&str], next: &str, fence: Option<u64>) -> String {
         seen = bytes(&seen),
     )
 }
-/// The id of an event is made of its name, so that its link can be told again by whoever comes behind it.
+/// The id of an event is made of its name, so that the event behind it can compute its link again.
 fn id_of(name: &str) -> Uuid {
     let hash = sha256(name.as_bytes());
     Uuid::from_bytes(std::array::from_fn(|at| hash[at]))

@@ -4,9 +4,9 @@
 use crate::database::Database;
 use async_trait::async_trait;
 use saga_core::batch::{Batch, Commit};
-use saga_core::between::{Between, Passing};
-use saga_core::laws::store::Reopen;
 use saga_core::ports::{SharedStore, Stores as _};
+use saga_testkit::between::{Between, Passing};
+use saga_testkit::laws::store::Reopen;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Mutex;
@@ -29,7 +29,7 @@ async fn postgres() -> (SharedStore, Reopen) {
 }
 
 mod alone {
-    saga_core::store_laws!(super::postgres);
+    saga_testkit::store_laws!(super::postgres);
 }
 
 /// Two processes, as it were: each call goes through the other one than the call before.
@@ -45,7 +45,7 @@ impl Between for Both {
     }
     async fn commit(&self, batch: Batch) -> Commit {
         // The one law in which batches are sent at once and build on each other: an order that one process keeps for
-        // those who share it, and that nobody can keep for two.
+        // its callers, and that nothing can keep for two.
         let chained = batch.writes.iter().any(|write| write.stream.id() == "chained");
         let store = if chained { &self.stores[0] } else { self.store() };
         store.commit(batch).await
@@ -77,5 +77,5 @@ async fn both() -> (SharedStore, Reopen) {
 }
 
 mod among_two {
-    saga_core::store_laws!(super::both);
+    saga_testkit::store_laws!(super::both);
 }

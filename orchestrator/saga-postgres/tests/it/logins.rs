@@ -153,7 +153,7 @@ async fn a_password_is_checked_and_never_shown() {
     let in_url = url.replace("postgres@", "postgres:secret%20word@");
     for credentials in [with(&wrong), Credentials::of_url(&in_url).unwrap()] {
         let refusal = PostgresStores::new(credentials, clock()).open_store("m").await.err().expect("a wrong password");
-        // A migration mends it, so it is waited for.
+        // A migration mends it, so the service waits.
         let said = refusal.to_string();
         assert!(matches!(refusal, OpenError::Unavailable { .. }) && said.contains("sagactl store migrate"), "{said}");
         assert!(said.contains("password authentication failed"), "{said}");

@@ -3,10 +3,10 @@
 use crate::database::{Database, clock};
 use async_trait::async_trait;
 use proptest::prelude::*;
-use saga_core::laws::model::{Subject, same_story};
-use saga_core::memory::MemoryStore;
 use saga_core::ports::{SharedStore, Stores as _};
+use saga_engine::memory::MemoryStore;
 use saga_postgres::PostgresStores;
+use saga_testkit::laws::model::{Subject, same_story};
 use std::sync::Arc;
 
 /// A database of its own.

@@ -220,7 +220,7 @@ async fn the_auditor_reads_every_schema_and_writes_nothing() {
                 tried += 1;
             }
         }
-        // Whoever may use a schema may try to give it away; the server warns, and nothing is given.
+        // A role that may use a schema may try to give it away; the server warns, and nothing is given.
         let grant = format!("GRANT ALL ON SCHEMA {schema} TO aicmo_auditor");
         sqlx::raw_sql(AssertSqlSafe(grant)).execute(&mut session).await.unwrap();
         for sql in [
@@ -250,7 +250,7 @@ async fn no_module_can_keep_a_migration_waiting() {
 }
 
 #[tokio::test]
-async fn whoever_announces_what_is_not_there_only_makes_others_look() {
+async fn a_role_that_announces_what_is_not_there_only_makes_others_look() {
     // A server has no right by which announcing could be forbidden.
     let database = Database::new().await;
     let stores = database.stores();

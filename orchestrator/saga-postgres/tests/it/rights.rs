@@ -1,4 +1,5 @@
-//! A module may do what its migrations gave it, and everything beyond is named, whoever gave it and by whatever way.
+//! A module may do what its migrations gave it; every right beyond that is named, from whichever role and by whichever
+//! way it came.
 
 use crate::database::{Database, migration};
 use saga_postgres::migrate;
@@ -51,7 +52,7 @@ async fn a_fresh_database_gives_nobody_more_and_everything_in_it_is_looked_at() 
     let asked = include_str!("../../src/rights.sql");
     assert!(catalogues.len() >= 13, "{catalogues:?}");
     for catalogue in catalogues {
-        assert!(asked.contains(&format!("FROM {catalogue}")), "{catalogue} is not looked at");
+        assert!(asked.contains(&format!("FROM {catalogue}")), "{catalogue} is not inspected");
     }
 }
 
@@ -187,6 +188,40 @@ async fn every_other_way_to_more_is_named() {
     }
 }
 
+/// Everybody who logs in may say what others may do with what he makes later, also who makes nothing.
+#[tokio::test]
+async fn what_a_modules_role_gives_of_later_things_by_itself_is_found_and_taken_back_by_a_migration() {
+    let database = Database::of_its_own().await;
+    let mut admin = database.admin().await;
+    let url = database.server.url(&database.name);
+    let by_itself = "SET SESSION AUTHORIZATION aicmo_m; \
+        ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC, aicmo_auditor; \
+        ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO PUBLIC; RESET SESSION AUTHORIZATION";
+    // By a superuser, and by the creator of the roles, who is none.
+    let maker = "CREATE ROLE boss LOGIN CREATEROLE PASSWORD 'secret'; GRANT aicmo_m_owner, aicmo_n_owner TO boss; \
+        ALTER DATABASE d OWNER TO boss; ALTER SCHEMA aicmo_migration OWNER TO boss; ALTER TABLE aicmo_migration.turn OWNER TO boss";
+    sqlx::raw_sql(maker).execute(&mut admin).await.unwrap();
+    let version: i32 =
+        sqlx::query_scalar("SELECT current_setting('server_version_num')::int").fetch_one(&mut admin).await.unwrap();
+    if version >= 160_000 {
+        let rights = "GRANT aicmo_m, aicmo_n, aicmo_auditor TO boss WITH ADMIN TRUE, INHERIT FALSE, SET FALSE";
+        sqlx::raw_sql(rights).execute(&mut admin).await.unwrap();
+    }
+    for login in ["postgres@", "boss:secret@"] {
+        sqlx::raw_sql(by_itself).execute(&mut admin).await.unwrap();
+        let before = flaws(&mut admin, "m").await.unwrap();
+        assert!(before.iter().any(|flaw| flaw.contains("grant of select on what MODULE makes later")), "{before:?}");
+        let done = migrate(&url.replace("postgres@", login), &["m", "n"], &migration(&database.server)).await.unwrap();
+        let left: Vec<_> = done.iter().flat_map(|done| &done.left).collect();
+        assert!(left.is_empty(), "{login} {left:?}");
+        assert_eq!(flaws(&mut admin, "m").await.unwrap(), Vec::<String>::new(), "{login}");
+    }
+    let sql = "SELECT count(*) FROM pg_auth_members JOIN pg_roles r ON r.oid = roleid JOIN pg_roles m ON m.oid = member \
+               WHERE r.rolname = 'aicmo_m' AND m.rolname = 'boss'";
+    let memberships: i64 = sqlx::query_scalar(sql).fetch_one(&mut admin).await.unwrap();
+    assert_eq!(memberships, i64::from(version >= 160_000), "nobody stays a member for it");
+}
+
 #[tokio::test]
 async fn a_migration_takes_back_what_is_ours_and_names_the_rest() {
     let database = Database::of_its_own().await;
@@ -207,6 +242,12 @@ async fn a_migration_takes_back_what_is_ours_and_names_the_rest() {
         "ALTER TABLE aicmo_m.es_inbox OWNER TO aicmo_n; ALTER FUNCTION aicmo_m.es_lock OWNER TO one",
         "ALTER DEFAULT PRIVILEGES FOR ROLE aicmo_m_owner GRANT ALL ON TABLES TO one",
         "ALTER DEFAULT PRIVILEGES FOR ROLE aicmo_m_owner IN SCHEMA aicmo_m GRANT ALL ON FUNCTIONS TO PUBLIC",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE aicmo_m GRANT ALL ON TABLES TO PUBLIC, aicmo_auditor; \
+         ALTER DEFAULT PRIVILEGES FOR ROLE aicmo_m GRANT USAGE ON SCHEMAS TO PUBLIC; \
+         ALTER DEFAULT PRIVILEGES FOR ROLE aicmo_m GRANT EXECUTE ON FUNCTIONS TO aicmo_auditor; \
+         ALTER DEFAULT PRIVILEGES FOR ROLE aicmo_m IN SCHEMA public GRANT ALL ON SEQUENCES TO aicmo_auditor; \
+         ALTER DEFAULT PRIVILEGES FOR ROLE aicmo_n GRANT SELECT ON TABLES TO aicmo_m; \
+         ALTER DEFAULT PRIVILEGES FOR ROLE aicmo_auditor GRANT SELECT ON TABLES TO aicmo_m, PUBLIC",
         "ALTER ROLE aicmo_m SUPERUSER CREATEDB CREATEROLE REPLICATION BYPASSRLS; ALTER ROLE aicmo_m_owner LOGIN",
         "ALTER ROLE aicmo_m SET synchronous_commit = off; ALTER ROLE aicmo_auditor SET role = 'aicmo_m'; \
          ALTER ROLE aicmo_m IN DATABASE d SET session_replication_role = replica; ALTER ROLE aicmo_m IN DATABASE d RESET search_path",

@@ -6,15 +6,15 @@ use crate::bench::report::Row;
 use crate::bench::workload::{MODULES, Order, OrderEvent, booking, ledger};
 use crate::bench::{BenchError, Place, Store};
 use saga::{FreshIds, SystemClock};
-use saga_core::aggregate::{Aggregate, load};
+use saga_core::aggregate::load;
 use saga_core::batch::{Batch, Commit, StreamWrite};
-use saga_core::catchup::catch_up;
 use saga_core::envelope::{Actor, Metadata, NewEvent};
 use saga_core::event::EventSet;
 use saga_core::id::{Position, StreamId, Version};
-use saga_core::journal::LOG_PAGE;
 use saga_core::json::Payload;
 use saga_core::ports::{Clock as _, Ids as _, SharedStore};
+use saga_engine::catchup::catch_up;
+use saga_engine::journal::LOG_PAGE;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -51,7 +51,7 @@ fn event(number: u64) -> Result<NewEvent, BenchError> {
 
 /// One writer appends to its own streams in turn, each time with the version that it knows.
 async fn writer(store: SharedStore, streams: Vec<u64>, appends: u64, batch: u64) -> Result<Vec<Duration>, BenchError> {
-    let names = streams.iter().map(|stream| StreamId::new(Order::<0>::CATEGORY, format!("{stream:08}")));
+    let names = streams.iter().map(|stream| StreamId::new(OrderEvent::<0>::CATEGORY, format!("{stream:08}")));
     let names = names.collect::<Result<Vec<_>, _>>().map_err(BenchError::broken)?;
     let mut versions = vec![Version::ZERO; names.len()];
     let mut latencies = Vec::new();

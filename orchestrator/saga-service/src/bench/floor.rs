@@ -1,4 +1,4 @@
-//! The hand-written minimum under every other number: bare appends, grouped by whoever waits, on the same settings.
+//! The hand-written minimum under every other number: bare appends, grouped while they wait, on the same settings.
 
 use crate::bench::BenchError;
 use crate::bench::Place;
@@ -107,7 +107,7 @@ async fn writes(writer: u64, each: u64, batch: u64, send: &mpsc::Sender<Append>)
     Ok(latencies)
 }
 
-/// Gathers what waits, writes it in one statement, answers. Says how many flushes that took.
+/// Gathers the waiting appends, writes them in one statement, answers. Says how many flushes that took.
 async fn serve(mut ground: Ground, mut waiting: mpsc::Receiver<Append>) -> Result<(Ground, u64), BenchError> {
     let mut flushes = 0;
     while let Some(first) = waiting.recv().await {
@@ -120,7 +120,7 @@ async fn serve(mut ground: Ground, mut waiting: mpsc::Receiver<Append>) -> Resul
         let done = ground.append(&rows).await;
         flushes += 1;
         for caller in callers {
-            // A caller who has gone away does not want to know.
+            // A caller that has gone away needs no answer.
             caller.send(done.clone()).ok();
         }
     }

@@ -68,9 +68,9 @@ fn with_children_seconds(stat: &str) -> Option<f64> {
     fields.sum::<Option<f64>>().map(|ticks| ticks / TICKS_PER_SECOND)
 }
 
-/// Bytes that the disks of this machine have taken so far, whoever wrote them, once everything that waits has been written;
-/// `None` where the kernel does not say. What it counts for each process (`write_bytes`) would not do: since files are
-/// cached in large pieces, that is the size of every piece that a byte was changed in.
+/// Bytes that the disks of this machine have taken so far, from all processes, once everything that waits has been
+/// written; `None` where the kernel does not say. What it counts for each process (`write_bytes`) would not do: since
+/// files are cached in large pieces, that is the size of every piece that a byte was changed in.
 pub fn disk_bytes() -> Option<u64> {
     rustix::fs::sync();
     let disks = std::fs::read_dir("/sys/block").ok()?.flatten();

@@ -3,11 +3,11 @@
 use crate::bench::BenchError;
 use crate::bench::meter::disk_bytes;
 use crate::bench::report::{Row, ratio};
-use saga::{Near, SystemClock};
+use saga::{Loopback, SystemClock};
 use saga_core::bus::AnyBus;
-use saga_core::memory::MemoryStores;
 use saga_core::ports::Stores;
 use saga_core::written::Stats;
+use saga_engine::memory::MemoryStores;
 use saga_nats::{Nats, Options};
 use saga_postgres::{Credentials, Migration, PostgresStores, checkpoint, migrate, remove};
 use saga_sqlite::{SqliteStores, durability};
@@ -40,7 +40,7 @@ pub struct Broker {
     /// Its URL.
     pub url: String,
     /// Whether commands and replies go directly from one part of this process to another, as they do in production.
-    pub short_way: bool,
+    pub loopback: bool,
 }
 
 impl Place {
@@ -105,7 +105,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(folder = %self.0.display(), %error, "the measured files stay");
+            tracing::warn!(path = %self.0.display(), why = %error, "the measured files stay");
         }
     }
 }
@@ -119,7 +119,7 @@ pub struct Store {
 }
 struct Bus {
     nats: Nats,
-    short_way: bool,
+    loopback: bool,
 }
 enum Kept {
     Nothing,
@@ -148,8 +148,8 @@ impl Store {
                 migrate(url, modules, &how).await.map_err(BenchError::broken)?;
                 let (stores, shared) = schemas(url, &prefix)?;
                 let bus = match bus {
-                    Some(Broker { url, short_way }) => {
-                        Some(Bus { nats: broker(url, &prefix, modules).await?, short_way: *short_way })
+                    Some(Broker { url, loopback }) => {
+                        Some(Bus { nats: broker(url, &prefix, modules).await?, loopback: *loopback })
                     }
                     None => None,
                 };
@@ -165,7 +165,7 @@ impl Store {
     pub fn bus(&self) -> Option<Arc<dyn AnyBus>> {
         let bus = self.bus.as_ref()?;
         let far = Arc::new(bus.nats.clone()) as Arc<dyn AnyBus>;
-        Some(if bus.short_way { Arc::new(Near::new(Arc::new(SystemClock)).before(far)) } else { far })
+        Some(if bus.loopback { Arc::new(Loopback::new(Arc::new(SystemClock)).before(far)) } else { far })
     }
     /// Closes the stores and opens them again, as after a restart.
     pub async fn reopen(self) -> Result<Self, BenchError> {
@@ -226,10 +226,10 @@ impl Store {
             }
             Kept::Schemas { .. } => {
                 let bus = match &self.bus {
-                    Some(Bus { short_way: true, .. }) => {
+                    Some(Bus { loopback: true, .. }) => {
                         "nats jetstream, sync as the server is configured; commands and replies within the process directly"
                     }
-                    Some(Bus { short_way: false, .. }) => {
+                    Some(Bus { loopback: false, .. }) => {
                         "nats jetstream, sync as the server is configured, for everything"
                     }
                     None => "in process",

@@ -39,7 +39,7 @@ pub struct Row {
     pub flushes_each: BTreeMap<String, f64>,
     /// Commits for each one, over all stores: more than one can share a flush.
     pub commits_each: Option<f64>,
-    /// Bytes that the disks of this machine took for each one, whoever wrote them.
+    /// Bytes that the disks of this machine took for each one, from all processes.
     pub disk_bytes_each: Option<f64>,
     /// Bytes of event data and metadata for each one.
     pub log_bytes_each: Option<f64>,

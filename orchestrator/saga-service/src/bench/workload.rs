@@ -4,12 +4,13 @@
 use saga_core::aggregate::Aggregate;
 use saga_core::command::{Command, Common, Compensable};
 use saga_core::definition::Definition;
-use saga_core::event::{DecodeError, Event, EventSet, Genesis, Origin, Owner};
+use saga_core::event::{DecodeError, Event, EventSet, Origin, Owner};
 use saga_core::id::StepKey;
 use saga_core::json::Payload;
 use saga_core::module::{Cx, Halt, Handled, Module, OrRetry};
 use saga_core::policy::Deadline;
 use saga_core::projection::{Projection, ProjectionDef};
+use saga_core::read_model::ReadModel;
 use saga_core::saga::{Plan, Saga};
 use saga_core::step::{Gate, In, Step, Undoing, refuse};
 use serde::{Deserialize, Serialize};
@@ -116,16 +117,20 @@ impl<const M: usize> Event for Booked<M> {
     type Owner = Desk<M>;
     const NAME: &'static str = "Booked";
     const VERSION: u16 = 1;
-    type Previous = Genesis;
+    fn older(version: u16, _: &Payload, _: &Origin) -> Result<Self, DecodeError> {
+        Err(DecodeError::NoSuchVersion { version })
+    }
 }
 impl<const M: usize> Event for Cancelled<M> {
     type Owner = Desk<M>;
     const NAME: &'static str = "Cancelled";
     const VERSION: u16 = 1;
-    type Previous = Genesis;
+    fn older(version: u16, _: &Payload, _: &Origin) -> Result<Self, DecodeError> {
+        Err(DecodeError::NoSuchVersion { version })
+    }
 }
 
-/// The events of an order. Written out, because `event_set!` makes no sets with a parameter.
+/// The events of an order. Written out, because `story!` makes no sets with a parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OrderEvent<const M: usize> {
     /// See [`Booked`].
@@ -135,6 +140,7 @@ pub enum OrderEvent<const M: usize> {
 }
 impl<const M: usize> EventSet for OrderEvent<M> {
     type Owner = Desk<M>;
+    const CATEGORY: &'static str = CATEGORIES[M];
     const EVENTS: &'static [(&'static str, u16)] = &[("Booked", 1), ("Cancelled", 1)];
     fn name(&self) -> &'static str {
         match self {
@@ -170,7 +176,6 @@ pub struct Order<const M: usize> {
 }
 impl<const M: usize> Aggregate for Order<M> {
     type Event = OrderEvent<M>;
-    const CATEGORY: &'static str = CATEGORIES[M];
     fn evolve(&mut self, event: &OrderEvent<M>) {
         self.events += 1;
         self.amount = match event {
@@ -241,7 +246,7 @@ async fn cancelled<const M: usize>(cx: Cx<()>, cmd: Cancel<M>) -> Handled<Cancel
 
 /// A line of the measured read model: one document for each stream.
 #[derive(Debug, Serialize, Deserialize)]
-struct Line {
+struct Booking {
     bookings: u64,
     last_number: u64,
     amount: u64,
@@ -249,12 +254,12 @@ struct Line {
 
 /// A read model over the bookings of the first module.
 pub fn ledger() -> ProjectionDef {
-    Projection::<Line>::new("bench1.ledger", 1, &[])
+    Projection::new(ReadModel::<Booking>::new("bench1.ledger", 1, &[]))
         .on::<Booked<0>>(
             |_, at| Some(at.stream.clone()),
             |line, event, _| {
                 let bookings = line.map_or(0, |line| line.bookings) + 1;
-                Some(Line { bookings, last_number: event.number, amount: event.amount })
+                Some(Booking { bookings, last_number: event.number, amount: event.amount })
             },
         )
         .build()

@@ -1,16 +1,17 @@
 //! Makes the files of a package: real archives and real documents, byte for byte the same for the same pieces.
 
 use async_trait::async_trait;
-use delivery::api::ports::{Packer, Part, PartContent, ProviderError};
+use delivery::api::providers::{Packer, Part, PartContent, ProviderError};
 use saga_core::envelope::sha256_hex;
+use std::borrow::Cow;
 use std::io::{Cursor, Write};
 use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use super::document;
+use super::{document, page};
 
-/// Packs `zip` and `pdf`.
+/// Packs `zip`, `pdf` and `html`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FilePacker;
 
@@ -19,7 +20,10 @@ impl Packer for FilePacker {
     async fn pack(&self, format: &str, title: &str, parts: &[Part]) -> Result<Vec<u8>, ProviderError> {
         match format {
             "zip" => archive(title, parts).map_err(|why| ProviderError::Rejected { code: format!("ZIP: {why}") }),
-            "pdf" => Ok(document::pdf(title, &text_of(parts))),
+            "pdf" => document::pdf(title, &text_of(parts)).ok_or_else(|| ProviderError::Rejected {
+                code: "LETTERS: a PDF cannot show them, a page can".to_owned(),
+            }),
+            "html" => Ok(page::html(title, parts)),
             _ => Err(ProviderError::Rejected { code: format!("FORMAT: {format}") }),
         }
     }
@@ -78,22 +82,20 @@ fn archive(title: &str, parts: &[Part]) -> Result<Vec<u8>, ZipError> {
     Ok(writer.finish()?.into_inner())
 }
 
-/// The sections of a document as one text. Bytes that are no text are named, not guessed at.
+/// The sections of a document as one text.
 fn text_of(parts: &[Part]) -> String {
-    let mut text = String::new();
-    for part in parts {
-        text.push_str(&part.name);
-        text.push_str("\n\n");
-        match &part.content {
-            PartContent::Bytes(bytes) => match std::str::from_utf8(bytes) {
-                Ok(section) => text.push_str(section.trim_end()),
-                Err(_) => text.push_str(&format!("[{} bytes, sha256 {}]", bytes.len(), sha256_hex(bytes))),
-            },
-            PartContent::Link { url, .. } => text.push_str(url),
-        }
-        text.push_str("\n\n");
+    parts.iter().map(|part| format!("{}\n\n{}\n\n", part.name, said(part))).collect()
+}
+
+/// What a section says. Bytes that are no text are named, not guessed at.
+pub(super) fn said(part: &Part) -> Cow<'_, str> {
+    match &part.content {
+        PartContent::Bytes(bytes) => match std::str::from_utf8(bytes) {
+            Ok(section) => section.trim_end().into(),
+            Err(_) => format!("[{} bytes, sha256 {}]", bytes.len(), sha256_hex(bytes)).into(),
+        },
+        PartContent::Link { url, .. } => url.as_str().into(),
     }
-    text
 }
 
 #[cfg(test)]

@@ -1,14 +1,16 @@
 //! Writes drafts and assets from sentences that are there already: no model, no network, the same order the same text.
 //!
 //! What the brief forbids is left out, unless the client demands it in the same brief; what it demands always stands there.
-//! A language that has no sentences here is refused: nothing is written half in one and half in another.
+//! A language that has no sentences here is refused, and a piece in another language than the brief's says names alone, and in
+//! quotation marks what is demanded: nothing is written half in one and half in another.
 
 use super::unwritten;
 use async_trait::async_trait;
 use frames::{Frame, Script, frame};
-use orchestration::api::performers::{Performers, Unwritten};
+use orchestration::api::languages;
+use orchestration::api::providers::{Performers, Unwritten};
 use production::api::dtos::{AssetCopy, BriefEssentials};
-use production::api::ports::{
+use production::api::providers::{
     ContentWriter, CopyOrder, DraftOrder, ProviderError, RevisionOrder, RewriteOrder, Written,
 };
 use saga_core::id::StepKey;
@@ -30,7 +32,7 @@ const DEMANDS_TOO_LONG: &str = "DEMANDS_TOO_LONG";
 const MODEL: &str = "template-1";
 /// 60 visible characters: quality control wants 50.
 const VISIBLE_MIN: usize = 60;
-/// 20,000 characters: a draft that somebody reads in one go.
+/// 20,000 characters: a draft that a person reads in one go.
 const DRAFT_CHARS_MAX: usize = 20_000;
 /// 20 characters are left free, for line breaks and what a platform adds itself.
 const SPARE_CHARS: usize = 20;
@@ -61,6 +63,9 @@ struct Desk<'a> {
     brief: &'a BriefEssentials,
     frame: &'static Frame,
     avoid: Vec<String>,
+    /// Whether the words of the brief are in the language of the text, as far as that is known. Where they are not, names are
+    /// said as they are, what is demanded is quoted, and the rest is left out.
+    is_own: bool,
 }
 
 /// A text that is being written: its first line, how it is laid out, and how long it may be in all.
@@ -80,10 +85,11 @@ impl Sheet {
 }
 
 impl<'a> Desk<'a> {
-    fn new(brief: &'a BriefEssentials, language: &str) -> Result<Self, ProviderError> {
+    fn new(brief: &'a BriefEssentials, language: &str, of_brief: Option<&str>) -> Result<Self, ProviderError> {
         let frame = frame(language).ok_or_else(|| rejected(&unwritten(language)))?;
         let avoid = brief.must_avoid.iter().map(|word| folded(word)).filter(|word| !word.is_empty()).collect();
-        Ok(Self { brief, frame, avoid })
+        let is_own = of_brief.and_then(languages::written).is_none_or(|own| own == frame.language);
+        Ok(Self { brief, frame, avoid, is_own })
     }
     fn allowed(&self, text: &str) -> bool {
         let text = folded(text);
@@ -111,7 +117,8 @@ impl<'a> Desk<'a> {
     }
     /// What is said of the offer of this turn.
     fn offer(&self, turn: usize) -> Option<String> {
-        self.say(self.frame.offer, turn).or_else(|| self.say(self.frame.offer_plain, turn))
+        let claimed = if self.is_own { self.say(self.frame.offer, turn) } else { None };
+        claimed.or_else(|| self.say(self.frame.offer_plain, turn))
     }
     /// First lines of a variant, the one that it has by itself first: no two variants have the same. The others are for
     /// where it does not fit; one is always there.
@@ -150,7 +157,16 @@ impl<'a> Desk<'a> {
         }
     }
     fn demanded(&self) -> Vec<String> {
-        self.brief.must_include.iter().filter(|text| !text.trim().is_empty()).map(|text| self.closed(text)).collect()
+        let is_own = |text: &str| self.is_own && !self.elsewhere(text);
+        let said = |text: &String| if is_own(text) { self.closed(text) } else { format!("“{}”", text.trim()) };
+        self.brief.must_include.iter().filter(|text| !text.trim().is_empty()).map(said).collect()
+    }
+    /// Several words without a letter of the language's script: they are quoted, and no sentence of it. One word is a name.
+    fn elsewhere(&self, text: &str) -> bool {
+        let mut scripts = text.chars().filter_map(script_of).peekable();
+        text.split_whitespace().nth(1).is_some()
+            && scripts.peek().is_some()
+            && scripts.all(|script| script != Some(self.frame.script))
     }
     /// A text as a sentence.
     fn closed(&self, text: &str) -> String {
@@ -214,7 +230,7 @@ fn fitted(
 
 /// The draft of an order.
 fn draft_of(order: &DraftOrder) -> Result<String, ProviderError> {
-    let desk = Desk::new(&order.brief, &order.language)?;
+    let desk = Desk::new(&order.brief, &order.language, None)?;
     let mut of_brief: Vec<String> = (0..order.brief.offers.len()).filter_map(|turn| desk.offer(turn)).collect();
     of_brief.extend(desk.say(desk.frame.hooks[1], 0).map(|text| desk.closed(&text)));
     let of = |title| Sheet { title, shape: Shape::Draft, around: desk.around(1), limit: DRAFT_CHARS_MAX };
@@ -227,7 +243,7 @@ fn draft_of(order: &DraftOrder) -> Result<String, ProviderError> {
 /// The words of a piece.
 fn copy_of(order: &CopyOrder) -> Result<AssetCopy, ProviderError> {
     let spec = &order.spec;
-    let desk = Desk::new(&order.brief, &spec.language)?;
+    let desk = Desk::new(&order.brief, &spec.language, order.brief_language.as_deref())?;
     let variant = usize::try_from(spec.variant).unwrap_or(1);
     let turn = variant.saturating_sub(1) % desk.frame.hooks.len();
     let of_brief: Vec<String> = desk.offer(turn).into_iter().collect();

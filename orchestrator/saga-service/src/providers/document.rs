@@ -1,8 +1,9 @@
-//! A small PDF writer. The whole text is always attached as UTF-8; the pages show it where the built-in font can.
+//! A small PDF writer. The whole text is attached as UTF-8 beside the pages that show it.
 //!
 //! The fonts that every reader has know Western European letters only. A text with any other letter is not spelled
-//! differently and not shown in part: its pages say where it is, and the attachment has it letter for letter.
+//! differently, not shown in part, and no notice stands in its place: it is no PDF, but a page (`page.rs`).
 
+use delivery::api::print::win_ansi;
 use std::fmt::Write;
 
 /// The attachment's name.
@@ -12,10 +13,10 @@ const LINE_CHARS: usize = 90;
 /// 14 points a line between margins of 56 points on 842.
 const LINES_PER_PAGE: usize = 52;
 
-/// The document as bytes: a catalogue, an attachment, a font, and pages. No dates, no random ids.
-pub fn pdf(title: &str, text: &str) -> Vec<u8> {
-    let shown: Option<Vec<Vec<u8>>> = lines(title, text).iter().map(|line| win_ansi(line)).collect();
-    let lines = shown.unwrap_or_else(|| notice(title));
+/// The document as bytes: a catalogue, an attachment, a font, and pages. No dates, no random ids. Nothing where the font lacks
+/// one of its letters.
+pub fn pdf(title: &str, text: &str) -> Option<Vec<u8>> {
+    let lines: Vec<Vec<u8>> = lines(title, text).iter().map(|line| printed(line)).collect::<Option<_>>()?;
     let pages: Vec<&[Vec<u8>]> = lines.chunks(LINES_PER_PAGE).collect();
     let mut file = File::default();
     // 1 catalogue, 2 pages, 3 font, 4 attachment, 5 its description, 6 information, then two objects for each page.
@@ -41,7 +42,7 @@ pub fn pdf(title: &str, text: &str) -> Vec<u8> {
         ));
         file.stream("", &content(lines));
     }
-    file.finish()
+    Some(file.finish())
 }
 
 fn lines(title: &str, text: &str) -> Vec<String> {
@@ -68,33 +69,9 @@ fn lines(title: &str, text: &str) -> Vec<String> {
     lines
 }
 
-fn notice(title: &str) -> Vec<Vec<u8>> {
-    let said = format!("The full text of this document is attached as {ATTACHMENT} (UTF-8).");
-    let why = "It uses letters that the fonts built into every reader do not have, so it is not shown here.";
-    let mut lines: Vec<Vec<u8>> = win_ansi(title).into_iter().collect();
-    lines.extend([Vec::new(), said.into_bytes(), why.as_bytes().to_vec()]);
-    lines
-}
-
 /// The bytes of a line in the font's encoding, or nothing if one of its letters is not in it.
-fn win_ansi(line: &str) -> Option<Vec<u8>> {
-    line.chars()
-        .map(|character| match character {
-            '\t' => Some(b' '),
-            ' '..='~' | '\u{a0}'..='\u{ff}' => u8::try_from(u32::from(character)).ok(),
-            '€' => Some(0x80),
-            '…' => Some(0x85),
-            '‘' => Some(0x91),
-            '’' => Some(0x92),
-            '“' => Some(0x93),
-            '”' => Some(0x94),
-            '•' => Some(0x95),
-            '–' => Some(0x96),
-            '—' => Some(0x97),
-            '„' => Some(0x84),
-            _ => None,
-        })
-        .collect()
+fn printed(line: &str) -> Option<Vec<u8>> {
+    line.chars().map(win_ansi).collect()
 }
 
 fn content(lines: &[Vec<u8>]) -> Vec<u8> {
@@ -164,6 +141,9 @@ impl File {
 mod tests {
     use super::*;
 
+    fn pdf(title: &str, text: &str) -> Vec<u8> {
+        super::pdf(title, text).unwrap()
+    }
     fn has(pdf: &[u8], text: &str) -> bool {
         pdf.windows(text.len()).any(|window| window == text.as_bytes())
     }
@@ -190,12 +170,12 @@ mod tests {
     }
 
     #[test]
-    fn other_scripts_are_attached_whole_and_never_spelled_differently() {
-        for text in ["月曜日を取り戻す", "تمور النور", "Ελληνικό μέλι", "тайга", "गंगा"]
+    fn letters_that_the_font_lacks_are_no_document() {
+        for text in
+            ["月曜日を取り戻す", "تمور النور", "Ελληνικό μέλι", "тайга", "गंगा", "Zeytin sabunu, altı ay", "한빛"]
         {
-            let pdf = pdf(text, text);
-            assert!(has(&pdf, text) && has(&pdf, "attached as strategy.txt"), "{text}");
-            assert!(!has(&pdf, "(?"), "{text}");
+            assert_eq!(super::pdf("A title", text), None, "{text}");
+            assert_eq!(super::pdf(text, "A text"), None, "{text}");
         }
     }
 

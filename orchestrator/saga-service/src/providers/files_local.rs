@@ -1,7 +1,7 @@
 //! Files below one folder, named by their sha256: written to a temporary file, flushed, then renamed into place.
 
 use async_trait::async_trait;
-use delivery::api::ports::{FileStore, ProviderError, StoredFile};
+use delivery::api::providers::{FileStore, ProviderError, StoredFile};
 use rustix::io::Errno;
 use saga_core::envelope::sha256_hex;
 use saga_core::id::StepKey;
@@ -47,7 +47,7 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 255 && !name.starts_with('.') && !name.contains(['/', '\\', '\0', ':'])
 }
 
-/// Writes a file whole or not at all. What has its name and other bytes was damaged, and is written anew.
+/// Writes a file whole or not at all. A file with its name and other bytes was damaged, and is written anew.
 ///
 /// It blocks: a handle that writes in the background keeps a failed write to itself until the next one, and the file would
 /// get its name with less than it should have.
@@ -82,8 +82,8 @@ fn written(temporary: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// What a file system says, as weather: in its own words, with the place; what only a person can mend is told apart from
-/// what passes by itself.
+/// An error of the file system, as weather: in its own words, with the place; errors that only a person can mend are
+/// told apart from those that pass by themselves.
 fn weather(place: &Path, why: &io::Error) -> ProviderError {
     use io::ErrorKind::{
         AlreadyExists, CrossesDevices, DirectoryNotEmpty, FileTooLarge, InvalidFilename, InvalidInput, IsADirectory,

@@ -1,4 +1,4 @@
-//! Whatever the door takes is delivered: the built-in performers are asked before anything begins.
+//! Every brief that is accepted is delivered: the built-in performers are asked before a saga begins.
 
 use super::delivered::{Delivered, delivered};
 use crate::modules::{Replaced, modules};
@@ -59,14 +59,16 @@ fn table() -> Vec<(Value, &'static str, &'static str)> {
         (
             with(&[
                 ("/language", json!("ja")),
-                ("/client/name", json!("のは")),
-                ("/brief/product_service/items", json!([{"name": "のを"}])),
+                ("/client/name", json!("湯")),
+                ("/brief/brand/brand_name", json!("湯")),
+                ("/brief/product_service/items", json!([{"name": "宿"}])),
+                ("/brief/brand/description", json!("星川温泉旅館湯治平日二泊昼食畑料理".repeat(20))),
                 ("/brief/constraints/must_include", json!([])),
                 ("/brief/constraints/must_avoid", json!(all_of)),
                 ("/content_plan", json!([{"platform": "linkedin", "language": "ja", "count": 1}])),
             ]),
-            "/brief/constraints/must_avoid",
-            "the forbidden word",
+            "/brief",
+            "20 visible characters, at least 50 are expected",
         ),
         (
             with(&[("/brief/product_service/items/0/usp", json!("lasts {{years}} years"))]),
@@ -98,7 +100,7 @@ async fn what_a_later_step_would_refuse_is_refused_at_the_door() {
         let told = told(&brief);
         assert!(told.len() == 1 && told[0].starts_with(&format!("{place} is ")), "{told:?}");
         assert!(told[0].contains(says), "{told:?}");
-        // It is no idle fear: whoever came by another way is taken back for it.
+        // It is no idle fear: a brief that came by another way is taken back for it.
         let got = delivered(&brief).await;
         assert_eq!((got.state, got.files.len()), (SagaState::Compensated, 0), "{place}: {}", got.reason);
     }
@@ -114,7 +116,7 @@ async fn a_short_form_takes_long_names_and_forbidden_calls() {
             ("/content_plan", tweets("en")),
         ],
         vec![
-            ("/brief/constraints/must_avoid", json!(["touch", "write", "website", "Lanternfold"])),
+            ("/brief/constraints/must_avoid", json!(["touch", "write", "website", "differently"])),
             ("/content_plan", tweets("en")),
         ],
     ] {
@@ -131,7 +133,7 @@ fn next(seed: &mut u64, below: usize) -> usize {
     usize::try_from(*seed >> 33).unwrap() % below
 }
 
-/// A brief that somebody might send: words of many lengths and languages, rules that may contradict each other.
+/// A brief that a client might send: words of many lengths and languages, rules that may contradict each other.
 fn somebodys(seed: &mut u64) -> Value {
     const WORDS: [&str; 24] = [
         "free",

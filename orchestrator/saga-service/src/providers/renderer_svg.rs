@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use production::api::ports::{MediaRenderer, ProviderError, RenderOrder, Rendered};
+use production::api::providers::{MediaRenderer, ProviderError, RenderOrder, Rendered};
 use saga_core::envelope::sha256_hex;
 use saga_core::id::StepKey;
 
-/// Renders cards. A card is small enough to travel in its own address, so that whoever gets it needs no file of ours.
+/// Renders cards. A card is small enough to travel in its own address, so that its receiver needs no file of ours.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SvgRenderer;
 
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
     use production::api::dtos::{AssetCopy, AssetSpec};
     use saga_core::id::Direction;
-    use saga_core::stage::ready;
+    use saga_testkit::stage::ready;
     use uuid::Uuid;
 
     fn order(hook: &str, cta: &str) -> RenderOrder {

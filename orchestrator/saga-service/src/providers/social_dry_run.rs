@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use delivery::api::events::{Destination, Publication};
-use delivery::api::ports::{Post, PostStatus, ProviderError, SocialPublisher};
+use delivery::api::providers::{Post, PostStatus, ProviderError, SocialPublisher};
 use saga_core::id::StepKey;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

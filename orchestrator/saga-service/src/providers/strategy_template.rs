@@ -10,9 +10,9 @@ use orchestration::api::languages;
 use saga_core::id::StepKey;
 use saga_core::module::content_hash;
 use std::collections::BTreeMap;
-use strategy::api::dtos::{BriefSnapshot, Outline};
+use strategy::api::dtos::{BriefSnapshot, Outline, measured};
 use strategy::api::events::{Channel, Kpi, Layer, Layers, Phase, Timeline, Writer};
-use strategy::api::ports::{ProviderError, StrategyWriter};
+use strategy::api::providers::{ProviderError, StrategyWriter};
 
 mod frames;
 use frames::Frame;
@@ -81,7 +81,7 @@ impl Words {
             Some(usp) if !usp.is_empty() => format!("{} ({usp})", clause(&offer.name)),
             Some(_) | None => clause(&offer.name).to_owned(),
         });
-        let kpis = brief.kpis.iter().map(|kpi| format!("{} {} {}", kpi.name, kpi.target, kpi.unit));
+        let kpis = brief.kpis.iter().map(|kpi| measured(&kpi.name, kpi.target, &kpi.unit));
         let first = |text: &str| clause(text).to_owned();
         Self(BTreeMap::from([
             ("client", first(&brief.client_name)),

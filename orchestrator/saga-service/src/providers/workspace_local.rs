@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use events::ids::ProjectId;
-use onboarding::api::ports::{ProviderError, WorkspaceProvider};
+use onboarding::api::providers::{ProviderError, WorkspaceProvider};
 use saga_core::id::StepKey;
 
 /// 2,048 characters: what browsers and mail programs pass on.

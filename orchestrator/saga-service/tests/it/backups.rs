@@ -15,7 +15,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Twelve moments of a run are gone on from: each takes as long as a run.
+/// Twelve moments of a run are restored and continued: each takes as long as a run.
 const RESTORES_MAX: usize = 12;
 
 async fn opens(data: &Path) -> Service {
@@ -76,7 +76,8 @@ async fn every_backup_keeps_every_promise_and_goes_on() {
     for (number, restored) in taken.iter().enumerate() {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(restored), mode(&restored.join("qc.db"))), (0o700, 0o600));
-        // Some are of the stores alone; whoever restores them puts the files beside them, which are never fewer later.
+        // Some are of the stores alone; the operator who restores them puts the files beside them, which are never
+        // fewer later.
         if !restored.join("files").exists() {
             let alone = lines(&saga_service::verify::folder(restored, false).await.unwrap());
             assert!(alone.iter().all(|line| line.starts_with("O5 ")), "backup {number}: {alone:?}");

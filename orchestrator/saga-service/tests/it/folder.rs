@@ -65,6 +65,15 @@ pub(crate) fn behind_the_triggers(script: &str) -> String {
 /// A store says nothing of whose it is.
 pub(crate) const NOBODYS: &str = "DELETE FROM es_inbox WHERE saga = zeroblob(16)";
 
+/// The coordinator's store says that its sagas are spread over more groups than there can be.
+pub(crate) const GROUPS: &str = "UPDATE es_checkpoints SET position = 65 WHERE consumer = 'groups'";
+/// Or over a number that is none.
+pub(crate) const NO_GROUPS: &str = "UPDATE es_checkpoints SET position = -1 WHERE consumer = 'groups'";
+
+/// Or over none, or nobody knows over how many.
+pub(crate) const ZERO_GROUPS: &str = "UPDATE es_checkpoints SET position = 0 WHERE consumer = 'groups'";
+pub(crate) const LOST_GROUPS: &str = "DELETE FROM es_checkpoints WHERE consumer = 'groups'";
+
 /// What is done to a folder.
 pub(crate) enum Tamper {
     Gone(&'static str),

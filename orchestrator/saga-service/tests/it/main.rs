@@ -1,5 +1,5 @@
 //! Whole folders of stores: what is done to them, what is found, and what starts.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests are tests")]
 
 mod backups;
 mod folder;

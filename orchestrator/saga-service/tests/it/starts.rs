@@ -1,11 +1,12 @@
 //! What starts, and what does not: over stores that are lost, another's, or older than the others know.
 
 use crate::folder::{
-    NOBODYS, Tamper, apply, behind_the_triggers, check, copy, good, lines as lines_of, nobody_lists, script,
+    GROUPS, LOST_GROUPS, NO_GROUPS, NOBODYS, Tamper, ZERO_GROUPS, apply, behind_the_triggers, check, copy, good,
+    lines as lines_of, nobody_lists, script,
 };
 use saga::SystemClock;
 use saga_core::batch::{Batch, Commit, Mark};
-use saga_core::control::{Control, Look, View};
+use saga_core::control::{Asks, ask};
 use saga_core::envelope::Actor;
 use saga_core::id::Position;
 use saga_core::ports::EventStore as _;
@@ -27,11 +28,10 @@ fn picture(data: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let paths = fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path());
     paths.filter(|path| path.is_file()).map(|path| (path.clone(), fs::read(&path).unwrap())).collect()
 }
-/// A start is refused with this code, and changes no byte of any file; whoever looks is told the same.
+/// A start is refused with this code, and changes no byte of any file; a look says the same.
 async fn refused(what: &str, data: &Path, code: &str) {
     let look = FolderLook::at(data);
-    let view = look.look(&Actor::operator("test"), Look::Status).await.unwrap();
-    let View::Status(status) = view else { panic!("{what}: no status") };
+    let status = look.ask(&Actor::operator("test"), ask::WhoIsThere {}).await.unwrap();
     let told = status.troubles.iter().any(|trouble| trouble.says.starts_with(code));
     assert!(told && !status.ready, "{what}: {:?}", status.troubles);
     look.close().await;
@@ -81,6 +81,10 @@ async fn nothing_starts_over_a_store_that_does_not_belong_here() {
         ("cut", Tamper::Script("delivery", end.clone()), "SG0019"),
         ("the coordinator's is cut", Tamper::Script("orchestration", end), "SG0019"),
         ("another number of its tables", script("qc", "PRAGMA user_version = -1"), "SG0005"),
+        ("more groups than there can be", script("orchestration", GROUPS), "SG0005"),
+        ("groups of a number that is none", script("orchestration", NO_GROUPS), "SG0005"),
+        ("groups of the number 0", script("orchestration", ZERO_GROUPS), "SG0005"),
+        ("the number of groups is gone", script("orchestration", LOST_GROUPS), "SG0005"),
         ("no number of its tables", script("qc", "PRAGMA user_version = 0"), "SG0005"),
     ];
     let killed = killed(good.path()).await;
@@ -122,7 +126,7 @@ async fn nothing_starts_over_a_store_that_does_not_belong_here() {
     let copy = copy(good.path());
     fs::copy(other.path().join("qc.db"), copy.path().join("qc.db")).unwrap();
     refused("another installation's", copy.path(), "SG0018").await;
-    // What was wrong is put right, and it goes on.
+    // The fault is mended, and the system goes on.
     fs::copy(good.path().join("qc.db"), copy.path().join("qc.db")).unwrap();
     opens(copy.path()).await.close().await;
 }
@@ -155,21 +159,20 @@ async fn a_loss_is_accepted_by_name_only_and_stays_a_finding() {
                 ("SG0205".to_owned(), true),
                 "{what}"
             );
-            let recovered = recover(&of_folder(copy.path())).await;
-            match (gone, recovered) {
-                (true, Err(why)) => {
-                    assert!(
-                        why.code == "SG0018" && why.hint.iter().any(|hint| hint.contains("store accept")),
-                        "{why:?}"
-                    );
-                }
-                (false, Ok(found)) => {
-                    assert!(found.left.iter().any(|left| left.contains("SG0019")), "{what}: {:?}", found.left)
-                }
-                (_, other) => panic!("{what}: {:?}", other.map(|found| found.lines)),
-            }
+            // Consumers stand where the newest copy has them, which can still be put back.
+            let before = picture(copy.path());
+            let why = recover(&of_folder(copy.path())).await.expect_err(&what);
+            let code = if gone { "SG0018" } else { "SG0019" };
+            assert!(why.code == code && why.hint.iter().any(|hint| hint.contains("store accept")), "{what}: {why:?}");
+            assert!(picture(copy.path()) == before, "{what}: nothing is written");
+            let lost = format!("the store of {module} (sqlite:{}) is lost: it is missing; ", copy.path().display());
+            assert!(!gone || why.message.starts_with(&lost), "{what}: {}", why.message);
             let lines = accept(copy.path(), module).await.map_err(|why| why.message).expect(&what);
             assert!(lines[0].contains("accepted by ann"), "{lines:?}");
+            assert!(
+                !lines.iter().any(|line| line.contains("client_review")),
+                "nobody has it, nobody reads it: {lines:?}"
+            );
             // It starts, and sagas go on: those that were lost with the coordinator's store begin again.
             let service = opens(copy.path()).await;
             let (mut demo, _) = Demo::start(service.sagas().clone(), Duration::ZERO).await.unwrap();
@@ -205,6 +208,8 @@ async fn a_loss_is_accepted_by_name_only_and_stays_a_finding() {
     let refused = accept(copy.path(), "qc").await.expect_err("another program's");
     assert_eq!(refused.code, "SG0018", "{refused:?}");
     apply(&Tamper::Exchanged("strategy", "qc"), copy.path()).await;
+    let refused = recover(&of_folder(copy.path())).await.expect_err("another module's");
+    assert!(refused.code == "SG0018" && refused.hint.iter().any(|hint| hint.contains("somewhere else")), "{refused:?}");
     let refused = accept(copy.path(), "qc").await.expect_err("another module's");
     assert!(refused.code == "SG0018" && refused.hint.iter().any(|hint| hint.contains("somewhere else")), "{refused:?}");
 }
@@ -219,7 +224,7 @@ async fn one_stranger_is_told_as_one_and_before_all_that_follows_from_it() {
         let file = format!("{stranger}.db");
         fs::copy(from.path().join(&file), copy.path().join(&file)).unwrap();
         let look = FolderLook::at(copy.path());
-        let View::Status(status) = look.look(&Actor::operator("test"), Look::Status).await.unwrap() else { panic!() };
+        let status = look.ask(&Actor::operator("test"), ask::WhoIsThere {}).await.unwrap();
         look.close().await;
         let told: Vec<_> = status.troubles.iter().filter(|trouble| trouble.says.starts_with("SG00")).collect();
         assert!(
@@ -241,13 +246,26 @@ async fn where_all_is_well_nothing_is_recovered_and_where_nothing_is_that_is_no_
     for data in [copy(good.path()), killed(good.path()).await] {
         let before = picture(data.path());
         let recovered = recover(&of_folder(data.path())).await.map_err(|why| why.message).unwrap();
-        assert!(recovered.lines.iter().any(|line| line.starts_with("nothing to recover: ")), "{:?}", recovered.lines);
-        assert_eq!(recovered.left, Vec::<String>::new());
+        // Of logs that nobody here has, and nobody here has read, there is nothing to say.
+        assert!(recovered.len() == 1 && recovered[0].starts_with("nothing to recover: "), "{recovered:?}");
         assert!(before == picture(data.path()), "a folder that is well was written");
     }
+    // The coordinator's list of sagas is a consumer like every other.
+    let data = copy(good.path());
+    let beyond =
+        "UPDATE es_checkpoints SET position = position + 500 WHERE consumer LIKE 'projection:orchestration.board%'";
+    apply(&script("orchestration", beyond), data.path()).await;
+    // The files of a copy lie with the original.
+    let faults = async || {
+        lines_of(&check(data.path()).await).into_iter().filter(|line| !line.starts_with("O5")).collect::<Vec<_>>()
+    };
+    assert!(!faults().await.is_empty());
+    let recovered = recover(&of_folder(data.path())).await.map_err(|why| why.message).unwrap();
+    assert!(recovered.iter().any(|line| line.contains("orchestration.board")), "{recovered:?}");
+    assert_eq!(faults().await, Vec::<String>::new());
     let empty = tempfile::tempdir().unwrap();
     for data in [empty.path().to_owned(), empty.path().join("nowhere")] {
-        let refused = recover(&of_folder(&data)).await.err().expect("there is nothing");
+        let refused = recover(&of_folder(&data)).await.expect_err("there is nothing");
         assert!(refused.code == "SG0003" && refused.message.contains("no stores in"), "{refused:?}");
         let refused = Loss::of(&of_folder(&data), "qc").await.err().expect("there is nothing");
         assert!(refused.code == "SG0003" && refused.message.contains("no stores in"), "{refused:?}");

@@ -1,8 +1,11 @@
 //! Every tamper with a store that once went unnoticed: one a row, on a copy of a good folder, and what finds it.
 
-use crate::folder::{NOBODYS, Tamper, apply, behind_the_triggers, check, copy, good, lines, script, tamper_with};
+use crate::folder::{
+    GROUPS, LOST_GROUPS, NO_GROUPS, NOBODYS, Tamper, ZERO_GROUPS, apply, behind_the_triggers, check, copy, good, lines,
+    script, tamper_with,
+};
 use saga::SystemClock;
-use saga_core::control::{Look, View};
+use saga_core::control::{Asks as _, ask};
 use saga_core::envelope::Actor;
 use saga_service::Service;
 use saga_service::demo::providers;
@@ -26,8 +29,9 @@ async fn every_tamper_is_found() {
         Tamper::Script(module, behind_the_triggers(&last))
     };
     let all = || behind_the_triggers("DELETE FROM es_events");
-    let forged = "INSERT INTO es_inbox SELECT randomblob(16), randomblob(16), 'do', payload_hash, epoch, outcome, answer \
-                  FROM es_inbox LIMIT 1";
+    // The last of all ids: whatever else is done to the first row does not meet the forged one.
+    let forged = "INSERT INTO es_inbox SELECT x'fffffffffffffffffffffffffffffffe', x'fffffffffffffffffffffffffffffffe', \
+                  'do', payload_hash, epoch, outcome, answer FROM es_inbox LIMIT 1";
     let table: Vec<(&str, Tamper, &str)> = vec![
         ("a store is gone", Tamper::Gone("production"), "S11 production, sqlite:"),
         ("another one is gone", Tamper::Gone("delivery"), "S11 delivery, sqlite:"),
@@ -91,6 +95,22 @@ async fn every_tamper_is_found() {
             script("delivery", "INSERT INTO es_checkpoints VALUES ('anything', 3)"),
             "B6 delivery, cursor anything",
         ),
+        (
+            "more groups than there can be",
+            script("orchestration", GROUPS),
+            "O4 orchestration, the number of groups: not read",
+        ),
+        (
+            "groups of a number that is none",
+            script("orchestration", NO_GROUPS),
+            "O4 orchestration, the number of groups",
+        ),
+        ("groups of the number 0", script("orchestration", ZERO_GROUPS), "O4 orchestration, the number of groups"),
+        (
+            "the number of groups is gone",
+            script("orchestration", LOST_GROUPS),
+            "O4 orchestration, the number of groups",
+        ),
         ("the number of the tables is none", script("qc", "PRAGMA user_version = -1"), "O4 qc: not read: SG0005"),
         ("the number of the tables is nothing", script("qc", "PRAGMA user_version = 0"), "O4 qc: not read: SG0005"),
         ("a file of another program", Tamper::Foreign("qc"), "O4 qc: not read: SG0018"),
@@ -129,6 +149,7 @@ async fn every_tamper_is_found() {
             "R1",
         ),
         ("fences are back", script("orchestration", "UPDATE es_fences SET epoch = 0"), "F1"),
+        ("a fence is beyond all", script("orchestration", "UPDATE es_fences SET epoch = 4611686018427387904"), "F1"),
         ("fences are gone", script("orchestration", "DELETE FROM es_fences"), "F1"),
     ];
     for (what, tamper, expected) in table {
@@ -206,6 +227,17 @@ async fn files_that_events_name_are_missed_by_their_digests() {
     let files = files_below(&good.path().join("files"));
     let digest = |path: &Path| path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
     let (missing, changed) = (&files[0], &files[files.len() / 2]);
+    // In a copy of the folder, a file that is there with other bytes is told from those that lie at their addresses alone.
+    let other = copy(good.path());
+    let here = other.path().join(changed.strip_prefix(good.path()).unwrap());
+    fs::create_dir_all(here.parent().unwrap()).unwrap();
+    fs::write(&here, "something else").unwrap();
+    let found = lines(&check(other.path()).await);
+    assert_eq!(found.len(), files.len(), "{found:#?}");
+    for line in found {
+        let says = if line.contains(&digest(changed)) { "it has other bytes" } else { "only at the address" };
+        assert!(line.contains(says), "{line}");
+    }
     fs::remove_file(missing).unwrap();
     fs::write(changed, "something else").unwrap();
     let found = lines(&check(good.path()).await);
@@ -220,8 +252,7 @@ async fn files_that_events_name_are_missed_by_their_digests() {
     assert!(found.len() == files.len() && found.iter().all(|line| line.starts_with("O5 ")), "all of them: {found:#?}");
     // The process that runs the folder says the same.
     let service = Service::open(good.path(), providers(Duration::from_millis(1)), 7).await.unwrap();
-    let seen = service.control().look(&Actor::operator("ann"), Look::Verify).await.unwrap();
-    let View::Verdicts(verdicts) = seen else { panic!("{seen:?}") };
+    let verdicts = service.control().ask(&Actor::operator("ann"), ask::Verify {}).await.unwrap();
     assert_eq!(lines(&verdicts), found);
     service.close().await;
 }

@@ -1,5 +1,5 @@
-//! A disk that says no in the midst of a write: whatever becomes of that commit, nothing is lost that was acknowledged,
-//! nothing is there twice, and what the store remembers is what the file has.
+//! A disk that refuses in the midst of a write: whether or not that commit succeeds, nothing is lost that was
+//! acknowledged, nothing is there twice, and what the store remembers is what the file has.
 //!
 //! The layer below SQLite is the kernel: a process's files may not grow beyond a limit (`prlimit`), and that limit is set
 //! anywhere within the next commit. The signal that comes with it is ignored by the shell that begins the process.
@@ -10,11 +10,11 @@ use saga_core::batch::{Batch, Commit};
 use saga_core::envelope::Recorded;
 use saga_core::id::{Direction, Epoch, Position, StepKey, Version};
 use saga_core::json::Payload;
-use saga_core::laws::store::check_log;
-use saga_core::machine::participant::{Arrival, entry};
 use saga_core::outcome::Answer;
 use saga_core::ports::{EventStore, Tail};
+use saga_engine::machine::participant::{Arrival, entry};
 use saga_sqlite::{SqliteStore, SqliteStores};
+use saga_testkit::laws::store::check_log;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -92,7 +92,7 @@ async fn in_a_process_whose_files_cannot_grow() {
         let (batch, arrival) = deed(number, written);
         deeds.push(arrival);
         let answer = store.commit(batch.clone()).await;
-        // Whoever comes next while the disk still says no hears the same, or that it fits.
+        // The next caller, while the disk still refuses, hears the same, or that its batch fits.
         let second = store.commit(append("b", 0, [number * 1_000_000])).await;
         limit(None);
         match &answer {
@@ -157,7 +157,8 @@ async fn written_after_all(store: &SqliteStore, folder: &Path, written: u64, dee
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut file).await.unwrap();
     sqlx::Connection::close(file).await.unwrap();
-    // Before anybody reads it from memory: whoever was told that nobody knows asks again, and somebody else comes too.
+    // Before a reader finds it in memory: the caller that was answered `Unknown` asks again, and another caller comes
+    // too.
     let next = store.commit(append("c", 0, [77_000_000])).await;
     assert!(matches!(next, Commit::Ok(_)), "{next:?}");
     is_what_the_file_has(store, folder, deeds).await;

@@ -143,6 +143,25 @@ async fn a_file_of_another_program_is_refused_as_it_is_also_when_all_of_it_is_in
 }
 
 #[tokio::test]
+async fn an_open_file_that_was_moved_removed_or_exchanged_is_missed() {
+    let folder = Folder::new();
+    let (file, aside) = (folder.path().join("m.db"), folder.path().join("aside"));
+    let stores = SqliteStores::new(folder.path(), clock());
+    stores.open_store("m").await.unwrap();
+    std::fs::rename(&file, &aside).unwrap();
+    assert_eq!(stores.has("m").await, Ok(false), "moved");
+    std::fs::copy(&aside, &file).unwrap();
+    assert_eq!(stores.has("m").await, Ok(false), "another one with the same bytes");
+    std::fs::rename(&aside, &file).unwrap();
+    assert_eq!(stores.has("m").await, Ok(true), "put back");
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(stores.has("m").await, Ok(false), "removed");
+    // Its locks were not touched by looking.
+    let second = SqliteStores::new(folder.path(), clock());
+    assert!(second.open_store("m").await.is_err(), "the place is still held");
+}
+
+#[tokio::test]
 async fn events_are_not_changed_and_not_deleted() {
     let folder = Folder::new();
     filled(&folder, 3).await;
@@ -296,7 +315,7 @@ async fn a_full_disk_is_retryable_and_leaves_nothing_half_written() {
     assert!(matches!(answer, Commit::Ok(_)), "{answer:?}");
     let log = store.read_log(Position::ZERO, usize::MAX).await.unwrap();
     assert_eq!(log.len() as u64, written + 1);
-    saga_core::laws::store::check_log(&log);
+    saga_testkit::laws::store::check_log(&log);
 }
 
 #[tokio::test]

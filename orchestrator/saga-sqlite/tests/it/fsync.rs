@@ -44,7 +44,7 @@ async fn in_a_process_whose_disk_keeps_nothing() {
     let stores = SqliteStores::new(folder, clock());
     let store = stores.open_store("m").await.unwrap();
     let (mut written, mut deeds) = (0_u64, Vec::new());
-    // One flush fails and the next does not; or none works until somebody has mended the disk.
+    // One flush fails and the next does not; or none works until the disk is mended.
     for (number, flushes) in (1..).zip([0, 1, 2, 1_000, 1, 1_000, 0]) {
         let (batch, arrival) = deed(number, written);
         deeds.push(arrival);

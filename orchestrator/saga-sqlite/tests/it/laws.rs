@@ -1,9 +1,9 @@
 //! The SQLite store keeps the laws of stores; reopening is a real close and a real open of the same file.
 
 use crate::folder::{Folder, clock};
-use saga_core::laws::store::Reopen;
 use saga_core::ports::SharedStore;
 use saga_sqlite::SqliteStores;
+use saga_testkit::laws::store::Reopen;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -24,4 +24,4 @@ async fn sqlite() -> (SharedStore, Reopen) {
     (store, Box::new(reopen))
 }
 
-saga_core::store_laws!(sqlite);
+saga_testkit::store_laws!(sqlite);

@@ -3,10 +3,10 @@
 use crate::folder::{Folder, clock};
 use async_trait::async_trait;
 use proptest::prelude::*;
-use saga_core::laws::model::{Subject, same_story};
-use saga_core::memory::MemoryStore;
 use saga_core::ports::{SharedStore, Stores as _};
+use saga_engine::memory::MemoryStore;
 use saga_sqlite::SqliteStores;
+use saga_testkit::laws::model::{Subject, same_story};
 use std::sync::Arc;
 
 /// A folder of its own.

@@ -39,7 +39,7 @@ async fn peeked(folder: &Folder, what: &str) -> Result<u64, OpenError> {
         found = match stores.peek("m").await {
             Ok(store) => {
                 let log = store.read_log(Position::ZERO, usize::MAX).await.unwrap();
-                saga_core::laws::store::check_log(&log);
+                saga_testkit::laws::store::check_log(&log);
                 assert_eq!(store.read(&stream("a"), Version::ZERO, usize::MAX).await.unwrap(), log, "{what}");
                 assert!(!matches!(store.commit(append("b", 0, [77])).await, Commit::Ok(_)), "{what}");
                 Ok(log.len() as u64)

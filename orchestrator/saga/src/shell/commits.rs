@@ -1,13 +1,14 @@
 //! One decision to the store: its facts, its order, its fence, in one commit.
 
 use super::{Shell, Stored, Storing};
+use crate::meter::Counted;
 use futures::FutureExt;
 use saga_core::batch::{Batch, Commit, LimitBroken};
 use saga_core::fact::SagaFact;
-use saga_core::host::group_fence;
 use saga_core::id::{SagaId, Version};
-use saga_core::journal::{self, Once, Suspect};
 use saga_core::time::Timestamp;
+use saga_engine::host::group_fence;
+use saga_engine::journal::{self, Once, Suspect};
 use std::sync::Arc;
 
 impl Shell {
@@ -35,14 +36,20 @@ impl Shell {
             let why = LimitBroken::Unstorable { why: "a fact cannot be written as JSON".to_owned() };
             return storing.push(async move { Stored::Rejected(saga, why, None) }.boxed());
         };
+        // What was written before an answer got lost is read back, and not counted: nobody would know how often.
+        let counted = self.coordinator.saga(saga).map(|exec| Counted::of(facts, exec)).unwrap_or_default();
+        let meter = self.health.meter().clone();
         let stored = async move {
             match store.commit(batch).await {
                 Commit::Rejected(why) => Stored::Rejected(saga, why, suspect),
-                answered @ (Commit::Ok(_)
-                | Commit::Conflict(_)
-                | Commit::Fenced { .. }
-                | Commit::Retryable(_)
-                | Commit::Unknown(_)) => Stored::Committed(saga, answered),
+                Commit::Ok(written) => {
+                    meter.count(&counted);
+                    Stored::Committed(saga, Commit::Ok(written))
+                }
+                answered
+                @ (Commit::Conflict(_) | Commit::Fenced { .. } | Commit::Retryable(_) | Commit::Unknown(_)) => {
+                    Stored::Committed(saga, answered)
+                }
             }
         };
         storing.push(stored.boxed());

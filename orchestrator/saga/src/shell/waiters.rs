@@ -1,60 +1,66 @@
-//! Who waits until something is durable: whoever asked, and the bus for its deliveries.
+//! The callers that wait until something is durable, and the deliveries that are acknowledged then.
 
-use crate::groups::Answered;
+use crate::questions::Answered;
 use saga_core::bus::Settle;
 use saga_core::id::{SagaId, Version};
-use saga_core::machine::coordinator::{Ticket, Told};
 use saga_core::time::Timestamp;
+use saga_engine::machine::coordinator::{Ticket, Told};
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 
 #[derive(Default)]
 pub(super) struct Waiters {
-    pub(super) tickets: BTreeMap<Ticket, Waiter>,
+    tickets: BTreeMap<Ticket, (Waiter, Option<Timestamp>)>,
     next: Ticket,
-    /// When whoever waits gives up. Those that were told meanwhile go when their time comes.
+    /// When the callers give up, if they do.
     until: BTreeMap<(Timestamp, Ticket), SagaId>,
     pub(super) moves: BTreeMap<SagaId, Vec<Awaiting>>,
     /// Deliveries whose effect is durable.
     pub(super) settled: Vec<(u64, Settle)>,
 }
-/// Who is told when something is durable.
+/// The receiver of a ticket's answer.
 pub(super) enum Waiter {
     Asker(oneshot::Sender<Answered>),
     /// A reply from the bus, by its tag: only then it is acknowledged.
     Delivery(u64),
 }
-/// Somebody who waits for more facts than this, or for rest.
+/// A caller that waits for more facts than this, or for rest.
 pub(super) type Awaiting = (Option<Version>, oneshot::Sender<Answered>);
 
 impl Waiters {
     pub(super) fn ticket(&mut self, waiter: Waiter) -> Ticket {
         self.next += 1;
-        self.tickets.insert(self.next, waiter);
+        self.tickets.insert(self.next, (waiter, None));
         self.next
     }
-    /// The same, and whoever waits gives up at a time.
+    /// The same, and the waiter gives up at `until`.
     pub(super) fn ticket_until(&mut self, saga: SagaId, until: Option<Timestamp>, waiter: Waiter) -> Ticket {
-        let ticket = self.ticket(waiter);
-        self.until.extend(until.map(|until| ((until, ticket), saga)));
-        ticket
+        self.next += 1;
+        self.tickets.insert(self.next, (waiter, until));
+        self.until.extend(until.map(|until| ((until, self.next), saga)));
+        self.next
     }
-    /// Those who have given up and were not told yet. What they asked may be at its commit: they come again until they are
-    /// told.
+    /// Nobody is told anything any more.
+    pub(super) fn give_up(&mut self) {
+        self.tickets.clear();
+        self.until.clear();
+        self.settled.clear();
+    }
+    /// The tickets whose callers have given up and were not told yet. Their commits may be under way: each ticket comes
+    /// again until it is told.
     pub(super) fn over(&mut self, now: Timestamp) -> Vec<(SagaId, Ticket)> {
-        let later = self.until.split_off(&(now, Ticket::MIN));
-        let mut over = std::mem::replace(&mut self.until, later);
-        over.retain(|(_, ticket), _| self.tickets.contains_key(ticket));
-        let all = over.iter().map(|((_, ticket), saga)| (*saga, *ticket)).collect();
-        self.until.append(&mut over);
-        all
+        self.until.range(..(now, Ticket::MIN)).map(|((_, ticket), saga)| (*saga, *ticket)).collect()
     }
     pub(super) fn tell(&mut self, ticket: Ticket, what: Told) {
-        match (self.tickets.remove(&ticket), what) {
-            (Some(Waiter::Asker(tell)), what) => drop(tell.send(Answered::Told(what))),
+        let Some((waiter, until)) = self.tickets.remove(&ticket) else { return };
+        if let Some(until) = until {
+            self.until.remove(&(until, ticket));
+        }
+        match (waiter, what) {
+            (Waiter::Asker(tell), what) => drop(tell.send(Answered::Told(what))),
             // What cannot be taken now is not acknowledged: it comes again.
-            (Some(Waiter::Delivery(tag)), Told::Taken) => self.settled.push((tag, Settle::Done)),
-            (Some(Waiter::Delivery(_)) | None, _) => {}
+            (Waiter::Delivery(tag), Told::Taken) => self.settled.push((tag, Settle::Done)),
+            (Waiter::Delivery(_), _) => {}
         }
     }
     pub(super) fn moved(&mut self, saga: SagaId, rev: Version, rests: bool) {
@@ -77,7 +83,7 @@ impl Waiters {
 mod tests {
     use super::*;
     use saga_core::codes;
-    use saga_core::execution::{Accepted, OrderRefused};
+    use saga_engine::execution::{Accepted, OrderRefused};
 
     #[test]
     fn a_delivery_is_settled_when_it_is_taken_and_by_nothing_else() {

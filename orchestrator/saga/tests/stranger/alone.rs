@@ -1,7 +1,7 @@
 //! A program of a stranger that depends on `saga` and on nothing else: a saga, events of its own, ids of its own.
 #![deny(warnings)]
 
-use saga::core::event::{Event, Genesis, Owner};
+use saga::core::event::{Origin, Owner, Upcast};
 use saga::prelude::*;
 
 saga::uuid_newtype! {
@@ -15,29 +15,28 @@ impl Owner for Parcels {
 }
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(crate = "saga::serde")]
-pub struct Packed {
+pub struct PackedV1 {
     parcel: ParcelId,
+}
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(crate = "saga::serde")]
+pub struct PackedV2 {
+    parcel: ParcelId,
+    grams: Option<u32>,
 }
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(crate = "saga::serde")]
 pub struct Sent {
     parcel: ParcelId,
 }
-impl Event for Packed {
-    type Owner = Parcels;
-    const NAME: &'static str = "Packed";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
-}
-impl Event for Sent {
-    type Owner = Parcels;
-    const NAME: &'static str = "Sent";
-    const VERSION: u16 = 1;
-    type Previous = Genesis;
-}
-saga::event_set! {
+saga::story! {
     /// What is told of a parcel.
-    pub enum ParcelEvent of Parcels { Packed, Sent }
+    pub enum ParcelEvent of Parcels in "parcels_parcel" { Packed(PackedV1, PackedV2), Sent }
+}
+impl Upcast<PackedV2> for PackedV1 {
+    fn upcast(self, _: &Origin) -> PackedV2 {
+        PackedV2 { parcel: self.parcel, grams: None }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -60,7 +59,7 @@ async fn free_slot(Undoing(key): Undoing) -> Step<()> {
     Ok(())
 }
 async fn post(In(job): In<PublishPost>, Out(slot): Out<ParcelId>) -> Step<()> {
-    println!("{:?}", ParcelEvent::from(Packed { parcel: slot }));
+    println!("{:?}", ParcelEvent::from(Packed { parcel: slot, grams: None }));
     if job.words > 300 { Err(refuse("too long for this channel")) } else { Ok(()) }
 }
 

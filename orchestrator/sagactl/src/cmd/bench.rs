@@ -51,7 +51,7 @@ pub struct Common {
     pub bus: Option<String>,
     /// Let commands and replies travel over the broker within this process too, as they do between processes
     #[arg(long, requires = "bus")]
-    pub no_short_way: bool,
+    pub no_loopback: bool,
 }
 
 /// `bench saga`.
@@ -143,7 +143,7 @@ impl Common {
         let store = place(&self.store).map_err(|why| BenchError::Usage(format!("--store: {why}")))?;
         match (store, &self.bus) {
             (Place::Postgres { url, .. }, bus) => {
-                let broker = |bus: &String| Broker { url: bus.clone(), short_way: !self.no_short_way };
+                let broker = |bus: &String| Broker { url: bus.clone(), loopback: !self.no_loopback };
                 Ok(Place::Postgres { url, bus: bus.as_ref().map(broker) })
             }
             (store, None) => Ok(store),

@@ -8,7 +8,7 @@ use crate::input;
 use crate::print::out::Out;
 use crate::print::show;
 use saga_core::codes;
-use saga_core::control::{Look, View};
+use saga_core::control::ask;
 use saga_core::view::{SagaShow, SagaState, StepState};
 
 fn unasked(flag: &str) -> Failure {
@@ -37,10 +37,7 @@ fn declined(out: &mut Out) -> Failure {
 
 /// The saga as it is now.
 pub(super) async fn looked(session: &Session, id: &str) -> Result<SagaShow, Failure> {
-    match session.look(Look::Saga { id: id.to_owned(), data: false }).await? {
-        View::Saga(saga) => Ok(*saga),
-        other => Err(super::saga::strange(&other)),
-    }
+    Ok(*session.ask(ask::Saga { id: id.to_owned(), data: false }).await?)
 }
 
 /// Nobody is asked to confirm what would be refused.
@@ -64,8 +61,8 @@ fn not_now(saga: &SagaShow) -> Failure {
     failure.hint(format!("what is possible: sagactl saga show {}", saga.row.id.short()))
 }
 
-/// A severe order: what will happen is shown, and the saga's key is typed. What was shown is what is ordered: if the saga
-/// moves on meanwhile, the order is refused.
+/// A severe order: what will happen is shown, and the saga's key is typed. The order fits only what was shown: if the
+/// saga moves on meanwhile, it is refused.
 pub(super) async fn confirm(
     session: &Session,
     id: &str,
@@ -100,7 +97,7 @@ pub(super) async fn confirm(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use saga_core::zoo::shows;
+    use saga_testkit::fixtures::shows;
 
     fn show_of(state: SagaState) -> SagaShow {
         shows().into_iter().find(|show| show.row.state == state).unwrap()

@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::print::out::Out;
 use crate::print::style::Style;
 use crate::print::table::fit;
+use crate::program::Program;
 use clap::Args;
 use saga_admin::owner::{self, Found, OwnerFile};
 use saga_admin::server::Server;
@@ -49,7 +50,7 @@ pub async fn run(args: &DemoArgs, global: &Global, out: &mut Out) -> Result<Exit
             .hint("name another folder   sagactl demo --data DIR")
             .hint("look at what is there sagactl saga list --all"));
     }
-    // Whoever has the lock of a store is asked first: a running process keeps its data.
+    // Opening the stores takes their locks first: a running process keeps its data.
     if data.join("orchestration.db").is_file() {
         Service::open(data, providers(silence), args.seed).await.map_err(Failure::from)?.close().await;
     }
@@ -206,18 +207,18 @@ fn checked(verdicts: &Verdicts) -> String {
     text
 }
 
-fn next(ended: &BTreeMap<String, SagaShow>, program: &str) -> String {
+fn next(ended: &BTreeMap<String, SagaShow>, program: &Program) -> String {
     let interesting = ended.values().find(|show| show.row.state == SagaState::Compensated).or(ended.values().next());
     let id = interesting.map(|show| show.row.id.short()).unwrap_or_default();
     let words = ["saga list --all".to_owned(), format!("saga show {id}"), format!("saga history {id}")];
-    let lines: String = words.iter().map(|words| format!("  {program} {words}\n")).collect();
+    let lines: String = words.iter().map(|words| format!("  {}\n", program.told(words))).collect();
     format!("\nlook closer:\n{lines}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use saga_core::zoo::NOW;
+    use saga_testkit::fixtures::NOW;
 
     #[test]
     fn a_line_of_the_story_is_no_longer_than_the_terminal_and_whole_elsewhere() {

@@ -8,7 +8,7 @@ use clap::Args;
 use saga_admin::owner::OwnerFile;
 use saga_admin::server::Server;
 use saga_core::codes;
-use saga_core::control::{Look, View};
+use saga_core::control::{Asks, ask};
 use saga_core::envelope::Actor;
 use saga_service::Service;
 use saga_service::modules::Replaced;
@@ -88,11 +88,10 @@ async fn banner(
     service: &Service,
     out: &mut Out,
 ) -> Result<(), Failure> {
-    let status = service.control().look(&Actor::operator("dev"), Look::Status).await.map_err(Failure::from)?;
-    let View::Status(status) = status else { return Ok(()) };
+    let status = service.control().ask(&Actor::operator("dev"), ask::WhoIsThere {}).await.map_err(Failure::from)?;
     let kept = if args.ephemeral { "removed at the end" } else { "one file per module, kept between runs" };
-    // Whoever types the next command need not name what it finds anyway.
-    let program = Global { data: DATA_FOLDER.into(), ..global.clone() }.program();
+    // The next command need not name what it finds anyway.
+    let program = global.program().name;
     let here = next_to(data, url);
     out.note(&format!(
         "sagactl {} dev\n  api      {url}/v1\n  bus      {}\n  store    {}/*.db   {kept}\n  modules  {}\n  sagas    {}\n\
@@ -106,7 +105,7 @@ async fn banner(
     Ok(())
 }
 
-/// What must stand in a command so that it finds this process: nothing, where it looks there anyway.
+/// The options that a command needs to find this process: none, where it looks there anyway.
 fn next_to(data: &Path, url: &str) -> String {
     match data == Path::new(DATA_FOLDER) {
         true => String::new(),

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::print::doctor;
 use crate::print::out::Out;
 use clap::{Args, ValueEnum};
-use saga_core::control::{Look, View};
+use saga_core::control::ask;
 
 /// What `doctor` takes.
 #[derive(Debug, Clone, Args)]
@@ -31,11 +31,12 @@ pub async fn run(args: &DoctorArgs, global: &Global, out: &mut Out) -> Result<Ex
     if let Some(probe) = args.probe {
         return probed(probe, global, out).await;
     }
-    let view = connect::session(global, out).await?.look(Look::Status).await?;
-    let View::Status(status) = &view else { return Err(super::saga::strange(&view)) };
-    out.view(&view, |style| doctor::render(status, style))?;
+    let status = connect::quiet_session(global, out).await?.ask(ask::WhoIsThere {}).await?;
+    out.view(&status, |style| doctor::render(&status, style))?;
     let urgent = status.attention.iter().any(|attention| attention.urgent);
-    Ok(if status.ready && status.troubles.is_empty() && !urgent { Exit::DONE } else { Exit::FINDINGS })
+    // What could not be read may be wrong.
+    let well = status.ready && status.troubles.is_empty() && status.not_known.is_empty();
+    Ok(if well && !urgent { Exit::DONE } else { Exit::FINDINGS })
 }
 
 /// Asks only what a probe is for: counting and stores may take their time in an outage, and a process that lives is not ended

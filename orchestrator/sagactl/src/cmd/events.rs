@@ -11,7 +11,8 @@ use crate::print::verdicts;
 use clap::Subcommand;
 use saga_admin::owner::{self, Found};
 use saga_core::codes;
-use saga_core::control::{Look, View};
+use saga_core::control::ask;
+use saga_core::view::Verdicts;
 use saga_service::refill::Refill;
 use std::path::PathBuf;
 
@@ -56,15 +57,15 @@ impl EventsCommand {
 }
 
 /// The process that has the stores checks them beside its work; stores that nobody has are read here.
-async fn by_whoever_has_it(at_rest: bool, global: &Global, out: &mut Out) -> Result<View, Failure> {
+async fn by_the_stores_owner(at_rest: bool, global: &Global, out: &mut Out) -> Result<Verdicts, Failure> {
     let served = global.url.is_some() || matches!(owner::find(&global.data, global.within()).await?, Found::Alive(..));
     if served && at_rest {
         return Err(Failure::new(codes::USAGE, "a process runs on these stores: they are not at rest")
             .hint("leave out --at-rest, or stop it first"));
     }
     match served || !super::serve::has_stores(&global.data) {
-        true => connect::session(global, out).await?.look(Look::Verify).await,
-        false => Ok(View::Verdicts(super::serve::verify_folder(&global.data, at_rest).await?)),
+        true => connect::session(global, out).await?.ask(ask::Verify {}).await,
+        false => super::serve::verify_folder(&global.data, at_rest).await,
     }
 }
 
@@ -72,12 +73,11 @@ async fn by_whoever_has_it(at_rest: bool, global: &Global, out: &mut Out) -> Res
 pub async fn run(command: &EventsCommand, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
     match command {
         EventsCommand::Verify { config, at_rest } => {
-            let view = match config {
-                Some(file) => View::Verdicts(super::serve::verify(file, *at_rest).await?),
-                None => by_whoever_has_it(*at_rest, global, out).await?,
+            let found = match config {
+                Some(file) => super::serve::verify(file, *at_rest).await?,
+                None => by_the_stores_owner(*at_rest, global, out).await?,
             };
-            let View::Verdicts(found) = &view else { return Err(super::saga::strange(&view)) };
-            out.view(&view, |style| verdicts::render(found, style))?;
+            out.view(&found, |style| verdicts::render(&found, style))?;
             Ok(if found.findings.is_empty() { Exit::DONE } else { Exit::FINDINGS })
         }
         EventsCommand::Republish { module, config, dry_run, yes } => {

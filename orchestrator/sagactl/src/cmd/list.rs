@@ -2,7 +2,7 @@
 //! no more memory than one page.
 
 use crate::args::{Format, Global};
-use crate::connect;
+use crate::connect::{self, Session};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::print::list::{self, Shown};
@@ -10,9 +10,8 @@ use crate::print::out::Out;
 use crate::print::sheet::Sheet;
 use crate::words::parse_duration;
 use clap::Args;
-use saga_admin::query;
 use saga_core::codes;
-use saga_core::control::{Look, PAGE_MAX, Page, Selector, View};
+use saga_core::control::{Asks, PAGE_MAX, Page, Selector, words};
 use saga_core::time::Timestamp;
 use saga_core::view::SagaRow;
 use std::time::Duration;
@@ -41,9 +40,15 @@ pub struct ListArgs {
     /// At most this many; 0 shows all, page by page
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub limit: usize,
-    /// Continue after a page: `page.next` of its JSON, with the same filters
+    /// Continue after a page: `page.next` of its JSON, with the same filters. With --watch: after a change, by its `cursor`
     #[arg(long, value_name = "CURSOR")]
     pub cursor: Option<String>,
+    /// Go on with what changes: drawn again on a terminal, a line a change elsewhere
+    #[arg(short, long)]
+    pub watch: bool,
+    /// Stop watching after this time, with exit code 8
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration, requires = "watch")]
+    pub during: Option<Duration>,
 }
 
 /// Reads `2h` before now, or an RFC 3339 time.
@@ -58,9 +63,10 @@ pub fn since(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
     Ok(Timestamp(now.0.saturating_sub(i64::try_from(back.as_micros()).unwrap_or(i64::MAX))))
 }
 
-fn selector(args: &ListArgs, now: Timestamp) -> Result<Selector, Failure> {
+/// What is asked for.
+pub fn selector(args: &ListArgs, now: Timestamp) -> Result<Selector, Failure> {
     // No word at all is no condition; an empty one is a mistake.
-    let states = if args.state.is_empty() { Vec::new() } else { query::states(&args.state.join(","))? };
+    let states = if args.state.is_empty() { Vec::new() } else { words::states(&args.state.join(","))? };
     Ok(Selector {
         states,
         kind: args.kind.clone(),
@@ -75,16 +81,21 @@ fn selector(args: &ListArgs, now: Timestamp) -> Result<Selector, Failure> {
 
 /// Runs it.
 pub async fn run(args: &ListArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
-    let mut selector = selector(args, out.style.now)?;
     let session = connect::session(global, out).await?;
+    listed(args, &session, out).await
+}
+
+/// Writes the list once.
+pub async fn listed(args: &ListArgs, session: &Session, out: &mut Out) -> Result<Exit, Failure> {
+    let mut selector = selector(args, out.style.now)?;
     let mut whole: Option<Page<SagaRow>> = None;
     let (mut shown, mut sheet) = (Shown::default(), Sheet::new(out.format));
     loop {
         let left = u64::try_from(args.limit).unwrap_or(u64::MAX).saturating_sub(shown.rows);
         let left = usize::try_from(left).unwrap_or(PAGE_MAX).min(PAGE_MAX);
         selector.limit = if args.limit == 0 { PAGE_MAX } else { left };
-        let view = session.look(Look::Sagas(selector.clone())).await?;
-        let View::SagaList(page) = view else { return Err(super::saga::strange(&view)) };
+        // The notes about the face that answers stand once, below the last page.
+        let page = session.control.ask(&session.by, selector.clone()).await?;
         if page.next.is_some() && page.next == selector.cursor {
             return Err(Failure::new(codes::INTERNAL, "a page names itself as the next one"));
         }

@@ -1,4 +1,4 @@
-//! `sagactl module` and `sagactl definition`: who serves what, and which plans are registered.
+//! `sagactl module` and `sagactl definition`: which process serves which module, and which plans are registered.
 
 use crate::args::Global;
 use crate::connect;
@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::print::module;
 use crate::print::out::Out;
 use clap::Subcommand;
-use saga_core::control::{Look, View};
+use saga_core::control::ask;
 
 /// What can be done with modules.
 #[derive(Debug, Clone, Subcommand)]
@@ -29,11 +29,10 @@ pub enum DefinitionCommand {
 pub async fn run(command: &ModuleCommand, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
     match command {
         ModuleCommand::List => {
-            let view = connect::session(global, out).await?.look(Look::Modules).await?;
-            let View::ModuleList(page) = &view else { return Err(super::saga::strange(&view)) };
+            let page = connect::session(global, out).await?.ask(ask::Modules {}).await?;
             let mut dropped = Vec::new();
-            out.view(&view, |style| {
-                let rendered = module::render(page, style);
+            out.view(&page, |style| {
+                let rendered = module::render(&page, style);
                 dropped = rendered.dropped;
                 rendered.text
             })?;
@@ -47,11 +46,10 @@ pub async fn run(command: &ModuleCommand, global: &Global, out: &mut Out) -> Res
 pub async fn definitions(command: &DefinitionCommand, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
     match command {
         DefinitionCommand::List => {
-            let view = connect::session(global, out).await?.look(Look::Definitions).await?;
-            let View::DefinitionList(page) = &view else { return Err(super::saga::strange(&view)) };
+            let page = connect::session(global, out).await?.ask(ask::Definitions {}).await?;
             let mut dropped = Vec::new();
-            out.view(&view, |style| {
-                let rendered = module::definitions(page, style);
+            out.view(&page, |style| {
+                let rendered = module::definitions(&page, style);
                 dropped = rendered.dropped;
                 rendered.text
             })?;

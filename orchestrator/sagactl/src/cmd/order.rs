@@ -12,7 +12,7 @@ use crate::print::out::Out;
 use crate::words;
 use clap::Args;
 use saga_core::codes;
-use saga_core::control::{AwaitSaga, Look, Order, Receipt, View, What};
+use saga_core::control::{AwaitSaga, Order, OrderKind, Receipt, What, ask};
 use saga_core::id::RequestId;
 use saga_core::view::{SagaRow, SagaShow, SagaState};
 use saga_core::waiting::WaitReason;
@@ -32,7 +32,10 @@ pub struct SignalArgs {
     /// The decision, one JSON value: a file, @file, or - for standard input
     #[arg(long, value_name = "FILE", value_parser = Source::parse)]
     pub data: Source,
-    /// Which opening of the gate, as `saga show` names it; the one that waits when not given
+    /// The opening of the gate that this answers, as `saga show` and `saga why-stuck` name it. A gate that asks again opens anew,
+    /// under another name: an answer decides the opening that it names and no other, and is refused when that one is decided
+    /// already. Without it, it is the first opening of the gate, which also takes an answer that comes early; a later one has
+    /// to be named
     #[arg(long = "for", value_name = "OPENING")]
     pub opening: Option<String>,
     /// Options of every order.
@@ -162,13 +165,14 @@ pub async fn signal(args: &SignalArgs, global: &Global, out: &mut Out) -> Result
         Some(opening) => Some(opening.clone()),
         None => opening_now(&session, &args.id, &args.gate).await?,
     };
-    let what = What::Signal { saga: args.id.clone(), gate: args.gate.clone(), data, opening };
+    let what = OrderKind::Signal { gate: args.gate.clone(), data, opening }.of(args.id.clone());
     let sent = send(&session, &args.order, what, "signalled", out).await?;
     finish(&session, sent, args.wait, SagaState::Completed, out).await
 }
 
-/// The opening that waits now, so that the answer cannot decide a later one, if it is the gate's first. A later one may have
-/// opened after whoever answers looked: then it has to be named. Nothing waits: it may be an early answer.
+/// The opening that is open now, if it is the gate's first, so that the answer cannot decide a later one. A later one
+/// may have opened since the operator looked: then the answer has to name it. Without an open one it may be an early
+/// answer.
 async fn opening_now(session: &Session, id: &str, gate: &str) -> Result<Option<String>, Failure> {
     let saga = looked(session, id).await?;
     let open = saga.row.waiting.iter().filter(|waiting| waiting.subject == gate || waiting.step == gate);
@@ -193,7 +197,7 @@ async fn opening_now(session: &Session, id: &str, gate: &str) -> Result<Option<S
 /// Tries a step again.
 pub async fn retry(args: &RetryArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
     let session = connect::ordering(global, &args.order, out).await?;
-    let what = What::Retry { saga: args.id.clone(), step: args.step.clone() };
+    let what = OrderKind::Retry { step: args.step.clone() }.of(args.id.clone());
     let sent = send(&session, &args.order, what, "retrying", out).await?;
     finish(&session, sent, args.wait, SagaState::Completed, out).await
 }
@@ -215,7 +219,7 @@ pub async fn skip(args: &SkipArgs, global: &Global, out: &mut Out) -> Result<Exi
         offered(&looked(&session, &args.id).await?, &[verb], Some(&step))?;
     }
     agree(&args.order, &question, out)?;
-    let what = What::Skip { saga: args.id.clone(), step, result };
+    let what = OrderKind::Skip { step, result }.of(args.id.clone());
     let sent = send(&session, &args.order, what, "skipped", out).await?;
     let wished = if args.undo.is_some() { SagaState::Compensated } else { SagaState::Completed };
     finish(&session, sent, args.wait, wished, out).await
@@ -226,7 +230,7 @@ pub async fn compensate(args: &CompensateArgs, global: &Global, out: &mut Out) -
     reason_given(&args.order)?;
     let session = connect::ordering(global, &args.order, out).await?;
     let order = confirm(&session, &args.id, &args.order, true, out).await?;
-    let what = What::Compensate { saga: args.id.clone() };
+    let what = OrderKind::Compensate.of(args.id.clone());
     let sent = send(&session, &order, what, "compensating", out).await?;
     finish(&session, sent, args.wait, SagaState::Compensated, out).await
 }
@@ -234,7 +238,7 @@ pub async fn compensate(args: &CompensateArgs, global: &Global, out: &mut Out) -
 /// Lets nothing new begin.
 pub async fn pause(args: &PlainArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
     let session = connect::ordering(global, &args.order, out).await?;
-    let sent = send(&session, &args.order, What::Pause { saga: args.id.clone() }, "pausing", out).await?;
+    let sent = send(&session, &args.order, OrderKind::Pause.of(args.id.clone()), "pausing", out).await?;
     answered(&sent, out)?;
     Ok(Exit::DONE)
 }
@@ -242,7 +246,7 @@ pub async fn pause(args: &PlainArgs, global: &Global, out: &mut Out) -> Result<E
 /// Goes on.
 pub async fn resume(args: &ResumeArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
     let session = connect::ordering(global, &args.order, out).await?;
-    let sent = send(&session, &args.order, What::Resume { saga: args.id.clone() }, "resuming", out).await?;
+    let sent = send(&session, &args.order, OrderKind::Resume.of(args.id.clone()), "resuming", out).await?;
     finish(&session, sent, args.wait, SagaState::Completed, out).await
 }
 
@@ -250,7 +254,7 @@ pub async fn resume(args: &ResumeArgs, global: &Global, out: &mut Out) -> Result
 pub async fn cancel(args: &CancelArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
     reason_given(&args.order)?;
     let session = connect::ordering(global, &args.order, out).await?;
-    let what = What::Cancel { saga: args.id.clone(), abandon: args.abandon };
+    let what = OrderKind::Cancel { abandon: args.abandon }.of(args.id.clone());
     if args.abandon {
         stays(&session, &args.order, &what, out).await?;
     }
@@ -259,12 +263,11 @@ pub async fn cancel(args: &CancelArgs, global: &Global, out: &mut Out) -> Result
     finish(&session, sent, args.wait, SagaState::Cancelled, out).await
 }
 
-/// Says what would be left as it is, whether or not somebody is asked.
+/// Says what the order would leave as it is, whether or not the operator is asked for consent.
 async fn stays(session: &Session, args: &OrderArgs, what: &What, out: &mut Out) -> Result<(), Failure> {
     let request = args.request_id.map_or_else(clock::request_id, RequestId);
     let order = Order { request, reason: args.reason.clone(), if_rev: args.if_match, what: what.clone() };
-    let view = session.look(Look::Preview(Box::new(order))).await?;
-    let View::Preview(foreseen) = &view else { return Err(super::saga::strange(&view)) };
+    let foreseen = session.ask(ask::Preview(Box::new(order))).await?;
     let left: Vec<String> = foreseen.stays.iter().map(|path| out.note_style.clean(path)).collect();
     out.note(&match left.as_slice() {
         [] => "nothing has happened that would stay".to_owned(),
@@ -276,7 +279,7 @@ async fn stays(session: &Session, args: &OrderArgs, what: &What, out: &mut Out) 
 /// Writes into the history.
 pub async fn note(args: &NoteArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
     let session = connect::ordering(global, &args.order, out).await?;
-    let what = What::Note { saga: args.id.clone(), text: args.text.clone() };
+    let what = OrderKind::Note(args.text.clone()).of(args.id.clone());
     let sent = send(&session, &args.order, what, "noted", out).await?;
     answered(&sent, out)?;
     Ok(Exit::DONE)
@@ -339,19 +342,18 @@ pub async fn finish(
         return Ok(Exit::DONE);
     };
     let request = sent.receipt.request;
-    let found = settle(session, &sent, patience).await.map_err(|failure| failure.of(request))?;
+    let found = Box::new(come_to_rest(session, &sent, patience).await.map_err(|failure| failure.of(request))?);
     let (state, person) = (found.row.state, found.row.for_a_person().is_some());
-    let view = View::Saga(Box::new(found));
-    let View::Saga(saga) = &view else { return Err(super::saga::strange(&view)) };
-    out.view(&view, |style| ended(saga, style))?;
+    out.view(&found, |style| ended(&found, style))?;
     if state == wished {
         return Ok(Exit::DONE);
     }
     Ok(Exit::of_saga(state).unwrap_or(if person { Exit::PERSON } else { Exit::PENDING }))
 }
 
-/// Waits until the saga ends, or goes on only if a person does something. Whoever has to decide may be who waits here.
-async fn settle(session: &Session, sent: &Sent, patience: Duration) -> Result<SagaShow, Failure> {
+/// Waits until the saga ends, or goes on only if a person does something. The person who has to decide may be the one
+/// who waits here.
+async fn come_to_rest(session: &Session, sent: &Sent, patience: Duration) -> Result<SagaShow, Failure> {
     let id = sent.receipt.saga.to_string();
     let waited = async {
         let mut after = Some(0);
@@ -393,12 +395,12 @@ fn ended(saga: &SagaShow, style: &crate::print::style::Style) -> String {
         text.push_str(&person(row, style));
     }
     if row.state.needs_person() {
-        text.push_str(&format!("why: {} saga why-stuck {}\n", style.program, row.id.short()));
+        text.push_str(&format!("why: {}\n", style.program.told(&format!("saga why-stuck {}", row.id.short()))));
     }
     text
 }
 
-/// What a person is waited for, a line each, and the command that ends it.
+/// What the saga waits for a person to do, a line each, and the command that does it.
 fn person(row: &SagaRow, style: &crate::print::style::Style) -> String {
     let (causes, _) = why::causes(row, style.now);
     let asked = row.waiting.iter().zip(causes).filter(|(waiting, _)| waiting.ends_by_a_person());

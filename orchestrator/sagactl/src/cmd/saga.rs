@@ -1,16 +1,14 @@
 //! `sagactl saga`: the verbs, and those of them that only look.
 
 use crate::args::{Global, Kind};
-use crate::cmd::{list, order, start, watch};
+use crate::cmd::{list, live, order, start, watch};
 use crate::connect;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::print::out::Out;
 use crate::print::{history, show, why};
 use clap::{Args, Subcommand};
-use saga_admin::wire;
-use saga_core::codes;
-use saga_core::control::{Look, PAGE_MAX, Page, View};
+use saga_core::control::{PAGE_MAX, Page, ask};
 
 /// What can be done with sagas. ID is a full id, its last six or more digits, or TYPE/KEY.
 #[derive(Debug, Subcommand)]
@@ -105,6 +103,7 @@ pub struct WhyArgs {
 pub async fn run(command: &SagaCommand, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
     match command {
         SagaCommand::Start(args) => start::run(args, global, out).await,
+        SagaCommand::List(args) if args.watch => live::run(args, global, out).await,
         SagaCommand::List(args) => list::run(args, global, out).await,
         SagaCommand::Show(args) => shown(args, global, out).await,
         SagaCommand::Watch(args) => watch::run(args, global, out).await,
@@ -121,16 +120,10 @@ pub async fn run(command: &SagaCommand, global: &Global, out: &mut Out) -> Resul
     }
 }
 
-/// An answer of another kind than was asked for.
-pub fn strange(view: &View) -> Failure {
-    Failure::new(codes::INTERNAL, format!("the answer is a {}, which was not asked for", wire::kind_of(view)))
-}
-
 async fn shown(args: &ShowArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
     let session = connect::session(global, out).await?;
-    let view = session.look(Look::Saga { id: args.id.clone(), data: args.data }).await?;
-    let View::Saga(saga) = &view else { return Err(strange(&view)) };
-    out.view(&view, |style| show::render(saga, style))?;
+    let saga = session.ask(ask::Saga { id: args.id.clone(), data: args.data }).await?;
+    out.view(&saga, |style| show::render(&saga, style))?;
     Ok(Exit::DONE)
 }
 
@@ -141,8 +134,7 @@ async fn facts(args: &HistoryArgs, global: &Global, out: &mut Out) -> Result<Exi
     let mut all = Page { limit: args.limit, ..Page::whole(Vec::new()) };
     loop {
         let limit = most.saturating_sub(all.items.len()).min(PAGE_MAX);
-        let view = session.look(Look::History { id: args.id.clone(), after, limit }).await?;
-        let View::History(page) = view else { return Err(strange(&view)) };
+        let page = session.ask(ask::History { id: args.id.clone(), after, limit }).await?;
         let got = page.items.len();
         all.items.extend(page.items);
         (all.next, all.total, all.truncated) = (page.next, page.total, page.truncated);
@@ -151,11 +143,9 @@ async fn facts(args: &HistoryArgs, global: &Global, out: &mut Out) -> Result<Exi
             _ => break,
         }
     }
-    let view = View::History(all);
-    let View::History(page) = &view else { return Err(strange(&view)) };
     let mut dropped = Vec::new();
-    out.view(&view, |style| {
-        let rendered = history::render(page, style);
+    out.view(&all, |style| {
+        let rendered = history::render(&all, style);
         dropped = rendered.dropped;
         rendered.text
     })?;
@@ -165,8 +155,7 @@ async fn facts(args: &HistoryArgs, global: &Global, out: &mut Out) -> Result<Exi
 
 async fn stuck(args: &WhyArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
     let session = connect::session(global, out).await?;
-    let view = session.look(Look::Why { id: args.id.clone() }).await?;
-    let View::Why(found) = &view else { return Err(strange(&view)) };
-    out.view(&view, |style| why::render(found, style))?;
+    let found = session.ask(ask::WhyStuck { id: args.id.clone() }).await?;
+    out.view(&found, |style| why::render(&found, style))?;
     Ok(if args.exit_status && !found.causes.is_empty() { Exit::FINDINGS } else { Exit::DONE })
 }

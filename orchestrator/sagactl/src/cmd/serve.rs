@@ -12,6 +12,7 @@ use saga_core::control::Control;
 use saga_core::view::Verdicts;
 use saga_service::accounts::{Others, nats_accounts};
 use saga_service::config::{Config, ConfigFault, StoreKind};
+use saga_service::crowd::connections;
 use saga_service::serve::{Roles, serve};
 use saga_service::starting::Starting;
 use std::path::{Path, PathBuf};
@@ -65,10 +66,10 @@ pub enum ConfigCommand {
         /// Take the prefix of subjects from this configuration
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
-        /// Somebody who publishes events from outside, below PREFIX.in.NAME
+        /// A client that publishes events from outside, below PREFIX.in.NAME
         #[arg(long, value_name = "NAME")]
         publisher: Vec<String>,
-        /// Somebody (or a module of another language) who reads the events of these modules
+        /// A client (or a module of another language) that reads the events of these modules
         #[arg(long, value_name = "NAME=MODULES", value_parser = reader)]
         reader: Vec<(String, Vec<String>)>,
     },
@@ -132,6 +133,9 @@ pub fn config(command: &ConfigCommand, out: &mut Out) -> Result<Exit, Failure> {
     };
     out.data(&text)?;
     out.note(&format!("{} can be used", file.display()));
+    if let Some(says) = connections(&config) {
+        out.note(&says);
+    }
     Ok(Exit::DONE)
 }
 

@@ -9,7 +9,7 @@ use crate::input::{self, Source};
 use crate::print::out::Out;
 use clap::Args;
 use saga_core::codes;
-use saga_core::control::{DefinitionRow, Look, View, What};
+use saga_core::control::{DefinitionRow, What, ask};
 use saga_core::json::Payload;
 use saga_core::view::SagaState;
 
@@ -60,8 +60,7 @@ pub async fn run(args: &StartArgs, global: &Global, out: &mut Out) -> Result<Exi
 
 /// The example of a definition: the newest version unless one was named.
 async fn example(session: &Session, kind: &str, version: Option<u16>) -> Result<Payload, Failure> {
-    let view = session.look(Look::Definitions).await?;
-    let View::DefinitionList(page) = &view else { return Err(super::saga::strange(&view)) };
+    let page = session.ask(ask::Definitions {}).await?;
     let fits = |row: &&DefinitionRow| row.name == kind && version.is_none_or(|version| row.version == version);
     let Some(row) = page.items.iter().filter(fits).max_by_key(|row| row.version) else {
         let known = page.items.iter().filter(|row| row.name == kind).map(|row| row.version.to_string());

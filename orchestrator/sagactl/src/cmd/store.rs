@@ -1,7 +1,7 @@
 //! `sagactl store`: makes what modules need in a PostgreSQL database, moves their stores into it, backs up files, and sets right
 //! what a restore left.
 
-use crate::args::Global;
+use crate::args::{DATA_FOLDER, Global};
 use crate::cmd::serve::load;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -11,13 +11,12 @@ use crate::print::out::Out;
 use crate::print::verdicts;
 use clap::Subcommand;
 use saga_core::codes;
-use saga_core::control::View;
 use saga_service::accept::Loss;
 use saga_service::backup::BackedUp;
 use saga_service::config::Config;
 use saga_service::migrate;
 use saga_service::refill::Refill;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What can be done with stores.
 #[derive(Debug, Clone, Subcommand)]
@@ -71,8 +70,8 @@ pub enum StoreCommand {
     },
     /// After a store was restored, while nothing runs: set consumers that stand beyond their source's log back, and make
     /// their read models anew; says what it did, and changes nothing where all is well. Then streams that hold what no log has
-    /// are named and, with consent, made anew from the logs. A store that is older than it was (SG0019) stays as it is, and is
-    /// named
+    /// are named and, with consent, made anew from the logs. Refused where a store is lost or older than it was (SG0018, SG0019):
+    /// put it back or accept the loss first
     Recover {
         /// The configuration of the stores (default: the folder that --data names)
         #[arg(long, value_name = "FILE")]
@@ -139,12 +138,8 @@ pub async fn run(command: &StoreCommand, global: &Global, out: &mut Out) -> Resu
             let config = of_stores(config.as_ref(), global)?;
             let BackedUp { lines, verdicts } = saga_service::backup::backup(&config, to).await?;
             said(&lines, out)?;
-            let view = View::Verdicts(verdicts);
-            out.view(&view, |style| {
-                if let View::Verdicts(found) = &view { verdicts::render(found, style) } else { String::new() }
-            })?;
-            let View::Verdicts(found) = view else { return Ok(Exit::DONE) };
-            return Ok(if found.findings.is_empty() { Exit::DONE } else { Exit::FINDINGS });
+            out.view(&verdicts, |style| verdicts::render(&verdicts, style))?;
+            return Ok(if verdicts.findings.is_empty() { Exit::DONE } else { Exit::FINDINGS });
         }
         StoreCommand::Accept { module, config, yes } => {
             return accept(module, &of_stores(config.as_ref(), global)?, *yes, global, out).await;
@@ -160,22 +155,26 @@ pub async fn run(command: &StoreCommand, global: &Global, out: &mut Out) -> Resu
     said(&done, out)
 }
 
-/// The stores of a configuration, or of the data folder.
+/// The stores of a configuration, or of the data folder. The address of a process says nothing of where its stores are.
 fn of_stores(config: Option<&PathBuf>, global: &Global) -> Result<Config, Failure> {
+    if config.is_none() && global.url.is_some() && global.data == Path::new(DATA_FOLDER) {
+        let message = "this works on stores, and --url (or SAGACTL_URL) names a process: which stores are meant?";
+        return Err(Failure::usage(message)
+            .hint("the folder that the process runs    --data FOLDER")
+            .hint("its configuration                   --config FILE"));
+    }
     config.map_or_else(|| Ok(saga_service::recover::of_folder(&global.data)), |file| load(file))
 }
 
-/// Sets consumers right, then streams. What is in no log goes only with consent.
+/// Sets consumers right, then streams. Messages that are in no log go only with consent.
 async fn recover(config: &Config, yes: bool, out: &mut Out) -> Result<Exit, Failure> {
-    let recovered = saga_service::recover::recover(config).await?;
-    said(&recovered.lines, out)?;
-    recovered.left.iter().for_each(|left| out.note(left));
+    said(&saga_service::recover::recover(config).await?, out)?;
     if let Some(refill) = Refill::of(config, None).await?
         && refill.is_due()
     {
         super::events::republish(refill, yes, out).await?;
     }
-    Ok(if recovered.left.is_empty() { Exit::DONE } else { Exit::FINDINGS })
+    Ok(Exit::DONE)
 }
 
 /// Shows what is lost, has the name of the module typed, and accepts it.

@@ -10,15 +10,13 @@ use crate::print::{json, show};
 use crate::words::parse_duration;
 use clap::Args;
 use saga_core::codes;
-use saga_core::control::{AwaitSaga, Look, View};
+use saga_core::control::{Change, WatchSaga, ask};
 use saga_core::view::SagaShow;
+use std::future::Future;
 use std::time::Duration;
 
 /// One second: ages on the screen move with it.
-const REPAINT_EVERY: Duration = Duration::from_secs(1);
-
-/// 100 ms: no person sees it, and no processor feels it.
-const BREATH: Duration = Duration::from_millis(100);
+pub const REPAINT_EVERY: Duration = Duration::from_secs(1);
 
 /// `saga watch`.
 #[derive(Debug, Args)]
@@ -35,13 +33,26 @@ pub struct WatchArgs {
 
 /// Follows it.
 pub async fn run(args: &WatchArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
+    endless(out)?;
+    let session = connect::session(global, out).await?;
+    within(args.during, follow(&session, args, out)).await
+}
+
+/// Refuses what a watch cannot be written as.
+pub fn endless(out: &Out) -> Result<(), Failure> {
     if out.format == Format::Json {
         return Err(Failure::usage("a watch has no end that one JSON document could wait for")
             .hint("a line a change      -o ndjson"));
     }
-    let session = connect::session(global, out).await?;
-    let followed = follow(&session, args, out);
-    match args.during {
+    Ok(())
+}
+
+/// Watches for so long.
+pub async fn within(
+    during: Option<Duration>,
+    followed: impl Future<Output = Result<Exit, Failure>>,
+) -> Result<Exit, Failure> {
+    match during {
         None => followed.await,
         Some(during) => tokio::time::timeout(during, followed).await.unwrap_or_else(|_| {
             Err(Failure::new(codes::STILL_PENDING, "still pending when the time for watching was over"))
@@ -50,43 +61,36 @@ pub async fn run(args: &WatchArgs, global: &Global, out: &mut Out) -> Result<Exi
 }
 
 async fn follow(session: &Session, args: &WatchArgs, out: &mut Out) -> Result<Exit, Failure> {
-    let view = session.look(Look::Saga { id: args.id.clone(), data: false }).await?;
-    let View::Saga(first) = view else { return Err(super::saga::strange(&view)) };
-    let id = first.row.id.to_string();
-    let mut show = *first;
-    let mut shown = 0;
+    // Before the saga is looked at: what happens in between is heard twice rather than not at all.
+    let watch = WatchSaga { id: args.id.clone(), after: None };
+    let mut changes = session.control.watch(&session.by, watch.into()).await?;
+    let mut show = *session.ask(ask::Saga { id: args.id.clone(), data: false }).await?;
+    let mut changed = true;
     loop {
         out.style.now = clock::now();
-        let changed = show.rev != shown;
         if changed || out.style.terminal {
             draw(&show, changed, out)?;
         }
-        shown = show.rev;
         let ended = Exit::of_saga(show.row.state).filter(|_| args.exit_status || show.row.state.is_end());
         if let Some(exit) = ended {
             return Ok(if args.exit_status { exit } else { Exit::DONE });
         }
-        let of = AwaitSaga { id: id.clone(), after: Some(show.rev) };
-        match session.control.outcome(&session.by, of, REPAINT_EVERY).await? {
-            Some(next) if next.rev == show.rev => clock::pause(REPAINT_EVERY).await,
-            Some(next) => show = next,
-            // Whoever answers "nothing" at once must not turn this into a busy loop.
-            None => clock::pause(BREATH).await,
-        }
+        let told = tokio::time::timeout(REPAINT_EVERY, changes.next()).await.unwrap_or_else(|_| Ok(Vec::new()))?;
+        let now = match told.into_iter().next_back() {
+            None => None,
+            Some(Change { whole: Some(whole), .. }) => Some(whole),
+            // The rest of the page is on its way, or there is a fact that cannot be read here: then this says which.
+            Some(_) => Some(session.ask(ask::Saga { id: show.row.id.to_string(), data: false }).await?),
+        };
+        let newer = now.filter(|now| now.rev > show.rev);
+        changed = newer.is_some();
+        show = newer.map_or(show, |newer| *newer);
     }
 }
 
 fn draw(show: &SagaShow, changed: bool, out: &mut Out) -> Result<(), Failure> {
     match out.format {
-        Format::Table | Format::Wide if out.style.terminal => {
-            let text = show::render(show, &out.style);
-            // Without cursor movement the picture is only printed again when it is another one.
-            match (out.style.colour, changed) {
-                (true, _) => out.repaint(&text),
-                (false, true) => out.data(&format!("{text}\n")),
-                (false, false) => Ok(()),
-            }
-        }
+        Format::Table | Format::Wide if out.style.terminal => out.redraw(&show::render(show, &out.style), changed),
         Format::Id => out.data(&format!("{}\n", show.row.id)),
         Format::Table | Format::Wide | Format::Json | Format::Ndjson => out.data(&json::item(show)?),
     }

@@ -1,37 +1,36 @@
-//! `doctor`: one line for each thing that was looked at, worst last, and a verdict.
+//! `doctor`: one line for each thing that was checked, worst last, and a verdict.
 
 use crate::print::style::{Ink, Style};
 use crate::words;
 use saga_core::control::{Attention, Status};
+use saga_core::incident::Incident;
+use saga_core::telemetry::Metric;
 use saga_core::view::Trouble;
 
-/// What incidents mean, by name: what happened, and that it needs nobody any more.
-const INCIDENTS: [(&str, &str); 5] = [
-    ("broker-loss", "the broker had lost events that it had acknowledged; they were published again, in order"),
-    ("fenced", "a coordinator group was taken over by another process; this one stepped down from it"),
-    (
-        "task-ended",
-        "something that should run for ever panicked or ended, and was begun anew; the log of the process has its words",
-    ),
-    ("unreadable-saga", "the history of a saga cannot be read; it stands still, and nothing else does"),
-    ("phantom", "the broker had an event that the log does not know; the relay of that module stopped"),
-];
+/// The meaning of an incident that only a newer program knows.
+const UNTOLD: &str = "this program does not know more of it; the log of the process has its words";
 
 /// How the places of troubles begin that are about stores.
 const STORES: [&str; 3] = ["facts of sagas", "list of stores", "lead of "];
 /// And about the bus.
 const BUS: &str = "broker";
 
+/// The metric that belongs to a finding, at the end of its line.
+fn counted(metric: &str, style: &Style) -> String {
+    format!("  [{}]", style.paint(Ink::Dim, &style.clean(metric)))
+}
+
 /// The checks.
 pub fn render(status: &Status, style: &Style) -> String {
     let good = style.sign("✔", "+");
     let warning = style.sign("!", "!");
     let bad = style.paint(Ink::Red, style.sign("✖", "X"));
-    // Nobody has the number 0: the folder was looked at, and no process.
+    // No process has the number 0: the folder was read, and no process asked.
     let mut text = String::new();
-    for Attention { count, says, next, urgent } in &status.attention {
+    for Attention { count, says, next, urgent, metric } in &status.attention {
         let sign = if *urgent { bad.as_str() } else { warning };
-        text.push_str(&format!("  {sign} {count} {}: {}\n", style.clean(says), style.typed(next)));
+        let counted = metric.as_deref().map(|metric| counted(metric, style)).unwrap_or_default();
+        text.push_str(&format!("  {sign} {count} {}: {}{counted}\n", style.clean(says), style.typed(next)));
     }
     text.push_str(&match status.pid {
         0 => format!("  {bad} no process answers; this is version {}\n", style.clean(&status.version)),
@@ -66,17 +65,23 @@ pub fn render(status: &Status, style: &Style) -> String {
         ));
     }
     for (name, count) in &status.incidents {
-        let meaning = INCIDENTS.iter().find(|(known, _)| known == name).map_or("", |(_, meaning)| meaning);
-        text.push_str(&format!("  {warning} {count} x {}: {meaning}\n", style.clean(name)));
+        let meaning = Incident::named(name).map_or(UNTOLD, Incident::meaning);
+        let counted = counted(Metric::Incidents.name(), style);
+        text.push_str(&format!("  {warning} {count} x {}: {meaning}{counted}\n", style.clean(name)));
+    }
+    for what in &status.not_known {
+        text.push_str(&format!("  {warning} not known: {}\n", style.clean(what)));
     }
     for trouble in &status.troubles {
         let (place, since, says) = (&trouble.place, trouble.since, &trouble.says);
-        text.push_str(&format!("  {bad} {} since {since}: {}\n", style.clean(place), style.clean(says)));
+        let counted = counted(Metric::Troubles.name(), style);
+        text.push_str(&format!("  {bad} {} since {since}: {}{counted}\n", style.clean(place), style.typed(says)));
     }
     let problems = u64::try_from(status.troubles.len()).unwrap_or(u64::MAX);
     let people = status.attention.iter().filter(|attention| attention.urgent).count();
     text.push_str(&match (problems, status.ready) {
         (0, true) if people > 0 => "ready; a person is needed\n".to_owned(),
+        (0, true) if !status.not_known.is_empty() => "ready, as far as it is known\n".to_owned(),
         (0, true) => "ready, nothing is wrong\n".to_owned(),
         (0, false) => "not ready yet\n".to_owned(),
         _ => format!("{}\n", words::plural(problems, "problem", "problems")),
@@ -87,29 +92,48 @@ pub fn render(status: &Status, style: &Style) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use saga_core::control::{Control, Look, View};
+    use saga_core::control::{Asks, ask};
     use saga_core::envelope::Actor;
     use saga_core::time::Timestamp;
-    use saga_core::zoo::{NOW, Zoo};
+    use saga_testkit::fixtures::{NOW, Zoo};
 
     #[test]
     fn stores_of_other_processes_are_named_as_not_compared() {
-        let render = |not_compared: &[&str]| {
-            let status = serde_json::json!({
-                "version": "1", "store": "sqlite:data", "bus": "local", "modules": ["qc"], "sagas": [], "ready": true, "pid": 7,
-                "not_compared": not_compared,
-            });
-            render(&serde_json::from_value(status).unwrap(), &Style::pipe(Timestamp(0)))
-        };
-        assert!(render(&["ledger", "orchestration"]).contains("not compared: ledger orchestration; other processes"));
-        assert!(!render(&[]).contains("not compared"));
+        let told = |not_compared: &[&str]| shown(serde_json::json!({ "not_compared": not_compared }));
+        assert!(told(&["ledger", "orchestration"]).contains("not compared: ledger orchestration; other processes"));
+        assert!(!told(&[]).contains("not compared"));
+    }
+
+    fn shown(more: serde_json::Value) -> String {
+        let status = serde_json::json!({
+            "version": "1", "store": "sqlite:data", "bus": "local", "modules": ["qc"], "sagas": [], "ready": true, "pid": 7,
+        });
+        let serde_json::Value::Object(mut fields) = status else { panic!("it is an object") };
+        fields.extend(more.as_object().unwrap().clone());
+        render(&serde_json::from_value(fields.into()).unwrap(), &Style::pipe(Timestamp(0)))
+    }
+
+    #[test]
+    fn no_incident_stands_there_without_what_it_means() {
+        for name in Incident::ALL.map(Incident::name).into_iter().chain(["of a newer program"]) {
+            let text = shown(serde_json::json!({ "incidents": { name: 3 } }));
+            let line = text.lines().find(|line| line.contains(&format!("3 x {name}: "))).unwrap();
+            assert!(line.len() > format!("  ! 3 x {name}: ").len() + 20, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_told_and_is_not_well() {
+        let text = shown(serde_json::json!({ "not_known": ["how many events lie aside in qc: nobody answers"] }));
+        assert!(text.contains("! not known: how many events lie aside in qc: nobody answers\n"), "{text}");
+        assert!(text.ends_with("ready, as far as it is known\n"), "{text}");
     }
 
     /// A line that is ticked, and the place of a trouble that is about it.
     #[tokio::test]
     async fn nothing_is_ticked_of_which_a_trouble_is_told() {
-        let view = Zoo::default().look(&Actor::operator("ann"), Look::Status).await;
-        let Ok(View::Status(status)) = view else { panic!("the status was asked for") };
+        let status = Zoo::default().ask(&Actor::operator("ann"), ask::WhoIsThere {}).await;
+        let Ok(status) = status else { panic!("the status was asked for") };
         let well = Status { troubles: Vec::new(), modules: vec!["qc".to_owned(), "cam".to_owned()], ..status };
         let lines = |text: &str, sign: &str| -> Vec<String> {
             let words = ["store", "bus", "modules"];
@@ -128,6 +152,8 @@ mod tests {
             ("relay of cam", "modules cam"),
             ("commands to cam", "modules cam"),
             ("projection:qc.queue.v1@strategy", "modules qc"),
+            // The log that is read is well: the module that reads it ails.
+            ("projection:qc.queue.v1@cam", "modules qc"),
             ("broker", "bus"),
             ("broker as coordinator, rpl-g07", "bus"),
         ] {
@@ -136,6 +162,8 @@ mod tests {
             let bad = lines(&text, "✖");
             assert!(bad.iter().any(|found| found.starts_with(line)), "{place}: {text}");
             let module = line.strip_prefix("modules ").unwrap_or("nobody");
+            let blamed = bad.iter().filter(|found| found.starts_with("modules"));
+            assert!(blamed.clone().all(|found| found.split_whitespace().count() == 2), "{place}: {text}");
             let ticked = text.lines().filter(|found| found.contains("✔ modules"));
             assert!(ticked.clone().all(|found| !found.contains(module)), "{place}: {text}");
         }

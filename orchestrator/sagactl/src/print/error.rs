@@ -22,13 +22,16 @@ pub fn human(error: &ControlError, style: &Style) -> String {
         let label = if index == 0 { style.paint(Ink::Dim, "hint") } else { "    ".to_owned() };
         text.push_str(&format!("  {label}  {}\n", style.typed(hint)));
     }
-    text.push_str(&format!("  {}  {} help {}\n", style.paint(Ink::Dim, "more"), style.program, error.code));
+    let more = style.program.told(&format!("help {}", error.code));
+    text.push_str(&format!("  {}  {more}\n", style.paint(Ink::Dim, "more")));
     text
 }
 
 /// For programs; `None` when there is nothing to say.
-pub fn machine(failure: &Failure) -> Option<String> {
-    let error = failure.error.as_deref()?;
-    let body = ErrorBody::of(error, failure.exit.0, failure.request);
+pub fn machine(failure: &Failure, style: &Style) -> Option<String> {
+    let mut error = failure.error.as_deref()?.clone();
+    // What is told to be typed leads here, for programs as for people.
+    error.hint.iter_mut().for_each(|hint| *hint = style.program.called(hint));
+    let body = ErrorBody::of(&error, failure.exit.0, failure.request);
     crate::print::json::item(&body).ok()
 }

@@ -2,47 +2,27 @@
 
 use crate::failure::Failure;
 use saga_admin::wire;
-use saga_core::control::{Receipt, View};
+use saga_core::control::Receipt;
+use saga_core::control::ask::Seen;
 use saga_core::plain::is_hidden;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// The whole view in its envelope, on one line.
-pub fn envelope(view: &View) -> Result<String, Failure> {
-    line(&wire::encode(view)?)
+pub fn envelope<S: Seen>(seen: &S) -> Result<String, Failure> {
+    line(&wire::encode(seen)?)
 }
 
 /// The view as lines: one item each, without envelope.
-pub fn lines(view: &View) -> Result<String, Failure> {
-    match view {
-        View::SagaList(page) => each(&page.items),
-        View::History(page) => each(&page.items),
-        View::ModuleList(page) => each(&page.items),
-        View::DefinitionList(page) => each(&page.items),
-        View::Saga(saga) => each(std::slice::from_ref(saga)),
-        View::Why(why) => each(&why.causes),
-        View::Verdicts(verdicts) => each(&verdicts.findings),
-        View::Preview(foreseen) => each(std::slice::from_ref(foreseen)),
-        View::Status(status) => each(std::slice::from_ref(status)),
-    }
+pub fn lines<S: Seen>(seen: &S) -> Result<String, Failure> {
+    seen.lines()?.iter().map(|item| line(item)).collect()
 }
 
 /// One id a line, for `xargs`.
-pub fn ids(view: &View) -> String {
-    let ids: Vec<String> = match view {
-        View::SagaList(page) => page.items.iter().map(|row| row.id.to_string()).collect(),
-        View::Saga(saga) => vec![saga.row.id.to_string()],
-        View::History(page) => page.items.iter().map(|row| row.rev.to_string()).collect(),
-        View::Why(why) => why.causes.iter().map(|cause| cause.code.clone()).collect(),
-        View::ModuleList(page) => page.items.iter().map(|row| row.name.clone()).collect(),
-        View::DefinitionList(page) => page.items.iter().map(|row| format!("{}@{}", row.name, row.version)).collect(),
-        View::Verdicts(verdicts) => verdicts.findings.iter().map(|finding| finding.place.clone()).collect(),
-        View::Preview(foreseen) => vec![foreseen.saga.to_string()],
-        View::Status(status) => vec![status.pid.to_string()],
-    };
+pub fn ids<S: Seen>(seen: &S) -> String {
     let line = |id: &String| format!("{}\n", crate::print::style::clean(id, '\u{fffd}'));
-    ids.iter().map(line).collect()
+    seen.ids().iter().map(line).collect()
 }
 
 /// The answer to an order in its envelope.
@@ -62,10 +42,6 @@ pub fn config(values: Vec<(String, String)>) -> Result<String, Failure> {
 /// Anything as one line.
 pub fn item<T: Serialize>(item: &T) -> Result<String, Failure> {
     line(&serde_json::to_string(item)?)
-}
-
-fn each<T: Serialize>(items: &[T]) -> Result<String, Failure> {
-    items.iter().map(item).collect()
 }
 
 /// One JSON text on one line. Payloads are kept as they came, so a line break between their tokens becomes a space, and

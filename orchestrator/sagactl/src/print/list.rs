@@ -101,6 +101,7 @@ fn awaited(waiting: &Waiting, style: &Style) -> String {
         | WaitReason::RefusedAfterPivot
         | WaitReason::PivotUnknown
         | WaitReason::UndoFailed
+        | WaitReason::KeyReused
         | WaitReason::Fault => "a person".to_owned(),
     }
 }
@@ -127,8 +128,8 @@ impl Shown {
     }
 }
 
-/// What the footer says: how many of how many, who needs a person, what was left out, and the next command. What is not
-/// known exactly is marked.
+/// What the footer says: how many of how many, how many need a person, what was left out, and the next command. Numbers
+/// that are not exact are marked.
 pub fn footer(page: &Page<SagaRow>, shown: &Shown, dropped: &[&str], style: &Style) -> String {
     let rows = words::count(shown.rows);
     let mut parts = vec![match page.total {

@@ -1,4 +1,4 @@
-//! `module list` and `definition list`: who serves what, and which plans are registered.
+//! `module list` and `definition list`: which process serves which module, and which plans are registered.
 
 use crate::print::style::{Ink, Style};
 use crate::print::table::{Cell, Column, Rendered, Table};

@@ -4,9 +4,8 @@ use crate::args::{Format, Global};
 use crate::failure::Failure;
 use crate::print::style::{ColorWhen, Style, clean, guarded, width};
 use crate::print::{error, json};
-use crate::words::called;
 use saga_core::codes;
-use saga_core::control::View;
+use saga_core::control::ask::Seen;
 use std::io::{self, IsTerminal, Write};
 
 /// Every byte that leaves the program goes through here.
@@ -72,6 +71,11 @@ impl Out {
             painted: (String::new(), 0),
         }
     }
+    /// From here on, orders that are shown carry `--run`: no process runs the folder.
+    pub fn nobody_runs(&mut self) {
+        self.style.program.idle = true;
+        self.note_style.program.idle = true;
+    }
     /// Whether a person can be asked.
     pub fn can_ask(&self) -> bool {
         self.asks
@@ -89,7 +93,7 @@ impl Out {
         })
     }
     /// Writes a view in the wanted format; `human` makes the text for people.
-    pub fn view(&mut self, view: &View, human: impl FnOnce(&Style) -> String) -> Result<(), Failure> {
+    pub fn view<S: Seen>(&mut self, view: &S, human: impl FnOnce(&Style) -> String) -> Result<(), Failure> {
         let text = match self.format {
             Format::Json => json::envelope(view)?,
             Format::Ndjson => json::lines(view)?,
@@ -134,6 +138,14 @@ impl Out {
         let write = self.data.write_all(format!("{back}{shown}").as_bytes()).and_then(|()| self.data.flush());
         write.map_err(|_| Failure::closed())
     }
+    /// Draws over what was drawn last. Where the cursor cannot be moved, it is printed again when it is another picture.
+    pub fn redraw(&mut self, text: &str, changed: bool) -> Result<(), Failure> {
+        match (self.style.colour, changed) {
+            (true, _) => self.repaint(text),
+            (false, true) => self.data(&format!("{text}\n")),
+            (false, false) => Ok(()),
+        }
+    }
     /// Tells a person something beside the data; not when quiet, and not under a machine format.
     pub fn note(&mut self, text: &str) {
         if !self.quiet && !self.format.is_machine() {
@@ -152,7 +164,7 @@ impl Out {
             self.note(text);
         }
     }
-    /// Tells the request id of an order: whoever repeats the order needs it, also in a script.
+    /// Tells the request id of an order: repeating the order needs it, also in a script.
     pub fn request(&mut self, text: &str) {
         if !self.quiet {
             self.say(text);
@@ -168,14 +180,14 @@ impl Out {
     pub fn failure(&mut self, failure: &Failure) {
         let text = match (&failure.error, self.format.is_machine()) {
             (None, _) => return,
-            (Some(_), true) => error::machine(failure).unwrap_or_default(),
+            (Some(_), true) => error::machine(failure, &self.note_style).unwrap_or_default(),
             (Some(error), false) => error::human(error, &self.note_style),
         };
         let _ =
             self.notes.write_all(guarded(&text, self.note_style.colour).as_bytes()).and_then(|()| self.notes.flush());
     }
     fn say(&mut self, text: &str) {
-        let text = called(text, &self.note_style.program);
+        let text = self.note_style.program.called(text);
         let text = guarded(&text, self.note_style.colour);
         let _ = writeln!(self.notes, "{text}").and_then(|()| self.notes.flush());
     }

@@ -1,11 +1,11 @@
-//! A list on its way out, page by page: rows leave as they come, and what cannot be cut in the middle waits on disk.
+//! Writes a list page by page: rows as they come; a document that must be whole waits on disk until it is.
 
 use crate::args::Format;
 use crate::failure::Failure;
 use crate::print::out::Out;
 use crate::print::{json, list};
 use saga_core::codes;
-use saga_core::control::{Page, View};
+use saga_core::control::Page;
 use saga_core::view::SagaRow;
 use std::io::{self, BufRead, BufReader, Seek, Write};
 use tempfile::SpooledTempFile;
@@ -28,6 +28,11 @@ impl Sheet {
         let kept = (format == Format::Json).then(|| SpooledTempFile::new(KEPT_MAX));
         Self { kept, rows: false, dropped: Vec::new() }
     }
+    /// Below rows that stand under their heading already.
+    #[must_use]
+    pub fn headed(self) -> Self {
+        Self { rows: true, ..self }
+    }
     /// Columns that were left out for want of room.
     pub fn dropped(&self) -> &[&'static str] {
         &self.dropped
@@ -41,9 +46,8 @@ impl Sheet {
             }
             return Ok(());
         }
-        let view = View::SagaList(page.clone());
         let dropped = &mut self.dropped;
-        out.view(&view, |style| {
+        out.view(page, |style| {
             let rendered = list::render(page, style);
             dropped.extend(rendered.dropped.into_iter().filter(|name| !dropped.contains(name)).collect::<Vec<_>>());
             match rendered.text.split_once('\n') {
@@ -57,7 +61,7 @@ impl Sheet {
     pub fn end(&mut self, page: &Page<SagaRow>, out: &mut Out) -> Result<(), Failure> {
         let Some(mut kept) = self.kept.take() else { return Ok(()) };
         kept.rewind().map_err(|why| unkept(&why))?;
-        let around = json::envelope(&View::SagaList(Page { items: Vec::new(), ..page.clone() }))?;
+        let around = json::envelope(&Page { items: Vec::new(), ..page.clone() })?;
         let (head, tail) = around.split_once("\"items\":[").unwrap_or((&around, ""));
         out.data(&format!("{head}\"items\":["))?;
         let mut lines = BufReader::new(kept);

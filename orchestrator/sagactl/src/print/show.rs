@@ -4,6 +4,7 @@ use crate::print::list::attempt;
 use crate::print::style::{Ink, Style, width};
 use crate::print::table::{Cell, Column, Table};
 use crate::words;
+use saga_core::shell;
 use saga_core::view::{Possible, SagaShow, SagaState, StepRow, StepState};
 use std::time::Duration;
 
@@ -16,7 +17,8 @@ pub fn render(show: &SagaShow, style: &Style) -> String {
     text.push_str(&possible(show, style));
     if show.anomalies > 0 {
         let kept = words::plural(show.anomalies, "unexpected message was kept", "unexpected messages were kept");
-        text.push_str(&format!("\n{kept}: {} saga history {}\n", style.program, show.row.id.short()));
+        let history = style.program.told(&format!("saga history {}", show.row.id.short()));
+        text.push_str(&format!("\n{kept}: {history}\n"));
     }
     text.push_str(&data(show, style));
     text
@@ -195,9 +197,9 @@ pub fn command(show: &SagaShow, possible: &Possible, style: &Style) -> String {
     let verb = style.clean(&possible.verb);
     // `skip --undo` is one verb: what follows the first word is its flag.
     let (word, flag) = verb.split_once(' ').unwrap_or((&verb, ""));
-    let mut text = format!("{} saga {word} {id}", style.program);
+    let mut text = style.program.told(&format!("saga {word} {id}"));
     if let Some(at) = &possible.at {
-        let place = words::shell(&style.clean(at));
+        let place = shell::word(&style.clean(at));
         text.push_str(&match (word, flag) {
             ("signal", _) => format!(" {place}{}", decision(possible, style)),
             ("skip", "--undo") => format!(" --undo {place}"),
@@ -214,8 +216,8 @@ pub fn command(show: &SagaShow, possible: &Possible, style: &Style) -> String {
 
 /// The opening that is decided, and a decision that fits where the gate has an example.
 fn decision(possible: &Possible, style: &Style) -> String {
-    let opening = possible.opening.as_ref().map(|name| format!(" --for {}", words::shell(&style.clean(name))));
-    let example = possible.example.as_ref().map(|example| words::shell(&style.clean(example.as_str())));
+    let opening = possible.opening.as_ref().map(|name| format!(" --for {}", shell::word(&style.clean(name))));
+    let example = possible.example.as_ref().map(|example| shell::word(&style.clean(example.as_str())));
     let data = example.unwrap_or_else(|| "@decision.json".to_owned());
     format!("{} --data {data}", opening.unwrap_or_default())
 }

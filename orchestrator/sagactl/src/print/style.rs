@@ -1,5 +1,6 @@
 //! How things look: colours, signs, times and widths, decided once per stream and passed to every rendering function.
 
+use crate::program::Program;
 use crate::words;
 use anstyle::{AnsiColor, Color};
 use clap::ValueEnum;
@@ -131,10 +132,10 @@ pub struct Style {
     pub wide: bool,
     /// How times are written; `None`: relative for people, RFC 3339 elsewhere.
     pub time: Option<TimeForm>,
-    /// The moment at which it is looked at.
+    /// The moment at which it is shown.
     pub now: Timestamp,
-    /// How this program is called by whoever reads it.
-    pub program: String,
+    /// How the reader calls this program.
+    pub program: Program,
 }
 
 impl Style {
@@ -150,7 +151,7 @@ impl Style {
             wide: false,
             time: None,
             now,
-            program: words::PROGRAM.to_owned(),
+            program: Program::default(),
         }
     }
     /// For a terminal of this width, with colour.
@@ -180,7 +181,7 @@ impl Style {
     }
     /// A text from outside with commands in it: cleaned, and as this program is called here, so that they can be typed.
     pub fn typed(&self, text: &str) -> String {
-        words::called(&self.clean(text), &self.program)
+        self.program.called(&self.clean(text))
     }
     /// How long ago, or when.
     pub fn age(&self, at: Timestamp) -> String {
@@ -245,8 +246,8 @@ pub fn clean(text: &str, mark: char) -> String {
     out
 }
 
-/// What may reach a stream: line breaks, tabs and, where colour is welcome, the sequences of our own inks. Whatever else
-/// would act on a terminal or hide is replaced, whoever forgot to clean it.
+/// What may reach a stream: line breaks, tabs and, where colour is welcome, the sequences of our own inks. Everything
+/// else that would act on a terminal or hide is replaced, even where the caller forgot to clean it.
 pub fn guarded(text: &str, colour: bool) -> String {
     let ours = |rest: &str| {
         let own = |sequence: &String| !sequence.is_empty() && rest.starts_with(sequence.as_str());

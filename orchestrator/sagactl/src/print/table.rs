@@ -218,7 +218,7 @@ pub(crate) fn fit(text: &str, wide: usize, style: &Style) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use saga_core::zoo::NOW;
+    use saga_testkit::fixtures::NOW;
 
     fn table() -> Table {
         let mut table = Table::new([

@@ -21,7 +21,7 @@ pub fn render(why: &Why, style: &Style) -> String {
         None => String::new(),
     };
     let undo = if waiting.undo { "the undo of " } else { "" };
-    // What holds the saga as a whole stands at no step.
+    // A reason that holds the saga as a whole has no step.
     let at = if waiting.step.is_empty() { String::new() } else { format!(" at {undo}{}", style.clean(&waiting.step)) };
     let mut text = format!("{} {since}{at}{tries}\n", style.paint(Ink::Bold, &name));
     let widest = why.causes.iter().map(|cause| width(&style.clean(&cause.code))).max().unwrap_or(0);
@@ -49,7 +49,7 @@ pub fn render(why: &Why, style: &Style) -> String {
 mod tests {
     use super::*;
     use saga_core::view::Cause;
-    use saga_core::zoo::{NOW, shows};
+    use saga_testkit::fixtures::{NOW, shows};
 
     #[test]
     fn what_holds_a_saga_as_a_whole_stands_at_no_step() {

@@ -1,4 +1,4 @@
-//! What can happen, and when.
+//! The faults of a chaos run, and their times.
 
 use crate::world::{COORDINATORS, PROCESSES, World, breathe};
 

@@ -1,5 +1,5 @@
-//! A service that has nothing to do says that its broker is away, and that it is back, without anybody's help; and whoever
-//! checks a broker that was wiped names what is missing and makes nothing.
+//! A service that has nothing to do says by itself that its broker is away, and that it is back; and a check of a
+//! broker that was wiped names what is missing and makes nothing.
 
 use crate::world::{World, breathe, sagactl};
 use crate::{END_WITHIN, end, start};
@@ -27,7 +27,7 @@ async fn an_idle_service_is_well_again_when_its_broker_is() {
     start(&world, 0).await;
     end(&world, 0).await;
     world.stop_well();
-    // Nobody runs who could create them: they are named, and whoever looks again finds the same.
+    // No process runs that could create them: they are named, and a second look finds the same.
     world.nats.wipe();
     world.nats.restart();
     let config = world.processes[0].config();

@@ -10,7 +10,7 @@ mod moving;
 mod world;
 
 use faults::Fault;
-use saga_core::control::{Control, Look, Order, Selector, View, What};
+use saga_core::control::{Asks, Control, Order, OrderKind, Selector, What};
 use saga_core::envelope::Actor;
 use saga_core::id::RequestId;
 use saga_core::json::Payload;
@@ -58,21 +58,21 @@ async fn start(world: &World, round: usize) {
     }
 }
 
-/// Decides what waits until every saga of the round has ended, and says how.
+/// Answers the open gates until every saga of the round has ended, and says how.
 async fn end(world: &World, round: usize) -> Vec<SagaState> {
     let by = Actor::operator("test");
     let until = world.patience(END_WITHIN);
     loop {
         let all = Selector { all: true, key: Some(format!("round-{round:03}-*")), ..Selector::default() };
         let client = world.any_coordinator().await;
-        if let Ok(View::SagaList(page)) = client.look(&by, Look::Sagas(all)).await {
+        if let Ok(page) = client.ask(&by, all).await {
             for row in page.items.iter().filter(|row| row.state == SagaState::Waiting) {
                 let approved = !row.key.ends_with("-1");
                 let data = Payload::parse(&format!(r#"{{"approved":{approved},"by":"test","note":"seen"}}"#)).unwrap();
                 let opening = row.waiting.first().and_then(|waiting| waiting.opening.clone());
                 let decided = format!("decide {} {opening:?}", row.id);
                 let signal =
-                    What::Signal { saga: row.id.to_string(), gate: "strategy-approved".to_owned(), data, opening };
+                    OrderKind::Signal { gate: "strategy-approved".to_owned(), data, opening }.of(row.id.to_string());
                 // Decided already, or its owner is away: the next turn sees.
                 let _later = client.act(&by, order(&decided, signal)).await;
             }

@@ -2,7 +2,7 @@
 
 use crate::world::{World, breathe, sagactl};
 use crate::{END_WITHIN, order};
-use saga_core::control::{Control, Look, Selector, View, What};
+use saga_core::control::{Asks, Control, OrderKind, Selector};
 use saga_core::envelope::Actor;
 use saga_core::json::Payload;
 use saga_core::view::SagaState;
@@ -37,17 +37,17 @@ async fn sagas_that_began_in_files_end_in_the_database() {
     let rows = loop {
         let client = world.any_coordinator().await;
         let all = Selector { all: true, ..Selector::default() };
-        let page = match client.look(&by, Look::Sagas(all)).await {
-            Ok(View::SagaList(page)) => page,
-            other => {
-                assert!(!until.is_over(), "{other:?}\n{}", world.logs());
+        let page = match client.ask(&by, all).await {
+            Ok(page) => page,
+            Err(why) => {
+                assert!(!until.is_over(), "{why}\n{}", world.logs());
                 continue;
             }
         };
         for row in page.items.iter().filter(|row| row.state == SagaState::Waiting) {
             let data = Payload::parse(r#"{"approved":true,"by":"test"}"#).unwrap();
             let signal =
-                What::Signal { saga: row.id.to_string(), gate: "strategy-approved".to_owned(), data, opening: None };
+                OrderKind::Signal { gate: "strategy-approved".to_owned(), data, opening: None }.of(row.id.to_string());
             let _later = client.act(&by, order(&format!("approve {}", row.id), signal)).await;
         }
         if page.items.len() == 11 && page.items.iter().all(|row| row.state.is_end()) {

@@ -2,7 +2,7 @@
 
 use saga_admin::client::AdminClient;
 use saga_admin::owner::{Found, find};
-use saga_core::control::{Control, Look, View};
+use saga_core::control::{Asks, ask};
 use saga_core::envelope::Actor;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -177,10 +177,7 @@ impl World {
     }
     pub(crate) async fn status(&self, number: usize) -> Option<saga_core::control::Status> {
         let client = AdminClient::new(&self.url(number)?, TIMEOUT).ok()?;
-        match client.look(&Actor::system("test"), Look::Status).await {
-            Ok(View::Status(status)) => Some(status),
-            Ok(_) | Err(_) => None,
-        }
+        client.ask(&Actor::system("test"), ask::WhoIsThere {}).await.ok()
     }
     /// Waits until a coordinator owns so many groups.
     pub(crate) async fn until_groups(&self, number: usize, count: usize) {

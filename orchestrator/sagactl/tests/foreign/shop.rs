@@ -46,7 +46,7 @@ fn python() -> Command {
 }
 
 const PASSWORD: &str = "secret";
-/// The accounts that the program prints, with somebody in a shop who starts sagas.
+/// The accounts that the program prints, with one for a shop that starts sagas.
 fn accounts() -> (String, Vec<String>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sagactl"));
     let printed = command.args(["config", "nats-accounts", "--publisher", "shop"]).output().unwrap();
@@ -221,7 +221,7 @@ impl Shop {
     fn outside(&self, words: &[&str]) -> Command {
         let mut command = python();
         command.arg(sources().join("outside.py")).args(words).env("NATS_URL", self.nats.url());
-        // Whoever starts sagas; whoever looks; and only somebody among the coordinators can say what others say.
+        // One account starts sagas, one looks; and only a coordinator's account can repeat what others say.
         let (user, api) = match words[0] {
             "start" => ("shop", "JS.bus.API"),
             "twice" => ("orchestration", "$JS.API"),
@@ -250,7 +250,7 @@ impl Shop {
         let said = self.outside_says(&["dead"]).unwrap();
         said.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
-    /// Asks a module; one that starts is waited for.
+    /// Asks a module, and waits for one that starts.
     pub(crate) fn ask(&self, subject: &str, body: &Value) -> Value {
         let asking = || self.outside_says(&["ask", subject, &body.to_string()]).ok();
         serde_json::from_str(&until(&format!("an answer to {subject}"), self, asking)).unwrap()
@@ -306,7 +306,7 @@ impl Shop {
     }
 }
 
-/// Somebody who repeats every command and every reply.
+/// A client that repeats every command and every reply.
 pub(crate) struct Twice {
     child: Kept,
     said: BufReader<ChildStdout>,

@@ -110,7 +110,7 @@ impl System {
     }
     /// Starts a process, and gives its address.
     pub(crate) fn start(&mut self, name: &str, words: &[&str]) -> String {
-        // Somebody else may take it in between; the process would say so and end.
+        // Another process may take it in between; the process would say so and end.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let log = fs::File::create(self.path().join(format!("{name}.log"))).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_sagactl"));
@@ -222,7 +222,7 @@ fn every_process_starts_and_no_neighbour_can(version: Version) {
     for url in &each {
         system.until(&format!("{url} is ready"), || probe(&system, "ready", url) == 0);
     }
-    // Whoever began before its coordinator is ready when it has been given what it asked for, and not before.
+    // A process that began before its coordinator is ready when it has been given what it asked for, and not before.
     for url in &each {
         let (exit, said, errors) = system.sagactl(&["doctor", "--url", url]);
         assert!(exit == 0 && !said.contains("one account"), "{said}{errors}");

@@ -1,14 +1,14 @@
-//! The binary against a served zoo: exit codes, orders, watching, closed pipes, and how a folder leads to its owner.
+//! The binary against a served fixtures: exit codes, orders, watching, closed pipes, and how a folder leads to its owner.
 
 use crate::served::{Served, run, sagactl};
 use saga_admin::owner::OwnerFile;
-use saga_core::control::What;
+use saga_core::control::{OrderKind, What};
 use std::process::Stdio;
 
 #[test]
 fn each_ending_has_its_exit_code() {
     let served = Served::new();
-    let table: [(&[&str], i32); 12] = [
+    let table: [(&[&str], i32); 16] = [
         (&["saga", "watch", "0c51aa97", "--exit-status"], 0),
         (&["saga", "watch", "d2447be0", "--exit-status"], 20),
         (&["saga", "watch", "9f3ac2d1", "--exit-status"], 21),
@@ -16,6 +16,10 @@ fn each_ending_has_its_exit_code() {
         (&["saga", "watch", "d2447be0"], 0),
         (&["saga", "watch", "e8127f4d", "--for", "300ms"], 8),
         (&["saga", "watch", "e8127f4d", "-o", "json"], 2),
+        (&["saga", "list", "--watch", "--for", "300ms"], 8),
+        (&["saga", "list", "--watch", "-o", "json"], 2),
+        (&["saga", "list", "--watch", "--cursor", "1-x"], 2),
+        (&["saga", "list", "--for", "1s"], 2),
         (&["saga", "why-stuck", "c41d90e7", "--exit-status"], 6),
         (&["saga", "why-stuck", "c41d90e7"], 0),
         (&["saga", "why-stuck", "0c51aa97", "--exit-status"], 0),
@@ -26,6 +30,25 @@ fn each_ending_has_its_exit_code() {
         let (exit, _, stderr) = run(served.sagactl(words));
         assert_eq!(exit, expected, "{words:?}: {stderr}");
     }
+}
+
+#[test]
+fn a_list_goes_on_with_a_line_a_change_and_behind_a_cursor_with_nothing_else() {
+    let served = Served::new();
+    let watch = |more: &[&str]| {
+        let words = [&["saga", "list", "--all", "--watch", "--for", "700ms"][..], more].concat();
+        let (exit, stdout, stderr) = run(served.sagactl(&words));
+        assert_eq!(exit, 8, "{words:?}: {stderr}");
+        stdout.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (_, listed, _) = run(served.sagactl(&["saga", "list", "--all"]));
+    assert_eq!(watch(&[]).join("\n").trim(), listed.trim(), "nothing changes");
+    let (all, rest) = (watch(&["--cursor", "0", "-o", "ndjson"]), watch(&["--cursor", "2", "-o", "ndjson"]));
+    assert_eq!(all[2..], rest);
+    let first: serde_json::Value = serde_json::from_str(&rest[0]).unwrap();
+    assert_eq!((&first["cursor"], &first["listed"]), (&"3".into(), &true.into()));
+    assert_eq!(first["id"].as_str(), watch(&["--cursor", "2", "-o", "id"]).first().map(String::as_str));
+    assert_eq!(watch(&["--cursor", "2"]).len(), rest.len() + 1, "a heading, and a line a change");
 }
 
 #[test]
@@ -48,19 +71,22 @@ fn waiting_returns_what_became_of_the_saga() {
     assert_eq!(exit, 0, "compensated is what was wished for");
 }
 
-/// A row for each state of the zoo that does not end and does not go on: what `--wait` says, at once, and its exit code.
+/// A row for each state of the fixtures that does not end and does not go on: what `--wait` says, at once, and its exit code.
 #[test]
 fn waiting_ends_where_only_a_person_can_go_on_and_says_what_is_asked() {
     let served = Served::new();
-    let decide = "sagactl saga signal b3c95d08 client-decides --for 2-5c01e6b7 --data '{\"approved\":true,";
+    // What is told asks the same address.
+    let told = |command: &str| format!("sagactl --url {} saga {command}", served.url);
+    let decide = told("signal b3c95d08 client-decides --for 2-5c01e6b7 --data '{\"approved\":true,");
+    let (resume, again) = (told("resume 77aa10b2"), told("retry 9f3ac2d1"));
     let table: [(&[&str], i32, &[&str]); 5] = [
-        (&["retry", "b3c95d08"], 23, &["waits for a decision: client-decides waits for", "\"client-decides\"", decide]),
-        (&["retry", "77aa10b2"], 23, &["waits to be resumed: it was paused by", "sagactl saga resume 77aa10b2"]),
         (
-            &["retry", "9f3ac2d1"],
-            21,
-            &["waits for a person: assets[2]/render got no answer", "sagactl saga retry 9f3ac2d1"],
+            &["retry", "b3c95d08"],
+            23,
+            &["waits for a decision: client-decides waits for", "\"client-decides\"", &decide],
         ),
+        (&["retry", "77aa10b2"], 23, &["waits to be resumed: it was paused by", &resume]),
+        (&["retry", "9f3ac2d1"], 21, &["waits for a person: assets[2]/render got no answer", &again]),
         (
             &["retry", "27be04af"],
             21,
@@ -102,7 +128,7 @@ fn every_order_says_what_it_means() {
         let (exit, stdout, stderr) = run(served.sagactl(&[&["saga"], words].concat()));
         assert_eq!(exit, 0, "{words:?}: {stderr}");
         assert!(stdout.starts_with("accepted  0193a1c7-"), "{stdout}");
-        let ordered = served.zoo.ordered();
+        let ordered = served.fixtures.ordered();
         let (by, order) = ordered.last().unwrap();
         assert_eq!(by.id, "ann");
         assert!(format!("{order:?}").contains(part), "{order:?}");
@@ -118,7 +144,7 @@ fn a_gate_that_is_open_again_is_answered_by_the_name_of_its_opening() {
     let (exit, _, stderr) = run(served.sagactl(&words));
     assert_eq!(exit, 5, "{stderr}");
     assert!(stderr.contains("SG0214") && stderr.contains("--for 2-5c01e6b7"), "{stderr}");
-    assert!(served.zoo.ordered().is_empty(), "nobody is asked for what was not seen");
+    assert!(served.fixtures.ordered().is_empty(), "nobody is asked for what was not seen");
 }
 
 #[test]
@@ -146,7 +172,13 @@ fn orders_that_would_ask_end_without_a_terminal() {
         let (exit, _, stderr) = run(command);
         assert_eq!((exit, stderr.contains("--yes")), (2, true), "{stderr}");
     }
-    assert!(served.zoo.ordered().iter().all(|(_, order)| !matches!(order.what, What::Cancel { .. })));
+    assert!(
+        served
+            .fixtures
+            .ordered()
+            .iter()
+            .all(|(_, order)| !matches!(order.what, What::Of { kind: OrderKind::Cancel { .. }, .. }))
+    );
 }
 
 #[test]

@@ -17,8 +17,17 @@ fn says(system: &System, words: &[&str], parts: &[&str]) -> i32 {
 }
 
 #[test]
-fn what_holds_a_saga_up_is_told_over_a_real_broker() {
-    let mut system = System::prepare(Version::Newest);
+fn what_holds_a_saga_up_is_told_over_the_newest_broker() {
+    what_holds_a_saga_up_is_told(Version::Newest);
+}
+/// Across accounts it says to nobody that nobody answers.
+#[test]
+fn what_holds_a_saga_up_is_told_over_an_older_broker() {
+    what_holds_a_saga_up_is_told(Version::Debian);
+}
+
+fn what_holds_a_saga_up_is_told(version: Version) {
+    let mut system = System::prepare(version);
     // Nobody takes over before the test is done.
     system.environment.push(("SAGACTL__COORDINATOR__LEASE_MS", "300000"));
     let url = system.start("coordinator", &["--coordinator"]);
@@ -29,6 +38,7 @@ fn what_holds_a_saga_up_is_told_over_a_real_broker() {
     let why = ["saga", "why-stuck", "printed-proof/k", "--url", &url];
     says(&system, &why, &["NO_CONSUMER", "nobody serves printshop"]);
     says(&system, &["module", "list", "--url", &url], &["printshop", "elsewhere; nobody says how it is"]);
+    says(&system, &["doctor", "--url", &url], &["nobody who serves it: printshop", "no process asks for them"]);
 
     // Its own account may put letters aside, and the coordinator sees them.
     Login::of(&system.nats, "printshop").publish("aicmo.dlq.printshop", "_INBOX.x", "{}");

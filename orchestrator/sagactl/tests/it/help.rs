@@ -4,7 +4,7 @@ use crate::pipes::out;
 use crate::served::{run, sagactl};
 use clap::CommandFactory;
 use saga_core::codes;
-use saga_core::zoo::NOW;
+use saga_testkit::fixtures::NOW;
 use sagactl::args::{Cli, Format, rewrite};
 use sagactl::cmd::help::{self, HelpArgs};
 use sagactl::exit;

@@ -41,7 +41,7 @@ fn every_bad_file_is_refused_with_its_place() {
             assert!(stderr.starts_with(&format!("{code} error:")) && stderr.contains(place), "{name}: {stderr}");
         }
     }
-    assert!(served.zoo.ordered().is_empty());
+    assert!(served.fixtures.ordered().is_empty());
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn good_input_is_sent_as_it_came() {
     assert_eq!(exit, 0, "{stderr}");
     assert!(stdout.starts_with("accepted  0193a1c7-55e2-7c1f-b0aa-41d89f3ac2d1  started"), "{stdout}");
     assert!(stderr.starts_with("request "), "{stderr}");
-    let ordered = served.zoo.ordered();
+    let ordered = served.fixtures.ordered();
     let (by, order) = ordered.first().unwrap();
     assert_eq!(by.id, "ann");
     assert!(format!("{order:?}").contains(text), "{order:?}");

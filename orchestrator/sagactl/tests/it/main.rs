@@ -1,5 +1,5 @@
-//! The command line, tested at its boundary: pure rendering over the state zoo, and the binary against a served zoo.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+//! The command line, tested at its boundary: pure rendering over the state fixtures, and the binary against a served fixtures.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says where")]
 
 mod accounts;
 mod binary;
@@ -8,6 +8,7 @@ mod help;
 mod inputs;
 mod looks;
 mod machine;
+mod metrics;
 mod pages;
 mod pipes;
 mod private;
@@ -17,3 +18,4 @@ mod secured;
 mod serve;
 mod served;
 mod stores;
+mod told;

@@ -3,13 +3,13 @@
 use crate::served::{Served, run};
 use async_trait::async_trait;
 use saga_core::codes;
-use saga_core::control::{AwaitSaga, Control, ControlError, Look, Order, Page, Receipt, View};
+use saga_core::control::{AwaitSaga, Changes, Control, ControlError, Look, Order, Page, Receipt, View, Watch};
 use saga_core::envelope::Actor;
 use saga_core::id::SagaId;
-use saga_core::listing::{Asked, Part, Place, merge};
 use saga_core::time::Timestamp;
 use saga_core::view::{SagaRow, SagaShow, SagaState};
-use saga_core::zoo;
+use saga_engine::listing::{Asked, Part, Place, merge};
+use saga_testkit::fixtures;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,11 +27,11 @@ impl Crowd {
         Served::with(Arc::new(Crowd { rows, pages: AtomicUsize::new(pages) }))
     }
     fn page(&self, asked: &Asked) -> Page<SagaRow> {
-        let sample = zoo::rows().into_iter().find(|row| row.state == SagaState::Completed).unwrap();
+        let sample = fixtures::rows().into_iter().find(|row| row.state == SagaState::Completed).unwrap();
         let mut part = Part::default();
         for number in 0..self.rows {
             let id = SagaId(uuid::Uuid::from_u128(number as u128 * 7_919 % 1_000_003));
-            let started = Timestamp(zoo::NOW.0 - (number as i64 / 3) * 1_000_000);
+            let started = Timestamp(fixtures::NOW.0 - (number as i64 / 3) * 1_000_000);
             let place = Place { calm: true, started, id };
             part.rows.push((place, SagaRow { id, started_at: started, key: format!("k{number}"), ..sample.clone() }));
         }
@@ -48,12 +48,15 @@ impl Control for Crowd {
         if self.pages.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_err() {
             return Err(ControlError::new(codes::STORE_UNAVAILABLE, "the disk went away"));
         }
-        Ok(View::SagaList(self.page(&Asked::page(selector, zoo::NOW)?)))
+        Ok(View::SagaList(self.page(&Asked::page(selector, fixtures::NOW)?)))
     }
     async fn act(&self, _: &Actor, _: Order) -> Result<Receipt, ControlError> {
         Err(ControlError::new(codes::NOT_HERE, "only lists"))
     }
     async fn outcome(&self, _: &Actor, _: AwaitSaga, _: Duration) -> Result<Option<SagaShow>, ControlError> {
+        Err(ControlError::new(codes::NOT_HERE, "only lists"))
+    }
+    async fn watch(&self, _: &Actor, _: Watch) -> Result<Box<dyn Changes>, ControlError> {
         Err(ControlError::new(codes::NOT_HERE, "only lists"))
     }
 }

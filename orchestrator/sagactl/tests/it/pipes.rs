@@ -1,10 +1,10 @@
 //! What must never reach a pipe, whatever the world outside sends.
 
 use proptest::prelude::*;
-use saga_core::control::{ControlError, Page, View};
+use saga_core::control::{ControlError, Page};
 use saga_core::input::Misfit;
 use saga_core::plain::is_hidden;
-use saga_core::zoo::{self, NOW};
+use saga_testkit::fixtures::{self, NOW};
 use sagactl::args::{Cli, Format};
 use sagactl::failure::Failure;
 use sagactl::print::out::Out;
@@ -13,7 +13,7 @@ use sagactl::print::{history, list, show};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-/// A writer whose bytes can be looked at.
+/// A writer whose bytes can be read.
 #[derive(Clone, Default)]
 pub(crate) struct Kept(Arc<Mutex<Vec<u8>>>);
 
@@ -57,7 +57,7 @@ fn hostile() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn no_control_byte_passes_in_any_format(text in hostile()) {
-        let mut saga = zoo::shows().swap_remove(1);
+        let mut saga = fixtures::shows().swap_remove(1);
         saga.row.key = text.clone();
         saga.row.kind = text.clone();
         saga.row.reason = Some(text.clone());
@@ -75,12 +75,12 @@ proptest! {
             possible.at = Some(text.clone());
         }
         let page = Page { next: Some(text.clone()), total: None, truncated: true, ..Page::whole(vec![saga.row.clone()]) };
-        let (list_view, show_view) = (View::SagaList(page.clone()), View::Saga(Box::new(saga.clone())));
+        let saga = Box::new(saga);
         for format in [Format::Table, Format::Wide, Format::Json, Format::Ndjson, Format::Id] {
             for style in [Style::pipe(NOW), Style { colour: false, ..Style::terminal(NOW, 80) }] {
                 let (mut out, data, notes) = out(format, &style);
-                out.view(&list_view, |style| list::render(&page, style).text).unwrap();
-                out.view(&show_view, |style| show::render(&saga, style)).unwrap();
+                out.view(&page, |style| list::render(&page, style).text).unwrap();
+                out.view(&saga, |style| show::render(&saga, style)).unwrap();
                 out.note(&style.clean(&text));
                 out.failure(&Failure::usage(text.clone()).hint(text.clone()));
                 for written in [data.text(), notes.text()] {
@@ -93,7 +93,7 @@ proptest! {
 
     #[test]
     fn a_row_stays_one_line_with_all_its_columns(text in hostile()) {
-        let mut row = zoo::rows().swap_remove(0);
+        let mut row = fixtures::rows().swap_remove(0);
         row.key = text.clone();
         row.reason = Some(text);
         let page = Page { total: None, ..Page::whole(vec![row]) };
@@ -103,7 +103,7 @@ proptest! {
     }
 }
 
-/// With colour too, and whoever forgot to clean it: only our own sequences pass.
+/// With colour too, and where the caller forgot to clean it: only our own sequences pass.
 #[test]
 fn a_coloured_terminal_gets_our_colours_and_nothing_else() {
     let style = Style::terminal(NOW, 80);

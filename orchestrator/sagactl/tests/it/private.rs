@@ -11,7 +11,7 @@ fn open_to_others(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
-        // A file may go while it is looked at.
+        // A file may go while its folder is read.
         let paths = fs::read_dir(next).unwrap().filter_map(|entry| entry.ok()).map(|entry| entry.path());
         for path in paths {
             let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
@@ -63,7 +63,7 @@ fn a_kept_folder_is_closed_to_others_with_all_that_is_in_it() {
     until(folder.path(), "dev has begun", || has_begun(folder.path()));
     assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
     assert_eq!(open_to_others(&data), Vec::<PathBuf>::new());
-    // What asks modules that nobody can serve in one process is not offered.
+    // A saga that asks modules that one process cannot serve is not offered.
     let (exit, said, _) = sagactl(folder.path(), &["definition", "list", "-o", "id"]);
     assert!(exit == 0 && said.contains("client-to-delivery@") && !said.contains("printed-proof"), "{said}");
     let (exit, _, errors) = sagactl(folder.path(), &["saga", "start", "client-to-delivery@99", "--example"]);

@@ -1,9 +1,10 @@
-//! The state zoo in every face of the command line, at three widths, in colour, without, in ASCII, and into a pipe.
+//! The state fixtures in every face of the command line, at three widths, in colour, without, in ASCII, and into a pipe.
 
 use saga_core::codes;
-use saga_core::control::{Control, ControlError, Look, Selector, View};
+use saga_core::control::ask::{self, Ask};
+use saga_core::control::{Asks, ControlError, Selector};
 use saga_core::envelope::Actor;
-use saga_core::zoo::{self, NOW, Zoo};
+use saga_testkit::fixtures::{self, NOW, Zoo};
 use sagactl::print::style::Style;
 use sagactl::print::{error, history, list, module, show, verdicts, why};
 
@@ -42,68 +43,67 @@ fn shown(page: &saga_core::control::Page<saga_core::view::SagaRow>) -> list::Sho
     shown.add(&page.items);
     shown
 }
-async fn look(what: Look) -> View {
-    Zoo::with_findings().look(&Actor::operator("ann"), what).await.unwrap()
+async fn look<A: Ask>(what: A) -> A::View {
+    Zoo::with_findings().ask(&Actor::operator("ann"), what).await.unwrap()
 }
 
 #[tokio::test]
 async fn lists() {
     let all = Selector { all: true, ..Selector::default() };
-    let View::SagaList(page) = look(Look::Sagas(all)).await else { panic!("not a list") };
+    let page = look(all).await;
     check("list", |style| {
         let rendered = list::render(&page, style);
         format!("{}{}\n", rendered.text, list::footer(&page, &shown(&page), &rendered.dropped, style))
     });
     let some = Selector { limit: 3, ..Selector::default() };
-    let View::SagaList(page) = look(Look::Sagas(some)).await else { panic!("not a list") };
+    let page = look(some).await;
     assert!(list::footer(&page, &shown(&page), &[], &Style::pipe(NOW)).starts_with("3 of 7 shown"));
 }
 
 #[test]
 fn shows() {
-    for saga in zoo::shows() {
+    for saga in fixtures::shows() {
         check(&format!("show-{}", saga.row.state.word()), |style| show::render(&saga, style));
     }
 }
 
 #[tokio::test]
 async fn shows_with_data() {
-    let View::Saga(saga) = look(Look::Saga { id: "9f3ac2d1".into(), data: true }).await else { panic!("not a saga") };
+    let saga = look(ask::Saga { id: "9f3ac2d1".into(), data: true }).await;
     insta::assert_snapshot!("show-data", show::render(&saga, &Style::pipe(NOW)));
 }
 
 #[tokio::test]
 async fn histories() {
-    let what = Look::History { id: "9f3ac2d1".into(), after: 0, limit: 10 };
-    let View::History(page) = look(what).await else { panic!("not a history") };
+    let page = look(ask::History { id: "9f3ac2d1".into(), after: 0, limit: 10 }).await;
     check("history", |style| history::render(&page, style).text);
 }
 
 #[tokio::test]
 async fn causes() {
     for id in ["c41d90e7", "0c51aa97"] {
-        let View::Why(found) = look(Look::Why { id: id.into() }).await else { panic!("not causes") };
+        let found = look(ask::WhyStuck { id: id.into() }).await;
         check(&format!("why-{}", found.saga.state.word()), |style| why::render(&found, style));
     }
 }
 
 #[tokio::test]
 async fn modules_and_definitions() {
-    let View::ModuleList(page) = look(Look::Modules).await else { panic!("not modules") };
+    let page = look(ask::Modules {}).await;
     check("modules", |style| module::render(&page, style).text);
-    let View::DefinitionList(page) = look(Look::Definitions).await else { panic!("not definitions") };
+    let page = look(ask::Definitions {}).await;
     check("definitions", |style| module::definitions(&page, style).text);
 }
 
 #[tokio::test]
 async fn checked_promises() {
-    let View::Verdicts(found) = look(Look::Verify).await else { panic!("not verdicts") };
+    let found = look(ask::Verify {}).await;
     check("verify", |style| verdicts::render(&found, style));
 }
 
 #[test]
 fn errors_for_people() {
-    let error = ControlError::new(codes::WRONG_STATE, format!("9f3ac2d1 cannot be retried: {}", zoo::HOSTILE))
+    let error = ControlError::new(codes::WRONG_STATE, format!("9f3ac2d1 cannot be retried: {}", fixtures::HOSTILE))
         .hint("resume first       sagactl saga resume 9f3ac2d1")
         .hint("then again         sagactl saga retry 9f3ac2d1");
     check("error", |style| error::human(&error, style));
@@ -113,7 +113,7 @@ fn errors_for_people() {
 fn no_line_is_wider_than_the_terminal_where_columns_can_give() {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { panic!("no runtime") };
     let all = Selector { all: true, ..Selector::default() };
-    let View::SagaList(page) = runtime.block_on(look(Look::Sagas(all))) else { panic!("not a list") };
+    let page = runtime.block_on(look(all));
     for width in [40, 60, 80, 100, 120, 200] {
         let style = Style { colour: false, ..Style::terminal(NOW, width) };
         let rendered = list::render(&page, &style);

@@ -1,5 +1,5 @@
-//! Backups, restores and losses through the real binary: over files, and over PostgreSQL and NATS, where rows are tampered with as
-//! somebody with the administrator's rights could.
+//! Backups, restores and losses through the real binary: over files, and over PostgreSQL and NATS, where rows are
+//! tampered with as an administrator could.
 
 use crate::serve::{ends_well, sagactl, start, until};
 use std::fs;
@@ -142,6 +142,11 @@ fn tampers_with_rows_are_found_in_postgresql_as_in_files() {
             "a cursor of nobody",
             "INSERT INTO aicmo_qc.es_checkpoints VALUES ('nobody', 1)".to_owned(),
             &["qc, cursor nobody"],
+        ),
+        (
+            "more groups than there can be",
+            "UPDATE aicmo_orchestration.es_checkpoints SET position = 65 WHERE consumer = 'groups'".to_owned(),
+            &["orchestration, the number of groups: not read", "there are at most 64"],
         ),
         ("fences are gone", "DELETE FROM aicmo_orchestration.es_fences".to_owned(), &["F1 broken"]),
         ("the end of a log is cut", cut("aicmo_strategy", "3"), &["B6 broken", "L3 broken"]),
@@ -310,8 +315,8 @@ impl Served {
     }
 }
 
-/// Who was approved while the broker is away is not known to be approved where the event has not arrived yet: it is waited for,
-/// as often as it takes, and nobody is turned back.
+/// An approval given while the broker is away is not known where its event has not arrived yet: the step waits for it,
+/// as often as it takes, and no saga is undone.
 #[test]
 fn an_outage_of_the_broker_after_the_approval_undoes_no_saga() {
     let mut served = Served::new(Version::Debian);

@@ -19,7 +19,7 @@ pub(crate) fn start(folder: &Path, words: &[&str]) -> Child {
     command.args(words).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     command.spawn().unwrap()
 }
-/// Looks again until it is so; another process is waited for.
+/// Looks again until it is so, because another process does it.
 pub(crate) fn until(folder: &Path, what: &str, mut holds: impl FnMut() -> bool) {
     for _ in 0..6_000 {
         if holds() {
@@ -88,7 +88,7 @@ fn one_process_serves_everything_and_says_how_it_is() {
     ends_well(&mut child);
     let (exit, said, errors) = sagactl(path, &["events", "verify", "--config", "c.toml"]);
     assert!(exit == 0 && said.contains("every promise kept"), "{said}{errors}");
-    // A store keeps the number of groups that it began with, and whoever has it alone takes that number from it.
+    // A store keeps the number of groups that it began with, and a process that has it alone takes that number from it.
     let (exit, said, errors) = sagactl(path, &["saga", "list", "--data", "data"]);
     assert!(exit == 0 && said.contains("client-to-delivery"), "{said}{errors}");
     let (exit, said, errors) =

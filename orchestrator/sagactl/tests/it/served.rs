@@ -1,14 +1,14 @@
-//! A served zoo on a free port, and the binary that asks it.
+//! A served fixtures on a free port, and the binary that asks it.
 
 use assert_cmd::Command;
 use saga_admin::server::Server;
 use saga_core::control::Control;
-use saga_core::zoo::Zoo;
+use saga_testkit::fixtures::Zoo;
 use std::sync::Arc;
 
-/// A zoo that is served until it is dropped.
+/// A fixtures that is served until it is dropped.
 pub(crate) struct Served {
-    pub(crate) zoo: Arc<Zoo>,
+    pub(crate) fixtures: Arc<Zoo>,
     pub(crate) url: String,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -16,12 +16,12 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) fn new() -> Self {
-        let zoo = Arc::new(Zoo::with_findings());
-        let mut served = Self::with(Arc::clone(&zoo) as Arc<dyn Control>);
-        served.zoo = zoo;
+        let fixtures = Arc::new(Zoo::with_findings());
+        let mut served = Self::with(Arc::clone(&fixtures) as Arc<dyn Control>);
+        served.fixtures = fixtures;
         served
     }
-    /// Any control in place of the zoo.
+    /// Any control in place of the fixtures.
     pub(crate) fn with(control: Arc<dyn Control>) -> Self {
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let (tell, told) = std::sync::mpsc::channel();
@@ -37,9 +37,9 @@ impl Served {
             });
         });
         let url = told.recv().unwrap();
-        Self { zoo: Arc::default(), url, stop: Some(stop), thread: Some(thread) }
+        Self { fixtures: Arc::default(), url, stop: Some(stop), thread: Some(thread) }
     }
-    /// The binary, asking this zoo.
+    /// The binary, asking this fixtures.
     pub(crate) fn sagactl(&self, words: &[&str]) -> Command {
         let mut command = sagactl(words);
         command.env("SAGACTL_URL", &self.url);

@@ -118,3 +118,36 @@ fn a_folder_that_somebody_owns_is_not_taken() {
     let (exit, _, stderr) = sagactl(folder.path(), &["saga", "list"]);
     assert_eq!(exit, 0, "a dead owner is noticed: {stderr}");
 }
+
+#[test]
+fn the_address_of_a_process_does_not_say_which_stores_are_meant() {
+    const URL: &str = "http://127.0.0.1:9";
+    let place = tempfile::tempdir().unwrap();
+    let said = |words: &[&str], by_variable: bool| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sagactl"));
+        command.env_remove("SAGACTL_DATA").env_remove("SAGACTL_URL").current_dir(place.path()).args(words);
+        if by_variable {
+            command.env("SAGACTL_URL", URL)
+        } else {
+            command.args(["--url", URL])
+        };
+        let Output { status, stdout, stderr } = command.output().unwrap();
+        assert_eq!(stdout, b"", "{words:?}");
+        (status.code().unwrap(), String::from_utf8(stderr).unwrap())
+    };
+    let (folder, file) = (place.path().join("d").display().to_string(), place.path().join("c.toml"));
+    fs::write(&file, format!("[store]\nurl = \"sqlite:{folder}\"\n")).unwrap();
+    for verb in [&["store", "backup", "copy"][..], &["store", "recover", "--yes"], &["store", "accept", "qc", "--yes"]]
+    {
+        for by_variable in [false, true] {
+            let (exit, why) = said(verb, by_variable);
+            assert!(exit == 2 && why.contains("SG0301") && why.contains("which stores are meant"), "{verb:?}: {why}");
+            // A command that says which stores are meant is understood: here there are none.
+            for named in [["--data", folder.as_str()], ["--config", file.to_str().unwrap()]] {
+                let (exit, why) = said(&[verb, &named[..]].concat(), by_variable);
+                assert!(exit != 2 && !why.contains("which stores"), "{verb:?} {named:?}: {exit} {why}");
+            }
+        }
+    }
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1, "nothing was made but the configuration of the test");
+}

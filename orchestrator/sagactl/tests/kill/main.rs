@@ -5,7 +5,7 @@
 
 use saga_admin::client::AdminClient;
 use saga_admin::owner::{Found, find};
-use saga_core::control::{Control, Look, Order, Selector, View, What};
+use saga_core::control::{Asks, Control, Order, OrderKind, Selector, What};
 use saga_core::envelope::Actor;
 use saga_core::id::RequestId;
 use saga_core::json::Payload;
@@ -45,7 +45,7 @@ fn dev(data: &Path, kill_at: Option<String>) -> Child {
 
 /// Lets the other process go on; nothing is asserted about how long this takes.
 async fn breathe() {
-    #[expect(clippy::disallowed_methods, reason = "another process is waited for, by looking again")]
+    #[expect(clippy::disallowed_methods, reason = "the test waits for another process, by looking again")]
     tokio::time::sleep(Duration::from_millis(5)).await;
 }
 
@@ -67,7 +67,7 @@ fn order(name: &str, what: What) -> Order {
     Order { request, reason: None, what, if_rev: None }
 }
 
-/// Starts everything (again) and decides what waits, until all sagas rest or the process is gone.
+/// Starts everything (again) and answers open gates, until all sagas rest or the process is gone.
 async fn work(client: &AdminClient, child: &mut Child) -> Option<Vec<SagaRow>> {
     let by = Actor::operator("test");
     for index in 0..SAGAS {
@@ -80,13 +80,14 @@ async fn work(client: &AdminClient, child: &mut Child) -> Option<Vec<SagaRow>> {
             return None;
         }
         let all = Selector { all: true, limit: 0, ..Selector::default() };
-        let View::SagaList(page) = client.look(&by, Look::Sagas(all)).await.ok()? else { return None };
+        let page = client.ask(&by, all).await.ok()?;
         for row in page.items.iter().filter(|row| row.state == SagaState::Waiting) {
             let approved = !row.key.ends_with('7');
             let data = Payload::parse(&format!(r#"{{"approved":{approved},"by":"test","note":"seen"}}"#)).unwrap();
             let opening = row.waiting.first().and_then(|waiting| waiting.opening.clone());
             let decided = format!("decide {} {opening:?}", row.id);
-            let signal = What::Signal { saga: row.id.to_string(), gate: "strategy-approved".to_owned(), data, opening };
+            let signal =
+                OrderKind::Signal { gate: "strategy-approved".to_owned(), data, opening }.of(row.id.to_string());
             // The saga may have gone on since the list was made: then the gate is decided already.
             let _refused = client.act(&by, order(&decided, signal)).await;
         }

@@ -42,7 +42,7 @@ pub(super) struct Postgres {
     prepared: BTreeMap<String, Kind>,
     /// What the messages since the last `Sync` do.
     bound: Option<Kind>,
-    /// What is asked and not answered; the start of the connection is answered like a question.
+    /// The questions that are not answered yet; the start of the connection is answered like one.
     open: VecDeque<Option<(Kind, Deed)>>,
     in_transaction: bool,
     /// What the answer that is coming in said so far.

@@ -1,9 +1,11 @@
 //! Publish jobs that are taken back: before they are out, after, and when nobody knows.
 
 use super::{asset, code, executed, live, post, queued, view};
+use crate::api::commands::*;
 use crate::api::dtos::JobStatus;
 use crate::api::events::{Destination, JobType, PublishCancelled, PublishRetracted};
-use crate::api::ports::*;
+use crate::api::providers::*;
+use crate::api::queries::*;
 use crate::tests::mia;
 use events::ids::PublishJobId;
 use uuid::Uuid;
@@ -42,7 +44,7 @@ fn cancelling_finds_a_post_that_left_without_a_record() {
         title: None,
         media_urls: Vec::new(),
     };
-    saga_core::stage::ready(fakes.publisher.post(key, &content)).unwrap();
+    saga_testkit::stage::ready(fakes.publisher.post(key, &content)).unwrap();
     stage.send(&CancelPublish { job_id, reason: "undone".to_owned() }, mia()).unwrap();
     assert_eq!((fakes.publisher.posts(), view(&stage, job_id).status), (0, JobStatus::Retracted));
     assert_eq!(stage.names()[2..], ["PublishStarted", "PublishCompleted", "PublishRetracted"]);

@@ -1,6 +1,6 @@
 //! The questionnaire as a type: every answer is optional here, because what is required is a rule and not a shape.
 
-use crate::internal::language::detect;
+use crate::internal::language::{detect, surely_not};
 use events::values::{Money, Text};
 use saga_core::input::plain;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -153,13 +153,21 @@ impl BriefForm {
         if let Some(tag) = named {
             return (tag.to_owned(), true);
         }
+        let (tag, certain) = detect(&self.sentences());
+        (tag.to_owned(), certain)
+    }
+    /// The language that stands for the letters of the answers, where those are surely not in the language of a tag.
+    pub fn surely_not_in(&self, tag: &str) -> Option<&'static str> {
+        surely_not(&self.sentences(), tag)
+    }
+    /// The answers that are sentences, by which a language is known.
+    fn sentences(&self) -> Vec<&str> {
         let brief = &self.brief;
         let heads = [&brief.brand.description, &brief.goal.primary_goal, &brief.audience.primary_customer];
         let mut texts: Vec<&str> = heads.into_iter().flatten().map(String::as_str).collect();
         texts.extend(brief.audience.pain_points.iter().chain(&brief.constraints.must_include).map(String::as_str));
         texts.extend(brief.product_service.items.iter().filter_map(|item| item.usp.as_deref()));
-        let (tag, certain) = detect(&texts);
-        (tag.to_owned(), certain)
+        texts
     }
     /// Reads answers; what the form does not ask for is ignored. All wrong types are told, each with its place.
     pub fn read(responses: &Map<String, Value>) -> Result<Self, Vec<FormFault>> {
@@ -182,7 +190,7 @@ impl BriefForm {
             // The reference to a long text is the house's own way to keep one.
             faults.push(FormFault::WrongType { field: "/notes".to_owned(), why: "expected a text".to_owned() });
         }
-        // What cannot be read counts as silence, so that the rest is looked at all the same.
+        // A part that cannot be read counts as not answered, so that the rest is checked all the same.
         faults.iter().for_each(|fault| silence(&mut whole, fault.field()));
         let form = readable(&mut whole);
         if let Ok(known) = serde_json::to_value(&form) {
@@ -205,7 +213,7 @@ impl BriefForm {
 }
 
 /// Tries every value alone on its path: the smallest that does not read alone is what is wrong. A field that is only
-/// missed beside another one is the fault of what holds both.
+/// missed beside another one is a fault of the object that holds both.
 fn wrong_types(value: &Value, path: &mut Vec<Part>, faults: &mut Vec<FormFault>) {
     let alone = path.iter().rev().fold(value.clone(), |inner, part| match part {
         Part::Field(name) => Value::Object([(name.clone(), inner)].into_iter().collect()),
@@ -251,7 +259,8 @@ fn silence(whole: &mut Value, field: &str) {
     }
 }
 
-/// The form without what cannot be read. Where a part cannot be silent, as the amount of a budget, what holds it is.
+/// The form without its unreadable parts. Where a part cannot be left out, as the amount of a budget, its parent is
+/// left out.
 fn readable(whole: &mut Value) -> BriefForm {
     for _ in 0..FORM_DEPTH_MAX {
         if let Ok(form) = serde_json::from_value(whole.clone()) {

@@ -2,8 +2,10 @@
 
 use orchestration::api::languages::written;
 
-/// What one language says to whoever buys. `{client}`, `{offer}` and `{usp}` are filled in; what the client says about
-/// their audience, their goals and their tone is for the writer, and stands in no text.
+/// What one language says to the client's customers. `{client}`, `{offer}` and `{usp}` are filled in; what the client
+/// says about their audience, their goals and their tone is for the writer, and stands in no text. Readers are spoken
+/// to in one way.
+#[derive(Debug)]
 pub(super) struct Frame {
     pub(super) language: &'static str,
     pub(super) script: Script,
@@ -75,7 +77,7 @@ pub(super) static FRAMES: [Frame; 14] = [
         ],
         offer: "{offer}: {usp}.",
         offer_plain: "Unser Angebot: {offer}.",
-        calls: ["Jetzt Kontakt aufnehmen.", "Schreib uns und frag nach.", "Vereinbaren Sie ein Gespräch."],
+        calls: ["Jetzt Kontakt aufnehmen.", "Schreiben Sie uns und fragen Sie nach.", "Vereinbaren Sie ein Gespräch."],
         fillers: [
             "Alles beginnt mit einem kurzen Gespräch darüber, was gebraucht wird.",
             "Wir sagen klar, was dazugehört und was nicht, bevor es losgeht.",
@@ -212,7 +214,7 @@ pub(super) static FRAMES: [Frame; 14] = [
             "لماذا {offer}",
         ],
         offer: "{offer}: {usp}.",
-        offer_plain: "نقدم لكم: {offer}.",
+        offer_plain: "نقدم لك: {offer}.",
         calls: ["تواصل معنا اليوم.", "راسلنا واسأل عن التفاصيل.", "احجز موعدا معنا."],
         fillers: [
             "يبدأ كل شيء بحديث قصير عما تحتاج إليه.",

@@ -41,7 +41,7 @@ pub(super) struct Around {
 }
 
 impl Shape {
-    /// The shape of a format; what is none of them is a post.
+    /// The shape of a format; any other format is a post.
     pub(super) fn of(format: &str) -> Self {
         match format {
             "email" => Shape::Letter,
@@ -84,8 +84,8 @@ impl Shape {
         }
     }
 
-    /// The sentences of a text that was laid out so, and what stood around them. What a person has changed since is taken
-    /// as it stands.
+    /// The sentences of a text that was laid out so, and what stood around them. A part that a person has changed since
+    /// is taken as it stands.
     pub(super) fn take_apart(self, text: &str, call: &str, frame: &Frame) -> (Vec<String>, Around) {
         let between = match self {
             Shape::Post | Shape::Slides | Shape::Scenes { .. } => "\n",

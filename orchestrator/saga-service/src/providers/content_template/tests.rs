@@ -1,13 +1,15 @@
 //! The template writer against quality control itself, in every language it writes.
 
 use super::*;
+use crate::providers::address::other_address;
 use production::api::dtos::{AssetSpec, Offer, StrategySnapshot};
 use production::api::events::RevisionRequest;
+use qc::api::commands::EvaluateContent;
 use qc::api::dtos::Constraints;
 use qc::api::events::{Subject, SubjectKind, Verdict};
-use qc::api::ports::{EvaluateContent, Needs};
+use qc::api::providers::Needs;
 use saga_core::envelope::Actor;
-use saga_core::stage::{Stage, ready};
+use saga_testkit::stage::{Stage, ready};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -173,8 +175,12 @@ fn draft(brief: &BriefEssentials, language: &str) -> String {
 fn format_of(platform: &str) -> &'static str {
     if platform == "email" { "email" } else { "post" }
 }
-fn formed(
+fn formed(brief: &BriefEssentials, language: &str, at: (&str, &str), variant: u32) -> Result<AssetCopy, ProviderError> {
+    translated(brief, None, language, at, variant)
+}
+fn translated(
     brief: &BriefEssentials,
+    of_brief: Option<&str>,
     language: &str,
     (platform, format): (&str, &str),
     variant: u32,
@@ -182,7 +188,7 @@ fn formed(
     let (platform, format) = (platform.to_owned(), format.to_owned());
     let spec = AssetSpec { platform, format, language: language.to_owned(), variant };
     let (strategy, brief) = (StrategySnapshot::default(), brief.clone());
-    let order = CopyOrder { spec, strategy, brief, draft_body: None };
+    let order = CopyOrder { spec, strategy, brief, draft_body: None, brief_language: of_brief.map(str::to_owned) };
     ready(TemplateContentWriter.copy(key(), &order)).map(|written| written.text)
 }
 fn copy(brief: &BriefEssentials, language: &str, platform: &str, variant: u32) -> Result<AssetCopy, ProviderError> {
@@ -228,12 +234,51 @@ fn every_asset_passes_on_every_platform_and_variants_differ() {
 }
 
 #[test]
-fn a_brief_in_one_script_can_be_written_about_in_another() {
+fn a_piece_in_another_language_than_the_briefs_says_names_and_quotes_what_is_demanded() {
     for row in &BRIEFS {
         let brief = brief(row);
+        let [client, _, offer, usp, ..] = row.1;
         for (language, platform) in [("en", "instagram"), ("ar", "linkedin"), ("de", "email"), ("no", "facebook")] {
-            let text = whole(&copy(&brief, language, platform, 1).unwrap());
-            assert_eq!(judge(&text, language, Some(platform), &brief).0, Verdict::Pass, "{language}\n{text}");
+            let at = (platform, format_of(platform));
+            let text = whole(&translated(&brief, Some(row.0), language, at, 1).unwrap());
+            // A demanded text in other letters is for a person to check.
+            let (_, told) = judge(&text, language, Some(platform), &brief);
+            assert!(told.iter().all(|issue| issue.starts_with("one_language: \"")), "{language}: {told:?}\n{text}");
+            assert!(text.contains(client) && text.contains(offer), "{text}");
+            assert_eq!(text.contains(usp), language == row.0, "{language} of {}: {text}", row.0);
+            for demanded in row.2 {
+                assert_eq!(
+                    text.contains(&format!("“{demanded}”")),
+                    language != row.0,
+                    "{language} of {}: {text}",
+                    row.0
+                );
+            }
+        }
+    }
+    let brief = brief(&BRIEFS[1]);
+    for (of_brief, language) in [("de-CH", "de"), ("und", "en"), ("", "en"), ("nb", "no")] {
+        let text = whole(&translated(&brief, Some(of_brief), language, ("linkedin", "post"), 1).unwrap());
+        assert!(text.contains(BRIEFS[1].1[3]), "{of_brief} {language}: {text}");
+    }
+}
+
+#[test]
+fn readers_are_spoken_to_in_one_way() {
+    for frame in &frames::FRAMES {
+        assert_eq!(other_address(frame.language, &format!("{frame:?}")), None, "{}", frame.language);
+    }
+}
+
+/// What a person has to look at is never a sentence of the house's own.
+#[test]
+fn sentences_of_the_house_are_in_their_language() {
+    for row in &BRIEFS {
+        let brief = brief(row);
+        let mut texts = vec![draft(&brief, row.0)];
+        texts.extend((1..=12).map(|variant| whole(&copy(&brief, row.0, "linkedin", variant).unwrap())));
+        for text in texts {
+            assert_eq!(qc::api::not_of_one_language(&text, row.0, &brief.must_include), [], "{text}");
         }
     }
 }

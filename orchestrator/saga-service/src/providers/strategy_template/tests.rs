@@ -2,15 +2,17 @@
 
 use super::frames::FRAMES;
 use super::{TemplateStrategyWriter, amount, apportion, percent, timeline};
+use crate::providers::address::other_address;
 use events::values::Money;
 use onboarding::api::dtos::{BriefForm, NormalizedBrief};
 use onboarding::api::events::BriefNormalized;
 use saga_core::id::{Direction, StepKey};
-use saga_core::stage::ready;
+use saga_testkit::stage::ready;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use strategy::api::dtos::{BriefSnapshot, Outline, WantedContent, WantedKpi, WantedOffer, WeekSpan};
-use strategy::api::ports::{ProviderError, StrategyWriter};
+use strategy::api::events::Layer;
+use strategy::api::providers::{ProviderError, StrategyWriter};
 use uuid::Uuid;
 
 fn tried(brief: &BriefSnapshot, context: &BTreeMap<String, String>) -> Result<Outline, ProviderError> {
@@ -101,10 +103,29 @@ fn every_brief_finds_itself_in_its_strategy() {
 }
 
 #[test]
+fn readers_are_spoken_to_in_one_way_and_no_number_needs_a_word_declined() {
+    for frame in &FRAMES {
+        assert_eq!(other_address(frame.tag, &format!("{frame:?}")), None, "{}", frame.tag);
+        // These have another form after 1 than after 2, and in some languages after 5.
+        for words in ["weeks", "Wochen", "semaines", "semanas", "недель", "εβδομάδες", "أسبوعًا", "uker"]
+        {
+            let said = format!("{} {}", frame.measure, frame.goal_only).replace("{weeks}", "1");
+            assert!(!said.contains(words), "{}: {said}", frame.tag);
+        }
+    }
+    let mut brief = briefs().remove(0).1;
+    brief.timeline_weeks = Some(WeekSpan { min: 1, max: 1 });
+    let measured = |brief: &BriefSnapshot| write(brief, &BTreeMap::new()).layers[&Layer::Measurement].clone();
+    assert_eq!(measured(&brief), "Measured at the end of week 1: orders: 350, repair course places: 40.");
+    brief.kpis = vec![WantedKpi { name: "posts".to_owned(), target: 1, unit: "posts".to_owned() }];
+    assert_eq!(measured(&brief), "Measured at the end of week 1: posts: 1.");
+}
+
+#[test]
 fn forbidden_words_stand_in_the_rules_and_nowhere_else() {
     for (name, brief) in briefs() {
         let mut outline = write(&brief, &BTreeMap::new());
-        outline.layers.remove(&strategy::api::events::Layer::Constraints);
+        outline.layers.remove(&Layer::Constraints);
         let text = everything(&outline).to_lowercase();
         let said = brief.must_avoid.iter().any(|word| text.contains(&word.to_lowercase()));
         assert!(!said, "{name}");

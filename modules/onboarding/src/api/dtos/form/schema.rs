@@ -63,7 +63,7 @@ fn schema_of(more: Vec<(&'static str, Value)>) -> Schema {
     schema.try_into().unwrap_or_default()
 }
 
-/// What the reader takes for silence is no advice to whoever writes.
+/// A default says how the reader understands a missing answer; it is no advice to the author of a form.
 fn without_defaults(schema: &mut Value) {
     match schema {
         Value::Object(object) => {

@@ -22,7 +22,7 @@ pub const LIST_MAX: usize = 100;
 /// 20 KiB of answers in all, the notes aside: ten pages. A chapter of a strategy that quotes all of them twice is still one
 /// text of an event.
 pub const ANSWERS_BYTES_MAX: usize = 20_480;
-/// Nobody has a budget of nothing: who has none to name leaves it out.
+/// A budget of nothing is none: a client without a budget leaves the field out.
 pub const BUDGET_MINOR_MIN: i64 = 1;
 /// A million millions: more than anything that is counted here. What is to be reached is at least nothing.
 pub const KPI_TARGET_MAX: i64 = 1_000_000_000_000;
@@ -41,7 +41,7 @@ impl Faults {
     fn bad(&mut self, field: &str, expected: impl Into<String>, example: Value) {
         self.0.push(FormFault::BadValue { field: field.to_owned(), expected: expected.into(), example });
     }
-    /// An answer that somebody gave, read by the rule of its kind; a blank one is silence.
+    /// A given answer, read by the rule of its kind; a blank one counts as not given.
     fn text<T>(&mut self, field: &str, answer: Option<&str>, read: impl FnOnce(&str) -> Result<T, Expected>) {
         let Some(text) = answer.filter(|text| !text.trim().is_empty()) else { return };
         if let Err(Expected { what, example }) = read(text) {
