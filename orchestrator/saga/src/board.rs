@@ -12,7 +12,7 @@ use saga_core::time::Timestamp;
 use saga_core::view::SagaState;
 use saga_engine::journal::LOG_PAGE;
 use saga_engine::listing::Place;
-use saga_engine::machine::projector::{fold, keys};
+use saga_engine::machine::projector::{Page, fold};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -145,8 +145,8 @@ pub(crate) async fn tail(store: &SharedStore) -> Result<Tail, ReadError> {
         let Some(last) = page.last() else { return Ok(tail) };
         position = last.position;
         read += page.len();
-        let needed = keys(&def, JOURNAL, &page).into_iter().filter(|key| !documents.contains_key(key));
-        let needed: Vec<String> = needed.collect();
+        let page = Page::of(&def, JOURNAL, page);
+        let needed: Vec<_> = page.keys(&def).into_iter().filter(|key| !documents.contains_key(key)).collect();
         let known = store.get_all(BOARD.name(), BOARD.version(), &needed).await?;
         documents.extend(known.into_iter().map(|document| (document.key, document.body)));
         let folded = fold(&def, JOURNAL, &page, documents.clone(), blocked);

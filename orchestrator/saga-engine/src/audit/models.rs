@@ -9,7 +9,7 @@ mod orders;
 use super::agreement::NAMED_MAX;
 use super::stores::NO_ORDER;
 use crate::machine::consumer::PROJECTION_PAGE;
-use crate::machine::projector::{PARKED, Parked, fold, keys};
+use crate::machine::projector::{PARKED, Page, Parked, fold};
 use saga_core::envelope::Recorded;
 use saga_core::export::{Damaged, Ends, Part, Row};
 use saga_core::id::{Position, StreamId};
@@ -62,7 +62,8 @@ impl Model<'_> {
         if page.is_empty() {
             return;
         }
-        let known = keys(self.def, source, &page).into_iter();
+        let page = Page::of(self.def, source, page);
+        let known = page.keys(self.def).into_iter();
         let known = known.filter_map(|key| self.folded.get(&key).cloned().map(|body| (key, body))).collect();
         for write in fold(self.def, source, &page, known, BTreeSet::new()).batch.documents {
             match write.body {

@@ -6,7 +6,7 @@
 mod kept;
 
 use super::Machine;
-use super::projector::{BEHIND, Parked, fold, keys, marks, public_place};
+use super::projector::{BEHIND, Page, Parked, fold, marks, public_place};
 use crate::host::Served;
 use crate::panics::caught;
 pub use kept::DOCUMENTS_KEPT;
@@ -123,7 +123,7 @@ enum State {
     },
     Reading,
     Folding {
-        page: Vec<Recorded>,
+        page: Page,
         more: bool,
     },
     Reacting(Reactions),
@@ -227,8 +227,9 @@ impl Consumer {
         match &self.what {
             What::Fold { def, kept } => {
                 let more = cut(def, &self.source, &mut page) || page.len() >= LONG_PAGE;
+                let page = Page::of(def, &self.source, page);
                 let unknown = |key: &String| kept.as_ref().is_none_or(|kept| kept.document(key).is_none());
-                let keys = keys(def, &self.source, &page).into_iter().filter(unknown).collect();
+                let keys = page.keys(def).into_iter().filter(unknown).collect();
                 out.push(Out::Load { projection: def.name.clone(), version: def.version, keys });
                 self.state = State::Folding { page, more };
             }
@@ -238,11 +239,11 @@ impl Consumer {
             }
         }
     }
-    fn fold(&mut self, page: &[Recorded], more: bool, loaded: Vec<Document>, out: &mut Vec<Out>) {
+    fn fold(&mut self, page: &Page, more: bool, loaded: Vec<Document>, out: &mut Vec<Out>) {
         let What::Fold { def, kept } = &self.what else { return self.read(out) };
         let mut documents: BTreeMap<_, _> = loaded.into_iter().map(|document| (document.key, document.body)).collect();
         if let Some(kept) = kept {
-            for key in keys(def, &self.source, page) {
+            for key in page.keys(def) {
                 documents.extend(kept.document(&key).flatten().map(|body| (key, body)));
             }
         }

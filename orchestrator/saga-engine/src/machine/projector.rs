@@ -57,21 +57,57 @@ impl Parked {
     }
 }
 
-/// The documents that folding this page will read.
-pub fn keys(def: &ProjectionDef, module: &str, page: &[Recorded]) -> BTreeSet<String> {
-    let (mut keys, mut begun) = (BTreeSet::new(), BTreeSet::new());
-    for recorded in page {
-        let at = At::of(module, recorded);
-        for fold in def.folds.iter().filter(|fold| fold.module == module && fold.event == recorded.name) {
-            let Some(key) = key_of(fold, recorded, &at).ok().flatten() else { continue };
-            if fold.begins && !keys.contains(&key) {
+/// A page of a log, with the documents that its events change. Each of them is asked for its key once.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    events: Vec<Recorded>,
+    concerned: Vec<Concerned>,
+}
+
+/// An event that a projection folds.
+#[derive(Debug, Clone)]
+struct Concerned {
+    /// Its index in the page.
+    event: usize,
+    at: At,
+    /// The index of each fold, and the key of its document; otherwise why the event is parked.
+    keys: Vec<(usize, Result<Option<String>, String>)>,
+}
+
+impl Page {
+    /// Of events of `module`, in the order of its log.
+    pub fn of(def: &ProjectionDef, module: &str, events: Vec<Recorded>) -> Self {
+        let concerned = events.iter().enumerate().filter_map(|(event, recorded)| {
+            let folds = || def.folds.iter().enumerate().filter(|(_, fold)| listens(fold, module, recorded));
+            folds().next()?;
+            let at = At::of(module, recorded);
+            let keys = folds().map(|(fold, of)| (fold, key_of(of, recorded, &at))).collect();
+            Some(Concerned { event, at, keys })
+        });
+        let concerned = concerned.collect();
+        Self { events, concerned }
+    }
+    /// The last event.
+    pub fn last(&self) -> Option<&Recorded> {
+        self.events.last()
+    }
+    /// The documents that folding it will read.
+    pub fn keys(&self, def: &ProjectionDef) -> BTreeSet<String> {
+        let (mut keys, mut begun) = (BTreeSet::new(), BTreeSet::new());
+        let known = self.concerned.iter().flat_map(|concerned| &concerned.keys);
+        for (fold, key) in known.filter_map(|(fold, key)| def.folds.get(*fold).zip(key.as_ref().ok()?.as_ref())) {
+            if fold.begins && !keys.contains(key) {
                 begun.insert(key);
-            } else if !begun.contains(&key) {
+            } else if !begun.contains(key) {
                 keys.insert(key);
             }
         }
+        keys.into_iter().cloned().collect()
     }
-    keys
+}
+
+fn listens(fold: &Fold, module: &str, recorded: &Recorded) -> bool {
+    fold.module == module && fold.event == recorded.name
 }
 
 /// The document that an event changes. A fold that panics is a bug like one that errs: its event is parked.
@@ -122,27 +158,22 @@ pub struct Folded {
 pub fn fold(
     def: &ProjectionDef,
     module: &str,
-    page: &[Recorded],
+    page: &Page,
     mut documents: BTreeMap<String, Payload>,
     mut blocked: BTreeSet<StreamId>,
 ) -> Folded {
     let consumer = def.consumer(module);
     let mut changed = BTreeSet::new();
     let mut batch = Batch::default();
-    for recorded in page {
-        let at = At::of(module, recorded);
-        let folds: Vec<_> =
-            def.folds.iter().filter(|fold| fold.module == module && fold.event == recorded.name).collect();
-        if folds.is_empty() {
-            continue;
-        }
+    for Concerned { event, at, keys } in &page.concerned {
+        let Some(recorded) = page.events.get(*event) else { continue };
         let outcome = if blocked.contains(&recorded.stream) {
             Err(BEHIND.to_owned())
         } else {
-            folds.iter().try_for_each(|fold| -> Result<(), String> {
-                let Some(key) = key_of(fold, recorded, &at)? else { return Ok(()) };
+            keys.iter().try_for_each(|(fold, key)| -> Result<(), String> {
+                let (Some(fold), Some(key)) = (def.folds.get(*fold), key.clone()?) else { return Ok(()) };
                 let document = documents.get(&key).cloned();
-                let folded = caught(|| (fold.fold)(document, recorded, &at)).map_err(panicked)?;
+                let folded = caught(|| (fold.fold)(document, recorded, at)).map_err(panicked)?;
                 match folded.map_err(|why: FoldError| why.to_string())? {
                     Some(document) => documents.insert(key.clone(), document),
                     None => documents.remove(&key),
