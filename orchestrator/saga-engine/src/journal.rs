@@ -71,26 +71,15 @@ pub fn batch_of(stream: StreamId, expected: Version, events: Vec<NewEvent>, fenc
     Batch { writes: vec![StreamWrite { stream, expected, events }], fence, ..Batch::default() }
 }
 
-/// The event of a batch that a store most likely means when it says that it can never keep it: the largest one.
-#[derive(Debug, Clone)]
-pub struct Suspect {
-    name: &'static str,
-    data: Payload,
-}
-
-impl Suspect {
-    /// Of these events.
-    pub fn of(events: &[NewEvent]) -> Option<Self> {
-        let largest = events.iter().max_by_key(|event| event.data.as_str().len())?;
-        Some(Self { name: largest.name, data: largest.data.clone() })
-    }
-    /// The step that it is about, and which way.
-    pub fn step(&self) -> Option<(String, Direction)> {
-        let fact: serde_json::Value = self.data.read().ok()?;
-        let step = fact["step"].as_str()?.to_owned();
-        let back = self.name.contains("Compensat") || fact["undo"].as_bool() == Some(true);
-        Some((step, if back { Direction::Undo } else { Direction::Do }))
-    }
+/// The step that a store most likely means when it says that it can never keep these facts, and which way: that of the
+/// largest one.
+pub fn suspect(facts: &[SagaFact]) -> Option<(String, Direction)> {
+    let written = facts.iter().filter_map(|fact| Some((fact.name(), fact.encode().ok()?)));
+    let (name, data) = written.max_by_key(|(_, data)| data.as_str().len())?;
+    let fact: serde_json::Value = data.read().ok()?;
+    let step = fact["step"].as_str()?.to_owned();
+    let back = name.contains("Compensat") || fact["undo"].as_bool() == Some(true);
+    Some((step, if back { Direction::Undo } else { Direction::Do }))
 }
 
 /// An order, as the store remembers it over all sagas: under its request id, with the digest of the whole of it.

@@ -4,12 +4,31 @@ use saga_core::fact::SagaFact;
 use saga_core::telemetry::{Amount, Kind, Metric, Sample, Spread};
 use saga_engine::execution::Execution;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The lines of each metric: the values of its labels, and what they amount to. They are few, so one is looked for among
 /// them without a key being made for it: this is done several times for each commit.
-type Sums = BTreeMap<Metric, Vec<(Vec<String>, Amount)>>;
+#[derive(Debug, Default)]
+struct Sums(BTreeMap<Metric, Vec<(Vec<String>, Sum)>>);
+
+/// What a line amounts to.
+#[derive(Debug)]
+enum Sum {
+    Number(Counter),
+    Spread(Spread),
+}
+
+/// The number of one line, which its holder adds to without looking for it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Counter(Arc<AtomicU64>);
+impl Counter {
+    /// Counts so many more; at the end of all numbers it begins anew, as counters do.
+    pub(crate) fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+}
 
 /// The sums of one process. Cheap to share; nothing here decides anything.
 #[derive(Debug, Clone, Default)]
@@ -19,109 +38,86 @@ impl Meter {
     fn sums(&self) -> MutexGuard<'_, Sums> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    /// Has a line for it from now on, with nothing counted: whoever watches a counter sees it begin.
+    /// Has a line for it from now on, with nothing counted: a graph shows how it begins.
     pub(crate) fn expect(&self, metric: Metric, labels: &[&str]) {
-        line(&mut self.sums(), metric, labels);
+        self.sums().line(metric, labels);
+    }
+    /// The line of a number, for a holder that counts often.
+    pub(crate) fn counter(&self, metric: Metric, labels: &[&str]) -> Counter {
+        match self.sums().line(metric, labels) {
+            Sum::Number(counter) => counter.clone(),
+            Sum::Spread(_) => Counter::default(),
+        }
     }
     /// Counts so many more.
     pub(crate) fn add(&self, metric: Metric, labels: &[&str], more: u64) {
-        if let Amount::Number(sum) = line(&mut self.sums(), metric, labels) {
-            *sum = sum.saturating_add(more);
-        }
+        self.sums().add(metric, labels, more);
     }
     /// Counts a duration.
     pub(crate) fn took(&self, metric: Metric, labels: &[&str], took: Duration) {
-        if let Amount::Spread(spread) = line(&mut self.sums(), metric, labels) {
-            spread.add(took);
-        }
+        self.sums().took(metric, labels, took);
     }
     /// Everything that was counted, in the order of the table.
     pub(crate) fn samples(&self) -> Vec<Sample> {
         let sums = self.sums();
-        let of = |(metric, lines): (&Metric, &Vec<(Vec<String>, Amount)>)| {
-            let mut lines = lines.clone();
+        let of = |(metric, lines): (&Metric, &Vec<(Vec<String>, Sum)>)| {
+            let mut lines: Vec<_> = lines.iter().map(|(labels, sum)| (labels.clone(), sum.amount())).collect();
             lines.sort_by(|one, other| one.0.cmp(&other.0));
             let metric = *metric;
             lines.into_iter().map(move |(labels, amount)| Sample::new(metric, &labels, amount))
         };
-        sums.iter().flat_map(of).collect()
+        sums.0.iter().flat_map(of).collect()
     }
-    /// Counts what was recorded.
-    pub(crate) fn count(&self, counted: &[Counted]) {
+    /// Counts facts of a saga that were recorded; `exec` has folded them.
+    pub(crate) fn facts(&self, facts: &[SagaFact], exec: &Execution) {
+        let Some(started) = exec.started() else { return };
+        let (kind, version) = (started.definition.as_str(), started.version.to_string());
         let mut sums = self.sums();
-        for Counted { metric, labels, took } in counted {
-            match (line(&mut sums, *metric, labels), took) {
-                (Amount::Spread(spread), Some(took)) => spread.add(*took),
-                (Amount::Number(sum), None) => *sum = sum.saturating_add(1),
-                // A metric is one or the other.
-                (Amount::Spread(_), None) | (Amount::Number(_), Some(_)) => {}
-            }
+        facts.iter().for_each(|fact| sums.fact(fact, exec, (kind, &version)));
+    }
+}
+
+impl Sums {
+    /// The line of a metric with these values, with nothing counted if it is new.
+    fn line(&mut self, metric: Metric, labels: &[&str]) -> &mut Sum {
+        let lines = self.0.entry(metric).or_default();
+        let is = |line: &(Vec<String>, Sum)| line.0.iter().map(String::as_str).eq(labels.iter().copied());
+        let at = lines.iter().position(is).unwrap_or_else(|| {
+            lines.push((labels.iter().map(|label| (*label).to_owned()).collect(), Sum::nothing(metric)));
+            lines.len() - 1
+        });
+        &mut lines[at].1
+    }
+    fn add(&mut self, metric: Metric, labels: &[&str], more: u64) {
+        if let Sum::Number(counter) = self.line(metric, labels) {
+            counter.add(more);
         }
     }
-}
-
-/// The line of a metric with these values, with nothing counted if it is new.
-fn line<'a, S: AsRef<str>>(sums: &'a mut Sums, metric: Metric, labels: &[S]) -> &'a mut Amount {
-    let lines = sums.entry(metric).or_default();
-    let is = |line: &(Vec<String>, Amount)| line.0.iter().map(String::as_str).eq(labels.iter().map(AsRef::as_ref));
-    let at = lines.iter().position(is).unwrap_or_else(|| {
-        lines.push((labels.iter().map(|label| label.as_ref().to_owned()).collect(), nothing(metric)));
-        lines.len() - 1
-    });
-    &mut lines[at].1
-}
-
-fn nothing(metric: Metric) -> Amount {
-    match metric.kind() {
-        Kind::Counter | Kind::Gauge => Amount::Number(0),
-        Kind::Histogram => Amount::Spread(Spread::default()),
+    fn took(&mut self, metric: Metric, labels: &[&str], took: Duration) {
+        if let Sum::Spread(spread) = self.line(metric, labels) {
+            spread.add(took);
+        }
     }
-}
-
-/// What a fact counts as, once it is recorded: one of these, or a duration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Counted {
-    metric: Metric,
-    labels: Vec<String>,
-    took: Option<Duration>,
-}
-
-impl Counted {
-    fn one(metric: Metric, labels: &[&str]) -> Self {
-        Self { metric, labels: labels.iter().map(|label| (*label).to_owned()).collect(), took: None }
-    }
-    fn took(metric: Metric, labels: &[&str], took: Duration) -> Self {
-        Self { took: Some(took), ..Self::one(metric, labels) }
-    }
-    /// What these facts of a saga count as; `exec` has folded them.
-    pub(crate) fn of(facts: &[SagaFact], exec: &Execution) -> Vec<Self> {
-        let Some(started) = exec.started() else { return Vec::new() };
-        let (kind, version) = (started.definition.as_str(), started.version.to_string());
-        let attempt = |direction, outcome| Self::one(Metric::StepAttempts, &[kind, direction, outcome]);
-        let answered = |step: &str, outcome| {
-            let took = exec.took(step).map(|took| Self::took(Metric::StepTime, &[kind, outcome], took));
-            std::iter::once(attempt("do", outcome)).chain(took).collect()
-        };
-        let ended = || {
-            let outcome = exec.state().word();
-            let took = exec.moved_at().since(exec.started_at());
-            vec![
-                Self::one(Metric::Finished, &[kind, &version, outcome]),
-                Self::took(Metric::SagaTime, &[kind, outcome], took),
-            ]
-        };
-        let counted = facts.iter().map(|fact| match fact {
-            SagaFact::SagaStarted(_) => vec![Self::one(Metric::Started, &[kind, &version])],
-            SagaFact::StepSucceeded(fact) => answered(fact.step.as_str(), "done"),
-            SagaFact::StepFailed(fact) => answered(fact.step.as_str(), "refused"),
-            SagaFact::StepRetryScheduled(fact) => vec![attempt(if fact.undo { "undo" } else { "do" }, "retry")],
-            SagaFact::StepOutcomeUnknown(_) => vec![attempt("do", "unknown")],
-            SagaFact::StepCompensated(_) => vec![attempt("undo", "done")],
-            SagaFact::CompensationFailed(_) => {
-                vec![attempt("undo", "failed"), Self::one(Metric::UndoFailed, &[kind])]
+    fn fact(&mut self, fact: &SagaFact, exec: &Execution, (kind, version): (&str, &str)) {
+        match fact {
+            SagaFact::SagaStarted(_) => self.add(Metric::Started, &[kind, version], 1),
+            SagaFact::StepSucceeded(fact) => self.answered(fact.step.as_str(), exec, (kind, "done")),
+            SagaFact::StepFailed(fact) => self.answered(fact.step.as_str(), exec, (kind, "refused")),
+            SagaFact::StepRetryScheduled(fact) => {
+                self.attempt(kind, if fact.undo { "undo" } else { "do" }, "retry");
             }
-            SagaFact::SagaParked(_) => vec![Self::one(Metric::Parked, &[kind])],
-            SagaFact::SagaCompleted(_) | SagaFact::SagaCompensated(_) | SagaFact::SagaCancelled(_) => ended(),
+            SagaFact::StepOutcomeUnknown(_) => self.attempt(kind, "do", "unknown"),
+            SagaFact::StepCompensated(_) => self.attempt(kind, "undo", "done"),
+            SagaFact::CompensationFailed(_) => {
+                self.attempt(kind, "undo", "failed");
+                self.add(Metric::UndoFailed, &[kind], 1);
+            }
+            SagaFact::SagaParked(_) => self.add(Metric::Parked, &[kind], 1),
+            SagaFact::SagaCompleted(_) | SagaFact::SagaCompensated(_) | SagaFact::SagaCancelled(_) => {
+                let outcome = exec.state().word();
+                self.add(Metric::Finished, &[kind, version, outcome], 1);
+                self.took(Metric::SagaTime, &[kind, outcome], exec.moved_at().since(exec.started_at()));
+            }
             SagaFact::StepDispatched(_)
             | SagaFact::StepProbed(_)
             | SagaFact::ListRecorded(_)
@@ -140,8 +136,31 @@ impl Counted {
             | SagaFact::StepSkipped(_)
             | SagaFact::CompensationSkipped(_)
             | SagaFact::OperatorNote(_)
-            | SagaFact::LateReplyRecorded(_) => Vec::new(),
-        });
-        counted.flatten().collect()
+            | SagaFact::LateReplyRecorded(_) => {}
+        }
+    }
+    fn attempt(&mut self, kind: &str, direction: &str, outcome: &str) {
+        self.add(Metric::StepAttempts, &[kind, direction, outcome], 1);
+    }
+    fn answered(&mut self, step: &str, exec: &Execution, (kind, outcome): (&str, &str)) {
+        self.attempt(kind, "do", outcome);
+        if let Some(took) = exec.took(step) {
+            self.took(Metric::StepTime, &[kind, outcome], took);
+        }
+    }
+}
+
+impl Sum {
+    fn nothing(metric: Metric) -> Self {
+        match metric.kind() {
+            Kind::Counter | Kind::Gauge => Self::Number(Counter::default()),
+            Kind::Histogram => Self::Spread(Spread::default()),
+        }
+    }
+    fn amount(&self) -> Amount {
+        match self {
+            Self::Number(Counter(number)) => Amount::Number(number.load(Ordering::Relaxed)),
+            Self::Spread(spread) => Amount::Spread(spread.clone()),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! A store that is counted: every call goes on as it is, and what became of commits is added up.
 
-use crate::meter::Meter;
+use crate::meter::{Counter, Meter};
 use async_trait::async_trait;
 use saga_core::batch::{Batch, Commit, Conflict};
 use saga_core::envelope::Recorded;
@@ -15,41 +15,46 @@ use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// What a store counts, under the name of its module.
-const COUNTED: [Metric; 6] =
-    [Metric::Commits, Metric::Appended, Metric::Conflicts, Metric::Unknown, Metric::Fenced, Metric::InboxHits];
-
-/// Stands before the store of a module.
+/// Stands before the store of a module, and counts under its name.
 pub(crate) struct Metered {
     store: SharedStore,
-    module: &'static str,
-    meter: Meter,
+    commits: Counter,
+    appended: Counter,
+    conflicts: Counter,
+    unknown: Counter,
+    fenced: Counter,
+    inbox_hits: Counter,
 }
 
 impl Metered {
     pub(crate) fn before(store: SharedStore, module: &'static str, meter: &Meter) -> SharedStore {
-        COUNTED.iter().for_each(|metric| meter.expect(*metric, &[module]));
-        Arc::new(Self { store, module, meter: meter.clone() })
-    }
-    fn count(&self, metric: Metric, more: usize) {
-        self.meter.add(metric, &[self.module], more as u64);
+        let counter = |metric| meter.counter(metric, &[module]);
+        Arc::new(Self {
+            store,
+            commits: counter(Metric::Commits),
+            appended: counter(Metric::Appended),
+            conflicts: counter(Metric::Conflicts),
+            unknown: counter(Metric::Unknown),
+            fenced: counter(Metric::Fenced),
+            inbox_hits: counter(Metric::InboxHits),
+        })
     }
 }
 
 #[async_trait]
 impl EventStore for Metered {
     async fn commit(&self, batch: Batch) -> Commit {
-        let events = batch.writes.iter().map(|write| write.events.len()).sum();
+        let events: usize = batch.writes.iter().map(|write| write.events.len()).sum();
         let answer = self.store.commit(batch).await;
         match &answer {
             Commit::Ok(_) => {
-                self.count(Metric::Commits, 1);
-                self.count(Metric::Appended, events);
+                self.commits.add(1);
+                self.appended.add(events as u64);
             }
-            Commit::Conflict(Conflict::Answered { .. }) => self.count(Metric::InboxHits, 1),
-            Commit::Conflict(Conflict::Stream { .. } | Conflict::Undone) => self.count(Metric::Conflicts, 1),
-            Commit::Fenced { .. } => self.count(Metric::Fenced, 1),
-            Commit::Unknown(_) => self.count(Metric::Unknown, 1),
+            Commit::Conflict(Conflict::Answered { .. }) => self.inbox_hits.add(1),
+            Commit::Conflict(Conflict::Stream { .. } | Conflict::Undone) => self.conflicts.add(1),
+            Commit::Fenced { .. } => self.fenced.add(1),
+            Commit::Unknown(_) => self.unknown.add(1),
             // Nothing was written, and what it means is told where it is a trouble.
             Commit::Rejected(_) | Commit::Retryable(_) => {}
         }
@@ -64,7 +69,7 @@ impl EventStore for Metered {
     async fn answered(&self, saga: Uuid, deed: StepKey, undo: StepKey) -> Result<Recollection, ReadError> {
         let memory = self.store.answered(saga, deed, undo).await?;
         if memory.deed.is_some() {
-            self.count(Metric::InboxHits, 1);
+            self.inbox_hits.add(1);
         }
         Ok(memory)
     }
@@ -129,6 +134,9 @@ mod tests {
     use saga_engine::journal::{Once, anomaly};
     use saga_engine::memory::MemoryStores;
     use saga_testkit::fates::{Fate, Fates, Schedule};
+
+    const COUNTED: [Metric; 6] =
+        [Metric::Commits, Metric::Appended, Metric::Conflicts, Metric::Unknown, Metric::Fenced, Metric::InboxHits];
 
     #[tokio::test]
     async fn what_became_of_each_commit_is_counted_once() {

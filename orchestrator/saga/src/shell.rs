@@ -31,7 +31,7 @@ use saga_core::ports::{Clock, Ids, SharedStore};
 use saga_core::telemetry::Metric;
 use saga_core::time::Timestamp;
 use saga_engine::execution::{Act, Deed, Execution, OrderRefused, Signal};
-use saga_engine::journal::{self, HistoryError, Suspect};
+use saga_engine::journal::{self, HistoryError};
 use saga_engine::listing::{Part, UNREAD_MAX};
 use saga_engine::machine::Machine;
 use saga_engine::machine::coordinator::{Coordinator, In, Out, Standing, Ticket, Told, Unreadable};
@@ -67,9 +67,10 @@ pub(crate) struct Shell {
 }
 
 enum Stored {
-    Committed(SagaId, Commit),
-    /// It can never be written, and the suspected reason.
-    Rejected(SagaId, LimitBroken, Option<Suspect>),
+    Written(SagaId, Vec<SagaFact>),
+    NotWritten(SagaId, Commit),
+    /// These facts can never be written.
+    Rejected(SagaId, LimitBroken, Vec<SagaFact>),
     Loaded(SagaId, Result<Vec<(SagaFact, Timestamp)>, HistoryError>),
 }
 type Storing = FuturesUnordered<BoxFuture<'static, Stored>>;
@@ -293,16 +294,20 @@ impl Shell {
     }
     fn stored(&mut self, stored: Stored, waiters: &mut Waiters, out: &mut Vec<Out>) {
         let input = match stored {
-            Stored::Committed(saga, Commit::Ok(_)) => {
+            Stored::Written(saga, facts) => {
                 self.health.well(FACTS);
+                // What was written before an answer got lost is read back, and not counted: nobody would know how often.
+                if let Some(exec) = self.coordinator.saga(saga) {
+                    self.health.meter().facts(&facts, exec);
+                }
                 In::Committed { saga }
             }
-            Stored::Committed(saga, Commit::Retryable(why) | Commit::Unknown(why)) => {
+            Stored::NotWritten(saga, Commit::Retryable(why) | Commit::Unknown(why)) => {
                 tracing::warn!(%saga, %why, "the commit did not happen, or nobody knows; reading anew");
                 self.health.trouble(FACTS, format!("what sagas decide cannot be written: {why}"));
                 In::NotCommitted { saga }
             }
-            Stored::Committed(saga, Commit::Fenced { current }) => {
+            Stored::NotWritten(saga, Commit::Fenced { current }) => {
                 tracing::error!(group = self.group, epoch = %self.epoch, newest = %current, "fenced: another coordinator owns this group");
                 // Every waiting caller hears that this process does not own its saga any more, and no reply is
                 // acknowledged: all of it belongs to the new owner.
@@ -314,17 +319,17 @@ impl Shell {
                 self.tasks.end();
                 In::NotCommitted { saga }
             }
-            Stored::Rejected(saga, why, suspect) => {
-                let step = suspect.and_then(|suspect| suspect.step());
+            Stored::Rejected(saga, why, facts) => {
+                let step = journal::suspect(&facts);
                 tracing::error!(%saga, ?step, %why, "the store can never keep what was decided; its step is parked");
                 self.health
                     .incident(Incident::Unstorable, "a fact that no store can keep; its saga waits for a person");
                 In::Rejected { saga, step, why: why.to_string() }
             }
-            Stored::Committed(saga, Commit::Conflict(Conflict::Answered { payload_hash: digest, .. })) => {
+            Stored::NotWritten(saga, Commit::Conflict(Conflict::Answered { payload_hash: digest, .. })) => {
                 In::Known { saga, digest }
             }
-            Stored::Committed(saga, other) => {
+            Stored::NotWritten(saga, other) => {
                 tracing::warn!(%saga, answer = ?other, "the commit did not happen, or nobody knows; reading anew");
                 In::NotCommitted { saga }
             }
@@ -352,7 +357,7 @@ impl Shell {
         for output in std::mem::take(out) {
             match output {
                 Out::Commit { saga, expected, facts, once, at } => {
-                    self.commit(saga, expected, (&facts, at, once), storing);
+                    self.commit(saga, expected, (facts, at, once), storing);
                 }
                 Out::Load { saga, after_failure } => self.load(saga, after_failure, storing),
                 Out::Perform { saga, act } => self.act(saga, act, sending),

@@ -7,7 +7,7 @@ use saga_core::id::{SagaId, Version};
 use saga_core::ports::Clock;
 use saga_core::time::Timestamp;
 use saga_engine::host::group_fence;
-use saga_engine::journal::{self, Once, Suspect};
+use saga_engine::journal::{self, Once};
 use saga_engine::machine::coordinator::In;
 use std::sync::Arc;
 
@@ -25,7 +25,6 @@ impl World {
     pub(super) async fn write(&mut self, facts: Facts) -> Result<Option<In>, String> {
         let Facts { saga, expected, facts, once, at } = facts;
         let events = journal::events_of(&facts, &*self.ids, at).map_err(|why| why.to_string())?;
-        let suspect = Suspect::of(&events);
         let stream = journal::stream_of(saga).ok_or("no stream")?;
         let fence = Some(group_fence(0, self.epoch));
         let inbox = once.map(Once::row);
@@ -40,10 +39,7 @@ impl World {
         Ok(Some(match commit {
             Commit::Ok(_) => In::Committed { saga },
             Commit::Conflict(Conflict::Answered { payload_hash: digest, .. }) => In::Known { saga, digest },
-            Commit::Rejected(why) => {
-                let step = suspect.and_then(|suspect| suspect.step());
-                In::Rejected { saga, step, why: why.to_string() }
-            }
+            Commit::Rejected(why) => In::Rejected { saga, step: journal::suspect(&facts), why: why.to_string() },
             // It steps down, and another one takes over.
             Commit::Fenced { .. } => {
                 self.crash().await?;
