@@ -9,6 +9,7 @@ mod binding;
 mod decide;
 mod evolve;
 mod gates;
+mod keys;
 mod look;
 mod orders;
 mod patience;
@@ -20,13 +21,14 @@ mod weather;
 
 pub use binding::{ANOMALIES_MAX, Answering};
 pub use decide::{Act, Decision, Deed, Signal};
+use keys::Rounds;
 pub use orders::{Accepted, OrderRefused, Ordered};
 pub use patience::{Hearing, Patience, Seen, Stand, Tries, Try};
 use requests::Spoken;
 pub use requests::start_digest;
 pub(crate) use saga_core::limits::head;
 
-use saga_core::definition::{Definition, Fit, Performer, Place, Role, StepDef, deed_key, deed_keys};
+use saga_core::definition::{Definition, Fit, Performer, Place, Role, StepDef};
 use saga_core::fact::{By, Cause, SagaStarted};
 use saga_core::id::{Direction, RequestId, SagaId, StepKey, Version};
 use saga_core::json::Payload;
@@ -121,9 +123,7 @@ struct Run {
     /// The weather since then, in each direction.
     weather: Weather,
     undo_weather: Weather,
-    /// Rounds of the key: they grow when an operator retries what has a recorded answer.
-    round: u32,
-    undo_round: u32,
+    rounds: Rounds,
     /// Tries that belong to earlier rounds.
     round_from: u32,
     undo_round_from: u32,
@@ -150,8 +150,7 @@ impl Run {
             undo_forgiven: 0,
             weather: Weather::default(),
             undo_weather: Weather::default(),
-            round: 0,
-            undo_round: 0,
+            rounds: Rounds::default(),
             round_from: 0,
             undo_round_from: 0,
             command: None,
@@ -303,13 +302,13 @@ impl Execution {
     }
     /// The keys of a step's deed and of its undo.
     pub fn keys(&self, path: &str) -> (StepKey, StepKey) {
-        let (round, undo_round) = self.runs.get(path).map_or((0, 0), |run| (run.round, run.undo_round));
-        deed_keys(self.saga.0, path, round, undo_round)
+        let known = self.runs.get(path).map(|run| run.rounds.keys(self.saga, path));
+        known.unwrap_or_else(|| Rounds::default().keys(self.saga, path))
     }
     /// One of them.
     pub(crate) fn key(&self, path: &str, direction: Direction) -> StepKey {
-        let (round, undo_round) = self.runs.get(path).map_or((0, 0), |run| (run.round, run.undo_round));
-        deed_key(self.saga.0, path, direction, round, undo_round)
+        let (deed, undo) = self.keys(path);
+        if direction == Direction::Do { deed } else { undo }
     }
     /// What a step asks of a module, if it asks one: the module for the deed, the module for its undo, and both
     /// commands as they are recorded.

@@ -69,7 +69,7 @@ impl Execution {
             Direction::Undo => (run.undo_attempt, run.undo_round_from),
         };
         if of.key != self.key(&of.step, of.direction) {
-            return Err(self.other_key(of, run.round, run.undo_round));
+            return Err(self.other_key(of, run.rounds.before()));
         }
         match of.attempt {
             0 => Err("names no try"),
@@ -80,7 +80,7 @@ impl Execution {
         }
     }
     /// A person ordered a further round since, which is another deed with another key; or nobody ever asked with this key.
-    fn other_key(&self, of: &Answering, round: u32, undo_round: u32) -> &'static str {
+    fn other_key(&self, of: &Answering, (round, undo_round): (u32, u32)) -> &'static str {
         let earlier = |round, undo| of.key == deed_key(self.saga.0, &of.step, of.direction, round, undo);
         let known = (0..=round).any(|round| earlier(round, 0)) || (0..=undo_round).any(|undo| earlier(round, undo));
         if known { "answers an earlier round" } else { "answers another key" }

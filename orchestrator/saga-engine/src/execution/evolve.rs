@@ -6,6 +6,7 @@ use saga_core::fact::{
     CompensationStarted, RetryOrdered, SagaFact, SagaStarted, SignalReceived, StepDispatched, StepRetryScheduled,
     StepSkipped,
 };
+use saga_core::id::Direction;
 use saga_core::json::Payload;
 use saga_core::path::StepPath;
 use saga_core::time::Timestamp;
@@ -166,7 +167,7 @@ impl Execution {
         let run = self.run(&fact.step, at);
         if fact.undo {
             if fact.new_round {
-                run.undo_round += 1;
+                run.rounds.next(Direction::Undo);
                 run.undo_round_from = run.undo_attempt;
             }
             run.undo_forgiven = run.undo_attempt;
@@ -176,7 +177,7 @@ impl Execution {
             run.forgiven = run.attempt;
             run.weather = Weather::default();
             if fact.new_round {
-                run.round += 1;
+                run.rounds.next(Direction::Do);
                 run.round_from = run.attempt;
                 run.command = None;
                 run.undo = None;

@@ -97,13 +97,8 @@ impl Tries {
     pub(crate) fn take_over(&mut self, under_way: impl Fn(&str, Direction, u32) -> bool) -> Vec<Try> {
         let mut over = Vec::new();
         for direction in [Direction::Do, Direction::Undo] {
-            self.of_mut(direction).retain(|path, known| {
-                let stays = under_way(path, direction, known.attempt);
-                if !stays {
-                    over.push(known.clone());
-                }
-                stays
-            });
+            let is_over = |path: &String, known: &mut Try| !under_way(path, direction, known.attempt);
+            over.extend(self.of_mut(direction).extract_if(.., is_over).map(|(_, known)| known));
         }
         over
     }
