@@ -304,18 +304,44 @@ impl<'de> Visitor<'de> for Walk<'_> {
         Ok(())
     }
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        let mut seen = BTreeSet::new();
+        let mut seen = Seen::default();
         while let Some(Key(key)) = entries.next_key()? {
             let below = self.below(|| key.replace('~', "~0").replace('/', "~1"))?;
             self.text::<A::Error>(&key)?;
-            if seen.contains(&key) {
+            if let Some(key) = seen.again(key) {
                 return Err(self.fail(JsonFaultKind::DuplicateKey(key.into_owned())));
             }
             entries.next_value_seed(below)?;
             self.back();
-            seen.insert(key);
         }
         Ok(())
+    }
+}
+
+/// The keys of one object so far. Most objects have a few, which need no room of their own.
+#[derive(Default)]
+struct Seen<'a> {
+    few: [Option<Cow<'a, str>>; 8],
+    many: BTreeSet<Cow<'a, str>>,
+}
+impl<'a> Seen<'a> {
+    /// Remembers a key; one that was seen before comes back.
+    fn again(&mut self, key: Cow<'a, str>) -> Option<Cow<'a, str>> {
+        for known in &mut self.few {
+            match known {
+                Some(known) if *known == key => return Some(key),
+                Some(_) => {}
+                None => {
+                    *known = Some(key);
+                    return None;
+                }
+            }
+        }
+        if self.many.contains(&key) {
+            return Some(key);
+        }
+        self.many.insert(key);
+        None
     }
 }
 
@@ -343,6 +369,18 @@ mod tests {
         );
         assert!(matches!(fault(r#"{"a":tru}"#), (JsonFaultKind::Malformed(_), place) if place == "/a"));
         assert!(matches!(fault("1 2").0, JsonFaultKind::Malformed(_)));
+    }
+
+    #[test]
+    fn a_key_is_known_again_however_many_stand_between() {
+        for keys in 1..40 {
+            let all: Vec<String> = (0..keys).map(|key| format!(r#""k{key}":{{}}"#)).collect();
+            assert_eq!(inspect(&format!("{{{}}}", all.join(","))), Ok(()));
+            for again in 0..keys {
+                let text = format!(r#"{{{},"k{again}":1}}"#, all.join(","));
+                assert_eq!(fault(&text), (JsonFaultKind::DuplicateKey(format!("k{again}")), format!("/k{again}")));
+            }
+        }
     }
 
     #[test]

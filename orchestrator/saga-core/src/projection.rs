@@ -9,6 +9,8 @@ use crate::read_model::ReadModel;
 use crate::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Where an event stands, for folds that show times and links.
@@ -205,17 +207,21 @@ impl ProjectionDef {
     }
     /// A document as the store writes it, with its index fields read from the body.
     pub fn write(&self, key: &str, body: Option<Payload>) -> DocumentWrite {
-        let fields: serde_json::Value =
-            body.as_ref().and_then(|body| body.read().ok()).unwrap_or(serde_json::Value::Null);
-        let index = self.index.iter().map(|name| match &fields[*name] {
-            serde_json::Value::Null => None,
-            serde_json::Value::String(text) => Some(text.clone()),
-            other @ (serde_json::Value::Bool(_)
-            | serde_json::Value::Number(_)
-            | serde_json::Value::Array(_)
-            | serde_json::Value::Object(_)) => Some(other.to_string()),
-        });
-        let index = if body.is_some() { index.collect() } else { Vec::new() };
+        let index = body.as_ref().map(|body| index_of(self.index, body)).unwrap_or_default();
         DocumentWrite { projection: self.name.clone(), version: self.version, key: key.to_owned(), body, index }
     }
+}
+
+/// The values of these fields of a document, as texts; nothing else of it is built.
+fn index_of(names: &[&'static str], body: &Payload) -> Vec<Option<String>> {
+    let fields: BTreeMap<&str, &RawValue> = serde_json::from_str(body.as_str()).unwrap_or_default();
+    let text = |name: &&str| {
+        let written = fields.get(name)?.get();
+        match written {
+            "null" => None,
+            text if text.starts_with('"') => serde_json::from_str(text).ok(),
+            other => serde_json::from_str(other).ok().map(|value: serde_json::Value| value.to_string()),
+        }
+    };
+    names.iter().map(text).collect()
 }

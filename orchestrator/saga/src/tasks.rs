@@ -5,6 +5,7 @@ use futures::FutureExt;
 use saga_core::incident::Incident;
 use saga_core::ports::Clock;
 use saga_engine::panics::words;
+use std::fmt::Display;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -40,8 +41,8 @@ impl Tasks {
     }
     /// Runs something in the background that ends by itself; it should listen to [`Tasks::stopping`]. A panic in it is an
     /// incident with its words, and ends nothing else.
-    pub fn spawn(&self, name: impl Into<String>, work: impl Future<Output = ()> + Send + 'static) {
-        let (name, health) = (name.into(), self.health.clone());
+    pub fn spawn(&self, name: impl Display + Send + 'static, work: impl Future<Output = ()> + Send + 'static) {
+        let health = self.health.clone();
         // No block around it: that would keep the work twice, once before its first poll and once after.
         self.track(AssertUnwindSafe(work).catch_unwind().map(move |ended| {
             if let Err(panic) = ended {

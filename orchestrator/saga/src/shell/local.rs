@@ -60,6 +60,14 @@ struct Call {
     troubles: AtomicBool,
 }
 
+/// The name of a call's task, which is only written where it is told.
+struct Named(Arc<Call>);
+impl std::fmt::Display for Named {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.0.saga, self.0.of.step)
+    }
+}
+
 impl Call {
     /// It, in a sentence.
     fn says(&self) -> String {
@@ -214,7 +222,7 @@ impl Shell {
         let work = exec.call(act, &turn.call.flag, &self.locals.0.given);
         let (back, tasks, clock) = (self.back.clone(), self.tasks.clone(), &self.locals.0.clock);
         let deadline = clock.passed() + act.deadline.since(clock.now());
-        self.tasks.spawn(format!("{saga} {}", act.step), async move {
+        self.tasks.spawn(Named(Arc::clone(&turn.call)), async move {
             let signal = match work {
                 Ok(work) => tokio::select! {
                     biased;
