@@ -383,7 +383,7 @@ async fn readyz(State(app): State<App>, _: Bare) -> Answer {
     Ok(json(if status.ready { 200 } else { 503 }, text))
 }
 
-/// What the process counts, as text: whoever collects numbers reads it every few seconds, and asks nothing else.
+/// What the process counts, as text: a collector of numbers reads it every few seconds, and asks nothing else.
 async fn measured(State(app): State<App>, _: Bare) -> Answer {
     let mut samples = app.control.ask(&Actor::system("metrics"), ask::Metrics {}).await?.items;
     samples.push(app.open.sample());

@@ -304,7 +304,7 @@ async fn strangers_are_refused_and_every_answer_is_json() {
 }
 
 #[tokio::test]
-async fn metrics_are_text_for_whoever_collects_them_and_reading_them_is_one_look() {
+async fn metrics_are_text_for_collectors_and_reading_them_is_one_look() {
     served(|fixtures, client| async move {
         for (head, status, part) in [
             ("GET /metrics HTTP/1.1", "200", "\nsaga_started_total{type=\"client-to-delivery\",version=\"2\"} 7\n"),

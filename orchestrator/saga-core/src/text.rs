@@ -1,5 +1,5 @@
 //! Texts of any length: an event carries a short one whole, and of a long one its name, its length and its beginning; the
-//! whole of that is kept beside the log, by whoever handles a command.
+//! whole of that is kept beside the log, by the handler of a command.
 
 use crate::envelope::sha256_hex;
 use serde::{Deserialize, Serialize};

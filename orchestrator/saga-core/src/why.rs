@@ -30,7 +30,7 @@ fn cause(saga: &str, waiting: &Waiting, now: Timestamp) -> Cause {
     let since = age(now.since(waiting.since));
     let left = match until.map(|until| until.since(now)) {
         None => "no end".to_owned(),
-        // It is due: whoever does it is at it, or does not know yet that it may.
+        // It is due: its performer is at it, or does not know yet that it may.
         Some(left) if left.is_zero() => "a moment".to_owned(),
         Some(left) => age(left),
     };

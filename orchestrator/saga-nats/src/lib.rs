@@ -112,7 +112,7 @@ struct Inner {
     parked: Mutex<BTreeSet<(String, u64)>>,
     /// The streams and consumers that were wanted, and are looked after.
     kept: Kept,
-    /// What was put aside, by whose it is: whoever sends without an end fills no log.
+    /// What was put aside, by whose it is: a sender without an end fills no log.
     put_aside: Mutex<BTreeMap<String, Seldom>>,
     /// Logs that this process reads itself: nobody is asked for what stands in them.
     logs: Mutex<BTreeMap<String, SharedStore>>,

@@ -119,7 +119,7 @@ impl Subjects {
     pub fn dead(&self, module: &str) -> String {
         format!("{}.dlq.{}", self.prefix, token(module))
     }
-    /// Where those of whoever hears many senders (`orchestration`, `in`) are put aside: by the sender, as far as the subject
+    /// Where those of a receiver that hears many senders (`orchestration`, `in`) are put aside: by the sender, as far as the subject
     /// of the message proves it, so that a stream can bound each of them.
     pub fn dead_of(&self, module: &str, subject: &str) -> String {
         let rest = subject.strip_prefix(&self.prefix).unwrap_or_default();

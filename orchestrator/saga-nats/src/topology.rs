@@ -20,7 +20,7 @@ pub const ACK_PENDING_MAX: u64 = 4_096;
 
 /// 100,000 dead letters, the newest: a bound for a hundred senders of them.
 pub const LETTERS_MAX: u64 = 100_000;
-/// 1,000 dead letters of each sender, the newest: more than people read, and whoever makes them without an end loses only
+/// 1,000 dead letters of each sender, the newest: more than people read, and a sender that makes them without an end loses only
 /// its own. With a message of at most 1 MB that is a bound in bytes, too; one for the whole stream would let the largest
 /// sender take the place of all others.
 pub const LETTERS_OF_ONE_MAX: u64 = 1_000;

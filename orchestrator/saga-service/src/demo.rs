@@ -293,7 +293,7 @@ mod tests {
     use crate::Service;
 
     #[tokio::test]
-    async fn whoever_looks_once_at_the_end_is_told_the_story_of_whoever_looked_all_the_time() {
+    async fn a_look_at_the_end_tells_the_same_story_as_looks_all_the_time() {
         let folder = tempfile::tempdir().unwrap();
         let service = Service::open(folder.path(), providers(Duration::from_millis(1)), 7).await.unwrap();
         let (mut demo, _) = Demo::start(service.sagas().clone(), Duration::ZERO).await.unwrap();

@@ -230,8 +230,9 @@ impl Sagas {
                 Ok(None) => {}
                 Ok(Some(seen)) => {
                     let says = format!("module has nobody who serves it: {module}; {seen}");
-                    let next =
-                        format!("start it: sagactl serve --modules {module}, or whoever wrote it; nothing is lost");
+                    let next = format!(
+                        "start it: sagactl serve --modules {module}, or the program that serves it; nothing is lost"
+                    );
                     all.attention.push(Attention { count: 1, says, next, urgent: true, metric: None });
                 }
                 Err(why) => all.not_known.push(format!("whether somebody serves {module}: {why}")),

@@ -50,7 +50,7 @@ impl LocalControl {
             return (Some((says.to_owned(), "run it: sagactl dev, or sagactl serve".to_owned())), own.troubles());
         }
         let group = group_of(row.id, groups.count);
-        // Another process is asked over the broker: while that is away, nothing is known of whoever owns the group.
+        // Another process is asked over the broker: while that is away, nothing is known of the group's owner.
         if groups.owned().contains(&group) || groups.broker_away().is_some() {
             return (None, own.troubles());
         }

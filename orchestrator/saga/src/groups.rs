@@ -65,7 +65,7 @@ impl Groups {
     pub(crate) fn is_nobody(&self) -> bool {
         self.count == 0
     }
-    /// What a broker that is away says of itself: other processes cannot be asked then, whoever owns what.
+    /// What a broker that is away says of itself: other processes cannot be asked then, whatever they own.
     pub(crate) fn broker_away(&self) -> Option<String> {
         let away = self.bus.is_deaf(&Inbox::Outside);
         away.then(|| self.bus.ailments().into_iter().next().map_or_else(|| "the bus is away".to_owned(), |it| it.says))

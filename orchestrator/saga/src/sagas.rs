@@ -220,7 +220,7 @@ impl Sagas {
     pub async fn saga(&self, saga: SagaId) -> Result<Option<Execution>, Error> {
         self.retold(saga, |_, _| {}).await
     }
-    /// The same; `each` hears every fact, with the saga as it was when that was recorded: whoever tells a story misses nothing
+    /// The same; `each` hears every fact, with the saga as it was when that was recorded: a teller of its story misses nothing
     /// of it, however rarely they look.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// One minute: what was handed out for so long and is not settled was handed out again meanwhile, if anybody asked for it.
 const TAKES_AT_MOST: Duration = Duration::from_secs(60);
 
-/// Whether nobody takes what waits for a module, going by its queue alone: whoever asks for more is there, and whoever was
+/// Whether nobody takes what waits for a module, going by its queue alone: a receiver that asks for more is there, and one that was
 /// handed something a moment ago may be at it.
 fn is_left(served: &Served, age: Duration) -> bool {
     served.takers.is_none_or(|takers| takers == 0)

@@ -1,4 +1,4 @@
-//! Dead letters of each sender are bounded: whoever makes them without an end loses its own, and nobody else's.
+//! Dead letters of each sender are bounded: a sender that makes them without an end loses its own, and nobody else's.
 
 use crate::accounts::{coordinate, start};
 use crate::attack::Attacker;
