@@ -36,7 +36,7 @@ fn each_ending_has_its_exit_code() {
 fn a_list_goes_on_with_a_line_a_change_and_behind_a_cursor_with_nothing_else() {
     let served = Served::new();
     let watch = |more: &[&str]| {
-        let words = [&["saga", "list", "--all", "--watch", "--for", "700ms"][..], more].concat();
+        let words = [&["saga", "list", "--all", "--watch", "--for", "2s"][..], more].concat();
         let (exit, stdout, stderr) = run(served.sagactl(&words));
         assert_eq!(exit, 8, "{words:?}: {stderr}");
         stdout.lines().map(str::to_owned).collect::<Vec<_>>()

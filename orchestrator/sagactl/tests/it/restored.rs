@@ -3,7 +3,9 @@
 
 use crate::serve::{ends_well, sagactl, start, until};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use tempfile::TempDir;
 use test_servers::nats::{Nats, Version};
 use test_servers::postgres::Postgres;
@@ -84,6 +86,17 @@ impl Served {
         until(self.path(), "every promise is kept", || sagactl(self.path(), VERIFY).0 == 0);
         ends_well(&mut child);
     }
+    /// So many changes behind a cursor, while it is served.
+    fn followed(&self, after: &str, many: usize) -> Vec<serde_json::Value> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sagactl"));
+        command.args(["saga", "list", "--all", "--watch", "--cursor", after, "-o", "ndjson", "--data", "files"]);
+        let mut child = command.current_dir(self.path()).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let told = lines.take(many).map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        told
+    }
     /// A database with everything that this one has, tampered with.
     fn tampered(&self, name: &str, sql: &str) {
         self.postgres.run("postgres", &format!("CREATE DATABASE {name} TEMPLATE \"good\""));
@@ -94,6 +107,7 @@ impl Served {
 }
 
 const VERIFY: &[&str] = &["events", "verify", "--at-rest", "--config", "c.toml"];
+const FACTS: &str = "aicmo_orchestration.es_events WHERE stream LIKE 'orchestration_saga-%'";
 const DEEDS: &str = "saga <> '00000000-0000-0000-0000-000000000000'";
 
 #[test]
@@ -168,6 +182,28 @@ fn tampers_with_rows_are_found_in_postgresql_as_in_files() {
             assert!(said.contains(part), "{what}: {part} is not in {said}{errors}");
         }
     }
+}
+
+#[test]
+fn what_changes_is_followed_over_postgresql_and_behind_any_cursor_comes_the_rest() {
+    let served = Served::new(Version::Debian);
+    let path = served.path();
+    let mut child = start(path, &["serve", "--config", "c.toml"]);
+    until(path, "it is ready", || sagactl(path, &["doctor", "--probe", "ready", "--data", "files"]).0 == 0);
+    let facts: usize = served.postgres.run("postgres", &format!("SELECT count(*) FROM {FACTS}")).parse().unwrap();
+    assert!(facts > 100, "{facts} facts");
+    // One more than there are: it comes with the saga that begins now.
+    let begin = ["saga", "start", "client-to-delivery", "--example", "-k", "new", "--data", "files"];
+    well(path, &begin);
+    let all = served.followed("1-0-", facts + 1);
+    let fresh = &all[facts];
+    assert_eq!((&fresh["fact"], &fresh["key"]), (&"SagaStarted".into(), &"new".into()), "{fresh}");
+    assert!(all[..facts].iter().all(|change| change["key"] != "new"), "each fact is told once, in order");
+    for place in [0, facts / 2, facts - 1] {
+        let cursor = all[place]["cursor"].as_str().unwrap();
+        assert_eq!(served.followed(cursor, facts - place), all[place + 1..], "behind {cursor}");
+    }
+    ends_well(&mut child);
 }
 
 #[test]
