@@ -20,11 +20,16 @@ pub(super) fn visible(text: &str) -> usize {
 ///
 /// The default fold is the same in every language: Turkish dotted and dotless i stay two letters.
 pub(super) fn folded(text: &str) -> String {
+    // ASCII is normal as it is, and has no character that nobody sees.
+    let folded = if text.is_ascii() { text.to_ascii_lowercase() } else { unicode_folded(text) };
+    folded.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn unicode_folded(text: &str) -> String {
     let seen: String = text.chars().filter(|c| !invisible(*c)).collect();
     // Twice, because folding can bring back what normalising took away (Unicode, "identifier caseless match").
     let once: String = caseless::default_case_fold_str(&seen.nfkc().collect::<String>()).nfkc().collect();
-    let twice: String = caseless::default_case_fold_str(&once).nfkc().collect();
-    twice.split_whitespace().collect::<Vec<_>>().join(" ")
+    caseless::default_case_fold_str(&once).nfkc().collect()
 }
 
 /// Whether the folded text has the folded needle as a whole word or phrase. Where a script writes no spaces, a part of
@@ -60,6 +65,14 @@ pub(super) fn first_word<'a>(folded_text: &str, words: impl IntoIterator<Item = 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plain_letters_are_folded_as_all_letters_are() {
+        for c in '\0'..='\u{7f}' {
+            let text = format!("A{c}b {c}");
+            assert_eq!(text.to_ascii_lowercase(), unicode_folded(&text), "{c:?}");
+        }
+    }
 
     #[test]
     fn words_are_found_whole_folded_and_in_every_script() {
