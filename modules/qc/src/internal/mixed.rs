@@ -8,7 +8,8 @@ use super::lexicon::{CHINESE, IN_NAMES, SMALL};
 use super::parts::Part;
 use super::script::{foreign_majority, letters, scripts_of, spaceless};
 use super::text::folded;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 use unicode_normalization::char::is_combining_mark;
 use unicode_script::{Script, UnicodeScript as _};
 
@@ -57,14 +58,26 @@ pub(super) fn words(folded: &str) -> impl Iterator<Item = &str> {
     folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
 }
 
+/// Which languages have a word among their small ones, by their index in [`SMALL`].
+static LANGUAGES_OF: LazyLock<BTreeMap<&'static str, Vec<usize>>> = LazyLock::new(|| {
+    let mut languages: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for (language, (_, small)) in SMALL.iter().enumerate() {
+        small.iter().for_each(|word| languages.entry(*word).or_default().push(language));
+    }
+    languages
+});
+
 /// How much each language shows of itself in a folded text: its different small words, those that names have as well as one.
 fn small_words(folded: &str) -> impl Iterator<Item = (&'static str, usize)> {
-    let seen: BTreeSet<&str> = words(folded).collect();
-    SMALL.iter().map(move |(language, small)| {
-        let found = small.iter().copied().filter(|word| seen.contains(*word));
-        let (in_names, sure): (Vec<&str>, Vec<&str>) = found.partition(|word| IN_NAMES.contains(word));
-        (*language, sure.len() + usize::from(!in_names.is_empty()))
-    })
+    let (mut sure, mut in_names) = (vec![0; SMALL.len()], vec![false; SMALL.len()]);
+    for word in words(folded).collect::<BTreeSet<&str>>() {
+        let named = IN_NAMES.contains(&word);
+        for language in LANGUAGES_OF.get(word).into_iter().flatten() {
+            if named { in_names[*language] = true } else { sure[*language] += 1 }
+        }
+    }
+    let count = sure.into_iter().zip(in_names).map(|(sure, in_names)| sure + usize::from(in_names));
+    SMALL.iter().map(|(language, _)| *language).zip(count)
 }
 
 /// Everything in these parts that is not in the language of its part. `demanded` stands in each of them as it was given, in
@@ -146,19 +159,25 @@ fn most_of(text: &str, expected: &[Script]) -> Option<String> {
 /// Japanese among Chinese, and Chinese among Japanese: they share characters, and each has some that the other never writes.
 fn other_eastern(sentence: &str, own: &str) -> Option<String> {
     let of = |script: Script| sentence.chars().filter(|c| c.script() == script).count();
-    let (hiragana, kana) = (of(Script::Hiragana), of(Script::Hiragana) + of(Script::Katakana));
-    let all = sentence.chars().filter(|c| c.is_alphabetic()).count();
-    let is_japanese = hiragana >= HIRAGANA_MIN && hiragana * LETTERS_PER_HIRAGANA >= all;
-    let is_chinese = kana == 0 && CHINESE.iter().filter(|c| sentence.contains(**c)).count() >= CHINESE_MIN;
     match own {
-        "zh" => is_japanese.then(|| "ja".to_owned()),
-        "ja" => is_chinese.then(|| "zh".to_owned()),
+        "zh" => {
+            let (hiragana, all) = (of(Script::Hiragana), sentence.chars().filter(|c| c.is_alphabetic()).count());
+            (hiragana >= HIRAGANA_MIN && hiragana * LETTERS_PER_HIRAGANA >= all).then(|| "ja".to_owned())
+        }
+        "ja" => {
+            let kana = of(Script::Hiragana) + of(Script::Katakana);
+            let chinese = CHINESE.iter().filter(|c| sentence.contains(**c)).count();
+            (kana == 0 && chinese >= CHINESE_MIN).then(|| "zh".to_owned())
+        }
         _ => None,
     }
 }
 
 /// The most words in other scripts that no letter of the expected ones stands between.
 fn longest_run(text: &str, expected: &[Script]) -> usize {
+    if text.is_ascii() && expected.contains(&Script::Latin) {
+        return 0;
+    }
     let (mut longest, mut words, mut letters, mut in_word) = (0, 0, 0, false);
     for c in text.chars().filter(|c| !is_combining_mark(*c)) {
         let script = c.script();
