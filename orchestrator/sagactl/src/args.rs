@@ -6,7 +6,7 @@ use crate::logins::{self, is_address};
 use crate::print::style::{ColorWhen, TimeForm};
 use crate::program::Program;
 use crate::words::{PROGRAM, parse_duration};
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use saga_admin::client::{AdminClient, Within};
 use saga_core::{plain, shell};
@@ -294,6 +294,10 @@ pub fn refused(error: &clap::Error) -> Failure {
     let mut paragraphs = text.split("\n\n");
     let message = paragraphs.next().unwrap_or(text).lines().map(str::trim).collect::<Vec<_>>().join(" ");
     let mut failure = Failure::usage(message);
+    // `saga show` has a flag of the name by which other commands are given a folder.
+    if error.kind() == ErrorKind::UnknownArgument && text.contains(" saga show [") {
+        failure = failure.hint("here --data shows input and outputs; a folder is named with --data-dir");
+    }
     for paragraph in paragraphs {
         for line in paragraph.lines().map(str::trim).filter(|line| !line.is_empty()) {
             failure = failure.hint(without_letters(line.strip_prefix("tip: ").unwrap_or(line)));

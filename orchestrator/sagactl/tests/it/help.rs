@@ -97,6 +97,8 @@ fn a_wrong_command_line_is_an_error_with_a_code() {
     assert_eq!((exit, stdout.as_str()), (2, ""));
     let error: serde_json::Value = serde_json::from_str(&stderr).unwrap();
     assert_eq!(error["error"]["code"], "SG0301");
+    let (exit, _, stderr) = run(sagactl(&["saga", "show", "9f3ac2d1", "--data", "folder"]));
+    assert!(exit == 2 && stderr.contains("unexpected argument 'folder'") && stderr.contains("--data-dir"), "{stderr}");
     let (exit, _, stderr) = run(sagactl(&[]));
     assert_eq!(exit, 2);
     assert!(stderr.contains("Usage: sagactl"), "{stderr}");
