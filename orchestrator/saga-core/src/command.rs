@@ -183,6 +183,58 @@ pub trait Refusal: Serialize + DeserializeOwned + std::fmt::Display + std::fmt::
     fn code(&self) -> &'static str;
 }
 
+/// Declares the business "no" of families of commands. Each refusal has its words (`#[error(..)]`) and the code that it keeps for
+/// ever; those that every command may give come with it. The calling crate names `serde` and `thiserror`, and `schemars`
+/// where it has the feature `schemas`.
+///
+/// ```
+/// saga_core::refusals! {
+///     /// Why no room was reserved.
+///     pub enum ReserveRefused {
+///         /// As for every command.
+///         Common,
+///         /// Somebody was faster.
+///         #[error("room {room} is taken")]
+///         Taken { room: u32 } = "TAKEN",
+///     }
+/// }
+/// use saga_core::command::Refusal;
+/// let refused = ReserveRefused::Taken { room: 7 };
+/// assert_eq!((refused.code(), refused.to_string().as_str()), ("TAKEN", "room 7 is taken"));
+/// ```
+#[macro_export]
+macro_rules! refusals {
+    ($(
+        $(#[$meta:meta])*
+        $vis:vis enum $name:ident {
+            $(#[$common:meta])*
+            Common,
+            $( $(#[$of:meta])* $variant:ident $({ $($fields:tt)* })? = $code:literal ),+ $(,)?
+        }
+    )+) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq, ::serde::Serialize, ::serde::Deserialize, ::thiserror::Error)]
+        #[cfg_attr(feature = "schemas", derive(::schemars::JsonSchema))]
+        #[serde(tag = "code")]
+        #[non_exhaustive]
+        $vis enum $name {
+            $( $(#[$of])* #[serde(rename = $code)] $variant $({ $($fields)* })?, )+
+            $(#[$common])*
+            #[error(transparent)]
+            #[serde(untagged)]
+            Common(#[from] $crate::command::Common),
+        }
+        impl $crate::command::Refusal for $name {
+            fn code(&self) -> &'static str {
+                match self {
+                    $( Self::$variant { .. } => $code, )+
+                    Self::Common(common) => common.code(),
+                }
+            }
+        }
+    )+};
+}
+
 /// The refusals that every command may give.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]

@@ -1,7 +1,7 @@
 //! Commands of modules that are written in other languages. No crate owns those modules, so what is asked of them stands
 //! here, with the sagas that ask it. Their contract lies beside them, in `tests/foreign/*/schemas`, and a test compares.
 
-use saga_core::command::{Command, Common, Refusal};
+use saga_core::command::{Command, Common};
 use saga_core::id::StepKey;
 use saga_core::port;
 use saga_core::port::Port;
@@ -37,28 +37,17 @@ pub struct Printed {
     pub proof: StepKey,
 }
 
-/// Why nothing was printed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
-#[serde(tag = "code", rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum PrintRefused {
-    /// More than the press takes.
-    #[error("at most {max} copies fit the press")]
-    TooMany {
-        /// What it takes.
-        max: u32,
-    },
-    /// As for every command.
-    #[error(transparent)]
-    #[serde(untagged)]
-    Common(#[from] Common),
-}
-impl Refusal for PrintRefused {
-    fn code(&self) -> &'static str {
-        match self {
-            PrintRefused::TooMany { .. } => "TOO_MANY",
-            PrintRefused::Common(common) => common.code(),
-        }
+saga_core::refusals! {
+    /// Why nothing was printed.
+    pub enum PrintRefused {
+        /// As for every command.
+        Common,
+        /// More than the press takes.
+        #[error("at most {max} copies fit the press")]
+        TooMany {
+            /// What it takes.
+            max: u32,
+        } = "TOO_MANY",
     }
 }
 
@@ -92,25 +81,14 @@ pub struct Booked {
     pub pickup: StepKey,
 }
 
-/// Why nobody was sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
-#[serde(tag = "code", rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum BookRefused {
-    /// The address is empty.
-    #[error("a courier needs an address to go to")]
-    NoAddress,
-    /// As for every command.
-    #[error(transparent)]
-    #[serde(untagged)]
-    Common(#[from] Common),
-}
-impl Refusal for BookRefused {
-    fn code(&self) -> &'static str {
-        match self {
-            BookRefused::NoAddress => "NO_ADDRESS",
-            BookRefused::Common(common) => common.code(),
-        }
+saga_core::refusals! {
+    /// Why nobody was sent.
+    pub enum BookRefused {
+        /// As for every command.
+        Common,
+        /// The address is empty.
+        #[error("a courier needs an address to go to")]
+        NoAddress = "NO_ADDRESS",
     }
 }
 
