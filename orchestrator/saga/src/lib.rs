@@ -85,7 +85,7 @@ pub use orchestrator::{Buses, Lines, Orchestrator};
 pub use relay::{AUDIT_EVERY, RELAY};
 pub use report::Report;
 pub use saga_core as core;
-pub use saga_core::{story, uuid_newtype};
+pub use saga_core::{refusals, story, uuid_newtype};
 pub use sagas::{Begun, QUERY_WITHIN, Sagas, keyed};
 pub use system::{FreshIds, SystemClock};
 pub use tasks::Tasks;

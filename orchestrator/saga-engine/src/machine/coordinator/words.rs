@@ -121,7 +121,7 @@ pub enum In {
     Rejected {
         /// Whose.
         saga: SagaId,
-        /// The step whose fact it is, as far as it is known ([`crate::journal::Suspect`]).
+        /// The step whose fact it is, as far as it is known ([`crate::journal::suspect()`]).
         step: Option<(String, Direction)>,
         /// Why.
         why: String,
