@@ -184,8 +184,8 @@ pub trait Refusal: Serialize + DeserializeOwned + std::fmt::Display + std::fmt::
 }
 
 /// Declares the business "no" of families of commands. Each refusal has its words (`#[error(..)]`) and the code that it keeps for
-/// ever; those that every command may give come with it. The calling crate names `serde` and `thiserror`, and `schemars`
-/// where it has the feature `schemas`.
+/// ever; those that every command may give come with it. The calling crate names `serde` and `thiserror`. A derive of its own
+/// (`schemars::JsonSchema`) stands before the enum.
 ///
 /// ```
 /// saga_core::refusals! {
@@ -214,7 +214,6 @@ macro_rules! refusals {
     )+) => {$(
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, ::serde::Serialize, ::serde::Deserialize, ::thiserror::Error)]
-        #[cfg_attr(feature = "schemas", derive(::schemars::JsonSchema))]
         #[serde(tag = "code")]
         #[non_exhaustive]
         $vis enum $name {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 saga_core::refusals! {
     /// Why a package is not made, delivered or withdrawn.
+    #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
     pub enum PackageRefused {
         /// One of the refusals that every command may give.
         Common,
@@ -23,6 +24,7 @@ saga_core::refusals! {
     }
 
     /// Why a job is not queued, published, cancelled, retracted or resolved.
+    #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
     pub enum PublishRefused {
         /// One of the refusals that every command may give.
         Common,

@@ -2,6 +2,7 @@
 
 saga_core::refusals! {
     /// Why a form was not captured.
+    #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
     pub enum CaptureRefused {
         Common,
         /// Filled in on a questionnaire that is no longer read.
@@ -10,6 +11,7 @@ saga_core::refusals! {
     }
 
     /// Why a brief was not normalised or validated.
+    #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
     pub enum BriefRefused {
         Common,
         /// Required answers that nobody gave.
@@ -18,6 +20,7 @@ saga_core::refusals! {
     }
 
     /// Why a project was not opened.
+    #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
     pub enum CreateProjectRefused {
         Common,
         /// The provider says no, for good.

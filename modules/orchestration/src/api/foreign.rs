@@ -39,6 +39,7 @@ pub struct Printed {
 
 saga_core::refusals! {
     /// Why nothing was printed.
+    #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
     pub enum PrintRefused {
         /// As for every command.
         Common,
@@ -83,6 +84,7 @@ pub struct Booked {
 
 saga_core::refusals! {
     /// Why nobody was sent.
+    #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
     pub enum BookRefused {
         /// As for every command.
         Common,

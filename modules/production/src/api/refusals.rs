@@ -4,6 +4,7 @@ use events::ids::{AssetId, QcResultId, StrategyId};
 
 saga_core::refusals! {
     /// Why a draft was not written.
+    #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
     pub enum DraftRefused {
         /// As for every command.
         Common,
@@ -19,6 +20,7 @@ saga_core::refusals! {
     }
 
     /// Why a bundle was not assembled.
+    #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
     pub enum BundleRefused {
         /// As for every command.
         Common,
@@ -28,6 +30,7 @@ saga_core::refusals! {
     }
 
     /// Why an asset was not made, changed or approved.
+    #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
     pub enum AssetRefused {
         /// As for every command.
         Common,

@@ -2,6 +2,7 @@
 
 saga_core::refusals! {
     /// Why a content was not judged.
+    #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
     pub enum EvaluateRefused {
         /// As for every command.
         Common,
@@ -11,6 +12,7 @@ saga_core::refusals! {
     }
 
     /// Why a result was not waived.
+    #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
     pub enum WaiveRefused {
         /// As for every command.
         Common,

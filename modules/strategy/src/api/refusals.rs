@@ -2,6 +2,7 @@
 
 saga_core::refusals! {
     /// Why nothing was written.
+    #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
     pub enum GenerateRefused {
         Common,
         /// The snapshot lacks what no strategy can do without.
@@ -16,6 +17,7 @@ saga_core::refusals! {
     }
 
     /// Why a version was not submitted.
+    #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
     pub enum SubmitRefused {
         Common,
         /// What is absent or wrong.
@@ -24,6 +26,7 @@ saga_core::refusals! {
     }
 
     /// Why a version was not approved.
+    #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
     pub enum ApproveRefused {
         Common,
         /// A newer version is in play.
@@ -35,6 +38,7 @@ saga_core::refusals! {
     }
 
     /// Why a version was not rejected.
+    #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
     pub enum RejectRefused {
         Common,
         /// Without a reason the writer cannot do better.
@@ -43,6 +47,7 @@ saga_core::refusals! {
     }
 
     /// Why a version was not amended.
+    #[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
     pub enum AmendRefused {
         Common,
         /// Words that stand for a text nobody wrote.
