@@ -8,7 +8,7 @@ use crate::connect::{Account, pause_after};
 use crate::dlq::{Poison, owner};
 use crate::headers::is_readable;
 use crate::message;
-use crate::pull::{Got, Place, Pull, place};
+use crate::pull::{Got, Place, Pull, SILENT, place};
 use crate::subject::Replies;
 use crate::topology::{self, Wanted};
 use crate::{Inner, lock};
@@ -23,14 +23,14 @@ use tokio::time::Instant;
 const FORGOTTEN_AFTER: u32 = 4;
 /// Old entries are removed every 1,024 deliveries: rarely enough to cost nothing.
 const TIDY_EVERY: u64 = 1_024;
-
 /// After two pulls that broke, perhaps it is a message that breaks them.
 const BREAKS_MAX: u32 = 2;
+/// Three pulls without a sign of life, 15 s: servers 2.9 may keep a dead consumer, whose stream was lost and made anew.
+const SILENT_MAX: u32 = 3;
 /// 2,000 messages are checked then: more than are handed out at once.
 const WEED_MAX: usize = 2_000;
 /// Why a message is put aside that no client can receive.
 pub(crate) const UNREADABLE_HEADERS: &str = "its headers are none, and would end the connection of its receiver";
-
 /// What was handed out and not settled.
 struct Held {
     seq: u64,
@@ -74,6 +74,8 @@ struct Work {
     failures: u32,
     /// How often a pull broke since the messages were last checked without the client.
     breaks: u32,
+    /// How many pulls in a row had no sign of life.
+    silent: u32,
     /// The last look found it missing, or blind.
     blind: bool,
     /// The consumer was there once: if it is not now, it was deleted.
@@ -140,6 +142,7 @@ impl Inner {
                     work.pull = None;
                     work.failures += 1;
                     work.breaks += 1;
+                    work.silent += u32::from(why == SILENT);
                     self.progress.trouble(&receiver.name(), &why);
                     pause_after(work.failures).await;
                 }
@@ -272,6 +275,7 @@ impl Receiver {
         Ok(())
     }
     fn take(&self, inner: &Inner, work: &mut Work, got: Got) -> Result<(), String> {
+        work.silent = if matches!(got, Got::Broken(_)) { work.silent } else { 0 };
         match got {
             Got::Broken(why) => return Err(why),
             // A consumer that was found to see nothing is well when it sees something.
@@ -364,11 +368,15 @@ impl Receiver {
         let said = said.map_err(|_| BusError::Unavailable("no connection to the broker".to_owned()))?;
         said.map_err(|why| BusError::Unavailable(why.to_string()))
     }
-
     /// Makes sure that stream and consumer are there and agree with each other.
     async fn set_up(&self, inner: &Inner, work: &mut Work) -> Result<(), String> {
         if matches!(inner.options.account, Account::Own(_)) {
             return self.wanted.look(&inner.api).await.map_err(|why| why.to_string());
+        }
+        if work.silent >= SILENT_MAX {
+            tracing::error!("{} gives no sign of life; what it has not settled comes again", self.wanted.name());
+            inner.api.delete_consumer(&self.wanted.stream, &self.name()).await.map_err(|why| why.to_string())?;
+            work.silent = 0;
         }
         let ensured = match self.wanted.ensure(&inner.api, inner.options.repair).await {
             Err(topology::TopologyError::Unavailable(why)) => {

@@ -8,6 +8,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+/// Why a pull broke off that had neither a message nor a heartbeat.
+pub(crate) const SILENT: &str = "the broker is silent";
+
 /// 1 s beyond two heartbeats: a busy broker is slow, and not silent.
 const SLOW: Duration = Duration::from_secs(1);
 
@@ -98,7 +101,7 @@ impl Pull {
                     }
                 }
                 Ok(None) => return Got::Broken("the connection has ended".to_owned()),
-                Err(_) => return Got::Broken("the broker is silent".to_owned()),
+                Err(_) => return Got::Broken(SILENT.to_owned()),
             }
         }
     }
