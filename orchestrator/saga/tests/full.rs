@@ -4,19 +4,16 @@
 use async_trait::async_trait;
 use saga::core::batch::{Batch, Cause, Commit};
 use saga::core::control::{Ask, Asks, AwaitSaga, Control, Order, OrderKind, Selector, Status, What, ask};
-use saga::core::envelope::{Actor, Recorded};
-use saga::core::export::{Export, Flaw, Inspect, Part, Row};
-use saga::core::id::{Position, RequestId, StepKey as Key, StreamId, Version};
+use saga::core::envelope::Actor;
+use saga::core::id::RequestId;
 use saga::core::json::Payload;
-use saga::core::ports::{
-    Cached, Claim, Document, Documents, EventStore, Find, Lease, Leases, OpenError, ReadError, Recollection,
-    SharedStore, Stores, Tail,
-};
+use saga::core::ports::SharedStore;
 use saga::core::uuid::Uuid;
 use saga::core::view::Why;
 use saga::prelude::*;
 use saga::{LocalControl, SystemClock};
 use saga_engine::memory::MemoryStores;
+use saga_testkit::between::{Between, between};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -25,90 +22,21 @@ use test_servers::waiting::until;
 const FULL: &str = "database or disk is full";
 const WORDS: &str = "/srv/files: Not a directory (os error 20)";
 
-/// Stores on a disk that may be full: what is there can be read.
-#[derive(Clone)]
-struct Disk {
-    stores: Arc<MemoryStores>,
-    full: Arc<AtomicBool>,
-}
-#[async_trait]
-impl Stores for Disk {
-    async fn open(&self, module: &str) -> Result<SharedStore, OpenError> {
-        Ok(Arc::new(OnDisk { store: self.stores.open(module).await?, full: Arc::clone(&self.full) }))
-    }
-    async fn has(&self, module: &str) -> Result<bool, OpenError> {
-        self.stores.has(module).await
-    }
-    async fn peek(&self, module: &str) -> Result<SharedStore, OpenError> {
-        self.open(module).await
-    }
-    async fn release(&self) {}
-}
+/// A store on a disk that may be full: what is there can be read.
 struct OnDisk {
     store: SharedStore,
     full: Arc<AtomicBool>,
 }
 #[async_trait]
-impl EventStore for OnDisk {
+impl Between for OnDisk {
+    fn store(&self) -> &SharedStore {
+        &self.store
+    }
     async fn commit(&self, batch: Batch) -> Commit {
         match self.full.load(Ordering::Acquire) {
             true => Commit::Retryable(Cause(FULL.to_owned())),
             false => self.store.commit(batch).await,
         }
-    }
-    async fn read(&self, stream: &StreamId, after: Version, limit: usize) -> Result<Vec<Recorded>, ReadError> {
-        self.store.read(stream, after, limit).await
-    }
-    async fn read_log(&self, after: Position, limit: usize) -> Result<Vec<Recorded>, ReadError> {
-        self.store.read_log(after, limit).await
-    }
-    async fn answered(&self, saga: Uuid, deed: Key, undo: Key) -> Result<Recollection, ReadError> {
-        self.store.answered(saga, deed, undo).await
-    }
-}
-#[async_trait]
-impl Documents for OnDisk {
-    async fn get(&self, projection: &str, version: u16, key: &str) -> Result<Option<Document>, ReadError> {
-        self.store.get(projection, version, key).await
-    }
-    async fn find(&self, find: &Find) -> Result<Vec<Document>, ReadError> {
-        self.store.find(find).await
-    }
-    async fn keys_ending(&self, projection: &str, version: u16, ending: &str) -> Result<Vec<String>, ReadError> {
-        self.store.keys_ending(projection, version, ending).await
-    }
-    async fn checkpoint(&self, consumer: &str) -> Result<Position, ReadError> {
-        self.store.checkpoint(consumer).await
-    }
-    async fn cached(&self, what: &Cached) -> Result<Option<Payload>, ReadError> {
-        self.store.cached(what).await
-    }
-}
-#[async_trait]
-impl Tail for OnDisk {
-    async fn head(&self) -> Result<Position, ReadError> {
-        self.store.head().await
-    }
-    async fn grown(&self, after: Position) -> Position {
-        self.store.grown(after).await
-    }
-}
-#[async_trait]
-impl Leases for OnDisk {
-    async fn lease(&self, owner: Uuid, claim: &Claim, ttl: Duration) -> Result<Vec<Lease>, ReadError> {
-        self.store.lease(owner, claim, ttl).await
-    }
-}
-#[async_trait]
-impl Export for OnDisk {
-    async fn rows(&self, part: Part, after: Option<&Row>, limit: usize) -> Result<Vec<Row>, ReadError> {
-        self.store.rows(part, after, limit).await
-    }
-}
-#[async_trait]
-impl Inspect for OnDisk {
-    async fn flaws(&self) -> Result<Vec<Flaw>, ReadError> {
-        self.store.flaws().await
     }
 }
 
@@ -131,18 +59,19 @@ async fn file(In(job): In<Filed>, Using(way): Using<Arc<InTheWay>>) -> Step<u32>
 }
 
 struct Place {
-    disk: Disk,
+    full: Arc<AtomicBool>,
     way: Arc<InTheWay>,
     control: LocalControl,
     sagas: Sagas,
 }
 async fn place() -> Place {
-    let stores = Arc::new(MemoryStores::new(Arc::new(SystemClock)));
-    let disk = Disk { stores, full: Arc::default() };
+    let (stores, full) = (Arc::new(MemoryStores::new(Arc::new(SystemClock))), Arc::new(AtomicBool::new(false)));
+    let disk = Arc::clone(&full);
+    let stores = between(stores, move |store| OnDisk { store, full: Arc::clone(&disk) });
     let way = Arc::new(InTheWay(AtomicBool::new(false)));
-    let orchestrator = Orchestrator::on(Arc::new(disk.clone())).using(Arc::clone(&way)).register::<Filed>();
+    let orchestrator = Orchestrator::on(stores).using(Arc::clone(&way)).register::<Filed>();
     let sagas = orchestrator.start().await.unwrap();
-    Place { disk, way, control: LocalControl::new(sagas.clone(), "memory", "in process"), sagas }
+    Place { full, way, control: LocalControl::new(sagas.clone(), "memory", "in process"), sagas }
 }
 impl Place {
     async fn act(&self, number: u128, what: What) -> Result<(), saga::core::control::ControlError> {
@@ -182,7 +111,7 @@ async fn a_full_disk_is_told_by_every_face_and_a_start_does_not_wait_for_it() {
     let place = place().await;
     place.start("before").await.unwrap();
     place.rest("filed/before").await;
-    place.disk.full.store(true, Ordering::Release);
+    place.full.store(true, Ordering::Release);
     let refused = place.start("while").await.unwrap_err();
     assert_eq!(refused.code, "SG0003");
     assert!(refused.message.contains(FULL) && refused.retryable, "{refused:?}");
@@ -198,7 +127,7 @@ async fn a_full_disk_is_told_by_every_face_and_a_start_does_not_wait_for_it() {
     let status = place.status().await;
     assert!(!status.ready && status.troubles.iter().any(|trouble| trouble.says.contains(FULL)), "{status:?}");
     // What was not known is known when there is room again: the same start is one saga.
-    place.disk.full.store(false, Ordering::Release);
+    place.full.store(false, Ordering::Release);
     place.start("while").await.unwrap();
     place.approve("filed/before").await.unwrap();
     place.rest("filed/while").await;
