@@ -90,23 +90,7 @@ fn states(style: &Style) -> String {
         text.push_str(&format!("  {}  {}  {}{}\n", state.sign(), state.ascii(), state.word(), person(state)));
     }
     text.push_str("steps\n");
-    let steps = [
-        StepState::Pending,
-        StepState::Running,
-        StepState::Waiting,
-        StepState::Retrying,
-        StepState::Done,
-        StepState::Decided,
-        StepState::Refused,
-        StepState::Unknown,
-        StepState::Parked,
-        StepState::Skipped,
-        StepState::NotNeeded,
-        StepState::Undoing,
-        StepState::Undone,
-        StepState::UndoFailed,
-    ];
-    for state in steps {
+    for state in StepState::ALL {
         let sign = if style.ascii { " " } else { state.sign() };
         text.push_str(&format!("  {sign}  {}  {}\n", state.ascii(), state.word()));
     }
