@@ -6,7 +6,6 @@
 
 use crate::connect::{Account, pause_after};
 use crate::dlq::{Poison, owner};
-use crate::headers::is_readable;
 use crate::message;
 use crate::pull::{Got, Place, Pull, SILENT, place};
 use crate::subject::Replies;
@@ -27,10 +26,7 @@ const TIDY_EVERY: u64 = 1_024;
 const BREAKS_MAX: u32 = 2;
 /// Three pulls without a sign of life, 15 s: servers 2.9 may keep a dead consumer, whose stream was lost and made anew.
 const SILENT_MAX: u32 = 3;
-/// 2,000 messages are checked then: more than are handed out at once.
-const WEED_MAX: usize = 2_000;
-/// Why a message is put aside that no client can receive.
-pub(crate) const UNREADABLE_HEADERS: &str = "its headers are none, and would end the connection of its receiver";
+
 /// What was handed out and not settled.
 struct Held {
     seq: u64,
@@ -142,7 +138,6 @@ impl Inner {
                     work.pull = None;
                     work.failures += 1;
                     work.breaks += 1;
-                    work.silent += u32::from(why == SILENT);
                     self.progress.trouble(&receiver.name(), &why);
                     pause_after(work.failures).await;
                 }
@@ -275,9 +270,13 @@ impl Receiver {
         Ok(())
     }
     fn take(&self, inner: &Inner, work: &mut Work, got: Got) -> Result<(), String> {
-        work.silent = if matches!(got, Got::Broken(_)) { work.silent } else { 0 };
+        let silent = std::mem::take(&mut work.silent);
         match got {
             Got::Broken(why) => return Err(why),
+            Got::Silent => {
+                work.silent = silent + 1;
+                return Err(SILENT.to_owned());
+            }
             // A consumer that was found to see nothing is well when it sees something.
             Got::Alive | Got::Ended if work.blind => return Ok(()),
             Got::Alive | Got::Ended => {}
@@ -395,44 +394,12 @@ impl Receiver {
         work.known = true;
         if work.breaks >= BREAKS_MAX {
             work.breaks = 0;
-            self.weed(inner).await;
+            if let Err(why) = inner.weed(&self.wanted, owner(&self.inbox)).await {
+                // Modules have commands from coordinators only, and may not look: it goes on as before.
+                tracing::warn!(consumer = self.name(), %why, "messages cannot be looked at now");
+            }
         }
         self.agree(inner, work).await.map(drop)
-    }
-    /// Looks for messages that end the connection of their receiver, and puts them aside without receiving them. A
-    /// process that may not look (modules have commands from coordinators only) goes on as before.
-    async fn weed(&self, inner: &Inner) {
-        if let Err(why) = self.try_weed(inner).await {
-            tracing::warn!(consumer = self.name(), %why, "messages cannot be looked at now");
-        }
-    }
-    async fn try_weed(&self, inner: &Inner) -> Result<(), BusError> {
-        let (stream, name) = (&self.wanted.stream, self.name());
-        let filter = self.wanted.fields.get("filter_subject").and_then(|filter| filter.as_str()).unwrap_or(">");
-        let Some(consumer) = inner.api.consumer(stream, &name).await? else { return Ok(()) };
-        let mut seq = consumer.settled + 1;
-        for _ in 0..WEED_MAX {
-            let Some(stored) = inner.api.next(stream, seq, filter).await? else { break };
-            seq = stored.seq + 1;
-            if is_readable(&stored.raw) {
-                continue;
-            }
-            let poison = Poison {
-                module: owner(&self.inbox),
-                stream,
-                consumer: &name,
-                subject: &stored.subject,
-                seq: stored.seq,
-                times: 1,
-                reason: UNREADABLE_HEADERS,
-                headers: None,
-                raw: &stored.raw,
-                body: stored.body.into(),
-            };
-            inner.park(&poison).await?;
-            inner.api.delete_message(stream, stored.seq).await?;
-        }
-        Ok(())
     }
     /// After a wait that brought nothing: is there really nothing?
     async fn look(&self, inner: &Inner, work: &mut Work) -> Result<(), String> {

@@ -58,6 +58,7 @@ mod stray;
 pub mod subject;
 pub mod topology;
 mod upkeep;
+mod weed;
 
 pub use connect::{Account, ConnectError, Creates, Login, Options, Tls};
 pub use doctor::{Diagnosis, Sync};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Why a pull broke off that had neither a message nor a heartbeat.
+/// What is said of a pull that had neither a message nor a heartbeat.
 pub(crate) const SILENT: &str = "the broker is silent";
 
 /// 1 s beyond two heartbeats: a busy broker is slow, and not silent.
@@ -23,7 +23,9 @@ pub(crate) enum Got {
     Alive,
     /// The pull has ended and may have brought less than it was asked for.
     Ended,
-    /// The consumer has to be checked: deleted, away, or silent.
+    /// Neither a message nor a heartbeat, for longer than those take.
+    Silent,
+    /// The consumer has to be checked: deleted, or away.
     Broken(String),
 }
 
@@ -101,7 +103,7 @@ impl Pull {
                     }
                 }
                 Ok(None) => return Got::Broken("the connection has ended".to_owned()),
-                Err(_) => return Got::Broken(SILENT.to_owned()),
+                Err(_) => return Got::Silent,
             }
         }
     }

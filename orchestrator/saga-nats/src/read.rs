@@ -9,16 +9,16 @@
 
 use crate::api::Stored;
 use crate::connect::{Account, Creates, pause_after};
-use crate::consume::UNREADABLE_HEADERS;
 use crate::dlq::Poison;
 use crate::event::{self, Incoming};
 use crate::headers::is_readable;
 use crate::idle::IdleReaders;
-use crate::pull::{Got, Pull, place};
+use crate::pull::{Got, Pull, SILENT, place};
 use crate::read_log::Owned;
 use crate::readers::Given;
 use crate::stray::{Content, Held};
 use crate::subject::stream_of;
+use crate::weed::UNREADABLE_HEADERS;
 use crate::{Inner, lock};
 use bytes::Bytes;
 use saga_core::bus::BusError;
@@ -174,6 +174,7 @@ impl Reader {
     async fn take(&mut self, inner: &Inner, got: Got) -> Result<(), Broken> {
         match got {
             Got::Broken(why) => return Err(weather(why)),
+            Got::Silent => return Err(weather(SILENT)),
             // A consumer that was found to see nothing is well when it sees something.
             Got::Alive if self.blind => return Ok(()),
             Got::Alive => {}

@@ -2,15 +2,17 @@
 //! is said at once, with the next step.
 
 use crate::relay::Relaying;
-use crate::support::{DEADLINE, grow, on_both, options, public, read, store, until};
+use crate::support::{Admin, DEADLINE, grow, on_both, options, public, read, store, until};
 use crate::tokens::Operator;
 use nkeys::KeyPair;
 use saga_core::bus::{Bus, CommandMessage, Delivered, Inbox, Message, Settle};
 use saga_core::envelope::Actor;
 use saga_core::json::Payload;
 use saga_nats::{ConnectError, Login, Nats, Options, Tls};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 use test_servers::certificates::{Authority, Identity};
 use test_servers::nats::{Nats as Server, Version};
@@ -220,7 +222,38 @@ async fn who_is_refused_later_keeps_trying_and_says_so(version: Version) {
     until("it is let in again", || async { bus.ensure(&["law"], &[3]).await.map_err(|why| why.to_string()) }).await;
 }
 
+/// A consumer that gives no sign of life, while everything else answers, is made anew: this one, because what is asked of
+/// it never arrives there.
+async fn a_consumer_without_a_sign_of_life_is_made_anew(version: Version) {
+    const NEXT: &str = "$JS.API.CONSUMER.MSG.NEXT.>";
+    let users = format!(
+        "authorization {{ users: [ {{ user: admin, password: {PASSWORD:?} }}, \
+         {{ user: law, password: {PASSWORD:?}, permissions: {{ publish: {{ deny: {NEXT:?} }} }} }} ] }}"
+    );
+    let (server, folder) = (Server::start_with(version, &users, &[]), TempDir::new().unwrap());
+    let heartbeat = Duration::from_millis(50);
+    let login = with_password(&folder, "law", PASSWORD);
+    let bus = Nats::connect(Options { login, heartbeat, ..options(server.url()) }).await.unwrap();
+    bus.ensure(&["law"], &[3]).await.unwrap();
+    let admin = async_nats::ConnectOptions::with_user_and_password("admin".to_owned(), PASSWORD.to_owned());
+    let admin = Admin::of(admin.connect(server.url()).await.unwrap());
+    let created = || async {
+        let list = admin.api("CONSUMER.LIST.RPL", Value::Null).await?;
+        list["consumers"][0]["created"].as_str().map(str::to_owned).ok_or_else(|| list.to_string())
+    };
+    let anew = async {
+        let first = until("the consumer is there", created).await;
+        let other = || async { created().await.and_then(|now| if now == first { Err(now) } else { Ok(()) }) };
+        until("the consumer is another one", other).await;
+    };
+    tokio::select! {
+        got = bus.receive(&Inbox::Replies(3), 9) => panic!("{got:?}"),
+        () = anew => {}
+    }
+}
+
 on_both! {
+    a_consumer_without_a_sign_of_life_is_made_anew,
     a_server_is_found_by_a_number_with_colons,
     a_certificate_of_a_known_authority_is_accepted_and_no_other,
     a_certificate_that_is_old_or_of_another_is_named,

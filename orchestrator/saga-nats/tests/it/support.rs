@@ -124,6 +124,9 @@ impl Admin {
                 .await,
         )
     }
+    pub(crate) const fn of(client: async_nats::Client) -> Self {
+        Self(client)
+    }
     pub(crate) fn client(&self) -> &async_nats::Client {
         &self.0
     }
