@@ -107,6 +107,10 @@ impl<B: Between> Documents for Passing<B> {
         self.0.readable()?;
         self.0.store().get(projection, version, key).await
     }
+    async fn get_all(&self, projection: &str, version: u16, keys: &[String]) -> Result<Vec<Document>, ReadError> {
+        self.0.readable()?;
+        self.0.store().get_all(projection, version, keys).await
+    }
     async fn find(&self, find: &Find) -> Result<Vec<Document>, ReadError> {
         self.0.readable()?;
         self.0.store().find(find).await

@@ -54,7 +54,7 @@ impl LocalControl {
         if groups.owned().contains(&group) || groups.broker_away().is_some() {
             return (None, own.troubles());
         }
-        // Whoever has the group answers this out of memory, however busy its sagas are.
+        // The owner of the group answers this out of memory, however busy its sagas are.
         let answered = tokio::select! {
             answered = groups.ask(group, &Question::Troubles) => answered,
             () = clock.pause(LIST_WITHIN) => Err(Error::Unowned { group, why: None }),

@@ -30,7 +30,7 @@ pub(crate) async fn left_alone(
         return Ok(None);
     }
     let nobody = match within(bus.owner_head(module), clock).await {
-        // Whoever answers for its log is there, and busy.
+        // The owner of its log is there, and busy.
         Some(Ok(_)) => return Ok(None),
         Some(Err(why)) => why.to_string(),
         None => "nobody answers for its log".to_owned(),

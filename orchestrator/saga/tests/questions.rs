@@ -264,7 +264,7 @@ async fn a_question_of_before_is_answered() {
     world.end().await;
 }
 
-/// Whoever asks why a saga waits hears the same of every coordinator: what does not work where the saga is moved.
+/// Every coordinator says the same of why a saga waits: what does not work where the saga is moved.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_coordinator_says_the_same_of_why_a_saga_waits() {
     let world = World::new(Way::Open, Duration::ZERO).await;

@@ -13,7 +13,7 @@ use saga_core::outcome::Answer;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-/// 2^48: a takeover in every second of nine million years. Whoever owned a scope since a later epoch would keep everybody out.
+/// 2^48: a takeover in every second of nine million years. The owner of a scope since a later epoch would keep everybody out.
 const EPOCH_MAX: u64 = 1 << 48;
 
 /// 20 places are named of what fits one sentence; the rest is counted.

@@ -53,7 +53,7 @@ async fn the_doctor_knows_the_server(version: Version) {
     assert_eq!((diagnosis.replicas, diagnosis.payload_bytes_max), (1, 1_048_576));
 }
 
-/// Whoever asks how things are hears of the server that is there now.
+/// A question of how things are is answered of the server that is there now.
 async fn a_server_that_was_exchanged_is_named_by_its_new_version(version: Version) {
     let other = if version == Version::Debian { Version::Newest } else { Version::Debian };
     let (mut server, names) = (Server::start(other), ["broker 2.9.", "broker 2.15."]);
