@@ -64,6 +64,7 @@ mod port;
 mod questions;
 mod relay;
 mod report;
+mod run_queue;
 mod sagas;
 mod served;
 mod shell;

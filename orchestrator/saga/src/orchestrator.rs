@@ -226,7 +226,7 @@ impl Orchestrator {
             };
             let store = match opening {
                 Opening::ToWork => Metered::before(store, module.name, health.meter()),
-                // Whoever only looks commits to a copy, which nobody counts.
+                // A process that only looks commits to a copy, which nobody counts.
                 Opening::ToLook => store,
             };
             if let Some(local) = &local {
@@ -327,7 +327,7 @@ impl Orchestrator {
             seed,
             commands,
             health: health.clone(),
-            locals: Locals::new(health.clone(), Arc::clone(clock), given),
+            locals: Locals::new(tasks, Arc::clone(clock), given),
             settled,
             ended: Arc::new(Notify::new()),
         };

@@ -10,7 +10,7 @@ use saga_engine::execution::{Ordered, Signal};
 use saga_engine::listing::{Asked, Part};
 use saga_engine::machine::coordinator::{Coordinator, In, Told};
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 /// What the owner of a group can be asked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -92,4 +92,15 @@ pub(crate) enum Input {
     Asked(Question, oneshot::Sender<Answered>),
     /// A look at what is in memory.
     Look(Box<dyn FnOnce(&Coordinator) + Send>),
+}
+
+/// Lets those go on that were woken together with the one who asks here, and takes what they ask too: one decision, one
+/// commit and one waking for all of them.
+pub(crate) async fn others(from: &mut mpsc::Receiver<Input>, taken: &mut Vec<Input>, most: usize) {
+    tokio::task::yield_now().await;
+    while taken.len() < most
+        && let Ok(input) = from.try_recv()
+    {
+        taken.push(input);
+    }
 }

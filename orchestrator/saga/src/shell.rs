@@ -11,8 +11,7 @@ pub(crate) use local::Locals;
 use crate::groups::Groups;
 use crate::health::Health;
 use crate::limits::{FACTS, not_published};
-use crate::questions::Input;
-use crate::questions::{Answered, Question};
+use crate::questions::{Answered, Input, Question, others};
 use crate::system::Watch;
 use crate::tasks::Tasks;
 use futures::FutureExt;
@@ -143,6 +142,7 @@ impl Shell {
                     self.coordinator.step(self.clock.now(), In::Remind, &mut out);
                 }
                 _ = back.recv_many(&mut own, INPUTS_AT_ONCE) => {
+                    others(&mut back, &mut own, INPUTS_AT_ONCE).await;
                     for input in own.drain(..) {
                         self.input(input, &mut waiters, &mut out);
                     }
@@ -156,6 +156,7 @@ impl Shell {
                     if n == 0 {
                         break;
                     }
+                    others(&mut inputs, &mut some, INPUTS_AT_ONCE).await;
                     for input in some.drain(..) {
                         self.input(input, &mut waiters, &mut out);
                     }
@@ -354,13 +355,18 @@ impl Shell {
         storing: &mut Storing,
         sending: &mut Sending,
     ) {
+        let mut calls = Vec::new();
         for output in std::mem::take(out) {
             match output {
                 Out::Commit { saga, expected, facts, once, at } => {
                     self.commit(saga, expected, (facts, at, once), storing);
                 }
                 Out::Load { saga, after_failure } => self.load(saga, after_failure, storing),
-                Out::Perform { saga, act } => self.act(saga, act, sending),
+                Out::Perform { saga, act } => match &act.deed {
+                    Deed::Run => calls.extend(self.call(saga, &act)),
+                    Deed::Send { command, payload } => self.send(saga, &act, (command, payload), false, sending),
+                    Deed::Probe { command, payload } => self.send(saga, &act, (command, payload), true, sending),
+                },
                 Out::AskQueue { module } => {
                     sending.push(replies::queue_of(Arc::clone(&self.bus), module, self.group).boxed());
                 }
@@ -388,6 +394,8 @@ impl Shell {
                 }
             }
         }
+        self.locals.run(calls);
+        waiters.wake();
     }
     fn load(&self, saga: SagaId, after_failure: bool, storing: &Storing) {
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
@@ -400,13 +408,6 @@ impl Shell {
             }
             .boxed(),
         );
-    }
-    fn act(&self, saga: SagaId, act: Act, sending: &Sending) {
-        match &act.deed {
-            Deed::Run => self.call(saga, &act),
-            Deed::Send { command, payload } => self.send(saga, &act, (command, payload), false, sending),
-            Deed::Probe { command, payload } => self.send(saga, &act, (command, payload), true, sending),
-        }
     }
     /// Hands a command to the bus, beside this loop: a bus that is slow or away holds up nobody else.
     fn send(

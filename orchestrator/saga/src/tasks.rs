@@ -2,6 +2,7 @@
 
 use crate::health::Health;
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use saga_core::incident::Incident;
 use saga_core::ports::Clock;
 use saga_engine::panics::words;
@@ -29,6 +30,27 @@ pub struct Tasks {
     health: Health,
 }
 
+/// Work that waits for its first poll.
+pub(crate) struct Prepared(BoxFuture<'static, ()>);
+
+impl Prepared {
+    /// Polls it once here, and gives it a task of its own where that did not end it.
+    pub(crate) async fn first_poll(mut self) {
+        if futures::poll!(&mut self.0).is_pending() {
+            self.spawn();
+        }
+    }
+    /// Gives it a task of its own.
+    pub(crate) fn spawn(self) {
+        spawn(self.0);
+    }
+}
+
+fn spawn(work: impl Future<Output = ()> + Send + 'static) {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    tokio::spawn(work);
+}
+
 impl Tasks {
     /// Nothing runs. What ends though it should not is told to `health`.
     pub fn new(clock: Arc<dyn Clock>, health: Health) -> Self {
@@ -42,13 +64,28 @@ impl Tasks {
     /// Runs something in the background that ends by itself; it should listen to [`Tasks::stopping`]. A panic in it is an
     /// incident with its words, and ends nothing else.
     pub fn spawn(&self, name: impl Display + Send + 'static, work: impl Future<Output = ()> + Send + 'static) {
+        self.track(self.caught(name, work));
+    }
+    /// The same, not begun yet: these tasks have not ended before it has, or was dropped.
+    pub(crate) fn prepare(
+        &self,
+        name: impl Display + Send + 'static,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> Prepared {
+        Prepared(self.tracker.track_future(self.caught(name, work)).boxed())
+    }
+    fn caught(
+        &self,
+        name: impl Display + Send + 'static,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> impl Future<Output = ()> + Send + 'static {
         let health = self.health.clone();
         // No block around it: that would keep the work twice, once before its first poll and once after.
-        self.track(AssertUnwindSafe(work).catch_unwind().map(move |ended| {
+        AssertUnwindSafe(work).catch_unwind().map(move |ended| {
             if let Err(panic) = ended {
                 health.incident(Incident::TaskEnded, &format!("{name} panicked: {}", words(&*panic)));
             }
-        }));
+        })
     }
     /// Runs something in the background that should go on until everything ends. Where it ends or panics before, that is
     /// an incident and a trouble by its name, and it is begun anew after a pause, as often as it takes; it has to begin
@@ -102,8 +139,7 @@ impl Tasks {
         &self.health
     }
     fn track(&self, work: impl Future<Output = ()> + Send + 'static) {
-        #[expect(clippy::disallowed_methods, reason = "this is the one place")]
-        tokio::spawn(self.tracker.track_future(work));
+        spawn(self.tracker.track_future(work));
     }
     /// Resolves when everything should end.
     pub async fn stopping(&self) {

@@ -7,6 +7,8 @@
 use super::Shell;
 use crate::health::Health;
 use crate::questions::Input;
+use crate::run_queue::RunQueue;
+use crate::tasks::{Prepared, Tasks};
 use futures::FutureExt;
 use saga_core::definition::LocalFuture;
 use saga_core::id::{Direction, SagaId};
@@ -96,11 +98,17 @@ struct Shared {
     health: Health,
     clock: Arc<dyn Clock>,
     given: Given,
+    queue: RunQueue,
 }
 
 impl Locals {
-    pub(crate) fn new(health: Health, clock: Arc<dyn Clock>, given: Given) -> Self {
-        Self(Arc::new(Shared { state: Mutex::default(), health, clock, given }))
+    pub(crate) fn new(tasks: &Tasks, clock: Arc<dyn Clock>, given: Given) -> Self {
+        let (health, queue) = (tasks.health().clone(), RunQueue::new(Arc::clone(&clock), tasks));
+        Self(Arc::new(Shared { state: Mutex::default(), health, clock, given, queue }))
+    }
+    /// Begins these calls.
+    pub(super) fn run(&self, calls: impl IntoIterator<Item = Prepared>) {
+        self.0.queue.run(calls);
     }
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -215,14 +223,15 @@ impl Turn {
 }
 
 impl Shell {
-    /// Calls a function of the saga in a task of its own: a slow or broken one holds up nobody else.
-    pub(super) fn call(&self, saga: SagaId, act: &Act) {
-        let Some(exec) = self.coordinator.saga(saga) else { return };
+    /// The call of a function of the saga: a slow or broken one holds up nobody else.
+    pub(super) fn call(&self, saga: SagaId, act: &Act) -> Option<Prepared> {
+        let exec = self.coordinator.saga(saga)?;
         let turn = self.locals.begin(saga, Answering::of(act));
         let work = exec.call(act, &turn.call.flag, &self.locals.0.given);
         let (back, tasks, clock) = (self.back.clone(), self.tasks.clone(), &self.locals.0.clock);
         let deadline = clock.passed() + act.deadline.since(clock.now());
-        self.tasks.spawn(Named(Arc::clone(&turn.call)), async move {
+        let name = Named(Arc::clone(&turn.call));
+        let called = async move {
             let signal = match work {
                 Ok(work) => tokio::select! {
                     biased;
@@ -236,7 +245,8 @@ impl Shell {
             if let Some(signal) = signal {
                 let _gone = back.send(Input::Machine(In::Signal { saga, signal, ticket: None })).await;
             }
-        });
+        };
+        Some(self.tasks.prepare(name, called))
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Waiters {
     pub(super) moves: BTreeMap<SagaId, Vec<Awaiting>>,
     /// Deliveries whose effect is durable.
     pub(super) settled: Vec<(u64, Settle)>,
+    /// What callers will hear when they are woken.
+    heard: Vec<(oneshot::Sender<Answered>, Answered)>,
 }
 /// The receiver of a ticket's answer.
 pub(super) enum Waiter {
@@ -40,6 +42,12 @@ impl Waiters {
         self.until.extend(until.map(|until| ((until, self.next), saga)));
         self.next
     }
+    /// Lets callers hear what they were told.
+    pub(super) fn wake(&mut self) {
+        for (tell, what) in self.heard.drain(..) {
+            let _gone = tell.send(what);
+        }
+    }
     /// Nobody is told anything any more.
     pub(super) fn give_up(&mut self) {
         self.tickets.clear();
@@ -57,7 +65,7 @@ impl Waiters {
             self.until.remove(&(until, ticket));
         }
         match (waiter, what) {
-            (Waiter::Asker(tell), what) => drop(tell.send(Answered::Told(what))),
+            (Waiter::Asker(tell), what) => self.heard.push((tell, Answered::Told(what))),
             // What cannot be taken now is not acknowledged: it comes again.
             (Waiter::Delivery(tag), Told::Taken) => self.settled.push((tag, Settle::Done)),
             (Waiter::Delivery(_), _) => {}
@@ -68,7 +76,7 @@ impl Waiters {
         let mut still = Vec::new();
         for (after, tell) in waiting {
             if rests || after.is_some_and(|after| rev > after) {
-                let _gone = tell.send(Answered::Moved);
+                self.heard.push((tell, Answered::Moved));
             } else {
                 still.push((after, tell));
             }
