@@ -226,8 +226,11 @@ pub struct ProjectionRow {
     pub name: String,
     /// Its version.
     pub version: u16,
-    /// Events it has not folded yet, over all sources.
+    /// Events it has not folded yet, over all sources; at least so many where `unknown` names some.
     pub lag: u64,
+    /// Sources whose end could not be looked up.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub unknown: Vec<String>,
 }
 
 /// One promise that was checked.

@@ -373,7 +373,7 @@ pub(crate) async fn behind(modules: &BTreeMap<&'static str, Host>) -> Counted {
             all.not_known.push(format!("how far the read models of {name} are: {why}"));
             Vec::new()
         });
-        for ProjectionRow { name: projection, version, lag } in rows {
+        for ProjectionRow { name: projection, version, lag, .. } in rows {
             if lag >= BEHIND_FROM {
                 let what = format!("not folded by {projection}@{version} of {name}, which shows what was");
                 let (one, more) = (format!("event is {what}"), format!("events are {what}"));

@@ -4,16 +4,14 @@ use crate::attention::{Counted, aside, behind, parked};
 use crate::gauges;
 use crate::health::Health;
 use crate::host::Host;
-use crate::lags::in_time;
-use crate::lags::{projections, within};
-use crate::limits::JOURNAL;
-use crate::limits::LOOKED_WITHIN;
+use crate::lags::{in_time, projections, within};
+use crate::limits::{JOURNAL, LOOKED_WITHIN};
 use crate::local_bus::LocalBus;
 use crate::tasks::Tasks;
 use crate::upkeep::{Caretaker, said_of};
 use async_trait::async_trait;
-use futures::future::{join, join_all, join4};
-use saga_core::bus::{AnyBus, Inbox};
+use futures::future::{join, join_all, join3, join4};
+use saga_core::bus::{AnyBus, BusError, Inbox};
 use saga_core::codes;
 use saga_core::control::{AwaitSaga, Changes, Control, ControlError, Look, Order, Page, Receipt, Status, View, Watch};
 use saga_core::envelope::Actor;
@@ -178,6 +176,37 @@ fn ailing(row: ModuleRow, troubles: &[Trouble]) -> ModuleRow {
     }
 }
 
+/// What the bus said of a module within its time.
+struct Told {
+    queued: Option<Result<u64, BusError>>,
+    aside: Option<Result<u64, BusError>>,
+}
+impl Told {
+    const fn known(answer: &Option<Result<u64, BusError>>) -> Option<u64> {
+        match answer {
+            Some(Ok(count)) => Some(*count),
+            Some(Err(_)) | None => None,
+        }
+    }
+    /// The commands that wait, as far as that is known.
+    fn queued(&self) -> u64 {
+        Self::known(&self.queued).unwrap_or(0)
+    }
+    /// The messages that lie aside, as far as that is known.
+    fn aside(&self) -> u64 {
+        Self::known(&self.aside).unwrap_or(0)
+    }
+    /// A count that is not known is not 0, and is said to be not known.
+    fn and_what_it_did_not_say(&self, state: String) -> String {
+        match (Self::known(&self.queued), Self::known(&self.aside)) {
+            (Some(_), Some(_)) => state,
+            (None, Some(_)) => format!("{state} (how many commands wait is not known)"),
+            (Some(_), None) => format!("{state} (how many messages lie aside is not known)"),
+            (None, None) => format!("{state} (how many commands wait and how many messages lie aside is not known)"),
+        }
+    }
+}
+
 /// A row for a module that sagas ask and that runs elsewhere, as far as the bus of this process tells: in another process,
 /// in another language, or nowhere.
 pub(crate) async fn elsewhere(module: &str, bus: &dyn AnyBus, clock: &dyn Clock, troubles: &[Trouble]) -> ModuleRow {
@@ -191,7 +220,8 @@ pub(crate) async fn elsewhere(module: &str, bus: &dyn AnyBus, clock: &dyn Clock,
     )
     .await;
     let head = tip.and_then(Result::ok).map_or(0, |tip| tip.seq);
-    let [waiting, parked] = [queued, aside].map(|count| count.and_then(Result::ok).unwrap_or(0));
+    let bus = Told { queued, aside };
+    let (waiting, parked) = (bus.queued(), bus.aside());
     let state = match (owner, waiting, parked) {
         (Some(Ok(_)), _, 0) => "elsewhere, and answers".to_owned(),
         (Some(Ok(_)), _, parked) => format!("elsewhere, and answers, {parked} parked"),
@@ -208,7 +238,7 @@ pub(crate) async fn elsewhere(module: &str, bus: &dyn AnyBus, clock: &dyn Clock,
         lag: waiting,
         parked,
         last_seen: None,
-        state,
+        state: bus.and_what_it_did_not_say(state),
     };
     ailing(row, troubles)
 }
@@ -224,18 +254,22 @@ async fn module_row(
     let last = host.store.read_log(Position(head.0.saturating_sub(1)), 1).await?;
     // With an account for each module only the coordinators' may look at dead letters.
     let bus = &modules.get(JOURNAL).unwrap_or(host).bus;
-    let aside = within(bus.aside_count(module.name), &*host.clock);
-    let (projections, aside) = join(projections(host, modules), aside).await;
-    let (projections, aside) = (projections?, aside.and_then(Result::ok).unwrap_or(0));
-    let parked = parked(host).await?;
     let inbox = Inbox::Commands(module.name.to_owned());
+    let aside = within(bus.aside_count(module.name), &*host.clock);
+    let queued = within(bus.queued(&inbox), &*host.clock);
+    let (projections, aside, queued) = join3(projections(host, modules), aside, queued).await;
+    // What runs here is counted here, with what is under way; the bus says the same of what it alone holds.
+    let local = local.map_or(0, |local| local.waiting(&inbox)) as u64;
+    let (projections, bus) = (projections?, Told { queued, aside });
+    let parked = bus.aside() + parked(host).await?;
+    let state = if parked == 0 { "up".to_owned() } else { format!("up, {parked} parked") };
     Ok(ModuleRow {
         projections,
         head,
-        lag: local.map_or(0, |local| local.waiting(&inbox)) as u64,
-        parked: aside + parked,
+        lag: local.max(bus.queued()),
+        parked,
         last_seen: last.first().map(|recorded| recorded.recorded_at),
-        state: if aside + parked == 0 { "up".to_owned() } else { format!("up, {} parked", aside + parked) },
+        state: bus.and_what_it_did_not_say(state),
         ..blank(module)
     })
 }

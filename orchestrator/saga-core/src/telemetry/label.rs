@@ -23,6 +23,7 @@ macro_rules! labels {
 }
 
 labels! {
+    Consumer = "consumer": "The name of a reactor.";
     Direction = "direction": "do or undo.";
     Kind = "kind": "The name of an incident, as doctor shows it.";
     Module = "module": "The name of a module.";

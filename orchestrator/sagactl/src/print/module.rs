@@ -21,16 +21,20 @@ pub fn render(page: &Page<ModuleRow>, style: &Style) -> Rendered {
         Column::new("PROJECTIONS").wide(),
     ]);
     for row in &page.items {
-        let (sign, ink) = match (row.state.as_str(), row.parked) {
-            ("up", 0) => (style.sign("✔", "+"), Ink::Plain),
-            ("up", _) => ("!", Ink::Yellow),
+        let (sign, ink) = match row.state.as_str() {
+            "up" if row.parked == 0 => (style.sign("✔", "+"), Ink::Plain),
+            // Something is parked, or not known; what does not work stands behind a semicolon.
+            state if state.starts_with("up") && !state.contains(';') => ("!", Ink::Yellow),
             _ => (style.sign("✖", "X"), Ink::Red),
         };
         let name = style.clean(&row.name);
         let projections: Vec<String> = row
             .projections
             .iter()
-            .map(|one| format!("{}@{} lag {}", style.clean(&one.name), one.version, one.lag))
+            .map(|one| {
+                let least = if one.unknown.is_empty() { "" } else { "at least " };
+                format!("{}@{} lag {least}{}", style.clean(&one.name), one.version, one.lag)
+            })
             .collect();
         table.row([
             Cell::ink(if style.terminal { format!("{sign} {name}") } else { name }, ink),
