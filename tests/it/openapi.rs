@@ -39,7 +39,7 @@ async fn what_is_shown_is_of_its_schema() {
     let zoo = Zoo::with_findings();
     let id = || "client-to-delivery/acme-7".to_owned();
     shown(&zoo, Selector { all: true, ..Selector::default() }).await;
-    shown(&zoo, ask::Saga { id: id(), data: true }).await;
+    shown(&zoo, ask::Saga { id: id(), data: true, at: None }).await;
     shown(&zoo, ask::History { id: id(), after: 0, limit: 100 }).await;
     shown(&zoo, ask::WhyStuck { id: id() }).await;
     shown(&zoo, ask::Modules {}).await;

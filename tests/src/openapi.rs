@@ -128,5 +128,6 @@ fn shape(form: Form) -> Value {
             json!({"type": "array", "items": {"enum": states}})
         }
         Form::Time => json!({"type": "string", "format": "date-time"}),
+        Form::Moment => json!({"type": "string", "pattern": "^([1-9][0-9]*|[0-9]{4}-.*)$"}),
     }
 }

@@ -5,8 +5,8 @@ use saga_admin::client::AdminClient;
 use saga_admin::server::Server;
 use saga_core::codes;
 use saga_core::control::{
-    AwaitSaga, Changes, Control, ControlError, Look, Order, OrderKind, Selector, Watch, WatchSaga, WatchSagas, What,
-    ask,
+    AwaitSaga, Changes, Control, ControlError, Look, Moment, Order, OrderKind, Selector, Watch, WatchSaga, WatchSagas,
+    What, ask,
 };
 use saga_core::envelope::Actor;
 use saga_core::id::RequestId;
@@ -68,8 +68,10 @@ fn looks() -> Vec<Look> {
     vec![
         Look::Sagas(Selector::default()),
         Look::Sagas(full),
-        Look::Saga(ask::Saga { id: id(), data: false }),
-        Look::Saga(ask::Saga { id: "9f3ac2d1".into(), data: true }),
+        Look::Saga(ask::Saga { id: id(), data: false, at: None }),
+        Look::Saga(ask::Saga { id: "9f3ac2d1".into(), data: true, at: None }),
+        Look::Saga(ask::Saga { id: id(), data: false, at: Some(Moment::Rev(7)) }),
+        Look::Saga(ask::Saga { id: id(), data: true, at: Some(Moment::Time(saga_core::time::Timestamp(7_000_001))) }),
         Look::History(ask::History { id: id(), after: 30, limit: 2 }),
         Look::Why(ask::WhyStuck { id: id() }),
         Look::Modules(ask::Modules {}),
@@ -199,7 +201,7 @@ async fn every_error_code_survives_on_every_path() {
         for code in codes::ALL {
             let id = code.id.to_owned();
             let expected = ControlError::new(*code, format!("scripted: {}", code.title)).hint("one").hint("two");
-            let look = client.look(&ann(), Look::Saga(ask::Saga { id: id.clone(), data: false })).await;
+            let look = client.look(&ann(), Look::Saga(ask::Saga { id: id.clone(), data: false, at: None })).await;
             assert_eq!(look.unwrap_err(), expected);
             let what = OrderKind::Pause.of(id.clone());
             let act =

@@ -3,6 +3,7 @@
 pub mod ask;
 mod changes;
 mod error;
+mod moment;
 mod order;
 mod page;
 mod selector;
@@ -12,6 +13,7 @@ pub mod words;
 pub use ask::{Ask, Look, View};
 pub use changes::{Change, Changes, Watch, WatchSaga, WatchSagas};
 pub use error::ControlError;
+pub use moment::Moment;
 pub use order::{Order, OrderKind, Receipt, What};
 pub use page::{PAGE_MAX, Page};
 pub use selector::Selector;

@@ -129,6 +129,19 @@ pub struct SagaShow {
     pub possible: Vec<Possible>,
     /// Unexpected messages that were kept.
     pub anomalies: u64,
+    /// Where it was asked for as it was: what all of this is of. Nothing can be ordered then.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub as_of: Option<AsOf>,
+}
+
+/// The moment that a saga is shown at, when that is not now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct AsOf {
+    /// When the last fact until then was recorded.
+    pub at: Timestamp,
+    /// How many facts it has by now.
+    pub facts: u64,
 }
 
 /// One fact of a saga's history.

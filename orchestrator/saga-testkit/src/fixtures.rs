@@ -13,7 +13,7 @@ use saga_core::id::{RequestId, SagaId};
 use saga_core::json::Payload;
 use saga_core::telemetry::{Amount, Metric, Sample, Spread};
 use saga_core::time::Timestamp;
-use saga_core::view::{Foreseen, SagaRow, SagaShow, SagaState, Why};
+use saga_core::view::{AsOf, Foreseen, SagaRow, SagaShow, SagaState, Why};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -107,8 +107,12 @@ impl Control for Zoo {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(what.clone());
         Ok(match what {
             Look::Sagas(selector) => View::SagaList(list(&selector)),
-            Look::Saga(ask::Saga { id, data }) => {
+            Look::Saga(ask::Saga { id, data, at }) => {
                 let mut show = find(&id)?;
+                if at.is_some() {
+                    show.as_of = Some(AsOf { at: show.row.started_at, facts: show.rev + 4 });
+                    show.possible.clear();
+                }
                 show.input = data.then(|| Payload::trusted("{\"client\": \"acme\", \"n\":9007199254740993}"));
                 if let Some(step) = show.steps.first_mut().filter(|_| data) {
                     step.output = Some(Payload::trusted("{\"brief\":\"71c0d2aa\"}"));

@@ -10,15 +10,15 @@ use crate::upkeep::said_of;
 use async_trait::async_trait;
 use saga_core::codes;
 use saga_core::control::{
-    AwaitSaga, Changes, Control, ControlError, DefinitionRow, Look, Order, PAGE_MAX, Page, Receipt, Status, View,
-    Watch, What, ask,
+    AwaitSaga, Changes, Control, ControlError, DefinitionRow, Look, Moment, Order, PAGE_MAX, Page, Receipt, Status,
+    View, Watch, What, ask,
 };
 use saga_core::envelope::Actor;
 use saga_core::event::EventSet;
 use saga_core::fact::{By, SagaFact};
 use saga_core::id::{SagaId, Version};
 use saga_core::limits;
-use saga_core::view::{Foreseen, HistoryRow, SagaShow, SagaState, Why};
+use saga_core::view::{AsOf, Foreseen, HistoryRow, SagaShow, SagaState, Why};
 use saga_core::why::causes;
 use saga_engine::execution::{Accepted, Execution, Ordered};
 use saga_engine::journal::stream_of;
@@ -82,6 +82,24 @@ impl LocalControl {
         let id = self.resolve(text).await?;
         let found = self.sagas.saga(id).await?;
         found.ok_or_else(|| ControlError::new(codes::SAGA_NOT_FOUND, format!("there is no saga {text:?}")))
+    }
+    /// A saga as it was. Nothing of that can be ordered any more.
+    async fn back_then(&self, text: &str, data: bool, at: Moment) -> Result<SagaShow, ControlError> {
+        let id = self.resolve(text).await?;
+        let told = self.sagas.saga_at(id, at).await?;
+        let (exec, as_of) =
+            told.ok_or_else(|| ControlError::new(codes::SAGA_NOT_FOUND, format!("there is no saga {text:?}")))?;
+        let Some(exec) = exec else {
+            let AsOf { at: began, facts } = as_of;
+            let why = match at {
+                Moment::Rev(rev) => format!("saga {id} has {facts} facts, and not {rev}"),
+                Moment::Time(at) => format!("saga {id} began at {began}, and at {at} it was not there"),
+            };
+            return Err(
+                ControlError::new(codes::USAGE, why).hint("its facts with their times: sagactl saga history ID")
+            );
+        };
+        Ok(SagaShow { possible: Vec::new(), as_of: Some(as_of), ..exec.show(data) })
     }
     async fn history(&self, text: &str, after: u64, limit: usize) -> Result<Page<HistoryRow>, ControlError> {
         let saga = self.resolve(text).await?;
@@ -188,7 +206,10 @@ impl LocalControl {
     async fn see(&self, by: &Actor, what: Look) -> Result<View, ControlError> {
         Ok(match what {
             Look::Sagas(selector) => View::SagaList(self.list(selector).await?),
-            Look::Saga(ask::Saga { id, data }) => View::Saga(Box::new(self.execution(&id).await?.show(data))),
+            Look::Saga(ask::Saga { id, data, at: None }) => View::Saga(Box::new(self.execution(&id).await?.show(data))),
+            Look::Saga(ask::Saga { id, data, at: Some(at) }) => {
+                View::Saga(Box::new(self.back_then(&id, data, at).await?))
+            }
             Look::History(ask::History { id, after, limit }) => View::History(self.history(&id, after, limit).await?),
             Look::Why(ask::WhyStuck { id }) => {
                 let found = self.resolve(&id).await?;

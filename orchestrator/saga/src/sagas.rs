@@ -14,7 +14,7 @@ use futures::future::try_join_all;
 use saga_core::bus::{AnyBus, BusError, Delivered, Line};
 use saga_core::codes;
 use saga_core::command::{Command, Query};
-use saga_core::control::OrderKind;
+use saga_core::control::{Moment, OrderKind};
 use saga_core::definition::{Definition, Fit, Performer};
 use saga_core::envelope::Actor;
 use saga_core::fact::{By, SagaFact};
@@ -25,7 +25,8 @@ use saga_core::outcome::{Answer, Refused};
 use saga_core::ports::{Clock, Ids, SharedStore};
 use saga_core::saga::Saga;
 use saga_core::step::Gate;
-use saga_core::view::{SagaRow, SagaState, Verdicts};
+use saga_core::time::Timestamp;
+use saga_core::view::{AsOf, SagaRow, SagaState, Verdicts};
 use saga_engine::audit::{Known, Opened, audit_stores, named};
 use saga_engine::execution::{Accepted, Execution, OrderRefused, Ordered};
 use saga_engine::host::{Served, serve};
@@ -58,6 +59,8 @@ pub(crate) struct Inner {
     pub(crate) settled: watch::Receiver<bool>,
 }
 
+/// A saga before its first fact, and its facts.
+type Facts = (Execution, Vec<(SagaFact, Timestamp)>);
 /// A running orchestrator. Cheap to clone.
 #[derive(Clone)]
 pub struct Sagas {
@@ -230,17 +233,43 @@ impl Sagas {
         saga: SagaId,
         mut each: impl FnMut(&SagaFact, &Execution) + Send,
     ) -> Result<Option<Execution>, Error> {
-        let history = journal::history(&self.inner.store, saga).await.map_err(|why| match why {
-            HistoryError::Read(why) => Error::Read(why),
-            unreadable @ HistoryError::Decode { .. } => Error::Unreadable(unreadable),
-        })?;
-        let Some((SagaFact::SagaStarted(started), _)) = history.first() else { return Ok(None) };
-        let mut exec = Execution::new(saga, Fit::of(&self.inner.definitions, started), self.inner.seed);
+        let Some((mut exec, history)) = self.told(saga).await? else { return Ok(None) };
         for (fact, at) in &history {
             exec.evolve(fact, *at);
             each(fact, &exec);
         }
         Ok(Some(exec))
+    }
+    /// A saga as it was at a moment of its life, and what became of it since in numbers: the fold of its facts until then, which
+    /// is what everybody saw of it at that moment. `None` of a saga: it has not that many facts, or had not begun.
+    ///
+    /// # Errors
+    /// As for [`Sagas::saga`].
+    pub async fn saga_at(&self, saga: SagaId, moment: Moment) -> Result<Option<(Option<Execution>, AsOf)>, Error> {
+        let Some((mut exec, history)) = self.told(saga).await? else { return Ok(None) };
+        let facts = history.len() as u64;
+        let began = history.first().map(|(_, at)| *at).unwrap_or_default();
+        let (mut rev, mut last) = (0, began);
+        for (fact, at) in history.iter().take_while(|(_, at)| {
+            rev += 1;
+            !moment.is_before(rev, *at)
+        }) {
+            exec.evolve(fact, *at);
+            last = *at;
+        }
+        let beyond = matches!(moment, Moment::Rev(asked) if asked > facts);
+        let is_there = exec.started().is_some() && !beyond;
+        Ok(Some((is_there.then_some(exec), AsOf { at: last, facts })))
+    }
+    /// A saga before its first fact, and its facts.
+    async fn told(&self, saga: SagaId) -> Result<Option<Facts>, Error> {
+        let history = journal::history(&self.inner.store, saga).await.map_err(|why| match why {
+            HistoryError::Read(why) => Error::Read(why),
+            unreadable @ HistoryError::Decode { .. } => Error::Unreadable(unreadable),
+        })?;
+        let Some((SagaFact::SagaStarted(started), _)) = history.first() else { return Ok(None) };
+        let exec = Execution::new(saga, Fit::of(&self.inner.definitions, started), self.inner.seed);
+        Ok(Some((exec, history)))
     }
     /// A saga's row, as its durable facts tell it; of one that cannot be read, the row that says so.
     pub(crate) async fn row(&self, saga: SagaId) -> Result<Option<SagaRow>, Error> {

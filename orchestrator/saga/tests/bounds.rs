@@ -122,7 +122,7 @@ async fn keys_that_look_alike_are_alike_and_a_start_without_one_has_its_whole_re
     let one = control.act(&dana(), start(1, Some(" caf\u{e9}"), &job(1, 0))).await.unwrap();
     let two = control.act(&dana(), start(2, Some("cafe\u{301} "), &job(1, 0))).await.unwrap();
     assert_eq!((one.saga, two.repeated), (two.saga, true));
-    let show = control.ask(&dana(), ask::Saga { id: "sized/cafe\u{301}".into(), data: false }).await.unwrap();
+    let show = control.ask(&dana(), ask::Saga { id: "sized/cafe\u{301}".into(), data: false, at: None }).await.unwrap();
     assert_eq!(show.row.key, "caf\u{e9}");
     // The last eight digits of the two ids are the same; nothing else is.
     let (left, right) = (0x01a2_2b9c_0000_7000_8000_1234_dead_beef, 0x01a2_2b9d_1111_7111_9111_5678_dead_beef);
@@ -206,7 +206,8 @@ async fn a_saga_that_cannot_be_read_is_one_row_and_the_rest_goes_on() {
     damage(&stores, bad).await;
     let sagas = on().await;
     let control = LocalControl::new(sagas.clone(), "memory", "in process");
-    let unreadable = control.ask(&dana(), ask::Saga { id: "sized/bad".into(), data: false }).await.unwrap_err();
+    let unreadable =
+        control.ask(&dana(), ask::Saga { id: "sized/bad".into(), data: false, at: None }).await.unwrap_err();
     assert_eq!(unreadable.code, "SG0107");
     for all in [false, true] {
         let page = control.ask(&dana(), Selector { all, ..Selector::default() }).await.unwrap();

@@ -68,10 +68,12 @@ fn dana() -> Actor {
 async fn begin(sagas: &Sagas, kind: &str, key: &str) -> SagaId {
     let saga = sagas.start_raw(kind, None, Some(key), Payload::null(), None).await.unwrap().saga;
     within("the rest of a saga", async {
-        let mut show = control(sagas).ask(&dana(), ask::Saga { id: saga.to_string(), data: false }).await.unwrap();
+        let mut show =
+            control(sagas).ask(&dana(), ask::Saga { id: saga.to_string(), data: false, at: None }).await.unwrap();
         while !(show.row.state.is_end() || show.row.state == SagaState::Waiting) {
             sagas.moved(saga, Some(saga::core::id::Version(show.rev))).await.unwrap();
-            show = control(sagas).ask(&dana(), ask::Saga { id: saga.to_string(), data: false }).await.unwrap();
+            show =
+                control(sagas).ask(&dana(), ask::Saga { id: saga.to_string(), data: false, at: None }).await.unwrap();
         }
     })
     .await;
@@ -179,7 +181,7 @@ async fn one_saga_is_told_whole() {
     assert!(told.iter().all(|change| change.row.id == saga));
     assert_eq!(told.first().map(|change| change.fact.as_str()), Some("SignalReceived"));
     let whole = told.last().and_then(|change| change.whole.clone()).unwrap();
-    assert_eq!(whole, face.ask(&dana(), ask::Saga { id: saga.to_string(), data: false }).await.unwrap());
+    assert_eq!(whole, face.ask(&dana(), ask::Saga { id: saga.to_string(), data: false, at: None }).await.unwrap());
     for after in std::iter::once(first).chain(told.iter().map(|change| change.cursor.clone())).take(told.len()) {
         let back = WatchSaga { id: saga.to_string(), after: Some(after) };
         let mut back = face.watch(&dana(), back.into()).await.unwrap();

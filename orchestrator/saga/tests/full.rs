@@ -153,7 +153,7 @@ async fn what_a_person_must_mend_is_told_by_every_face_at_once_and_goes_on_when_
     let selector = Selector { attention: true, ..Selector::default() };
     let list = place.look(selector).await;
     assert_eq!(list.items[0].reason.as_deref(), Some(WORDS));
-    let show = place.look(ask::Saga { id: "filed/a".into(), data: false }).await;
+    let show = place.look(ask::Saga { id: "filed/a".into(), data: false, at: None }).await;
     assert_eq!(show.steps[1].result.as_deref(), Some(WORDS));
     let history = place.look(ask::History { id: "filed/a".into(), after: 0, limit: 100 }).await;
     assert!(history.items.iter().any(|fact| fact.detail.contains(WORDS)), "{history:?}");

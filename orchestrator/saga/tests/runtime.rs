@@ -161,11 +161,11 @@ async fn control_finds_lists_explains_and_orders_once() {
     assert_eq!(rest(&sagas, "gated/k").await, SagaState::Waiting);
     let digits = id.0.simple().to_string();
     for name in [id.to_string(), "gated/k".to_owned(), digits[24..].to_owned()] {
-        let show = control.ask(&dana(), ask::Saga { id: name, data: true }).await.unwrap();
+        let show = control.ask(&dana(), ask::Saga { id: name, data: true, at: None }).await.unwrap();
         assert_eq!(show.row.id, id);
     }
     for name in ["gated/none", "123456", "xyz"] {
-        let missing = control.ask(&dana(), ask::Saga { id: name.to_owned(), data: false }).await;
+        let missing = control.ask(&dana(), ask::Saga { id: name.to_owned(), data: false, at: None }).await;
         assert_eq!(missing.unwrap_err().code, "SG0201", "{name}");
     }
     let why = control.ask(&dana(), ask::WhyStuck { id: id.to_string() }).await.unwrap();

@@ -5,6 +5,7 @@
 //! follow from the line.
 
 use super::error::ControlError;
+use super::moment::Moment;
 use super::order::Order;
 use super::page::Page;
 use super::selector::Selector;
@@ -26,6 +27,9 @@ pub struct Saga {
     /// Also input and outputs.
     #[serde(default)]
     pub data: bool,
+    /// As it was at this moment; now, when nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub at: Option<Moment>,
 }
 /// The facts of one saga.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,7 +153,7 @@ looks! {
         "cursor": Text
     ];
     /// One saga.
-    Saga(Saga) => Saga(Box<SagaShow>), Get "/v1/sagas/{id}" ["data": Flag];
+    Saga(Saga) => Saga(Box<SagaShow>), Get "/v1/sagas/{id}" ["data": Flag, "at": Moment];
     /// The facts of one saga.
     History(History) => History(Page<HistoryRow>), Get "/v1/sagas/{id}/history" ["after": Number, "limit": Rows];
     /// Why one saga waits.
@@ -280,8 +284,9 @@ impl Listed for Box<SagaShow> {
     fn ids(&self) -> Vec<String> {
         vec![self.row.id.to_string()]
     }
+    // What was is nothing that an order can be bound to.
     fn rev(&self) -> Option<u64> {
-        Some(self.rev)
+        self.as_of.is_none().then_some(self.rev)
     }
 }
 impl Listed for Box<Why> {

@@ -1,6 +1,7 @@
 //! The words that a look is asked with in an address or on a command line: how each is read, written and refused.
 
 use super::error::ControlError;
+use super::moment::Moment;
 use super::page::PAGE_MAX;
 use crate::codes;
 use crate::time::Timestamp;
@@ -22,6 +23,8 @@ pub enum Form {
     States,
     /// A time of RFC 3339.
     Time,
+    /// A [`Moment`].
+    Moment,
 }
 
 impl Form {
@@ -32,6 +35,7 @@ impl Form {
     pub fn read(self, name: &str, text: String) -> Result<Value, ControlError> {
         Ok(match self {
             Form::Text => Value::String(given(name, text)?),
+            Form::Moment => Value::String(given(name, text)?.parse::<Moment>()?.to_string()),
             Form::Number => number(name, &text)?.into(),
             Form::Rows => rows(name, &text)?.into(),
             Form::Flag => flag(name, &text)?.into(),

@@ -213,6 +213,7 @@ impl Execution {
             not_undone: self.not_undone(),
             possible: self.possible(),
             anomalies: self.anomalies,
+            as_of: None,
             steps,
         }
     }

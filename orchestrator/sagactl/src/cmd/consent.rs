@@ -37,7 +37,7 @@ fn declined(out: &mut Out) -> Failure {
 
 /// The saga as it is now.
 pub(super) async fn looked(session: &Session, id: &str) -> Result<SagaShow, Failure> {
-    Ok(*session.ask(ask::Saga { id: id.to_owned(), data: false }).await?)
+    Ok(*session.ask(ask::Saga { id: id.to_owned(), data: false, at: None }).await?)
 }
 
 /// Nobody is asked to confirm what would be refused.

@@ -52,12 +52,12 @@ pub struct ListArgs {
 }
 
 /// Reads `2h` before now, or an RFC 3339 time.
-pub fn since(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
+pub fn since(option: &str, text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
     if let Ok(at) = Timestamp::parse(text) {
         return Ok(at);
     }
     let back: Duration = parse_duration(text.trim_start_matches('-')).map_err(|_| {
-        Failure::usage(format!("--since {text:?} is neither a time span nor an RFC 3339 time"))
+        Failure::usage(format!("{option} {text:?} is neither a time span nor an RFC 3339 time"))
             .hint("for example 2h, 3d or 2026-11-21T18:00:00Z")
     })?;
     Ok(Timestamp(now.0.saturating_sub(i64::try_from(back.as_micros()).unwrap_or(i64::MAX))))
@@ -73,7 +73,7 @@ pub fn selector(args: &ListArgs, now: Timestamp) -> Result<Selector, Failure> {
         key: args.key.clone(),
         attention: args.attention,
         all: args.all,
-        since: args.since.as_deref().map(|text| since(text, now)).transpose()?,
+        since: args.since.as_deref().map(|text| since("--since", text, now)).transpose()?,
         limit: PAGE_MAX,
         cursor: args.cursor.clone(),
     })

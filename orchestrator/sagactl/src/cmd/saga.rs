@@ -8,7 +8,8 @@ use crate::failure::Failure;
 use crate::print::out::Out;
 use crate::print::{history, show, why};
 use clap::{Args, Subcommand};
-use saga_core::control::{PAGE_MAX, Page, ask};
+use saga_core::control::{Moment, PAGE_MAX, Page, ask};
+use saga_core::time::Timestamp;
 
 /// What can be done with sagas. ID is a full id, its last six or more digits, or TYPE/KEY.
 #[derive(Debug, Subcommand)]
@@ -74,6 +75,9 @@ pub struct ShowArgs {
     /// Also its input and outputs
     #[arg(long)]
     pub data: bool,
+    /// As it was after so many of its facts (7), at an RFC 3339 time, or so long ago (2h)
+    #[arg(long, value_name = "REV|TIME")]
+    pub at: Option<String>,
 }
 
 /// `saga history`.
@@ -120,9 +124,18 @@ pub async fn run(command: &SagaCommand, global: &Global, out: &mut Out) -> Resul
     }
 }
 
+/// Reads the number of a fact, or a time.
+fn moment(text: &str, now: Timestamp) -> Result<Moment, Failure> {
+    match text.parse() {
+        Ok(moment) => Ok(moment),
+        Err(_) => list::since("--at", text, now).map(Moment::Time),
+    }
+}
+
 async fn shown(args: &ShowArgs, global: &Global, out: &mut Out) -> Result<Exit, Failure> {
     let session = connect::session(global, out).await?;
-    let saga = session.ask(ask::Saga { id: args.id.clone(), data: args.data }).await?;
+    let at = args.at.as_deref().map(|text| moment(text, crate::clock::now())).transpose()?;
+    let saga = session.ask(ask::Saga { id: args.id.clone(), data: args.data, at }).await?;
     out.view(&saga, |style| show::render(&saga, style))?;
     Ok(Exit::DONE)
 }

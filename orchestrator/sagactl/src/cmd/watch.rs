@@ -64,7 +64,7 @@ async fn follow(session: &Session, args: &WatchArgs, out: &mut Out) -> Result<Ex
     // Before the saga is looked at: what happens in between is heard twice rather than not at all.
     let watch = WatchSaga { id: args.id.clone(), after: None };
     let mut changes = session.control.watch(&session.by, watch.into()).await?;
-    let mut show = *session.ask(ask::Saga { id: args.id.clone(), data: false }).await?;
+    let mut show = *session.ask(ask::Saga { id: args.id.clone(), data: false, at: None }).await?;
     let mut changed = true;
     loop {
         out.style.now = clock::now();
@@ -80,7 +80,7 @@ async fn follow(session: &Session, args: &WatchArgs, out: &mut Out) -> Result<Ex
             None => None,
             Some(Change { whole: Some(whole), .. }) => Some(whole),
             // The rest of the page is on its way, or there is a fact that cannot be read here: then this says which.
-            Some(_) => Some(session.ask(ask::Saga { id: show.row.id.to_string(), data: false }).await?),
+            Some(_) => Some(session.ask(ask::Saga { id: show.row.id.to_string(), data: false, at: None }).await?),
         };
         let newer = now.filter(|now| now.rev > show.rev);
         changed = newer.is_some();

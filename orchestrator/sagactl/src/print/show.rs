@@ -5,7 +5,7 @@ use crate::print::style::{Ink, Style, width};
 use crate::print::table::{Cell, Column, Table};
 use crate::words;
 use saga_core::shell;
-use saga_core::view::{Possible, SagaShow, SagaState, StepRow, StepState};
+use saga_core::view::{AsOf, Possible, SagaShow, SagaState, StepRow, StepState};
 use std::time::Duration;
 
 /// Everything about one saga.
@@ -49,6 +49,11 @@ pub fn head(show: &SagaShow, style: &Style) -> String {
         format!("plan {}", style.clean(digest)),
     ];
     text.push_str(&flow(&parts, "   ", 0, style));
+    if let Some(AsOf { at, facts }) = &show.as_of {
+        let now = style.program.told(&format!("saga show {}", row.id.short()));
+        let of = words::plural(*facts, "fact", "facts");
+        text.push_str(&format!("as it was at {}, after {} of {of}; as it is: {now}\n", style.moment(*at), show.rev));
+    }
     if let Some(reason) = &row.reason {
         text.push_str(&format!("because {}\n", style.clean(reason)));
     }

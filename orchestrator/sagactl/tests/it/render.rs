@@ -2,7 +2,7 @@
 
 use saga_core::codes;
 use saga_core::control::ask::{self, Ask};
-use saga_core::control::{Asks, ControlError, Selector};
+use saga_core::control::{Asks, ControlError, Moment, Selector};
 use saga_core::envelope::Actor;
 use saga_testkit::fixtures::{self, NOW, Zoo};
 use sagactl::print::style::Style;
@@ -69,8 +69,14 @@ fn shows() {
 
 #[tokio::test]
 async fn shows_with_data() {
-    let saga = look(ask::Saga { id: "9f3ac2d1".into(), data: true }).await;
+    let saga = look(ask::Saga { id: "9f3ac2d1".into(), data: true, at: None }).await;
     insta::assert_snapshot!("show-data", show::render(&saga, &Style::pipe(NOW)));
+}
+
+#[tokio::test]
+async fn a_saga_as_it_was() {
+    let saga = look(ask::Saga { id: "9f3ac2d1".into(), data: false, at: Some(Moment::Rev(2)) }).await;
+    check("show-as-it-was", |style| show::render(&saga, style));
 }
 
 #[tokio::test]
