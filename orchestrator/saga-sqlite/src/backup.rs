@@ -5,8 +5,9 @@
 //! A reader sees its store as it was when it began, however long it reads and whatever is written meanwhile. So the
 //! copies have no answer without its deed, and no deed without its command, as files copied one after another can have.
 //!
-//! Where nothing may be written, no lock can be had either: then no process may be running the stores, and the files
-//! are copied as they lie. The files themselves show whether one of them was written meanwhile.
+//! Where no process runs the stores, the files are copied as they lie, and the copies are read: a last reader of a store
+//! would take its log into it, and a backup changes nothing. The files themselves show whether one of them was written
+//! meanwhile. Where nothing may be written and a process runs the stores, no lock can be had, and there is no backup.
 
 use crate::fault::open_error;
 use crate::lock::Lock;
@@ -60,13 +61,13 @@ impl SqliteStores {
     /// written from here. The copy is not whole then: throw it away.
     pub async fn backup(&self, to: &Path) -> Result<Vec<Copied>, OpenError> {
         let files = self.own_files().await?;
-        if may_write(self.folder(), &files) {
-            return self.copied_beside_writers(to).await;
-        }
         let unavailable = |why: String| OpenError::Unavailable { place: self.folder().display().to_string(), why };
         let here = look::folder().map_err(|why| unavailable(format!("no folder for copies: {why}")))?;
         for tries in 1.. {
             if let Some((_, file)) = files.iter().find(|(_, file)| Lock::is_held(file)) {
+                if may_write(self.folder(), &files) {
+                    return self.copied_beside_writers(to).await;
+                }
                 return Err(OpenError::InUse { place: file.display().to_string() });
             }
             let before = stand(&files);

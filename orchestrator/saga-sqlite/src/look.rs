@@ -102,6 +102,9 @@ struct Copying<'a> {
 impl<'a> Copying<'a> {
     fn begin(from: &'a Path, to: &'a Path) -> io::Result<Self> {
         let header = header(&beside(from, LOG))?;
+        if !std::fs::metadata(from)?.is_file() {
+            return Err(ErrorKind::InvalidInput.into());
+        }
         let source = File::open(from)?;
         let before = Mark::of(&source.metadata()?);
         Ok(Self { from, to, source, before, header, after: None })

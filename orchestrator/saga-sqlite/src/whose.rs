@@ -32,7 +32,9 @@ impl Whose {
         let has_log = look::beside(file, look::LOG).metadata().is_ok_and(|log| log.len() > 0);
         match std::fs::metadata(file) {
             Ok(found) if found.len() == 0 && !has_log => return Ok(Whose::Nobodys),
-            Ok(_) => {}
+            Ok(found) if found.is_file() => {}
+            // A pipe would be waited for, for ever.
+            Ok(_) => return Err(unavailable(ErrorKind::InvalidInput.into())),
             Err(why) if why.kind() == ErrorKind::NotFound => return Ok(Whose::Nobodys),
             Err(why) => return Err(unavailable(why)),
         }

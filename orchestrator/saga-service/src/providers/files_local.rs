@@ -53,7 +53,12 @@ fn is_name(name: &str) -> bool {
 /// get its name with less than it should have.
 fn write_whole(folder: &Path, key: StepKey, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
     let path = folder.join(name);
-    match std::fs::read(&path) {
+    let found = match std::fs::metadata(&path) {
+        Ok(found) if !found.is_file() => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file")),
+        Ok(_) => std::fs::read(&path),
+        Err(why) => Err(why),
+    };
+    match found {
         Ok(found) if found == bytes => return path.canonicalize(),
         Ok(_) => tracing::error!(path = %path.display(), "a file does not have the content that it is named by"),
         Err(why) if why.kind() == io::ErrorKind::NotFound => {}
@@ -153,6 +158,11 @@ impl FileStore for LocalFiles {
             if entry.file_name().to_string_lossy().starts_with('.') {
                 continue;
             }
+            // A pipe would be waited for, for ever.
+            if !fs::metadata(entry.path()).await.map_err(weather)?.is_file() {
+                tracing::error!(sha256, "what lies in the place of a file is none");
+                continue;
+            }
             let bytes = fs::read(entry.path()).await.map_err(weather)?;
             // A damaged file is as good as none, and worse if it is handed out.
             if sha256_hex(&bytes) == sha256 {
@@ -203,6 +213,12 @@ mod tests {
         std::fs::write(place.join(".crashed.tmp"), b"who").unwrap();
         std::fs::write(place.join("strategy_doc.pdf"), b"who").unwrap();
         assert_eq!(files.get(&stored.sha256).await, Ok(None));
+        // A pipe has no end that anybody could wait for.
+        let file = place.join("strategy_doc.pdf");
+        std::fs::remove_file(&file).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, &file, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        assert_eq!(files.get(&stored.sha256).await, Ok(None));
+        assert!(files.put(key("b"), "strategy_doc.pdf", b"whole").await.is_err());
         std::fs::remove_dir_all(root).unwrap();
     }
 

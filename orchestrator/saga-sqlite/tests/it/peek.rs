@@ -122,3 +122,24 @@ async fn what_an_opening_refuses_a_look_refuses_too_and_others_wait_for_its_end(
         other => panic!("{other:?}"),
     }
 }
+
+#[tokio::test]
+async fn a_backup_of_what_was_killed_has_everything_and_leaves_it_as_it_was() {
+    let (folder, copy) = (killed().await, Folder::new());
+    let before = picture(folder.path());
+    let copied = SqliteStores::new(folder.path(), clock()).backup(copy.path()).await.unwrap();
+    assert_eq!(copied.iter().map(|copied| copied.head).collect::<Vec<_>>(), [Position(20)]);
+    assert!(picture(folder.path()) == before, "the backup wrote");
+    assert_eq!(peeked(&copy, "the copy").await, Ok(20));
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_refused_and_not_waited_for() {
+    let folder = Folder::new();
+    let store = folder.path().join("m.db");
+    rustix::fs::mknodat(rustix::fs::CWD, &store, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    let stores = SqliteStores::new(folder.path(), clock());
+    for opened in [stores.peek("m").await, stores.open("m").await] {
+        assert!(matches!(opened, Err(OpenError::Unavailable { .. })));
+    }
+}
