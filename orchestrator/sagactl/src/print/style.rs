@@ -252,7 +252,8 @@ pub fn guarded(text: &str, colour: bool) -> String {
     let ours = |rest: &str| {
         let own = |sequence: &String| !sequence.is_empty() && rest.starts_with(sequence.as_str());
         let inks = Ink::ALL.map(|ink| ink.ansi().render().to_string()).into_iter();
-        inks.chain([anstyle::Reset.render().to_string()]).find(own).map(|sequence| sequence.len())
+        // The longest: one ink begins like another.
+        inks.chain([anstyle::Reset.render().to_string()]).filter(own).map(|sequence| sequence.len()).max()
     };
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -272,4 +273,19 @@ pub fn guarded(text: &str, colour: bool) -> String {
 /// Columns that a text takes on a terminal.
 pub fn width(text: &str) -> usize {
     UnicodeWidthStr::width(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_ink_of_ours_reaches_a_terminal_and_no_other_sequence_does() {
+        for ink in Ink::ALL {
+            let text = format!("{}x{}", ink.ansi().render(), anstyle::Reset.render());
+            assert_eq!(guarded(&text, true), text, "{ink:?}");
+            assert!(!guarded(&text, false).contains('\u{1b}'), "{ink:?}");
+        }
+        assert!(!guarded("\u{1b}]0;title\u{7}\u{1b}[2J", true).contains('\u{1b}'));
+    }
 }
