@@ -2,7 +2,7 @@
 
 use crate::query;
 use crate::server::POLL_MS_MAX;
-use crate::wire::{self, ACTOR_HEADER, ErrorBody, LAST_EVENT_HEADER, REQUEST_HEADER};
+use crate::wire::{self, ACTOR_HEADER, ErrorBody, LAST_EVENT_HEADER, PROCESS_HEADER, REQUEST_HEADER};
 use crate::{body, guard};
 use async_trait::async_trait;
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -48,6 +48,7 @@ pub struct AdminClient {
     http: reqwest::Client,
     url: String,
     within: Within,
+    process: Option<String>,
 }
 
 impl AdminClient {
@@ -68,7 +69,15 @@ impl AdminClient {
         let http = http
             .build()
             .map_err(|error| ControlError::new(codes::INTERNAL, format!("no client for {url}: {error}")))?;
-        Ok(Self { http, url, within })
+        Ok(Self { http, url, within, process: None })
+    }
+    /// Asks this process, and no other one that answers there.
+    #[must_use]
+    pub fn of_process(self, process: Option<String>) -> Self {
+        Self { process, ..self }
+    }
+    fn meant(&self, request: RequestBuilder) -> RequestBuilder {
+        self.process.iter().fold(request, |request, process| request.header(PROCESS_HEADER, process))
     }
     /// Where it asks.
     pub fn url(&self) -> &str {
@@ -83,8 +92,12 @@ impl AdminClient {
         self.says_ok("/readyz").await
     }
     async fn says_ok(&self, path: &str) -> bool {
-        let request = self.http.get(format!("{}{path}", self.url)).timeout(self.within.look);
-        matches!(request.send().await, Ok(response) if response.status() == StatusCode::OK)
+        let request = self.meant(self.http.get(format!("{}{path}", self.url))).timeout(self.within.look);
+        let Ok(response) = request.send().await else { return false };
+        // One that does not know what is meant does not refuse it.
+        let answers = response.headers().get(PROCESS_HEADER).and_then(|process| process.to_str().ok());
+        let is_meant = self.process.as_deref().is_none_or(|meant| answers == Some(meant));
+        response.status() == StatusCode::OK && is_meant
     }
     async fn send(
         &self,
@@ -95,7 +108,7 @@ impl AdminClient {
     ) -> Result<(StatusCode, String), ControlError> {
         let name = query::encode(&by.id);
         let mut request: RequestBuilder =
-            self.http.request(method, format!("{}{path}", self.url)).header(ACTOR_HEADER, name);
+            self.meant(self.http.request(method, format!("{}{path}", self.url))).header(ACTOR_HEADER, name);
         request = match more {
             More::Nothing => request.timeout(self.within.look),
             More::Poll(wait) => request.timeout(wait + POLL_GRACE),
@@ -125,7 +138,7 @@ impl AdminClient {
         after: Option<&str>,
     ) -> Result<reqwest::Response, ControlError> {
         let asked = what.written().map_err(|error| unwritten(&error))?;
-        let request = self.http.get(format!("{}{}", self.url, query::path(&asked)));
+        let request = self.meant(self.http.get(format!("{}{}", self.url, query::path(&asked))));
         let request = request.header(ACTOR_HEADER, query::encode(&by.id));
         let request = after.into_iter().fold(request, |request, cursor| request.header(LAST_EVENT_HEADER, cursor));
         let answered = tokio::time::timeout(self.within.look, request.send()).await;

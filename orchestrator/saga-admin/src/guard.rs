@@ -1,7 +1,7 @@
 //! Guards the port: the rules that keep pages in a browser out of a loopback port, and the two headers of an order.
 
 use crate::query;
-use crate::wire::{ACTOR_HEADER, LAST_EVENT_HEADER, REQUEST_HEADER};
+use crate::wire::{ACTOR_HEADER, LAST_EVENT_HEADER, PROCESS_HEADER, REQUEST_HEADER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use saga_core::codes;
 use saga_core::control::ControlError;
@@ -39,6 +39,18 @@ pub fn check(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Cont
             .hint("curl -H 'content-type: application/json' …"));
     }
     Ok(())
+}
+
+/// Refuses what is meant for another process: one that had this address before, or that runs the original of a copied folder.
+pub fn is_meant(headers: &HeaderMap, process: &str) -> Result<(), ControlError> {
+    match one(headers, &HeaderName::from_static(PROCESS_HEADER))? {
+        Some(meant) if meant != process => Err(ControlError::new(
+            codes::NOBODY_RUNS,
+            "another process answers at this address than the folder names; nothing was done",
+        )
+        .hint("try again: the folder is looked at anew")),
+        _ => Ok(()),
+    }
 }
 
 /// The value of a header that may stand there once: of two, each reader believes another one.

@@ -4,7 +4,8 @@ use crate::client::{AdminClient, Within};
 use saga_core::codes;
 use saga_core::control::ControlError;
 use serde::{Deserialize, Serialize};
-use std::io;
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,6 +21,21 @@ pub struct Owner {
     pub pid: u32,
     /// Where it answers.
     pub url: String,
+    /// Its id, which it says with every answer; older programs have none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub process: Option<String>,
+    /// The folder that this stands in: in a copy of the folder it names another one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub folder: Option<String>,
+}
+
+/// 64 KiB of the file are read: it has a hundred bytes.
+const BYTES_MAX: u64 = 1 << 16;
+
+/// Which folder this is, wherever it is mounted.
+fn identity(data: &Path) -> io::Result<String> {
+    let found = std::fs::metadata(data)?;
+    Ok(format!("{}:{}", found.dev(), found.ino()))
 }
 
 /// The file of this process; removed when dropped, if it is still ours.
@@ -33,8 +49,9 @@ impl OwnerFile {
     /// Writes the file beside and moves it into place, so that a reader sees all of it or nothing. It is a signpost and
     /// no lock: a process that opens the stores for writing takes their locks first, and then overwrites what a crash
     /// left behind.
-    pub fn write(data: &Path, url: &str) -> io::Result<Self> {
-        let owner = Owner { pid: std::process::id(), url: url.to_owned() };
+    pub fn write(data: &Path, url: &str, process: &str) -> io::Result<Self> {
+        let (process, folder) = (Some(process.to_owned()), Some(identity(data)?));
+        let owner = Owner { pid: std::process::id(), url: url.to_owned(), process, folder };
         let path = data.join(OWNER_FILE);
         let draft = data.join(format!("{OWNER_FILE}.{}", owner.pid));
         std::fs::write(&draft, serde_json::to_string(&owner)?)?;
@@ -67,7 +84,7 @@ impl Drop for OwnerFile {
 pub enum Found {
     /// No process says that it owns the folder.
     Nobody,
-    /// The file names a process that does not answer: it died, or the file was copied.
+    /// The file names a process that does not answer, or that runs another folder: it died, or the folder was copied.
     Stale(Owner),
     /// A process answers.
     Alive(Owner, AdminClient),
@@ -84,17 +101,28 @@ pub async fn find(data: &Path, within: impl Into<Within>) -> Result<Found, Contr
             return Err(ControlError::new(codes::STORE_UNAVAILABLE, message));
         }
     };
+    let elsewhere = owner.folder.as_ref().is_some_and(|folder| identity(data).ok().as_ref() != Some(folder));
     let Ok(probe) = AdminClient::new(&owner.url, ALIVE_WITHIN) else { return Ok(Found::Stale(owner)) };
-    if !probe.is_alive().await {
+    if elsewhere || !probe.of_process(owner.process.clone()).is_alive().await {
         return Ok(Found::Stale(owner));
     }
-    let client = AdminClient::new(&owner.url, within)?;
+    let client = AdminClient::new(&owner.url, within)?.of_process(owner.process.clone());
     Ok(Found::Alive(owner, client))
+}
+
+/// The text of a file; what is none, such as a pipe, is never waited for.
+fn text(path: &Path) -> io::Result<String> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(BYTES_MAX).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Reads the file; `None` when there is none, or when it is not whole (it then names nobody).
 fn read(path: &Path) -> io::Result<Option<Owner>> {
-    match std::fs::read_to_string(path) {
+    match text(path) {
         Ok(text) => Ok(serde_json::from_str(&text).ok()),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(None),

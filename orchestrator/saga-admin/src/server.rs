@@ -3,7 +3,7 @@
 use crate::body::{self, BODY_BYTES_MAX};
 use crate::connections::Bounds;
 use crate::metrics::{self, OpenConnections};
-use crate::wire::{self, ACTOR_HEADER, ErrorBody, REQUEST_HEADER};
+use crate::wire::{self, ACTOR_HEADER, ErrorBody, PROCESS_HEADER, REQUEST_HEADER};
 use crate::{connections, guard, query, sse};
 use axum::Router;
 use axum::body::Bytes;
@@ -44,6 +44,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     bounds: Bounds,
+    process: Arc<str>,
 }
 
 impl Server {
@@ -59,12 +60,18 @@ impl Server {
         };
         let listener = TcpListener::bind(address).await.map_err(listening)?;
         let address = listener.local_addr().map_err(listening)?;
-        Ok(Self { listener, address, bounds: Bounds::of_process() })
+        // Another one at each start, also on the same port.
+        let process = uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, 0, 0)).simple().to_string();
+        Ok(Self { listener, address, bounds: Bounds::of_process(), process: process.into() })
     }
     /// Other bounds than those of [`Bounds::of_process`].
     #[must_use]
     pub fn bounds(self, bounds: Bounds) -> Self {
         Self { bounds, ..self }
+    }
+    /// The id of this server: a folder names it, and who found it there means no other one.
+    pub fn process(&self) -> &str {
+        &self.process
     }
     /// Where it will answer.
     pub fn url(&self) -> String {
@@ -79,7 +86,8 @@ impl Server {
         let open = OpenConnections::default();
         let streams = Arc::new(Semaphore::new(self.bounds.streams));
         let body_within = self.bounds.body;
-        let app = App { control, stopping: told.clone(), body_within, open: open.clone(), streams };
+        let (open_, process) = (open.clone(), Arc::clone(&self.process));
+        let app = App { control, stopping: told.clone(), body_within, open: open_, streams, process };
         let served = connections::serve(self.listener, (router(app.clone()), health(app)), (self.bounds, open), told);
         let mut served = std::pin::pin!(served);
         tokio::select! {
@@ -99,6 +107,7 @@ struct App {
     body_within: Duration,
     open: OpenConnections,
     streams: Arc<Semaphore>,
+    process: Arc<str>,
 }
 
 /// One address of the API.
@@ -157,20 +166,28 @@ fn health(app: App) -> Router {
 }
 
 fn layered(routes: Router<App>, app: App) -> Router {
-    let within = app.body_within;
+    let (within, process) = (app.body_within, Arc::clone(&app.process));
     routes
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(axum::middleware::from_fn(move |request: Request, next: Next| whole(request, next, within)))
-        .layer(axum::middleware::from_fn(guarded))
+        .layer(axum::middleware::from_fn(move |request: Request, next: Next| {
+            guarded(request, next, Arc::clone(&process))
+        }))
         .with_state(app)
 }
 
 /// Refuses what a page in a browser could send, before any handler sees it.
-async fn guarded(request: Request, next: Next) -> Response {
-    match guard::check(request.method(), request.uri(), request.headers()) {
+async fn guarded(request: Request, next: Next, process: Arc<str>) -> Response {
+    let checked = guard::check(request.method(), request.uri(), request.headers())
+        .and_then(|()| guard::is_meant(request.headers(), &process));
+    let mut response = match checked {
         Ok(()) => next.run(request).await,
         Err(error) => failed(&error, None),
+    };
+    if let Ok(process) = process.parse() {
+        response.headers_mut().insert(PROCESS_HEADER, process);
     }
+    response
 }
 
 /// Reads the body as a whole and in bounded time, before any handler waits for it.

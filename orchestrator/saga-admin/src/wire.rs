@@ -17,6 +17,8 @@ const DOCS: &str = "sagactl help ";
 pub const ACTOR_HEADER: &str = "x-actor";
 /// Carries the request id of an order, and of any answer.
 pub const REQUEST_HEADER: &str = "x-request-id";
+/// Carries the id of the process that is meant, where a folder named it, and of the one that answers. Another one refuses.
+pub const PROCESS_HEADER: &str = "x-saga-process";
 /// Carries the cursor of the last change that a reader has read, when it comes back.
 pub const LAST_EVENT_HEADER: &str = "last-event-id";
 

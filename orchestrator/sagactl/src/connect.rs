@@ -112,7 +112,10 @@ async fn owner_of(data: &Path, global: &Global, out: &mut Out) -> Result<Option<
         Found::Stale(owner) => {
             let file = data.join(OWNER_FILE);
             let (pid, url) = (owner.pid, owner.url);
-            out.note(&format!("{} names process {pid} at {url}, which does not answer: ignored", file.display()));
+            out.note(&format!(
+                "{} names process {pid} at {url}, which does not answer, or runs another folder: ignored",
+                file.display()
+            ));
             Ok(None)
         }
         Found::Nobody => Ok(None),

@@ -57,7 +57,7 @@ pub async fn run(args: &DemoArgs, global: &Global, out: &mut Out) -> Result<Exit
     clear(data).map_err(|why| unusable(data, &why))?;
     let service = Service::open(data, providers(silence), args.seed).await.map_err(Failure::from)?;
     let server = Server::bind(([127, 0, 0, 1], 0).into()).await.map_err(Failure::from)?;
-    let owner = OwnerFile::write(data, &server.url()).map_err(|why| unusable(data, &why))?;
+    let owner = OwnerFile::write(data, &server.url(), server.process()).map_err(|why| unusable(data, &why))?;
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = server.run(service.control(), async move {
         let _gone = stopped.await;

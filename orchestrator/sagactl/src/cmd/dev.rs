@@ -46,7 +46,7 @@ pub async fn run(args: &DevArgs, global: &Global, out: &mut Out) -> Result<Exit,
     let service = Service::open(&data, Replaced::default(), args.seed).await.map_err(Failure::from)?;
     saga_service::demo::keep(&data)
         .map_err(|why| Failure::new(codes::STORE_UNAVAILABLE, format!("{}: {why}", data.display())))?;
-    let owner = OwnerFile::write(&data, &server.url())
+    let owner = OwnerFile::write(&data, &server.url(), server.process())
         .map_err(|why| Failure::new(codes::STORE_UNAVAILABLE, format!("{}: {why}", data.display())))?;
     banner((args, global), &data, &server.url(), &service, out).await?;
     let stop = stopping()?;

@@ -145,7 +145,7 @@ pub async fn run(args: &ServeArgs, out: &mut Out) -> Result<Exit, Failure> {
     let roles = args.roles();
     let mut stop = Box::pin(super::dev::stopping()?);
     let server = Server::bind(config.admin.listen).await?;
-    let url = server.url();
+    let (url, process) = (server.url(), server.process().to_owned());
     let words = match (&roles.modules, roles.coordinator) {
         (None, _) => "all modules and a coordinator".to_owned(),
         (Some(names), true) if names.is_empty() => "a coordinator".to_owned(),
@@ -182,7 +182,7 @@ pub async fn run(args: &ServeArgs, out: &mut Out) -> Result<Exit, Failure> {
     };
     starting.serves(serving.control());
     let owner = match roles.coordinator {
-        true => sign(&config, &url)?,
+        true => sign(&config, (&url, &process))?,
         false => Vec::new(),
     };
     out.note(&format!("look: sagactl --url {url} saga list"));
@@ -207,7 +207,7 @@ fn api_ended(ended: std::io::Result<()>) -> Failure {
 
 /// Says in the files folder where this process answers, and in the folder of the stores if there is another one, so that
 /// `sagactl` finds it with `--data`.
-fn sign(config: &Config, url: &str) -> Result<Vec<OwnerFile>, Failure> {
+fn sign(config: &Config, (url, process): (&str, &str)) -> Result<Vec<OwnerFile>, Failure> {
     let mut folders = vec![config.files.folder.clone()];
     if let Ok(StoreKind::Sqlite(folder)) = config.store_kind()
         && folder != config.files.folder
@@ -216,7 +216,7 @@ fn sign(config: &Config, url: &str) -> Result<Vec<OwnerFile>, Failure> {
     }
     let write = |folder: &PathBuf| {
         std::fs::create_dir_all(folder)
-            .and_then(|()| OwnerFile::write(folder, url))
+            .and_then(|()| OwnerFile::write(folder, url, process))
             .map_err(|why| Failure::new(codes::STORE_UNAVAILABLE, format!("{}: {why}", folder.display())))
     };
     folders.iter().map(write).collect()

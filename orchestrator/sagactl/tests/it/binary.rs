@@ -228,12 +228,21 @@ fn no_escape_byte_reaches_a_pipe_from_any_command() {
 fn a_data_folder_leads_to_its_owner() {
     let served = Served::new();
     let folder = tempfile::tempdir().unwrap();
-    let _file = OwnerFile::write(folder.path(), &served.url).unwrap();
+    let _file = OwnerFile::write(folder.path(), &served.url, &served.process).unwrap();
     let data = folder.path().to_str().unwrap();
     for words in [&["saga", "list", "--data", data][..], &["--data", data, "saga", "show", "9f3ac2d1", "--data"]] {
         let (exit, stdout, stderr) = run(sagactl(words));
         assert_eq!((exit, stderr.as_str()), (0, ""), "{words:?}");
         assert!(stdout.contains("acme-7"), "{stdout}");
+    }
+    // In a copy of the folder, and where another process has the address by now, the file leads to nobody.
+    let (copy, later) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::copy(folder.path().join("owner.json"), copy.path().join("owner.json")).unwrap();
+    let _other = OwnerFile::write(later.path(), &served.url, "another").unwrap();
+    for place in [copy.path(), later.path()] {
+        let (exit, stdout, stderr) = run(sagactl(&["saga", "list", "--data", place.to_str().unwrap()]));
+        assert!(exit != 0 && !stdout.contains("acme-7"), "{exit}: {stdout}");
+        assert!(stderr.contains("runs another folder: ignored"), "{stderr}");
     }
 }
 

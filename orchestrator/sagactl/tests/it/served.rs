@@ -10,6 +10,7 @@ use std::sync::Arc;
 pub(crate) struct Served {
     pub(crate) fixtures: Arc<Zoo>,
     pub(crate) url: String,
+    pub(crate) process: String,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -29,15 +30,15 @@ impl Served {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-                tell.send(server.url()).unwrap();
+                tell.send((server.url(), server.process().to_owned())).unwrap();
                 let stopped = async move {
                     let _ = stopped.await;
                 };
                 server.run(control, stopped).await.unwrap();
             });
         });
-        let url = told.recv().unwrap();
-        Self { fixtures: Arc::default(), url, stop: Some(stop), thread: Some(thread) }
+        let (url, process) = told.recv().unwrap();
+        Self { fixtures: Arc::default(), url, process, stop: Some(stop), thread: Some(thread) }
     }
     /// The binary, asking this fixtures.
     pub(crate) fn sagactl(&self, words: &[&str]) -> Command {
