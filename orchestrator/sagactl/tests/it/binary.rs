@@ -145,6 +145,12 @@ fn a_gate_that_is_open_again_is_answered_by_the_name_of_its_opening() {
     assert_eq!(exit, 5, "{stderr}");
     assert!(stderr.contains("SG0214") && stderr.contains("--for 2-5c01e6b7"), "{stderr}");
     assert!(served.fixtures.ordered().is_empty(), "nobody is asked for what was not seen");
+    // The repetition of an answer that has opened it again is sent: who knows it says so.
+    let again = [&words[..], &["--request-id", "0193a1c7-55e2-7c1f-b0aa-41d89f3ac2d1"]].concat();
+    let (exit, stdout, stderr) = run(served.sagactl(&again));
+    assert!(exit == 0 && stdout.starts_with("accepted"), "{stdout}{stderr}");
+    let ordered = served.fixtures.ordered();
+    assert!(format!("{ordered:?}").contains("opening: None"), "{ordered:?}");
 }
 
 #[test]
