@@ -86,8 +86,8 @@ impl Server {
         let open = OpenConnections::default();
         let streams = Arc::new(Semaphore::new(self.bounds.streams));
         let body_within = self.bounds.body;
-        let (open_, process) = (open.clone(), Arc::clone(&self.process));
-        let app = App { control, stopping: told.clone(), body_within, open: open_, streams, process };
+        let process = Arc::clone(&self.process);
+        let app = App { control, stopping: told.clone(), body_within, open: open.clone(), streams, process };
         let served = connections::serve(self.listener, (router(app.clone()), health(app)), (self.bounds, open), told);
         let mut served = std::pin::pin!(served);
         tokio::select! {

@@ -88,6 +88,11 @@ impl Mark {
     }
 }
 
+/// Opens a file; what is none, such as a pipe, is never waited for.
+pub(crate) fn regular(path: &Path) -> io::Result<File> {
+    if std::fs::metadata(path)?.is_file() { File::open(path) } else { Err(ErrorKind::InvalidInput.into()) }
+}
+
 /// One try, in the order that makes it right.
 struct Copying<'a> {
     from: &'a Path,
@@ -102,10 +107,7 @@ struct Copying<'a> {
 impl<'a> Copying<'a> {
     fn begin(from: &'a Path, to: &'a Path) -> io::Result<Self> {
         let header = header(&beside(from, LOG))?;
-        if !std::fs::metadata(from)?.is_file() {
-            return Err(ErrorKind::InvalidInput.into());
-        }
-        let source = File::open(from)?;
+        let source = regular(from)?;
         let before = Mark::of(&source.metadata()?);
         Ok(Self { from, to, source, before, header, after: None })
     }
@@ -117,7 +119,7 @@ impl<'a> Copying<'a> {
     fn log(&mut self) -> io::Result<()> {
         for ending in [LOG, JOURNAL] {
             let copy = beside(self.to, ending);
-            match File::open(beside(self.from, ending)) {
+            match regular(&beside(self.from, ending)) {
                 Ok(mut source) => drop(io::copy(&mut source, &mut ours(&copy)?)?),
                 // What an earlier try has copied belongs to another moment.
                 Err(why) if why.kind() == ErrorKind::NotFound => remove(&copy)?,
@@ -140,7 +142,7 @@ impl<'a> Copying<'a> {
 /// How a log begins; `None` when there is none, or nothing in it.
 fn header(log: &Path) -> io::Result<Option<[u8; HEADER_BYTES]>> {
     let mut header = [0; HEADER_BYTES];
-    match File::open(log).and_then(|mut log| log.read_exact(&mut header)) {
+    match regular(log).and_then(|mut log| log.read_exact(&mut header)) {
         Ok(()) => Ok(Some(header)),
         Err(why) if matches!(why.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof) => Ok(None),
         Err(why) => Err(why),

@@ -3,7 +3,6 @@
 //! A file with such a log beside it can be read together with it, in place and without a lock, and SQLite leaves both as they
 //! are: to empty the log it would have to write the file, which it may not. A log that holds nothing it would remove.
 
-use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::Path;
 
@@ -19,7 +18,7 @@ const FRAMES_MAX: usize = 8_192;
 
 /// Whether the first commit in the log at `path` is whole. `false` is "not certainly": nothing is said of what is in it.
 pub(crate) fn has_commit(path: &Path) -> io::Result<bool> {
-    let found = File::open(path).and_then(|log| first_commit(&mut BufReader::new(log)));
+    let found = crate::look::regular(path).and_then(|log| first_commit(&mut BufReader::new(log)));
     match found {
         Err(why) if matches!(why.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof) => Ok(false),
         found => found,

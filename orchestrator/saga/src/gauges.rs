@@ -96,12 +96,12 @@ async fn carried(host: &Host, modules: &BTreeMap<&'static str, Host>) -> Vec<Sam
 
 /// How many sagas are in a state, and when the one of them moved that has stood still the longest.
 #[derive(Debug, Default, Clone, Copy)]
-struct Standing {
+struct InState {
     count: u64,
     since: Option<Timestamp>,
 }
 
-impl Standing {
+impl InState {
     fn and(self, other: Self) -> Self {
         let since = self.since.into_iter().chain(other.since).min();
         Self { count: self.count + other.count, since }
@@ -111,7 +111,7 @@ impl Standing {
 /// How many sagas of which definition are in which state, and why they wait for a person.
 #[derive(Debug, Default)]
 struct Open {
-    states: BTreeMap<(String, SagaState), Standing>,
+    states: BTreeMap<(String, SagaState), InState>,
     people: BTreeMap<(String, WaitReason), u64>,
 }
 
@@ -136,7 +136,7 @@ impl Open {
     /// One that stands there, since a moment that is known, or not.
     fn stands(&mut self, kind: &str, state: SagaState, since: Option<Timestamp>) {
         let of = self.states.entry((kind.to_owned(), state)).or_default();
-        *of = of.and(Standing { count: 1, since });
+        *of = of.and(InState { count: 1, since });
     }
     fn needs(&mut self, kind: &str, reason: WaitReason) {
         *self.people.entry((kind.to_owned(), reason)).or_default() += 1;
@@ -160,8 +160,8 @@ impl Open {
             let of = [kind.as_str(), state.word()];
             let still = match standing {
                 // Where nothing stands, nothing has stood for any time.
-                Standing { count: 0, .. } => Some(0),
-                Standing { since, .. } => since.map(|since| now.since(since).as_secs()),
+                InState { count: 0, .. } => Some(0),
+                InState { since, .. } => since.map(|since| now.since(since).as_secs()),
             };
             let oldest = still.map(|still| Sample::number(Metric::OldestInState, &of, still));
             oldest.into_iter().chain([Sample::number(Metric::InState, &of, standing.count)])

@@ -177,11 +177,11 @@ fn ailing(row: ModuleRow, troubles: &[Trouble]) -> ModuleRow {
 }
 
 /// What the bus said of a module within its time.
-struct Told {
+struct Counts {
     queued: Option<Result<u64, BusError>>,
     aside: Option<Result<u64, BusError>>,
 }
-impl Told {
+impl Counts {
     const fn known(answer: &Option<Result<u64, BusError>>) -> Option<u64> {
         match answer {
             Some(Ok(count)) => Some(*count),
@@ -220,7 +220,7 @@ pub(crate) async fn elsewhere(module: &str, bus: &dyn AnyBus, clock: &dyn Clock,
     )
     .await;
     let head = tip.and_then(Result::ok).map_or(0, |tip| tip.seq);
-    let bus = Told { queued, aside };
+    let bus = Counts { queued, aside };
     let (waiting, parked) = (bus.queued(), bus.aside());
     let state = match (owner, waiting, parked) {
         (Some(Ok(_)), _, 0) => "elsewhere, and answers".to_owned(),
@@ -260,7 +260,7 @@ async fn module_row(
     let (projections, aside, queued) = join3(projections(host, modules), aside, queued).await;
     // What runs here is counted here, with what is under way; the bus says the same of what it alone holds.
     let local = local.map_or(0, |local| local.waiting(&inbox)) as u64;
-    let (projections, bus) = (projections?, Told { queued, aside });
+    let (projections, bus) = (projections?, Counts { queued, aside });
     let parked = bus.aside() + parked(host).await?;
     let state = if parked == 0 { "up".to_owned() } else { format!("up, {parked} parked") };
     Ok(ModuleRow {
